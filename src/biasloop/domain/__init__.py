@@ -1,0 +1,1 @@
+"""The nouns: pure Python and numpy, no clock, no disk, no network."""

@@ -1,0 +1,148 @@
+"""One turn of the loop: its states, its steps, and what a step may answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """A fact that is now true of the round. Failure is no state."""
+
+    OPENED = "opened"
+    EXPANDED = "expanded"  # synthetic items of this round are in the pool
+    SCORED = "scored"  # what the strategy needs is on disk for all of pool_rows
+    SELECTED = "selected"  # the batch is fixed, in its order
+    PUSHED = "pushed"  # every item of the batch is a task in Label Studio
+    ANNOTATED = "annotated"  # open tasks fell to the low-water mark
+    AGGREGATED = "aggregated"  # votes have come to a consensus
+    TRAINED = "trained"  # a new model version is on disk
+    EVALUATED = "evaluated"  # its audit report is in the ledger
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+STEPS: Mapping[State, tuple[str, State]] = {
+    State.OPENED: ("expand", State.EXPANDED),
+    State.EXPANDED: ("score", State.SCORED),
+    State.SCORED: ("select", State.SELECTED),
+    State.SELECTED: ("push", State.PUSHED),
+    State.PUSHED: ("pull", State.ANNOTATED),
+    State.ANNOTATED: ("aggregate", State.AGGREGATED),
+    State.AGGREGATED: ("train", State.TRAINED),
+    State.TRAINED: ("evaluate", State.EVALUATED),
+    State.EVALUATED: ("close", State.CLOSED),
+}
+"""The step that leaves each state, and the state it leads to."""
+
+OVER = (State.CLOSED, State.CANCELLED)
+BEFORE_PEOPLE = (State.OPENED, State.EXPANDED, State.SCORED, State.SELECTED)
+WITH_PEOPLE = (State.PUSHED,)
+AFTER_PEOPLE = (State.ANNOTATED, State.AGGREGATED, State.TRAINED, State.EVALUATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round as it stands.
+
+    `facts` is what its steps recorded (pool_rows, model, counts …). `attempts`, `error` and
+    `retry_at` tell of the present step's failures; `waits_for` of what it waits for.
+    """
+
+    id: int
+    state: State
+    facts: Mapping[str, Any]
+    opened_at: datetime
+    closed_at: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+    waits_for: str | None = None
+    retry_at: datetime | None = None
+
+    @property
+    def step(self) -> str | None:
+        """The name of the step to run next; None when the round is over."""
+        return None if self.state in OVER else STEPS[self.state][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run one step of a round until the lease ends. `token` fences stale holders."""
+
+    round: Round
+    token: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step is finished: `facts` join the round's, `records` go to their tables."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    records: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is wrong, but it is not time yet."""
+
+    until: datetime
+    why: str
+
+
+Outcome = Done | Wait
+
+
+def retry_delay(attempts: int, base: float = 2.0, cap: float = 300.0) -> timedelta:
+    """How long to wait before attempt `attempts + 1`: doubles from `base` to `cap` seconds."""
+    return timedelta(seconds=min(cap, base * 2 ** max(0, attempts - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Settings that say when a round opens and when the campaign ends."""
+
+    batch_size: int
+    low_water: int
+    min_new_items: int
+    interval: timedelta
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decision to open a round depends on."""
+
+    now: datetime
+    rounds: tuple[Round, ...]
+    labels: int
+    """Items with a human label or still open for one."""
+    candidates: int
+    """Unlabelled items that could go to people."""
+    paused: bool
+
+
+def may_open(opening: Opening, situation: Situation) -> str | None:
+    """Why no round may open now, in words for the status page; None when one may.
+
+    At most one round waits for people (or is on its way to them) and one trains (R6).
+    """
+    live = [r for r in situation.rounds if r.state not in OVER]
+    last = max((r.opened_at for r in situation.rounds), default=None)
+    if situation.paused:
+        return "paused; `biasloop resume` goes on"
+    if any(r.state in BEFORE_PEOPLE + WITH_PEOPLE for r in live):
+        return "a round is already open"
+    if situation.labels >= opening.budget:
+        return f"the budget of {opening.budget} labels is spent; raise loop.budget to go on"
+    if situation.candidates == 0:
+        return "the pool is exhausted: every item is labelled; import more ads"
+    if situation.candidates < opening.min_new_items:
+        return (
+            f"{situation.candidates} unlabelled items, {opening.min_new_items} needed to open "
+            "a round (loop.min_new_items); import more ads"
+        )
+    if last is not None and situation.now < last + opening.interval:
+        return f"the next round may open at {last + opening.interval:%Y-%m-%d %H:%M %Z}"
+    return None

@@ -1,0 +1,247 @@
+"""The protocols between the steps and the outside, on one page.
+
+Adapters implement them; steps see nothing else of the outside.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.batch import Rows, Selection
+from biasloop.domain.item import Ad, Item
+from biasloop.domain.label import Labels, LabelSource
+
+Proba = NDArray[np.float32]
+"""Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""
+
+Checkpoint = Callable[[], None]
+"""Called now and then by long work; ends the process when its parent is gone."""
+
+
+def no_checkpoint() -> None:
+    """For work that runs in the foreground."""
+
+
+# --- Label Studio -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTask:
+    """What is pushed: one item as annotators see it. Nothing in it tells the arm."""
+
+    item_id: str
+    text: str
+    context: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnnotation:
+    """An annotation as Label Studio has it. `result` is its JSON, untouched."""
+
+    id: int
+    task_id: int
+    item_id: str
+    annotator: str
+    skipped: bool
+    result: Sequence[Mapping[str, Any]]
+    updated_at: datetime
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task that changed, with all the annotations that it has now (none: all were deleted)."""
+
+    task_id: int
+    item_id: str
+    updated_at: datetime
+    annotations: Sequence[RawAnnotation]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An annotator's account in Label Studio."""
+
+    id: int
+    email: str
+
+
+class LabelStudio(Protocol):
+    """The one project of this campaign in Label Studio.
+
+    Every method raises LabelStudioDown when it is worth trying again later, LabelStudioRefused
+    when a person must change something first.
+    """
+
+    def ensure_project(self, title: str, label_config: str, instruction: str) -> int:
+        """Makes the project or finds it again by title; returns its id. Repeatable."""
+
+    def task_ids(self, item_ids: Sequence[str]) -> dict[str, int]:
+        """Task id per item id, for those that are tasks already."""
+
+    def push(self, tasks: Sequence[LabelTask]) -> dict[str, int]:
+        """Sends only what is missing, in this order; returns the task id of every item."""
+
+    def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
+        """Tasks updated at or after `moment` (None: all), with their annotations."""
+
+    def withdraw(self, task_ids: Sequence[int]) -> None:
+        """Deletes tasks (and what hangs on them); ids that are gone already are no error."""
+
+    def add_annotator(self, email: str, password: str) -> Account:
+        """Makes an account, or finds it; it may label the project."""
+
+    def task_url(self, task_id: int | None = None) -> str:
+        """Where a person labels: the project's page, or one task."""
+
+
+# --- Plug-ins ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """What a classifier learns from; all aligned, n rows.
+
+    `labels` is (n, k) with -1 where a label was not asked about; `weights` (n,) float;
+    `roots` and `groups` (n,) keep out-of-fold predictions honest: folds never cut a root.
+    """
+
+    texts: Sequence[str]
+    labels: Labels
+    weights: NDArray[np.float32]
+    roots: NDArray[np.str_]
+    sources: Sequence[LabelSource]
+    label_names: tuple[str, ...]
+    multi: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """What training found out: `oof` (n, k) out-of-fold probabilities by root, calibrated;
+    `thresholds` (k,) chosen on them; `notes` in words (labels without positives, …)."""
+
+    oof: Proba
+    thresholds: NDArray[np.float32]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words that carry a verdict: characters start..end of the text speak for `label`."""
+
+    start: int
+    end: int
+    label: str
+    weight: float
+
+
+class Classifier(Protocol):
+    """Probabilities for texts. Seeded: same data and seed, same model."""
+
+    def fit(
+        self, data: TrainingSet, *, seed: int, checkpoint: Checkpoint = no_checkpoint
+    ) -> FitReport:
+        """Trains, calibrates and sets thresholds. Raises ClassifierError when it cannot."""
+
+    def predict_proba(
+        self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> Proba:
+        """Calibrated probabilities (n, k)."""
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """Per label, shape (k,): flagged where probability >= threshold."""
+
+    def evidence(self, text: str, label: str) -> list[Evidence]:
+        """The words that carry `label` in this text, strongest first; [] if it cannot tell."""
+
+    def save(self, folder: Path) -> None:
+        """Writes the model into an existing empty folder, without pickle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads it back. Raises ClassifierError when the folder is damaged."""
+
+
+class Strategy(Protocol):
+    """Chooses what to ask people next. `needs` says what score must store, no more."""
+
+    needs: frozenset[str]
+
+    def choose(self, scores: Mapping[str, NDArray[Any]], n: int, seed: int) -> Rows:
+        """n positions into the aligned score arrays (each of shape (m, …)), sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A synthetic item and its label, if it has one by construction."""
+
+    item: Item
+    labels: tuple[str, ...]
+    source: LabelSource
+
+
+class Expander(Protocol):
+    """Makes synthetic items out of train items."""
+
+    def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
+        """From labelled train items (item, labels); the same input gives the same output."""
+
+
+class Exporter(Protocol):
+    """Writes one table of an export."""
+
+    suffix: str
+
+    def write(self, table: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
+        """Writes `rows` to folder/table+suffix and returns that path."""
+
+
+# --- Storage ----------------------------------------------------------------------------------
+
+
+class Pool(Protocol):
+    """All items, numbered by row; a row number is never used again."""
+
+    def __len__(self) -> int:
+        """Rows so far, erased ones included."""
+
+    def append(self, items: Iterable[Item], ads: Iterable[Ad] = ()) -> tuple[int, int]:
+        """Adds those whose id is new; returns (added, duplicates). Takes the writer lock."""
+
+    def column(self, name: str, stop: int | None = None) -> NDArray[Any]:
+        """A column of rows [0, stop): id, text_hash, split, origin, root, group as str arrays,
+        erased as bool."""
+
+    def items(self, rows: Sequence[int] | Rows) -> list[Item]:
+        """Whole items, in the order asked."""
+
+    def texts(self, rows: Sequence[int] | Rows) -> list[str]:
+        """Their texts."""
+
+    def rows_of(self, item_ids: Sequence[str]) -> Rows:
+        """Row per item id, -1 where unknown."""
+
+    def ads(self, ad_ids: Sequence[str]) -> dict[str, Ad]:
+        """Ads by id; unknown ids are left out."""
+
+    def erase(self, ad_id: str) -> list[str]:
+        """Blanks the ad's text and its items' (and what descends from it) for ever; returns the
+        ids of the erased items. The rows stay as tombstones."""
+
+
+class SelectionLog(Protocol):
+    """What steps may ask the ledger; they never write to it (the loop does)."""
+
+    def annotations(self, up_to: int | None = None) -> Sequence[Annotation]:
+        """The current version of every annotation, as of a sequence number."""
+
+    def selections(self, round_id: int | None = None) -> Sequence[tuple[int, Selection]]:
+        """(round, selection), in order."""

@@ -170,13 +170,26 @@ class Classifier(Protocol):
         """Reads it back. Raises ClassifierError when the folder is damaged."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What score stored, for m candidates.
+
+    `arrays` holds what the strategy needs, by name, each of shape (m, …): "proba" is (m, k).
+    `thresholds` is (k,).
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    thresholds: NDArray[np.float32]
+    multi: bool
+
+
 class Strategy(Protocol):
     """Chooses what to ask people next. `needs` says what score must store, no more."""
 
     needs: frozenset[str]
 
-    def choose(self, scores: Mapping[str, NDArray[Any]], n: int, seed: int) -> Rows:
-        """n positions into the aligned score arrays (each of shape (m, …)), sorted."""
+    def choose(self, scores: Scores, n: int, seed: int) -> Rows:
+        """n distinct positions among the m candidates, sorted; n is at most m."""
 
 
 @dataclass(frozen=True, slots=True)

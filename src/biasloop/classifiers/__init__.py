@@ -1,0 +1,10 @@
+"""Classifiers: one file and one register line each."""
+
+from biasloop.registry import Kind, register
+
+register(
+    Kind.CLASSIFIER,
+    "tfidf",
+    "biasloop.classifiers.tfidf:Tfidf",
+    "biasloop.classifiers.tfidf:TfidfOptions",
+)

@@ -95,8 +95,8 @@ def compose(
 ) -> list[Selection]:
     """The batch, in the order in which people see it.
 
-    Candidates are sorted by row and distinct in text hash (`Candidates.distinct`). `acquire(rows, n)`
-    returns n of the pool rows by strategy; None (no model yet) draws them at random, and then
+    Candidates are sorted by row and distinct in text hash (`Candidates.distinct`).
+    `acquire(rows, n)` returns n of the pool rows by strategy; None (no model yet) draws them at random, and then
     they carry their inclusion probability. What one arm cannot fill, acquisition takes over,
     and the other way round random_train; a short pool gives a short batch.
     """

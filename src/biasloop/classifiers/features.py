@@ -1,0 +1,128 @@
+"""Texts to n-gram counts, and counts to TF-IDF rows.
+
+Counting is slow and never changes for a text; weighting is fast and depends on the training rows.
+They are apart so that every fold is weighted by its own training rows alone.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Blocks = tuple[sparse.csr_matrix, sparse.csr_matrix]
+"""Counts of word n-grams and of character n-grams, each of shape (n, its vocabulary)."""
+
+# "impiegato/a", "impiegato(a)", "tutt*", "un'": ending, sign and article carry the gender.
+_WORD = re.compile(r"(?<=\w)[/(-][\w*@]+|[\w*@]+'?")
+_ALIKE = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"})
+
+
+def plain(text: str) -> str:
+    """The text in lower case, with one kind of apostrophe and dash."""
+    return text.lower().translate(_ALIKE)
+
+
+def word_ngrams(text: str) -> list[str]:
+    """Words and pairs of neighbouring words."""
+    words = _WORD.findall(text)
+    return words + [f"{first} {second}" for first, second in pairwise(words)]
+
+
+def char_ngrams(token: str, shortest: int, longest: int) -> list[str]:
+    """Character n-grams of a token between blanks, so that its first and last letters show."""
+    padded = f" {token} "
+    return [
+        padded[i : i + size]
+        for size in range(shortest, longest + 1)
+        for i in range(len(padded) - size + 1)
+    ]
+
+
+@dataclass(slots=True)
+class Ngrams:
+    """Counts the n-grams that it saw when it was fitted; others are ignored."""
+
+    shortest: int
+    longest: int
+    words: dict[str, int] = field(default_factory=dict)
+    chars: dict[str, int] = field(default_factory=dict)
+
+    def fit(self, texts: Sequence[str]) -> Blocks:
+        """Learns the vocabulary of `texts`; returns their counts."""
+        self.words, self.chars = {}, {}
+        return self._count(texts, grow=True)
+
+    def count(self, texts: Sequence[str]) -> Blocks:
+        """Counts of the known n-grams."""
+        return self._count(texts, grow=False)
+
+    def _count(self, texts: Sequence[str], *, grow: bool) -> Blocks:
+        texts = [plain(text) for text in texts]
+        words = _counts((word_ngrams(text) for text in texts), self.words, grow=grow)
+        # Most tokens come again and again: cut each into characters once, then multiply.
+        tokens: dict[str, int] = {}
+        tokens_of = _counts((text.split() for text in texts), tokens, grow=True)
+        chars_of = _counts(
+            (char_ngrams(token, self.shortest, self.longest) for token in tokens),
+            self.chars,
+            grow=grow,
+        )
+        return words, tokens_of @ chars_of
+
+
+def _counts(
+    rows: Iterable[Iterable[str]], vocabulary: dict[str, int], *, grow: bool
+) -> sparse.csr_matrix:
+    columns: list[int] = []
+    ends = [0]
+    for row in rows:
+        if grow:
+            columns += [vocabulary.setdefault(term, len(vocabulary)) for term in row]
+        else:
+            columns += [vocabulary[term] for term in row if term in vocabulary]
+        ends.append(len(columns))
+    ones = np.ones(len(columns), dtype=np.float32)
+    matrix = sparse.csr_matrix((ones, columns, ends), shape=(len(ends) - 1, len(vocabulary)))
+    matrix.sum_duplicates()
+    return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """TF-IDF with logarithmic counts; each block of a row has length 1.
+
+    `idf` holds one array per block; an n-gram that the fitted rows lack weighs 0.
+    """
+
+    idf: tuple[NDArray[np.float32], ...]
+
+    @classmethod
+    def fit(cls, blocks: Blocks, min_rows: int) -> "Weighting":
+        """From counts; an n-gram must occur in at least `min_rows` (>= 1) of the rows."""
+        return cls(tuple(_idf(block, min_rows) for block in blocks))
+
+    def rows(self, blocks: Blocks) -> sparse.csr_matrix:
+        """Feature rows, shape (n, all n-grams)."""
+        weighted = [_weigh(block, idf) for block, idf in zip(blocks, self.idf, strict=True)]
+        return sparse.hstack(weighted, format="csr", dtype=np.float32)
+
+
+def _idf(block: sparse.csr_matrix, min_rows: int) -> NDArray[np.float32]:
+    rows, terms = block.shape
+    found = np.bincount(block.indices, minlength=terms)
+    idf = np.log((1 + rows) / (1 + found)) + 1
+    weights: NDArray[np.float32] = np.where(found >= min_rows, idf, 0).astype(np.float32)
+    return weights
+
+
+def _weigh(block: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.csr_matrix:
+    block = block.copy()
+    block.data = (1 + np.log(block.data)) * idf[block.indices]
+    length = np.sqrt(np.asarray(block.multiply(block).sum(axis=1)).ravel())
+    scale = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+    block.data *= np.repeat(scale, np.diff(block.indptr))
+    return block

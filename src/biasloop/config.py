@@ -1,0 +1,237 @@
+"""The settings of a workspace: biasloop.toml, overridden by BIASLOOP_* in the environment.
+
+One frozen model, read once; unknown keys are refused. Secrets are not here: they come from the
+environment or from the workspace's `secrets` file and are never logged or shown.
+"""
+
+import os
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from biasloop.domain.round import Opening
+from biasloop.errors import ConfigError
+
+SETTINGS_FILE = "biasloop.toml"
+SECRETS_FILE = "secrets"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LoopSettings(_Section):
+    """What opens a round, what is in it, what ends the campaign."""
+
+    batch_size: int = Field(50, ge=1, description="Items a round sends to people.")
+    low_water: int = Field(
+        5, ge=0, description="A round counts as annotated when so few of its tasks are open."
+    )
+    min_new_items: int = Field(
+        1, ge=1, description="Unlabelled items that the pool must hold before a round opens."
+    )
+    interval_minutes: float = Field(
+        0, ge=0, description="Shortest time between the openings of two rounds."
+    )
+    budget: int = Field(1000, ge=1, description="Items people are asked about in all; then stop.")
+    deadline_hours: float = Field(
+        72, gt=0, description="After this long without a label, status says that nobody labels."
+    )
+    audit_block: int = Field(
+        200, ge=0, description="Audit items a campaign begins with, spread over the first batches."
+    )
+    audit_share: float = Field(
+        0.1, ge=0, le=1, description="Share of audit items in a batch after that."
+    )
+    random_share: float = Field(
+        0.1, ge=0, le=1, description="Share of items drawn at random from train roots."
+    )
+    promote: Literal["auto", "manual"] = Field(
+        "auto", description="Whether the newest model goes into service by itself."
+    )
+
+
+class StrategySettings(_Section):
+    """Which items people are asked about."""
+
+    name: str = Field("auto", description="Strategy of the acquisition arm.")
+    options: dict[str, Any] = Field({}, description="Its options.")
+
+
+class ClassifierSettings(_Section):
+    """Which model learns from the labels."""
+
+    name: str = Field("tfidf", description="Classifier.")
+    options: dict[str, Any] = Field({}, description="Its options.")
+    constructed_weight: float = Field(
+        0.5, ge=0, description="Weight of a counterfactual version beside a human label's 1."
+    )
+
+
+class ExpanderSettings(_Section):
+    """Which expanders run in each round."""
+
+    names: tuple[str, ...] = Field(("counterfactual",), description="Expanders, in order.")
+    options: dict[str, dict[str, Any]] = Field({}, description="Options, by expander.")
+
+
+class LabelStudioSettings(_Section):
+    """Where people label."""
+
+    url: str = Field("", description="A Label Studio server; empty: biasloop starts its own.")
+    port: int = Field(8080, ge=1, le=65535, description="Port of the embedded server.")
+    email: str = Field("admin@biasloop.local", description="Administrator of the embedded server.")
+    venv: str = Field(
+        "", description="Virtual environment of the embedded server; empty: beside biasloop's."
+    )
+    timeout_seconds: float = Field(60, gt=0, description="Longest wait for one answer.")
+
+
+class SchedulerSettings(_Section):
+    """How often the loop looks."""
+
+    tick_seconds: float = Field(1, gt=0, description="Time between two ticks.")
+    poll_seconds: float = Field(5, gt=0, description="Time between two polls of Label Studio.")
+    lease_seconds: float = Field(
+        30, gt=0, description="A step whose process is silent for so long is taken over."
+    )
+    retry_base_seconds: float = Field(2, gt=0, description="Wait after a first failure; doubles.")
+    retry_cap_seconds: float = Field(300, gt=0, description="Longest wait after a failure.")
+
+
+class WebSettings(_Section):
+    """The page."""
+
+    host: str = Field("127.0.0.1", description="Address it listens on.")
+    port: int = Field(8090, ge=1, le=65535, description="Port it listens on.")
+
+
+class Settings(BaseSettings):
+    """All settings of a workspace."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="BIASLOOP_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    seed: int = Field(0, ge=0, description="Seeds the split and every draw.")
+    ledger_url: str = Field(
+        "", description="SQLAlchemy URL of the ledger; empty: SQLite in the workspace."
+    )
+    loop: LoopSettings = LoopSettings()
+    strategy: StrategySettings = StrategySettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    expander: ExpanderSettings = ExpanderSettings()
+    labelstudio: LabelStudioSettings = LabelStudioSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    web: WebSettings = WebSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content comes in as init arguments."""
+        return env_settings, init_settings
+
+    @property
+    def opening(self) -> Opening:
+        """What the decision to open a round needs."""
+        return Opening(
+            batch_size=self.loop.batch_size,
+            low_water=self.loop.low_water,
+            min_new_items=self.loop.min_new_items,
+            interval=timedelta(minutes=self.loop.interval_minutes),
+            budget=self.loop.budget,
+        )
+
+
+def read_settings(workspace: Path) -> Settings:
+    """The settings of this workspace. Raises ConfigError, naming each wrong key."""
+    path = workspace / SETTINGS_FILE
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{workspace} is no workspace: it has no {SETTINGS_FILE}; "
+            "`biasloop init DIR --campaign NAME` makes one, --workspace names another"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path} (or BIASLOOP_* in the environment): {wrong}") from None
+
+
+SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD")
+
+
+def read_secrets(workspace: Path) -> dict[str, SecretStr]:
+    """Secrets by name: the environment's (BIASLOOP_<NAME>) over the workspace's file.
+
+    The file holds lines NAME=value and must be readable by its owner alone.
+    Raises ConfigError when others may read it.
+    """
+    path = workspace / SECRETS_FILE
+    values: dict[str, str] = {}
+    if path.exists():
+        if path.stat().st_mode & 0o077:
+            raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
+        for line in path.read_text("utf-8").splitlines():
+            name, equals, value = line.partition("=")
+            if equals:
+                values[name.strip()] = value.strip()
+    for name in SECRET_NAMES:
+        if found := os.environ.get(f"BIASLOOP_{name}"):
+            values[name] = found
+    return {name: SecretStr(value) for name, value in values.items()}
+
+
+def write_secrets(workspace: Path, values: dict[str, str]) -> None:
+    """Writes the secrets file with mode 0600 from its first byte on."""
+    path = workspace / SECRETS_FILE
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in values.items())
+
+
+def template() -> str:
+    """The biasloop.toml that `init` writes: every setting, commented out, with its meaning."""
+    lines = [
+        "# Settings of this biasloop workspace. Every line shows the default; take the # away",
+        "# to change it. BIASLOOP_<SECTION>__<NAME> in the environment wins over this file.",
+    ]
+    sections = []
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, _Section):
+            sections.append((name, type(field.default)))
+        else:
+            lines += ["", f"# {field.description}", f"# {name} = {_toml(field.default)}"]
+    for name, section in sections:
+        lines += ["", f"[{name}]  # {(section.__doc__ or '').strip()}"]
+        for key, field in section.model_fields.items():
+            lines += [f"# {field.description}", f"# {key} = {_toml(field.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{}"
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,155 @@
+"""What a campaign's label_config.xml says to the loop. Pure."""
+
+import re
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from biasloop.domain.label import Scheme
+from biasloop.errors import CampaignError
+
+OWN_KEYS = ("item_id", "round")
+"""Data keys that every task carries besides the text and its context."""
+
+_TEXT_TAGS = ("Text", "HyperText", "Header", "Paragraphs")
+_VARIABLE = re.compile(r"\$([\w.\[\]-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelConfig:
+    """The one `Choices` over one `Text` that drives the loop; other controls are none of it.
+
+    `choices` and `text` are names of tags; `value` and `context` are keys of a task's data.
+    """
+
+    scheme: Scheme
+    choices: str
+    text: str
+    value: str
+    context: str | None
+
+
+def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
+    """Reads the label config of a campaign.
+
+    Labels stand in the order of the config. A Choice answers to its `alias` where it has one, as
+    in Label Studio's results. `Choices` with perRegion are about spans, not about the text, and
+    do not count. Raises CampaignError when the config cannot drive the loop.
+    """
+    root = _parse(xml)
+    choices = _the_choices(root)
+    text = _its_text(root, choices)
+    multi = choices.get("choice", "single") == "multiple"
+    return LabelConfig(
+        scheme=_scheme(choices, multi, none_label),
+        choices=_attribute(choices, "name"),
+        text=_attribute(text, "name"),
+        value=_value(text),
+        context=_context(root, _value(text)),
+    )
+
+
+def same_config(one: str, other: str) -> bool:
+    """Whether two label configs differ in white space or order of attributes only."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(xml: str) -> str:
+    _parse(xml)
+    return ET.canonicalize(xml, strip_text=True)
+
+
+def _parse(xml: str) -> ET.Element:
+    # Entity bombs and external entities need a document type; no label config does.
+    if "<!DOCTYPE" in xml:
+        raise CampaignError("label_config.xml: a DOCTYPE is not allowed; remove it")
+    try:
+        return ET.fromstring(xml)  # noqa: S314
+    except ET.ParseError as error:
+        raise CampaignError(
+            f"label_config.xml is no well-formed XML: {error}; correct that place"
+        ) from error
+
+
+def _the_choices(root: ET.Element) -> ET.Element:
+    found = [tag for tag in root.iter("Choices") if tag.get("perRegion", "false") != "true"]
+    if len(found) != 1:
+        names = ", ".join(tag.get("name", "?") for tag in found) or "none"
+        raise CampaignError(
+            "label_config.xml: exactly one <Choices> over the text must drive the loop; found "
+            f"{len(found)} ({names}); keep one, or set perRegion on those about spans"
+        )
+    return found[0]
+
+
+def _its_text(root: ET.Element, choices: ET.Element) -> ET.Element:
+    target = _attribute(choices, "toName")
+    for tag in root.iter("Text"):
+        if tag.get("name") == target:
+            return tag
+    raise CampaignError(
+        f'label_config.xml: <Choices name="{choices.get("name")}"> is over "{target}", which is '
+        "no <Text>; point toName to the one <Text> that is labelled"
+    )
+
+
+def _scheme(choices: ET.Element, multi: bool, none_label: str | None) -> Scheme:
+    if choices.find("Choice//Choice") is not None:
+        raise CampaignError("label_config.xml: nested <Choice> tags; write one flat list")
+    names = [tag.get("alias") or _attribute(tag, "value") for tag in choices.iter("Choice")]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CampaignError(
+            f"label_config.xml: <Choice> given twice: {', '.join(twice)}; remove one of each"
+        )
+    if none_label is not None and not multi:
+        raise CampaignError(
+            f'none_label = "{none_label}" needs choice="multiple" in label_config.xml; with one '
+            "choice the negative is a class like the others: remove none_label from campaign.toml"
+        )
+    if none_label is not None and none_label not in names:
+        raise CampaignError(
+            f'none_label = "{none_label}" is no <Choice> in label_config.xml; choices are: '
+            f"{', '.join(names) or 'none'}; correct campaign.toml"
+        )
+    labels = tuple(name for name in names if name != none_label)
+    if len(labels) < (1 if multi else 2):
+        raise CampaignError(
+            f"label_config.xml: {len(labels)} labels are too few to learn; add <Choice> tags"
+        )
+    return Scheme(labels=labels, multi=multi, none_label=none_label)
+
+
+def _context(root: ET.Element, value: str) -> str | None:
+    used = dict.fromkeys(
+        match[1]
+        for tag in root.iter()
+        if (match := _VARIABLE.fullmatch(tag.get("value", ""))) and match[1] != value
+    )
+    others = [key for key in used if key not in OWN_KEYS]
+    shown = [
+        tag.get("value", "")[1:] for tag in root.iter() if tag.tag in _TEXT_TAGS and tag.get("value")
+    ]
+    if len(others) > 1 or any(key not in shown for key in others):
+        raise CampaignError(
+            f"label_config.xml refers to {', '.join('$' + key for key in others)}; a task has "
+            f"${value}, one more text for its context (in a <Text> or <Header>), $item_id and "
+            "$round; remove the rest"
+        )
+    return others[0] if others else None
+
+
+def _value(text: ET.Element) -> str:
+    match = _VARIABLE.fullmatch(_attribute(text, "value"))
+    if match is None or match[1] in OWN_KEYS:
+        raise CampaignError(
+            f'label_config.xml: <Text name="{text.get("name")}"> must show the text of the task, '
+            'for instance value="$text"'
+        )
+    return match[1]
+
+
+def _attribute(tag: ET.Element, name: str) -> str:
+    value = tag.get(name)
+    if not value:
+        raise CampaignError(f'label_config.xml: a <{tag.tag}> has no {name}; add {name}="…"')
+    return value

@@ -1,0 +1,120 @@
+"""The ledger's database: engine, transactions, migrations. SQLite and PostgreSQL alike."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, Dialect
+
+from biasloop.errors import LedgerError
+
+BUSY_SECONDS = 30
+_WRITER_LOCK = 0x62696173  # "bias": one advisory lock for every writer on PostgreSQL
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware UTC datetimes; SQLite keeps them naive."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses naive datetimes."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime reached the ledger")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Gives them back aware."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value)
+
+
+class Database:
+    """One engine; `read` and `write` are the only ways in.
+
+    `write` is the one writer helper (R2): it takes the database's write lock at its start, so
+    that sequence numbers become visible in their order, and nothing but SQL happens inside.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        except sa.exc.ArgumentError as error:
+            raise LedgerError(f"ledger_url is not a database URL: {error}") from None
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _sqlite_connect)
+            sa.event.listen(self._engine, "begin", _sqlite_begin)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view for reading."""
+        with self._wrapped(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A short writing transaction; committed at the end, rolled back on any error."""
+        with self._wrapped(), self._engine.connect() as connection:
+            connection = connection.execution_options(biasloop_write=True)
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
+                yield connection
+
+    def migrate(self) -> None:
+        """Brings the schema to the newest version. Repeatable."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            where = self._engine.url.render_as_string(hide_password=True)
+            raise LedgerError(f"the ledger {where} failed: {error.orig}{_advice(error)}") from error
+
+
+def _advice(error: sa.exc.DBAPIError) -> str:
+    text = str(error.orig).lower()
+    if "disk" in text and "full" in text:
+        return "; free some disk space, nothing was lost"
+    if "locked" in text:
+        return f"; another process held the write lock for over {BUSY_SECONDS} s"
+    if "malformed" in text or "not a database" in text:
+        return "; the file is damaged: put a backup in its place"
+    if "readonly" in text or "unable to open" in text:
+        return "; check that the workspace exists and may be written"
+    return ""
+
+
+def _sqlite_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would come too late
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("biasloop_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,280 @@
+"""The ledger: the SQL database with every fact about rounds, tasks, annotations and models."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.batch import Arm, Selection
+from biasloop.domain.consensus import Consensus
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion
+from biasloop.domain.policy import Policy
+from biasloop.errors import LedgerError
+from biasloop.store.database import Database
+from biasloop.store.records import (
+    annotation,
+    append_annotations,
+    current_annotations,
+    insert_records,
+)
+from biasloop.store.rounds import Rounds
+from biasloop.store.schema import (
+    annotations,
+    bookmarks,
+    consensus,
+    evaluations,
+    events,
+    item_trip,
+    leases,
+    models,
+    policies,
+    promotions,
+    selections,
+    tasks,
+    tombstones,
+    trained_on,
+)
+
+
+class Ledger:
+    """Everything biasloop knows for a fact. Raises LedgerError when the database fails."""
+
+    def __init__(self, url: str) -> None:
+        self._db = Database(url)
+        self.rounds = Rounds(self._db)
+
+    def migrate(self) -> None:
+        """Brings the schema to the newest version."""
+        self._db.migrate()
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._db.close()
+
+    # --- annotations ---------------------------------------------------------------------------
+
+    def record(self, news: Sequence[Annotation]) -> int:
+        """Appends annotations that say something new; returns how many. Repeatable."""
+        with self._db.write() as connection:
+            return append_annotations(connection, news)
+
+    def annotations(self, up_to: int | None = None) -> list[Annotation]:
+        """The current version of every annotation, as of a sequence number (None: now)."""
+        where = [] if up_to is None else [annotations.c.seq <= up_to]
+        with self._db.read() as connection:
+            return [annotation(row) for row in connection.execute(current_annotations(*where))]
+
+    def annotations_of(self, task_ids: Sequence[int]) -> list[Annotation]:
+        """Current versions for these tasks."""
+        with self._db.read() as connection:
+            found = current_annotations(annotations.c.task_id.in_(list(task_ids)))
+            return [annotation(row) for row in connection.execute(found)]
+
+    def sequence(self) -> int:
+        """The ledger sequence number now: the newest annotation version."""
+        with self._db.read() as connection:
+            return connection.execute(sa.select(sa.func.max(annotations.c.seq))).scalar() or 0
+
+    # --- batches -------------------------------------------------------------------------------
+
+    def selections(self, round_id: int | None = None) -> list[tuple[int, Selection]]:
+        """(round, selection) in the order of rounds and positions."""
+        query = sa.select(selections).order_by(selections.c.round_id, selections.c.position)
+        if round_id is not None:
+            query = query.where(selections.c.round_id == round_id)
+        with self._db.read() as connection:
+            return [
+                (
+                    row.round_id,
+                    Selection(
+                        item_id=row.item_id,
+                        row=row.row,
+                        arm=Arm(row.arm),
+                        probability=row.probability,
+                        position=row.position,
+                    ),
+                )
+                for row in connection.execute(query)
+            ]
+
+    def task_ids(self) -> dict[str, int]:
+        """Task id per item id, of every task ever pushed."""
+        with self._db.read() as connection:
+            rows = connection.execute(sa.select(tasks.c.item_id, tasks.c.task_id))
+            return {row.item_id: row.task_id for row in rows}
+
+    def consensus(self, up_to_round: int | None = None) -> list[Consensus]:
+        """The newest consensus on every item."""
+        where = [] if up_to_round is None else [consensus.c.round_id <= up_to_round]
+        newest = (
+            sa.select(consensus.c.item_id, sa.func.max(consensus.c.round_id).label("round_id"))
+            .where(*where)
+            .group_by(consensus.c.item_id)
+            .subquery()
+        )
+        query = sa.select(consensus).join(
+            newest,
+            (newest.c.item_id == consensus.c.item_id) & (newest.c.round_id == consensus.c.round_id),
+        )
+        with self._db.read() as connection:
+            return [
+                Consensus(
+                    item_id=row.item_id,
+                    labels=tuple(row.labels),
+                    asked=tuple(row.asked),
+                    votes=row.votes,
+                    support=row.support,
+                )
+                for row in connection.execute(query.order_by(consensus.c.item_id))
+            ]
+
+    # --- models --------------------------------------------------------------------------------
+
+    def add(self, records: Iterable[Any], now: datetime, round_id: int | None = None) -> None:
+        """Writes facts outside of a round's commit: models of `biasloop train`, promotions."""
+        with self._db.write() as connection:
+            insert_records(connection, round_id, records, now)
+
+    def models(self) -> list[tuple[datetime, int | None, ModelVersion]]:
+        """(finished at, round, model), oldest first; `trained_on` is left empty."""
+        with self._db.read() as connection:
+            return [
+                (
+                    row.at,
+                    row.round_id,
+                    ModelVersion(row.id, row.classifier, row.seq, row.folder, row.card, ()),
+                )
+                for row in connection.execute(sa.select(models).order_by(models.c.at, models.c.id))
+            ]
+
+    def model(self, model_id: str) -> ModelVersion:
+        """One model. Raises LedgerError, listing the known ones."""
+        known = {model.id: model for _, _, model in self.models()}
+        if model_id not in known:
+            names = ", ".join(known) or "none yet"
+            raise LedgerError(f"there is no model {model_id!r}; known: {names}")
+        return known[model_id]
+
+    def promotions(self) -> list[tuple[datetime, Promotion]]:
+        """Every promotion, oldest first; the last one names the model in service."""
+        with self._db.read() as connection:
+            rows = connection.execute(sa.select(promotions).order_by(promotions.c.seq))
+            return [(row.at, Promotion(row.model_id, row.why)) for row in rows]
+
+    def in_service(self) -> ModelVersion | None:
+        """The model whose verdicts count now."""
+        history = self.promotions()
+        return self.model(history[-1][1].model_id) if history else None
+
+    def evaluations(self) -> list[tuple[int | None, Evaluation]]:
+        """(round, audit report), oldest first."""
+        with self._db.read() as connection:
+            rows = connection.execute(sa.select(evaluations).order_by(evaluations.c.seq))
+            return [
+                (row.round_id, Evaluation(row.model_id, row.baseline_id, row.report))
+                for row in rows
+            ]
+
+    def models_that_saw(self, item_ids: Sequence[str]) -> list[str]:
+        """Ids of the models trained on any of these items."""
+        query = sa.select(trained_on.c.model_id).distinct()
+        with self._db.read() as connection:
+            rows = connection.execute(query.where(trained_on.c.item_id.in_(list(item_ids))))
+            return sorted(row.model_id for row in rows)
+
+    def trained_on(self, model_id: str) -> list[str]:
+        """Ids of the items that this model learned from."""
+        query = sa.select(trained_on.c.item_id).where(trained_on.c.model_id == model_id)
+        with self._db.read() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    # --- policies, trip, tombstones ------------------------------------------------------------
+
+    def add_policy(self, policy: Policy, now: datetime) -> None:
+        """Keeps this guideline version, if it is new."""
+        with self._db.write() as connection:
+            known = sa.select(policies.c.id).where(policies.c.id == policy.id)
+            if connection.execute(known).first() is None:
+                connection.execute(
+                    sa.insert(policies).values(id=policy.id, at=now, text=policy.text)
+                )
+
+    def trip(self, item_id: str) -> list[dict[str, Any]]:
+        """Everything that happened to an item, in order: at, fact, round_id, detail (R5)."""
+        query = sa.select(item_trip).where(item_trip.c.item_id == item_id).order_by("at")
+        with self._db.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def bury(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
+        """Tombstones for an ad's items. Repeatable."""
+        with self._db.write() as connection:
+            known = set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
+            rows = [
+                {"item_id": item, "ad_id": ad_id, "at": now}
+                for item in item_ids
+                if item not in known
+            ]
+            if rows:
+                connection.execute(sa.insert(tombstones), rows)
+
+    # --- control -------------------------------------------------------------------------------
+
+    def note(self, kind: str, data: dict[str, Any], now: datetime) -> None:
+        """An event that belongs to no round: paused, resumed, imported …"""
+        with self._db.write() as connection:
+            connection.execute(sa.insert(events).values(at=now, kind=kind, data=data))
+
+    def events(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest events, newest first."""
+        with self._db.read() as connection:
+            query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def pause_state(self) -> str:
+        """ "running", "paused" (no step runs) or "draining" (live rounds finish, none opens)."""
+        query = (
+            sa.select(events.c.kind)
+            .where(events.c.kind.in_(["running", "paused", "draining"]))
+            .order_by(events.c.seq.desc())
+            .limit(1)
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).scalar() or "running"
+
+    def bookmark(self, name: str) -> Any:
+        """A remembered value (poll cursor, project id); None when there is none."""
+        with self._db.read() as connection:
+            query = sa.select(bookmarks.c.value).where(bookmarks.c.name == name)
+            return connection.execute(query).scalar()
+
+    def set_bookmark(self, name: str, value: Any) -> None:
+        """Remembers a value."""
+        with self._db.write() as connection:
+            connection.execute(sa.delete(bookmarks).where(bookmarks.c.name == name))
+            connection.execute(sa.insert(bookmarks).values(name=name, value=value))
+
+    def hold_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
+        """Takes or keeps the named lease; False while somebody else holds it."""
+        with self._db.write() as connection:
+            row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+            if row is not None and row.owner != owner and row.until > now:
+                return False
+            connection.execute(sa.delete(leases).where(leases.c.name == name))
+            until = now + timedelta(seconds=seconds)
+            connection.execute(sa.insert(leases).values(name=name, owner=owner, until=until))
+            return True
+
+    def release_lease(self, name: str, owner: str) -> None:
+        """Gives the lease back."""
+        with self._db.write() as connection:
+            connection.execute(
+                sa.delete(leases).where(leases.c.name == name, leases.c.owner == owner)
+            )
+
+    def check(self) -> None:
+        """Raises LedgerError when the database cannot be read or lacks the schema."""
+        with self._db.read() as connection:
+            if not sa.inspect(connection).has_table("rounds"):
+                raise LedgerError("the ledger has no tables; run `biasloop init`")

@@ -1,0 +1,103 @@
+"""How each kind of fact that a step returns becomes rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Selection
+from biasloop.domain.consensus import Consensus
+from biasloop.domain.label import LabelSource
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.store import schema
+
+Values = dict[str, Any]
+
+
+def insert_records(
+    connection: Connection, round_id: int | None, records: Iterable[Any], now: datetime
+) -> None:
+    """Writes the facts of a step; annotations only where they say something new."""
+    facts = list(records)
+    for kind, table in _TABLES.items():
+        rows = [
+            asdict(fact) | {"at": now, "round_id": round_id}
+            for fact in facts
+            if isinstance(fact, kind)
+        ]
+        _insert(connection, table, rows)
+    for model in facts:
+        if isinstance(model, ModelVersion):
+            rows = [{"model_id": model.id, "item_id": item} for item in model.trained_on]
+            _insert(connection, schema.trained_on, rows)
+    append_annotations(connection, [fact for fact in facts if isinstance(fact, Annotation)])
+
+
+_TABLES: dict[type[Any], sa.Table] = {
+    Selection: schema.selections,
+    Pushed: schema.tasks,
+    Consensus: schema.consensus,
+    ModelVersion: schema.models,
+    Evaluation: schema.evaluations,
+    Promotion: schema.promotions,
+}
+
+
+def append_annotations(connection: Connection, news: Sequence[Annotation]) -> int:
+    """Appends those that differ from the current version of their key; returns how many."""
+    current: dict[str, Annotation] = {}
+    for keys in _chunks({new.key for new in news}):
+        for row in connection.execute(current_annotations(schema.annotations.c.key.in_(keys))):
+            current[row.key] = annotation(row)
+    rows = []
+    for new in news:
+        known = current.get(new.key)
+        if known is None or not new.says_same(known):
+            current[new.key] = new
+            rows.append({k: v for k, v in asdict(new).items() if k != "seq"})
+    _insert(connection, schema.annotations, rows)
+    return len(rows)
+
+
+def current_annotations(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The newest version of every key among the rows that match, in ledger order."""
+    table = schema.annotations
+    newest = sa.select(sa.func.max(table.c.seq)).where(*where).group_by(table.c.key)
+    return sa.select(table).where(table.c.seq.in_(newest)).order_by(table.c.seq)
+
+
+def annotation(row: Row[Any]) -> Annotation:
+    """A row of the table `annotations` as the domain has it."""
+    return Annotation(
+        key=row.key,
+        item_id=row.item_id,
+        source=LabelSource(row.source),
+        standing=Standing(row.standing),
+        labels=tuple(row.labels),
+        asked=tuple(row.asked),
+        policy_id=row.policy_id,
+        annotator=row.annotator,
+        at=row.at,
+        reason=row.reason,
+        seconds=row.seconds,
+        task_id=row.task_id,
+        extra=row.extra,
+        seq=row.seq,
+    )
+
+
+def _insert(connection: Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+    if rows:
+        names = set(table.c.keys())
+        connection.execute(
+            sa.insert(table), [{k: v for k, v in row.items() if k in names} for row in rows]
+        )
+
+
+def _chunks(keys: Iterable[str], size: int = 500) -> Iterable[list[str]]:
+    ordered = sorted(keys)  # databases limit the number of parameters of one statement
+    return (ordered[i : i + size] for i in range(0, len(ordered), size))

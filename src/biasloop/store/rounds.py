@@ -1,0 +1,235 @@
+"""Rounds in the ledger: open, claim, commit, wait, fail, cancel."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from biasloop.domain.round import (
+    AFTER_PEOPLE,
+    BEFORE_PEOPLE,
+    OVER,
+    STEPS,
+    Claim,
+    Done,
+    Round,
+    State,
+    Wait,
+)
+from biasloop.errors import LedgerError, LostLease
+from biasloop.store.database import Database
+from biasloop.store.records import insert_records
+from biasloop.store.schema import events, rounds
+
+_URGENT = dict.fromkeys(BEFORE_PEOPLE, 0) | {State.PUSHED: 1}
+
+
+class Rounds:
+    """The rounds of the campaign; every move is one short transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def all(self) -> tuple[Round, ...]:
+        """Every round, oldest first."""
+        with self._db.read() as connection:
+            return tuple(
+                _round(row) for row in connection.execute(sa.select(rounds).order_by(rounds.c.id))
+            )
+
+    def get(self, round_id: int) -> Round:
+        """One round. Raises LedgerError when there is none of that number."""
+        with self._db.read() as connection:
+            row = connection.execute(sa.select(rounds).where(rounds.c.id == round_id)).first()
+        if row is None:
+            raise LedgerError(f"there is no round {round_id}; `biasloop status` lists them")
+        return _round(row)
+
+    def open(self, facts: Mapping[str, Any], now: datetime) -> Round | None:
+        """Opens the next round; None when another process just did."""
+        with self._db.write() as connection:
+            live = sa.select(sa.func.count()).where(rounds.c.state.not_in([*OVER, *AFTER_PEOPLE]))
+            if connection.execute(live).scalar_one():
+                return None
+            last = connection.execute(sa.select(sa.func.max(rounds.c.id))).scalar()
+            number = 0 if last is None else last + 1
+            connection.execute(
+                sa.insert(rounds).values(
+                    id=number,
+                    state=State.OPENED,
+                    facts=dict(facts),
+                    opened_at=now,
+                    attempts=0,
+                    token=0,
+                )
+            )
+            _event(connection, number, State.OPENED, facts, now)
+        return self.get(number)
+
+    def claim(self, now: datetime, owner: str, until: datetime) -> Claim | None:
+        """The most urgent due round whose lease is free, by compare-and-set; None if none is.
+
+        Rounds on their way to people come first (R6: annotators do not wait for the machine), and
+        only the oldest round behind them trains.
+        """
+        with self._db.write() as connection:
+            rows = connection.execute(
+                sa.select(rounds).where(rounds.c.state.not_in(OVER)).order_by(rounds.c.id)
+            ).all()
+            behind = [row.id for row in rows if row.state in AFTER_PEOPLE]
+            due = [
+                row
+                for row in rows
+                if (row.retry_at is None or row.retry_at <= now)
+                and (row.lease_until is None or row.lease_until <= now)
+                and row.id not in behind[1:]
+            ]
+            if not due:
+                return None
+            row = min(due, key=lambda row: (_URGENT.get(row.state, 2), row.id))
+            token = row.token + 1
+            connection.execute(
+                sa.update(rounds)
+                .where(rounds.c.id == row.id)
+                .values(owner=owner, lease_until=until, token=token)
+            )
+        return Claim(_round(row), token, owner)
+
+    def renew(self, claim: Claim, until: datetime) -> None:
+        """Keeps the claim while its step runs. Raises LostLease when it is gone."""
+        with self._db.write() as connection:
+            self._move(connection, claim, lease_until=until)
+
+    def commit(self, claim: Claim, done: Done, now: datetime) -> None:
+        """Facts, records, event and the new state in one transaction. Raises LostLease."""
+        _, state = STEPS[claim.round.state]
+        with self._db.write() as connection:
+            facts = self._facts(connection, claim.round.id) | dict(done.facts)
+            self._move(
+                connection,
+                claim,
+                state=state,
+                facts=facts,
+                attempts=0,
+                error=None,
+                waits_for=None,
+                retry_at=None,
+                owner=None,
+                lease_until=None,
+                closed_at=now if state in OVER else None,
+            )
+            insert_records(connection, claim.round.id, done.records, now)
+            _event(connection, claim.round.id, state, done.facts, now)
+
+    def wait(self, claim: Claim, wait: Wait) -> None:
+        """Gives the claim back until a later moment. Raises LostLease."""
+        with self._db.write() as connection:
+            self._move(
+                connection,
+                claim,
+                attempts=0,
+                error=None,
+                waits_for=wait.why,
+                retry_at=wait.until,
+                owner=None,
+                lease_until=None,
+            )
+
+    def fail(self, claim: Claim, error: str, retry_at: datetime, now: datetime) -> None:
+        """Records a failure beside the state; the same step runs again. Raises LostLease."""
+        attempts = claim.round.attempts + 1
+        with self._db.write() as connection:
+            self._move(
+                connection,
+                claim,
+                attempts=attempts,
+                error=error,
+                retry_at=retry_at,
+                owner=None,
+                lease_until=None,
+            )
+            data = {"step": claim.round.step, "error": error, "attempts": attempts}
+            _event(connection, claim.round.id, "failed", data, now)
+
+    def wake(self, state: State) -> None:
+        """Rounds that wait in this state are due at once; failures keep their back-off."""
+        with self._db.write() as connection:
+            connection.execute(
+                sa.update(rounds)
+                .where(rounds.c.state == state, rounds.c.error.is_(None))
+                .values(retry_at=None)
+            )
+
+    def cancel(self, round_id: int, why: str, now: datetime) -> Round:
+        """Ends a round for good; whoever works on it loses the lease.
+
+        Raises LedgerError when it is over already.
+        """
+        found = self.get(round_id)
+        with self._db.write() as connection:
+            changed = connection.execute(
+                sa.update(rounds)
+                .where(rounds.c.id == round_id, rounds.c.state.not_in(OVER))
+                .values(
+                    state=State.CANCELLED,
+                    token=rounds.c.token + 1,
+                    closed_at=now,
+                    owner=None,
+                    lease_until=None,
+                    error=None,
+                    waits_for=None,
+                    retry_at=None,
+                )
+            ).rowcount
+            if not changed:
+                raise LedgerError(f"round {round_id} is {found.state} already")
+            _event(connection, round_id, State.CANCELLED, {"why": why}, now)
+        return self.get(round_id)
+
+    @staticmethod
+    def _facts(connection: Connection, round_id: int) -> dict[str, Any]:
+        stored = connection.execute(
+            sa.select(rounds.c.facts).where(rounds.c.id == round_id)
+        ).scalar_one()
+        return dict(stored)
+
+    @staticmethod
+    def _move(connection: Connection, claim: Claim, **values: Any) -> None:
+        changed = connection.execute(
+            sa.update(rounds)
+            .where(
+                rounds.c.id == claim.round.id,
+                rounds.c.state == claim.round.state,
+                rounds.c.token == claim.token,
+            )
+            .values(**values)
+        ).rowcount
+        if changed != 1:
+            raise LostLease(
+                f"round {claim.round.id} was taken over while its step "
+                f"{claim.round.step} ran; this result is discarded"
+            )
+
+
+def _round(row: Row[Any]) -> Round:
+    return Round(
+        id=row.id,
+        state=State(row.state),
+        facts=row.facts,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        attempts=row.attempts,
+        error=row.error,
+        waits_for=row.waits_for,
+        retry_at=row.retry_at,
+    )
+
+
+def _event(
+    connection: Connection, round_id: int, kind: str, data: Mapping[str, Any], now: datetime
+) -> None:
+    connection.execute(
+        sa.insert(events).values(at=now, round_id=round_id, kind=str(kind), data=dict(data))
+    )

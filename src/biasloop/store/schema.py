@@ -1,0 +1,182 @@
+"""The tables of the ledger. Facts are appended, never changed; `rounds` and `leases` move."""
+
+import sqlalchemy as sa
+
+from biasloop.store.database import UtcDateTime
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+def _when(name: str = "at") -> sa.Column[object]:
+    return sa.Column(name, UtcDateTime, nullable=False)
+
+
+def _round() -> sa.Column[object]:
+    return sa.Column("round_id", sa.Integer, sa.ForeignKey("rounds.id"), nullable=True)
+
+
+rounds = sa.Table(
+    "rounds",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    _when("opened_at"),
+    sa.Column("closed_at", UtcDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("waits_for", sa.Text),
+    sa.Column("retry_at", UtcDateTime),
+    sa.Column("owner", sa.String(80)),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("token", sa.Integer, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("owner", sa.String(80), nullable=False),
+    _when("until"),
+)
+
+bookmarks = sa.Table(
+    "bookmarks",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    _when(),
+    _round(),
+    sa.Column("kind", sa.String(24), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+)
+
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    _when(),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+annotations = sa.Table(
+    "annotations",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("key", sa.String(60), nullable=False, index=True),
+    sa.Column("item_id", sa.String(20), nullable=False, index=True),
+    sa.Column("source", sa.String(12), nullable=False),
+    sa.Column("standing", sa.String(8), nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False),
+    sa.Column("asked", sa.JSON, nullable=False),
+    sa.Column("policy_id", sa.String(12), nullable=False),
+    sa.Column("annotator", sa.String(254), nullable=False),
+    _when(),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float),
+    sa.Column("task_id", sa.Integer, index=True),
+    sa.Column("extra", sa.JSON, nullable=False),
+)
+
+selections = sa.Table(
+    "selections",
+    metadata,
+    sa.Column("round_id", sa.Integer, sa.ForeignKey("rounds.id"), primary_key=True),
+    sa.Column("item_id", sa.String(20), primary_key=True, index=True),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("arm", sa.String(16), nullable=False),
+    sa.Column("probability", sa.Float),
+    sa.Column("position", sa.Integer, nullable=False),
+    _when(),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("task_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("item_id", sa.String(20), nullable=False, index=True),
+    _round(),
+    _when(),
+)
+
+consensus = sa.Table(
+    "consensus",
+    metadata,
+    sa.Column("round_id", sa.Integer, sa.ForeignKey("rounds.id"), primary_key=True),
+    sa.Column("item_id", sa.String(20), primary_key=True, index=True),
+    sa.Column("labels", sa.JSON, nullable=False),
+    sa.Column("asked", sa.JSON, nullable=False),
+    sa.Column("votes", sa.Integer, nullable=False),
+    sa.Column("support", sa.JSON, nullable=False),
+    _when(),
+)
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("id", sa.String(24), primary_key=True),
+    _round(),
+    _when(),
+    sa.Column("classifier", sa.String(40), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("card", sa.JSON, nullable=False),
+)
+
+trained_on = sa.Table(
+    "trained_on",
+    metadata,
+    sa.Column("model_id", sa.String(24), sa.ForeignKey("models.id"), primary_key=True),
+    sa.Column("item_id", sa.String(20), primary_key=True, index=True),
+)
+
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("model_id", sa.String(24), sa.ForeignKey("models.id"), nullable=False),
+    _when(),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+evaluations = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    _round(),
+    sa.Column("model_id", sa.String(24), sa.ForeignKey("models.id"), nullable=False),
+    sa.Column("baseline_id", sa.String(24)),
+    _when(),
+    sa.Column("report", sa.JSON, nullable=False),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("item_id", sa.String(20), primary_key=True),
+    sa.Column("ad_id", sa.Text, nullable=False),
+    _when(),
+)
+
+item_trip = sa.table(
+    "item_trip",
+    sa.column("item_id", sa.String),
+    sa.column("at", UtcDateTime),
+    sa.column("fact", sa.String),
+    sa.column("round_id", sa.Integer),
+    sa.column("detail", sa.String),
+)
+"""The view where an item is: it follows from the facts (R5)."""

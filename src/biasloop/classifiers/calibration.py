@@ -1,14 +1,100 @@
 """From scores to probabilities, and from probabilities to thresholds."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, softmax
+
+from biasloop.domain.label import Labels
+from biasloop.ports import Proba
 
 Array = NDArray[np.float64]
 
-FLATTEST = 0.05
-"""Least slope: calibration never turns a ranking round, even one no better than chance."""
+CERTAIN = 200.0
+"""Score of a label that is always (or, negative, never) there: exactly 1 or 0 as a float32."""
+ENOUGH_ROOTS = 5
+"""Roots with a yes, and roots with a no, below which a label is not calibrated."""
+DEFAULT_THRESHOLD = 0.5
+FLATTEST, STEEPEST = 0.05, 20.0
+"""Slopes between which calibration stays: it never turns a ranking round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How scores (n, k) become probabilities; `slope` and `offset` have shape (k,)."""
+
+    slope: Array
+    offset: Array
+    multi: bool
+
+    def proba(self, scores: Array) -> Proba:
+        """Probabilities (n, k); in a single-label scheme rows sum to 1."""
+        z = self.slope * scores + self.offset
+        proba: Proba = (expit(z) if self.multi else softmax(z, axis=1)).astype(np.float32)
+        return proba
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """Scores (n, k) by models that did not see the row's root, beside what is true of the rows.
+
+    `weights` (n,) are 0 for rows that must not choose anything.
+    """
+
+    scores: Array
+    labels: Labels
+    weights: Array
+    roots: NDArray[np.str_]
+    names: tuple[str, ...]
+
+    def calibrate_labels(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
+        """One sigmoid and one threshold per label, and notes on labels that had too little."""
+        slope, offset = np.ones(len(self.names)), np.zeros(len(self.names))
+        thresholds = np.full(len(self.names), DEFAULT_THRESHOLD, dtype=np.float32)
+        notes = []
+        for j, name in enumerate(self.names):
+            rows = (self.labels[:, j] >= 0) & (self.weights > 0)
+            truth, scores, weights = (
+                self.labels[rows, j] == 1,
+                self.scores[rows, j],
+                self.weights[rows],
+            )
+            yes, no = _distinct(self.roots[rows][truth]), _distinct(self.roots[rows][~truth])
+            if yes == 0:
+                continue
+            if min(yes, no) < ENOUGH_ROOTS:
+                notes.append(
+                    f"{name}: {yes} roots with it and {no} without among human and seed labels, "
+                    f"{ENOUGH_ROOTS} of each needed; not calibrated, threshold {DEFAULT_THRESHOLD}"
+                )
+                continue
+            slope[j], offset[j] = fit_sigmoid(scores, truth, weights)
+            thresholds[j] = f1_threshold(expit(slope[j] * scores + offset[j]), weights)
+        return Calibration(slope, offset, multi=True), thresholds, notes
+
+    def calibrate_classes(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
+        """One temperature for all classes. Thresholds are 0: the class is the most probable one."""
+        classes = self.labels.argmax(axis=1)
+        # A class that a fold's training rows lacked says nothing about the temperature.
+        seen = self.scores[np.arange(len(classes)), classes] > -CERTAIN
+        rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & seen
+        slope, notes = 1.0, []
+        if _distinct(self.roots[rows]) < 2 * ENOUGH_ROOTS:
+            notes.append(
+                f"{_distinct(self.roots[rows])} roots among human and seed labels, "
+                f"{2 * ENOUGH_ROOTS} needed; not calibrated"
+            )
+        else:
+            slope = fit_temperature(self.scores[rows], classes[rows], self.weights[rows])
+        k = len(self.names)
+        calibration = Calibration(np.full(k, slope), np.zeros(k), multi=False)
+        return calibration, np.zeros(k, dtype=np.float32), notes
+
+
+def _distinct(roots: NDArray[np.str_]) -> int:
+    return len(np.unique(roots))
 
 
 def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tuple[float, float]:
@@ -28,8 +114,9 @@ def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tupl
             np.array([error @ scores, error.sum()]),
         )
 
+    bounds = [(FLATTEST, STEEPEST), (None, None)]
     start = np.array([1.0, np.log((yes + 1) / (no + 1))])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(FLATTEST, None), (None,) * 2])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return float(found.x[0]), float(found.x[1])
 
 
@@ -40,7 +127,7 @@ def fit_temperature(scores: Array, truth: NDArray[np.int64], weights: Array) -> 
     def loss(log_slope: float) -> float:
         return -float(weights @ log_softmax(np.exp(log_slope) * scores, axis=1)[rows, truth])
 
-    found = minimize_scalar(loss, bounds=(np.log(FLATTEST), np.log(20)), method="bounded")
+    found = minimize_scalar(loss, bounds=(np.log(FLATTEST), np.log(STEEPEST)), method="bounded")
     return float(np.exp(found.x))
 
 
@@ -49,7 +136,8 @@ def f1_threshold(probabilities: Array, weights: Array) -> float:
 
     For calibrated probabilities it is half of the F1 that it attains (Lipton et al. 2014). The
     expectation runs over all rows, so it does not jump to fit single positives the way the
-    threshold of the best observed F1 does.
+    threshold of the best observed F1 does (better or equal on held-out rows, the more so the fewer
+    the positives).
     """
     order = np.argsort(-probabilities, kind="stable")
     p, w = probabilities[order], weights[order]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-Blocks = tuple[sparse.csr_matrix, sparse.csr_matrix]
-"""Counts of word n-grams and of character n-grams, each of shape (n, its vocabulary)."""
+Blocks = tuple[sparse.csr_matrix, ...]
+"""Counts of word n-grams, then of character n-grams, each of shape (n, its vocabulary)."""
 
 # "impiegato/a", "impiegato(a)", "tutt*", "un'": ending, sign and article carry the gender.
 _WORD = re.compile(r"(?<=\w)[/(-][\w*@]+|[\w*@]+'?")

@@ -4,8 +4,6 @@ Readers need no lock: every public call looks whether the manifest changed and w
 of it. Writers take turns by a file lock that the system frees when its holder dies.
 """
 
-import os
-import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.item import Ad, Item, Origin
-from biasloop.domain.split import Split
+from biasloop.domain.item import Ad, Item
 from biasloop.errors import PoolError
 from biasloop.store import shards as files
-from biasloop.store.shards import Series, Shard
+from biasloop.store.series import AD_FIELDS, ITEM_FIELDS, Series, features, to_item, to_table
+from biasloop.store.shards import Shard
 
 SHARD_ROWS = 50_000
 SHARD_BYTES = 64 * 2**20
@@ -30,11 +28,6 @@ CHUNK_ROWS = 1_000
 COLUMNS = frozenset(
     {"id", "text_hash", "split", "origin", "root", "group", "operation", "ad_id", "erased"}
 )
-ITEM_FIELDS = (
-    "id", "text", "text_hash", "roots", "split", "origin", "ad_id", "start", "end", "parents",
-    "operation", "group",
-)  # fmt: skip
-AD_FIELDS = ("id", "text", "title", "language", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,10 @@ class ArrowPool:
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
         """Whole items, in the order asked. An erased one has no text."""
         taken = self._state().items.take(np.asarray(rows, dtype=np.int64), ITEM_FIELDS)
-        return [_item(dict(zip(taken, values, strict=True))) for values in zip(*taken.values())]
+        return [
+            to_item(dict(zip(taken, values, strict=True)))
+            for values in zip(*taken.values(), strict=True)
+        ]
 
     def texts(self, rows: Sequence[int] | Rows) -> list[str]:
         """Their texts, in the order asked."""
@@ -184,25 +180,7 @@ class ArrowPool:
     @contextmanager
     def _writing(self) -> Iterator[_State]:
         """Holds the writer lock; gives the state that the writer starts from."""
-        from filelock import FileLock, Timeout
-
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self._folder / "writer.lock", timeout=self._lock_timeout)
-        holder = self._folder / "writer"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        except Timeout:
-            who = holder.read_text() if holder.exists() else "another process"
-            raise PoolError(
-                f"{who} has been writing to the pool {self._folder} for over "
-                f"{self._lock_timeout:g} s; wait for it to end, then do the same again"
-            ) from None
-        except OSError as error:
-            raise files.unwritable(self._folder, error) from error
-        with lock:
+        with files.writer_lock(self._folder, self._lock_timeout):
             state = self._state()
             self._sweep(state.shards())
             if not state.signature:
@@ -227,16 +205,18 @@ class ArrowPool:
         while chunk := list(islice(stream, CHUNK_ROWS)):
             seen += len(chunk)
             rows = self._state().series(name).find([record.id for record in chunk])
-            # A dict, so that an id that comes twice in this chunk counts once.
-            new = {r.id: r for r, row in zip(chunk, rows, strict=True) if row < 0}
-            new = {key: record for key, record in new.items() if key not in waiting_ids}
-            waiting.append(_table(name, list(new.values())))
-            waiting_ids.update(new)
-            added += len(new)
+            new: list[Ad | Item] = []
+            for record, row in zip(chunk, rows, strict=True):
+                if row < 0 and record.id not in waiting_ids:
+                    waiting_ids.add(record.id)
+                    new.append(record)
+            if new:
+                waiting.append(to_table(name, new))
+                added += len(new)
             if len(waiting_ids) > SHARD_ROWS - CHUNK_ROWS or _size(waiting) > SHARD_BYTES:
                 self._commit(name, pa.concat_tables(waiting))
                 waiting, waiting_ids = [], set()
-        if waiting_ids:
+        if waiting:
             self._commit(name, pa.concat_tables(waiting))
         return added, seen - added
 
@@ -248,27 +228,29 @@ class ArrowPool:
             self._folder,
             Shard(name, len(series.shards), series.rows, table.num_rows, size=0),
             table,
-            _features(name),
+            features(name),
         )
         manifest = state.shards()
         manifest[name] += (shard,)
         files.replace_manifest(self._folder, manifest)
 
-    def _blanked(self, series: Series, masks: Sequence[Any], columns: Sequence[str]) -> Any:
+    def _blanked(
+        self, series: Series, masks: Sequence[Any], columns: Sequence[str]
+    ) -> tuple[Shard, ...]:
         """The shards of a series, those rewritten in which a masked row still has its text."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         shards = list(series.shards)
         for i, (table, mask) in enumerate(zip(series.tables, masks, strict=True)):
             if not pc.any(pc.and_not(mask, table["erased"])).as_py():
                 continue
-            values = {name: pc.if_else(mask, "", table[name]) for name in columns}
+            values = {name: table[name] for name in table.column_names}
+            values |= {name: pc.if_else(mask, "", table[name]) for name in columns}
             values["erased"] = pc.or_(mask, table["erased"])
-            for name, value in values.items():
-                table = table.set_column(table.column_names.index(name), name, value)
             again = replace(shards[i], version=shards[i].version + 1)
-            name = again.series
-            shards[i] = files.write_shard(self._folder, again, table, _features(name))
+            blanked = pa.Table.from_pydict(values, schema=table.schema)
+            shards[i] = files.write_shard(self._folder, again, blanked, features(again.series))
         return tuple(shards)
 
 
@@ -286,35 +268,3 @@ def _descends(table: Any, ad_id: str) -> Any:
 
 def _size(tables: Iterable[Any]) -> int:
     return sum(table.nbytes for table in tables)
-
-
-def _features(name: str) -> Any:
-    from datasets import Features, List, Value
-
-    string, number = Value("string"), Value("int64")
-    lists = {"roots": List(string), "parents": List(string)}
-    # A shard's texts may pass the 2 GB that a "string" column can address.
-    special = {"text": Value("large_string"), "start": number, "end": number, **lists}
-    names = (*ITEM_FIELDS, "root") if name == "items" else AD_FIELDS
-    return Features({n: special.get(n, string) for n in names} | {"erased": Value("bool")})
-
-
-def _table(name: str, records: Sequence[Ad] | Sequence[Item]) -> Any:
-    """The records as a pyarrow table. Raises PoolError for text that is not Unicode."""
-    import pyarrow as pa
-
-    fields = ITEM_FIELDS if name == "items" else AD_FIELDS
-    columns = {field: [getattr(record, field) for record in records] for field in fields}
-    if name == "items":
-        columns["root"] = [roots[0] for roots in columns["roots"]]
-    columns["erased"] = [False] * len(records)
-    try:
-        return pa.Table.from_pydict(columns, schema=_features(name).arrow_schema)
-    except (ValueError, TypeError) as error:  # lone surrogates, above all
-        raise PoolError(f"the pool cannot store one of these {name}: {error}; mend it") from error
-
-
-def _item(row: dict[str, Any]) -> Item:
-    row["split"], row["origin"] = Split(row["split"]), Origin(row["origin"])
-    row["roots"], row["parents"] = tuple(row["roots"]), tuple(row["parents"])
-    return Item(**row)

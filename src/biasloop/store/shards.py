@@ -7,15 +7,15 @@ shard that is erased from comes back as the next `version`.
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from biasloop.domain.batch import Rows
 from biasloop.errors import PoolError
 
 MANIFEST = "manifest.json"
@@ -126,98 +126,36 @@ def open_shard(folder: Path, shard: Shard) -> Any:
         raise PoolError(f"shard {path} is damaged ({error}); {RESTORE}") from error
 
 
+@contextmanager
+def writer_lock(folder: Path, timeout: float) -> Iterator[None]:
+    """Keeps other writers away, in this process and others; the system frees the lock when its
+    holder dies. Makes the folder. Raises PoolError after `timeout` seconds, naming the holder."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "writer.lock", timeout=timeout)
+    holder = folder / "writer"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+    except Timeout:
+        who = holder.read_text() if holder.exists() else "another process"
+        raise PoolError(
+            f"{who} has been writing to the pool {folder} for over {timeout:g} s; "
+            "wait for it to end, then do the same again"
+        ) from None
+    except OSError as error:
+        lock.release()
+        raise unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def unwritable(folder: Path, error: OSError) -> PoolError:
     """What to raise for an `error` met in writing."""
     return PoolError(
         f"cannot write the pool in {folder}: {error.strerror or error}; "
         "check free space and rights, then do the same again"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Ids of rows [0, n) to their rows: sorted UTF-8 ids, and the row of each; both (n,)."""
-
-    ids: NDArray[np.bytes_]
-    rows: Rows
-
-    def find(self, ids: Sequence[str]) -> Rows:
-        """Row per id, -1 where unknown, shape (len(ids),)."""
-        if not len(self.ids) or not len(ids):
-            return np.full(len(ids), -1, dtype=np.int64)
-        wanted = _encode(ids)
-        place = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
-        return np.where(self.ids[place] == wanted, self.rows[place], -1)
-
-    def extended(self, ids: NDArray[np.bytes_]) -> "Index":
-        """With the ids of the rows that follow; merging spares sorting the old ones again."""
-        order = np.argsort(ids, kind="stable")
-        place = np.searchsorted(self.ids, ids[order])
-        wide = self.ids.astype(np.promote_types(self.ids.dtype, ids.dtype), copy=False)
-        return Index(
-            np.insert(wide, place, ids[order]),
-            np.insert(self.rows, place, len(self.rows) + order.astype(np.int64)),
-        )
-
-
-NO_IDS = Index(np.empty(0, dtype="S1"), np.empty(0, dtype=np.int64))
-
-
-def _encode(ids: Sequence[str]) -> NDArray[np.bytes_]:
-    return np.array([text.encode("utf-8", "surrogatepass") for text in ids], dtype=np.bytes_)
-
-
-class Series:
-    """The shards of one kind, read as one table. Never changes; the index is made when asked for.
-
-    `earlier` is the series before the last change: what still holds is taken over from it.
-    """
-
-    def __init__(self, folder: Path, shards: tuple[Shard, ...], earlier: "Series | None") -> None:
-        known = dict(zip(earlier.shards, earlier.tables, strict=True)) if earlier else {}
-        self.shards = shards
-        self.tables = [known.get(shard) or open_shard(folder, shard) for shard in shards]
-        self.starts = np.array([shard.start for shard in shards], dtype=np.int64)
-        self.rows = sum(shard.rows for shard in shards)
-        # Erasing keeps ids and rows, so that an index stays true for the rows it knows.
-        self._index = earlier._index if earlier else NO_IDS
-
-    def find(self, ids: Sequence[str]) -> Rows:
-        """Row per id, -1 where unknown."""
-        if len(self._index.rows) < self.rows:
-            new = list(self._pieces("id", len(self._index.rows), self.rows))
-            self._index = self._index.extended(
-                np.concatenate([_encode(p.to_pylist()) for p in new])
-            )
-        return self._index.find(ids)
-
-    def column(self, name: str, stop: int | None) -> NDArray[Any]:
-        """Rows [0, stop) of a column, as str or bool array."""
-        kind = np.bool_ if name == "erased" else np.str_
-        end = self.rows if stop is None else min(stop, self.rows)
-        pieces = [np.array(p.to_pylist(), dtype=kind) for p in self._pieces(name, 0, end)]
-        return np.concatenate([np.empty(0, dtype=kind), *pieces])
-
-    def take(self, rows: Rows, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Those columns of `rows`, in the order asked. Raises PoolError for a row out of range."""
-        if len(rows) and not 0 <= rows.min() <= rows.max() < self.rows:
-            raise PoolError(
-                f"row {rows.min() if rows.min() < 0 else rows.max()} is not in the pool, which has "
-                f"{self.rows}; was a pool of another workspace scored?"
-            )
-        order = np.argsort(rows, kind="stable")
-        owner = np.searchsorted(self.starts, rows[order], side="right") - 1
-        taken: dict[str, list[Any]] = {name: [] for name in columns}
-        for i in np.unique(owner):
-            part = self.tables[i].select(columns).take(rows[order][owner == i] - self.starts[i])
-            for name in columns:
-                taken[name] += part[name].to_pylist()
-        back = np.argsort(order)
-        return {name: [values[i] for i in back] for name, values in taken.items()}
-
-    def _pieces(self, name: str, start: int, stop: int) -> Iterator[Any]:
-        """Rows [start, stop) of a column, shard by shard, as pyarrow arrays."""
-        for shard, table in zip(self.shards, self.tables, strict=True):
-            first, last = max(start - shard.start, 0), min(stop - shard.start, shard.rows)
-            if first < last:
-                yield table[name].slice(first, last - first)

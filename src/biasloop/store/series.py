@@ -1,0 +1,144 @@
+"""What a row of the pool holds, and reading a series of shards as one table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.domain.batch import Rows
+from biasloop.domain.item import Ad, Item, Origin
+from biasloop.domain.split import Split
+from biasloop.errors import PoolError
+from biasloop.store.shards import Shard, open_shard
+
+ITEM_FIELDS = (
+    "id", "text", "text_hash", "roots", "split", "origin", "ad_id", "start", "end", "parents",
+    "operation", "group",
+)  # fmt: skip
+AD_FIELDS = ("id", "text", "title", "language", "source")
+
+
+def features(name: str) -> Any:
+    """The `datasets` features of a series."""
+    from datasets import Features, List, Value
+
+    string, number = Value("string"), Value("int64")
+    special = {"start": number, "end": number, "roots": List(string), "parents": List(string)}
+    names = (*ITEM_FIELDS, "root") if name == "items" else AD_FIELDS
+    return Features({n: special.get(n, string) for n in names} | {"erased": Value("bool")})
+
+
+def to_table(name: str, records: Sequence[Ad | Item]) -> Any:
+    """The records as a pyarrow table. Raises PoolError for text that is not Unicode."""
+    import pyarrow as pa
+
+    fields = ITEM_FIELDS if name == "items" else AD_FIELDS
+    columns = {field: [getattr(record, field) for record in records] for field in fields}
+    if name == "items":
+        columns["root"] = [roots[0] for roots in columns["roots"]]
+    columns["erased"] = [False] * len(records)
+    try:
+        return pa.Table.from_pydict(columns, schema=features(name).arrow_schema)
+    except (ValueError, TypeError) as error:  # lone surrogates, above all
+        raise PoolError(f"the pool cannot store one of these {name}: {error}; mend it") from error
+
+
+def to_item(row: dict[str, Any]) -> Item:
+    """The item of a row, given as ITEM_FIELDS."""
+    row["split"], row["origin"] = Split(row["split"]), Origin(row["origin"])
+    row["roots"], row["parents"] = tuple(row["roots"]), tuple(row["parents"])
+    return Item(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Ids of rows [0, n) to their rows: sorted UTF-8 ids, and the row of each; both (n,)."""
+
+    ids: NDArray[np.bytes_]
+    rows: Rows
+
+    def find(self, ids: Sequence[str]) -> Rows:
+        """Row per id, -1 where unknown, shape (len(ids),)."""
+        if not len(self.ids) or not len(ids):
+            return np.full(len(ids), -1, dtype=np.int64)
+        wanted = _encode(ids)
+        place = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
+        return np.where(self.ids[place] == wanted, self.rows[place], -1)
+
+    def extended(self, ids: NDArray[np.bytes_]) -> "Index":
+        """With the ids of the rows that follow; merging spares sorting the old ones again."""
+        order = np.argsort(ids, kind="stable")
+        place = np.searchsorted(self.ids, ids[order])
+        wide = self.ids.astype(np.promote_types(self.ids.dtype, ids.dtype), copy=False)
+        return Index(
+            np.insert(wide, place, ids[order]),
+            np.insert(self.rows, place, len(self.rows) + order.astype(np.int64)),
+        )
+
+
+NO_IDS = Index(np.empty(0, dtype="S1"), np.empty(0, dtype=np.int64))
+
+
+def _encode(ids: Sequence[str]) -> NDArray[np.bytes_]:
+    return np.array([text.encode("utf-8", "surrogatepass") for text in ids], dtype=np.bytes_)
+
+
+class Series:
+    """The shards of one kind, read as one table. Never changes; the index is made when asked for.
+
+    `earlier` is the series before the last change: what still holds is taken over from it.
+    """
+
+    def __init__(self, folder: Path, shards: tuple[Shard, ...], earlier: "Series | None") -> None:
+        known: dict[Shard, Any] = {}
+        if earlier is not None:
+            known = dict(zip(earlier.shards, earlier.tables, strict=True))
+        self.shards: tuple[Shard, ...] = shards
+        self.tables: list[Any] = [known.get(s) or open_shard(folder, s) for s in shards]
+        self.starts = np.array([shard.start for shard in shards], dtype=np.int64)
+        self.rows = sum(shard.rows for shard in shards)
+        # Erasing keeps ids and rows, so that an index stays true for the rows it knows.
+        self._index: Index = NO_IDS if earlier is None else earlier._index
+
+    def find(self, ids: Sequence[str]) -> Rows:
+        """Row per id, -1 where unknown."""
+        index = self._index  # read once: another thread may extend it meanwhile
+        if len(index.rows) < self.rows:
+            new = self._pieces("id", len(index.rows), self.rows)
+            index = index.extended(np.concatenate([_encode(piece.to_pylist()) for piece in new]))
+            self._index = index
+        return index.find(ids)
+
+    def column(self, name: str, stop: int | None = None) -> NDArray[Any]:
+        """Rows [0, stop) of a column, as str or bool array."""
+        kind = np.bool_ if name == "erased" else np.str_
+        end = self.rows if stop is None else min(stop, self.rows)
+        pieces = [np.array(p.to_pylist(), dtype=kind) for p in self._pieces(name, 0, end)]
+        return np.concatenate([np.empty(0, dtype=kind), *pieces])
+
+    def take(self, rows: Rows, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """Those columns of `rows`, in the order asked. Raises PoolError for a row out of range."""
+        if len(rows) and not 0 <= rows.min() <= rows.max() < self.rows:
+            raise PoolError(
+                f"row {rows.min() if rows.min() < 0 else rows.max()} is not in the pool, which has "
+                f"{self.rows}; was a pool of another workspace scored?"
+            )
+        order = np.argsort(rows, kind="stable")
+        owner = np.searchsorted(self.starts, rows[order], side="right") - 1
+        taken: dict[str, list[Any]] = {name: [] for name in columns}
+        for i in np.unique(owner):
+            part = self.tables[i].select(columns).take(rows[order][owner == i] - self.starts[i])
+            for name in columns:
+                taken[name] += part[name].to_pylist()
+        back = np.argsort(order)
+        return {name: [values[i] for i in back] for name, values in taken.items()}
+
+    def _pieces(self, name: str, start: int, stop: int) -> Iterator[Any]:
+        """Rows [start, stop) of a column, shard by shard, as pyarrow arrays."""
+        for shard, table in zip(self.shards, self.tables, strict=True):
+            first, last = max(start - shard.start, 0), min(stop - shard.start, shard.rows)
+            if first < last:
+                yield table[name].slice(first, last - first)

@@ -40,7 +40,8 @@ class Calibration:
 class OutOfFold:
     """Scores (n, k) by models that did not see the row's root, beside what is true of the rows.
 
-    `weights` (n,) are 0 for rows that must not choose anything.
+    `weights` (n,) are 0 for rows that must not choose anything. A CERTAIN score says that the
+    training rows of its fold had one answer only; it calibrates nothing.
     """
 
     scores: Array
@@ -51,19 +52,15 @@ class OutOfFold:
 
     def calibrate_labels(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
         """One sigmoid and one threshold per label, and notes on labels that had too little."""
-        slope, offset = np.ones(len(self.names)), np.zeros(len(self.names))
-        thresholds = np.full(len(self.names), DEFAULT_THRESHOLD, dtype=np.float32)
+        k = len(self.names)
+        slope, offset = np.ones(k), np.zeros(k)
+        thresholds = np.full(k, DEFAULT_THRESHOLD, dtype=np.float32)
         notes = []
         for j, name in enumerate(self.names):
-            rows = (self.labels[:, j] >= 0) & (self.weights > 0)
-            truth, scores, weights = (
-                self.labels[rows, j] == 1,
-                self.scores[rows, j],
-                self.weights[rows],
-            )
+            scores = self.scores[:, j]
+            rows = (self.labels[:, j] >= 0) & (self.weights > 0) & (np.abs(scores) < CERTAIN)
+            truth, scores, weights = self.labels[rows, j] == 1, scores[rows], self.weights[rows]
             yes, no = _distinct(self.roots[rows][truth]), _distinct(self.roots[rows][~truth])
-            if yes == 0:
-                continue
             if min(yes, no) < ENOUGH_ROOTS:
                 notes.append(
                     f"{name}: {yes} roots with it and {no} without among human and seed labels, "
@@ -77,9 +74,8 @@ class OutOfFold:
     def calibrate_classes(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
         """One temperature for all classes. Thresholds are 0: the class is the most probable one."""
         classes = self.labels.argmax(axis=1)
-        # A class that a fold's training rows lacked says nothing about the temperature.
-        seen = self.scores[np.arange(len(classes)), classes] > -CERTAIN
-        rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & seen
+        known = np.abs(self.scores[np.arange(len(classes)), classes]) < CERTAIN
+        rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & known
         slope, notes = 1.0, []
         if _distinct(self.roots[rows]) < 2 * ENOUGH_ROOTS:
             notes.append(
@@ -88,9 +84,10 @@ class OutOfFold:
             )
         else:
             slope = fit_temperature(self.scores[rows], classes[rows], self.weights[rows])
-        k = len(self.names)
-        calibration = Calibration(np.full(k, slope), np.zeros(k), multi=False)
-        return calibration, np.zeros(k, dtype=np.float32), notes
+        found = (self.labels == 1).any(axis=0)
+        offset = np.zeros(len(self.names))
+        calibration = Calibration(np.where(found, slope, 1.0), offset, multi=False)
+        return calibration, offset.astype(np.float32), notes
 
 
 def _distinct(roots: NDArray[np.str_]) -> int:

@@ -41,7 +41,9 @@ def fit_linear(
         if truth.all() or not truth.any():
             linear.intercept[j] = CERTAIN if truth.any() else -CERTAIN
             continue
-        model = LogisticRegression(C=strength, solver="liblinear", max_iter=MAX_STEPS)
+        model = LogisticRegression(
+            C=strength, solver="liblinear", max_iter=MAX_STEPS, random_state=0
+        )
         model.fit(rows[asked], truth, sample_weight=_balanced(truth, weights[asked]))
         linear.coef[:, j] = model.coef_[0]
         linear.intercept[j] = model.intercept_[0]

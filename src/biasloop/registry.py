@@ -44,6 +44,11 @@ class Plugin:
         loaded: type[Any] = _resolve(self.target)
         return loaded
 
+    def options_model(self) -> type[Options] | None:
+        """The model of its options; None when it takes none."""
+        model: type[Options] | None = _resolve(self.options) if self.options else None
+        return model
+
 
 _plugins: dict[tuple[Kind, str], Plugin] = {}
 
@@ -75,11 +80,11 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
     Raises UnknownName for the name, ConfigError for the options.
     """
     found = plugin(kind, name)
-    if found.options is None:
+    model = found.options_model()
+    if model is None:
         if options:
             raise ConfigError(f"{kind} {name!r} takes no options, got: {', '.join(options)}")
         return found.load()()
-    model: type[Options] = _resolve(found.options)
     try:
         return found.load()(model(**(options or {})))
     except ValidationError as error:

@@ -96,17 +96,19 @@ def compose(
     """The batch, in the order in which people see it.
 
     Candidates are sorted by row and distinct in text hash (`Candidates.distinct`).
-    `acquire(rows, n)` returns n of the pool rows by strategy; None (no model yet) draws them at random, and then
-    they carry their inclusion probability. What one arm cannot fill, acquisition takes over,
-    and the other way round random_train; a short pool gives a short batch.
+    `acquire(rows, n)` returns n of the pool rows by strategy; None (no model yet) draws them at
+    random, and then they carry their inclusion probability. What another arm cannot fill,
+    acquisition takes over; a short pool gives a short batch.
     """
     n_audit = min(wanted.audit, len(audit))
+    audited = _draw(rng, len(audit), n_audit)
+    train = train.distinct(audit.hashes[audited])  # one item per text in a batch
     n_random = min(wanted.random_train, len(train))
     total = wanted.acquisition + wanted.audit + wanted.random_train
     n_acquire = min(total - n_audit - n_random, len(train) - n_random)
 
     drawn: list[tuple[int, Candidates, Arm, float | None]] = [
-        (int(i), audit, Arm.AUDIT, n_audit / len(audit)) for i in _draw(rng, len(audit), n_audit)
+        (int(i), audit, Arm.AUDIT, n_audit / len(audit)) for i in audited
     ]
     random_train = _draw(rng, len(train), n_random)
     drawn += [(int(i), train, Arm.RANDOM_TRAIN, n_random / len(train)) for i in random_train]

@@ -1,9 +1,10 @@
 """What the votes on one item come to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from biasloop.domain.label import Scheme
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.label import LabelSource, Scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,39 @@ def majority(
 
 def _first(order: Sequence[str], label: str) -> int:
     return order.index(label) if label in order else len(order)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an item's label is taken to be, and on whose word."""
+
+    labels: tuple[str, ...]
+    asked: tuple[str, ...]
+    source: LabelSource
+
+
+_RANK = (LabelSource.SEED, LabelSource.CONSTRUCTED)
+
+
+def resolve(annotations: Iterable[Annotation], scheme: Scheme) -> dict[str, Verdict]:
+    """The label of every item that has one: people's consensus first, then seed, then constructed.
+
+    Only annotations that stand as votes count; what an LLM said never does.
+    """
+    by_item: dict[str, list[Annotation]] = {}
+    for found in annotations:
+        if found.standing is Standing.VOTE:
+            by_item.setdefault(found.item_id, []).append(found)
+    verdicts = {}
+    for item_id, votes in by_item.items():
+        human = [v for v in votes if v.source is LabelSource.HUMAN]
+        if human:
+            agreed = majority(item_id, [v.labels for v in human], [v.asked for v in human], scheme)
+            verdicts[item_id] = Verdict(agreed.labels, agreed.asked, LabelSource.HUMAN)
+            continue
+        ranked = sorted(
+            (v for v in votes if v.source in _RANK), key=lambda v: _RANK.index(v.source)
+        )
+        if ranked:
+            verdicts[item_id] = Verdict(ranked[0].labels, ranked[0].asked, ranked[0].source)
+    return verdicts

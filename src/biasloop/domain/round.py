@@ -1,6 +1,6 @@
 """One turn of the loop: its states, its steps, and what a step may answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -118,9 +118,10 @@ class Situation:
     rounds: tuple[Round, ...]
     labels: int
     """Items with a human label or still open for one."""
-    candidates: int
-    """Unlabelled items that could go to people."""
-    paused: bool
+    candidates: Callable[[], int]
+    """Counts unlabelled items that could go to people; asked last, it looks at the whole pool."""
+    pause: str
+    """"running", "paused" or "draining"."""
 
 
 def may_open(opening: Opening, situation: Situation) -> str | None:
@@ -130,19 +131,20 @@ def may_open(opening: Opening, situation: Situation) -> str | None:
     """
     live = [r for r in situation.rounds if r.state not in OVER]
     last = max((r.opened_at for r in situation.rounds), default=None)
-    if situation.paused:
-        return "paused; `biasloop resume` goes on"
+    if situation.pause != "running":
+        return f"{situation.pause}; `biasloop resume` goes on"
     if any(r.state in BEFORE_PEOPLE + WITH_PEOPLE for r in live):
         return "a round is already open"
     if situation.labels >= opening.budget:
         return f"the budget of {opening.budget} labels is spent; raise loop.budget to go on"
-    if situation.candidates == 0:
-        return "the pool is exhausted: every item is labelled; import more ads"
-    if situation.candidates < opening.min_new_items:
-        return (
-            f"{situation.candidates} unlabelled items, {opening.min_new_items} needed to open "
-            "a round (loop.min_new_items); import more ads"
-        )
     if last is not None and situation.now < last + opening.interval:
         return f"the next round may open at {last + opening.interval:%Y-%m-%d %H:%M %Z}"
+    candidates = situation.candidates()
+    if candidates == 0:
+        return "the pool is exhausted: every item is labelled; import more ads"
+    if candidates < opening.min_new_items:
+        return (
+            f"{candidates} unlabelled items, {opening.min_new_items} needed to open "
+            "a round (loop.min_new_items); import more ads"
+        )
     return None

@@ -57,18 +57,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view for reading."""
+        postgresql = self._engine.dialect.name == "postgresql"
+        options = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
         with self._wrapped(), self._engine.connect() as connection:
-            if self._engine.dialect.name == "postgresql":
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
+            with connection.execution_options(**options).begin():
                 yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A short writing transaction; committed at the end, rolled back on any error."""
         with self._wrapped(), self._engine.connect() as connection:
-            connection = connection.execution_options(biasloop_write=True)
-            with connection.begin():
+            with connection.execution_options(biasloop_write=True).begin():
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
                 yield connection

@@ -232,6 +232,12 @@ class Ledger:
             query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
             return [dict(row._mapping) for row in connection.execute(query)]
 
+    def events_of(self, round_id: int) -> dict[str, datetime]:
+        """When each kind of event last happened to a round."""
+        query = sa.select(events.c.kind, events.c.at).where(events.c.round_id == round_id)
+        with self._db.read() as connection:
+            return {row.kind: row.at for row in connection.execute(query.order_by(events.c.seq))}
+
     def pause_state(self) -> str:
         """ "running", "paused" (no step runs) or "draining" (live rounds finish, none opens)."""
         query = (

@@ -1,0 +1,239 @@
+"""The one place that wires everything: settings and folders in, a working biasloop out."""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import biasloop.classifiers
+import biasloop.expanders
+import biasloop.exporters
+import biasloop.strategies  # noqa: F401 - the four imports register the plug-ins
+from biasloop.campaign import Campaign, read_campaign, shipped
+from biasloop.config import (
+    SETTINGS_FILE,
+    Settings,
+    read_secrets,
+    read_settings,
+    template,
+    write_secrets,
+)
+from biasloop.domain.round import OVER, Situation, State
+from biasloop.errors import ConfigError, WorkspaceError
+from biasloop.labelstudio.client import LabelStudioClient
+from biasloop.labelstudio.embedded import EmbeddedLabelStudio
+from biasloop.loop import Loop, Pace
+from biasloop.poll import poll
+from biasloop.registry import Kind, create, plugin
+from biasloop.scheduler import Scheduler
+from biasloop.steps.select import asked_items, candidates
+from biasloop.store.ledger import Ledger
+from biasloop.store.pool import ArrowPool
+from biasloop.wiring import Steps
+from biasloop.workspace import Workspace
+
+PROJECT = "labelstudio_project"
+"""Bookmark: the id of our project."""
+
+
+def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> None:
+    """Makes a workspace from a shipped campaign or a campaign folder; needs nothing running.
+
+    Raises WorkspaceError when the folder is a workspace already or is not empty.
+    """
+    configuration, seeds = shipped(campaign)
+    read_campaign(configuration)
+    if (folder / SETTINGS_FILE).exists():
+        raise WorkspaceError(f"{folder} is a workspace already; `biasloop status` shows it")
+    if folder.exists() and any(folder.iterdir()):
+        raise WorkspaceError(f"{folder} is not empty; give a new folder")
+    try:
+        shutil.copytree(configuration, folder / "campaign")
+        if seeds.exists():
+            shutil.copytree(seeds, folder / "campaign" / "seeds", dirs_exist_ok=True)
+        write_secrets(
+            folder, {"LABEL_STUDIO_TOKEN": token_hex(20), "LABEL_STUDIO_PASSWORD": token_hex(8)}
+        )
+        settings = template()
+        if seed is not None:
+            settings = settings.replace("# seed = 0", f"seed = {seed}")
+        (folder / SETTINGS_FILE).write_text(settings, "utf-8")
+    except OSError as error:
+        raise WorkspaceError(f"cannot write the workspace {folder}: {error}") from None
+
+
+class Biasloop:
+    """A workspace with all its parts, each made when it is first used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = Workspace(folder.resolve())
+        self.settings: Settings = read_settings(self.workspace.folder)
+        self.owner = f"{socket.gethostname()}/{os.getpid()}/{token_hex(3)}"
+
+    @cached_property
+    def campaign(self) -> Campaign:
+        """The campaign of this workspace."""
+        return read_campaign(self.workspace.campaign)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, at the newest schema."""
+        ledger = Ledger(self.settings.ledger_url or self.workspace.ledger_url)
+        ledger.migrate()
+        return ledger
+
+    @cached_property
+    def pool(self) -> ArrowPool:
+        """The pool."""
+        return ArrowPool(self.workspace.pool)
+
+    # --- Label Studio --------------------------------------------------------------------------
+
+    @property
+    def label_studio_url(self) -> str:
+        """Where Label Studio is, or will be once the embedded one is started."""
+        settings = self.settings.labelstudio
+        return settings.url or f"http://127.0.0.1:{settings.port}"
+
+    @cached_property
+    def label_studio(self) -> LabelStudioClient:
+        """Label Studio. Raises LabelStudioError when it cannot be reached or refuses."""
+        token = read_secrets(self.workspace.folder).get("LABEL_STUDIO_TOKEN")
+        if token is None:
+            raise ConfigError(
+                "no Label Studio token: set BIASLOOP_LABEL_STUDIO_TOKEN, or put "
+                f"LABEL_STUDIO_TOKEN=… into {self.workspace.folder / 'secrets'}"
+            )
+        return LabelStudioClient(
+            self.label_studio_url,
+            token.get_secret_value(),
+            self.campaign.controls,
+            self.ledger.bookmark(PROJECT),
+            self.settings.labelstudio.timeout_seconds,
+        )
+
+    def ensure_project(self) -> int:
+        """Makes our project in Label Studio, or finds it; remembers its id and the guideline."""
+        campaign = self.campaign
+        self.ledger.add_policy(campaign.policy, datetime.now(UTC))
+        project = self.label_studio.ensure_project(
+            campaign.about.title, campaign.label_config, campaign.policy.text
+        )
+        if self.ledger.bookmark(PROJECT) != project:
+            self.ledger.set_bookmark(PROJECT, project)
+        return project
+
+    def embedded(self, tell: Callable[[str], None]) -> EmbeddedLabelStudio:
+        """The Label Studio that biasloop starts itself."""
+        settings = self.settings.labelstudio
+        secrets = read_secrets(self.workspace.folder)
+        return EmbeddedLabelStudio(
+            Path(settings.venv or f"{sys.prefix}-labelstudio"),
+            self.workspace.labelstudio,
+            settings.port,
+            email=settings.email,
+            password=secrets["LABEL_STUDIO_PASSWORD"].get_secret_value(),
+            token=secrets["LABEL_STUDIO_TOKEN"].get_secret_value(),
+            on_line=tell,
+        )
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def plugin(self, kind: Kind, name: str, options: Mapping[str, Any]) -> Any:
+        """A plug-in; expanders that read the campaign folder are told where it is."""
+        model = plugin(kind, name).options_model()
+        given = dict(options)
+        if model is not None and "folder" in model.model_fields:
+            given.setdefault("folder", self.workspace.campaign)
+        return create(kind, name, given)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps of a round with their parts filled in."""
+        settings = self.settings
+        return Steps(
+            workspace=self.workspace,
+            settings=settings,
+            campaign=self.campaign,
+            ledger=self.ledger,
+            pool=self.pool,
+            expanders={
+                name: self.plugin(Kind.EXPANDER, name, settings.expander.options.get(name, {}))
+                for name in settings.expander.names
+            },
+            strategy=self.plugin(Kind.STRATEGY, settings.strategy.name, settings.strategy.options),
+            label_studio=lambda: self.label_studio,
+            ensure_project=self.ensure_project,
+        )
+
+    @cached_property
+    def loop(self) -> Loop:
+        """The loop of this workspace."""
+        pace = self.settings.scheduler
+        return Loop(
+            self.ledger,
+            self.steps.table(),
+            self.settings.opening,
+            self.situation,
+            owner=self.owner,
+            pace=Pace(
+                timedelta(seconds=pace.lease_seconds),
+                pace.retry_base_seconds,
+                pace.retry_cap_seconds,
+            ),
+        )
+
+    def situation(self, now: datetime) -> Situation:
+        """What the decision to open a round depends on."""
+        rounds = self.ledger.rounds.all()
+        return Situation(
+            now=now,
+            rounds=rounds,
+            labels=len({s.item_id for _, s in self.steps.live_selections()}),
+            candidates=self.count_candidates,
+            pause=self.ledger.pause_state(),
+        )
+
+    def count_candidates(self) -> int:
+        """Unlabelled items that could go to people."""
+        busy = asked_items(self.ledger.annotations(), self.steps.live_selections())
+        return sum(len(found) for found in candidates(self.pool, busy))
+
+    def poll(self) -> int:
+        """One poll; see biasloop.poll."""
+        if self.ledger.bookmark(PROJECT) is None:
+            self.ensure_project()
+        return poll(self.ledger, self.label_studio, self.campaign.controls, self.campaign.policy.id)
+
+    def scheduler(self, tell: Callable[[str], None]) -> Scheduler:
+        """Ticks and polls for this workspace."""
+        return Scheduler(
+            self.ledger,
+            self.loop.tick,
+            self.poll,
+            self.settings.scheduler,
+            self.owner,
+            tell,
+        )
+
+    def open_rounds(self) -> list[int]:
+        """Ids of the rounds that are not over."""
+        return [r.id for r in self.ledger.rounds.all() if r.state not in OVER]
+
+    def cancel(self, round_id: int, why: str) -> int:
+        """Ends a round; withdraws its unlabelled tasks. Returns how many were withdrawn."""
+        before = self.ledger.rounds.get(round_id)
+        self.ledger.rounds.cancel(round_id, why, datetime.now(UTC))
+        if before.state in (State.OPENED, State.EXPANDED, State.SCORED):
+            return 0
+        mine = {s.item_id for _, s in self.ledger.selections(round_id)}
+        answered = {a.item_id for a in self.ledger.annotations() if a.task_id is not None}
+        known = self.label_studio.task_ids(sorted(mine - answered))
+        self.label_studio.withdraw(list(known.values()))
+        return len(known)

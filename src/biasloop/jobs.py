@@ -1,0 +1,155 @@
+"""The heavy work itself, as run in a child process: `python -m biasloop.jobs FOLDER`.
+
+A job reads job.json in its folder and writes result.json there. It never opens the ledger. When
+its parent is gone it ends at its next checkpoint; the next parent starts it again, and a lock on
+the folder makes the new child wait for the old one's end.
+"""
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+import biasloop.classifiers  # noqa: F401 - registers the plug-ins
+from biasloop.domain.label import LabelSource
+from biasloop.errors import BiasloopError
+from biasloop.ports import Checkpoint, Classifier, TrainingSet
+from biasloop.registry import Kind, create, plugin
+from biasloop.store.pool import ArrowPool
+
+Result = dict[str, Any]
+CHUNK_TEXTS = 5_000
+
+
+def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
+    """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
+    probabilities to FOLDER/oof.npy."""
+    classifier: Classifier = create(Kind.CLASSIFIER, job["classifier"], job["options"])
+    report = classifier.fit(_training_set(folder, job), seed=job["seed"], checkpoint=checkpoint)
+    model = folder / "model"
+    if model.exists():  # a killed attempt's
+        _remove(model)
+    model.mkdir()
+    classifier.save(model)
+    np.save(folder / "oof.npy", report.oof)
+    thresholds = [round(float(t), 4) for t in report.thresholds]
+    return {"thresholds": thresholds, "notes": list(report.notes)}
+
+
+def score(_folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
+    """Writes the probabilities of every shard below `pool_rows` that has none yet."""
+    classifier = load(job["classifier"], Path(job["model"]))
+    pool = ArrowPool(Path(job["pool"]))
+    out = Path(job["out"])
+    out.mkdir(parents=True, exist_ok=True)
+    np.save(out / "thresholds.npy", classifier.thresholds)
+    scored = 0
+    for number, start, rows in pool.shards():
+        path = out / f"{number:06d}.proba.npy"
+        if path.exists() or start >= job["pool_rows"]:
+            continue
+        parts = [
+            classifier.predict_proba(
+                pool.texts(range(begin, min(begin + CHUNK_TEXTS, start + rows))),
+                checkpoint=checkpoint,
+            )
+            for begin in range(start, start + rows, CHUNK_TEXTS)
+        ]
+        beside = path.with_suffix(".tmp.npy")
+        np.save(beside, np.concatenate(parts))
+        beside.rename(path)
+        scored += rows
+    return {"scored": scored}
+
+
+def predict(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
+    """Probabilities of FOLDER/data.parquet by each model, to FOLDER/<model>.npy."""
+    texts = pd.read_parquet(folder / "data.parquet")["text"].tolist()
+    for model in job["models"]:
+        classifier = load(model["classifier"], Path(model["folder"]))
+        np.save(
+            folder / f"{model['id']}.npy", classifier.predict_proba(texts, checkpoint=checkpoint)
+        )
+        np.save(folder / f"{model['id']}.thresholds.npy", classifier.thresholds)
+    return {}
+
+
+JOBS: dict[str, Callable[[Path, dict[str, Any], Checkpoint], Result]] = {
+    "train": train,
+    "score": score,
+    "predict": predict,
+}
+
+
+def load(classifier: str, folder: Path) -> Classifier:
+    """A saved model of the classifier of that name."""
+    loaded: Classifier = plugin(Kind.CLASSIFIER, classifier).load().load(folder)
+    return loaded
+
+
+def _training_set(folder: Path, job: dict[str, Any]) -> TrainingSet:
+    frame = pd.read_parquet(folder / "data.parquet")
+    return TrainingSet(
+        texts=frame["text"].tolist(),
+        labels=frame[job["labels"]].to_numpy(np.int8),
+        weights=frame["weight"].to_numpy(np.float32),
+        roots=frame["root"].to_numpy(str),
+        sources=[LabelSource(source) for source in frame["source"]],
+        label_names=tuple(job["labels"]),
+        multi=job["multi"],
+    )
+
+
+def _remove(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+def _watch_parent() -> Checkpoint:
+    """A checkpoint that ends this process once the pipe from its parent is closed."""
+    orphaned = threading.Event()
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        orphaned.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+    def checkpoint() -> None:
+        if orphaned.is_set():
+            os._exit(3)
+
+    return checkpoint
+
+
+def main(folder: Path) -> None:
+    """Runs the job of this folder; the result appears whole or not at all."""
+    checkpoint = _watch_parent()
+    with FileLock(folder / "lock"):
+        if (folder / "result.json").exists():
+            return
+        checkpoint()
+        job = json.loads((folder / "job.json").read_text("utf-8"))
+        try:
+            result = JOBS[job["kind"]](folder, job, checkpoint)
+        except BiasloopError as error:
+            traceback.print_exc()
+            told = {"type": type(error).__name__, "message": str(error)}
+            (folder / "error.json").write_text(json.dumps(told), "utf-8")
+            sys.exit(1)
+        beside = folder / "result.tmp"
+        beside.write_text(json.dumps(result), "utf-8")
+        beside.rename(folder / "result.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

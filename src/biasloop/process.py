@@ -1,0 +1,76 @@
+"""Heavy work in a child process of its own: the parent's side (R11)."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from biasloop import errors
+from biasloop.errors import BiasloopError, JobError
+
+Heartbeat = Callable[[], None]
+"""Renews the lease; raises LostLease when somebody else has it."""
+
+BEAT_SECONDS = 1.0
+POLL_SECONDS = 0.05
+
+
+def no_heartbeat() -> None:
+    """For work that holds no lease."""
+
+
+def run_job(
+    folder: Path, job: Mapping[str, Any], heartbeat: Heartbeat = no_heartbeat
+) -> dict[str, Any]:
+    """Runs a job of `biasloop.jobs` in a child process and returns its result.
+
+    A result that is there already is returned as it is, so the same step can run again. Raises
+    the biasloop error that the child raised, or JobError with the end of its log.
+    """
+    result = folder / "result.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not result.exists():
+        (folder / "error.json").unlink(missing_ok=True)
+        (folder / "job.json").write_text(json.dumps(job), "utf-8")
+        _wait_for_child(folder, heartbeat)
+    if not result.exists():
+        raise _failure(folder)
+    found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+    return found
+
+
+def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> None:
+    with (folder / "log").open("ab") as log:
+        # The pipe stays open as long as this process lives; its end tells the child to stop.
+        child = subprocess.Popen(
+            [sys.executable, "-m", "biasloop.jobs", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        beat = time.monotonic()
+        while child.poll() is None:
+            time.sleep(POLL_SECONDS)
+            if time.monotonic() - beat > BEAT_SECONDS:
+                heartbeat()
+                beat = time.monotonic()
+    finally:
+        child.kill()
+        child.wait()
+        if child.stdin:
+            child.stdin.close()
+
+
+def _failure(folder: Path) -> BiasloopError:
+    told = folder / "error.json"
+    if told.exists():
+        error = json.loads(told.read_text("utf-8"))
+        kind: type[BiasloopError] = getattr(errors, error["type"], JobError)
+        return kind(error["message"])
+    log = folder / "log"
+    tail = log.read_text("utf-8", "replace")[-800:].strip() or "it wrote no log"
+    return JobError(f"the child process in {folder} ended without a result; its log ends: {tail}")

@@ -1,0 +1,124 @@
+"""APScheduler jobs: tick and poll. They only look; what is due stands in the ledger."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from biasloop.config import SchedulerSettings
+from biasloop.domain.round import retry_delay
+from biasloop.errors import BiasloopError
+from biasloop.store.ledger import Ledger
+
+T = TypeVar("T")
+
+LEASE = "scheduler"
+TROUBLE = "labelstudio_trouble"
+"""Bookmark: what is wrong with Label Studio, for the status page; None when all is well."""
+
+
+class Scheduler:
+    """Ticks and polls in background threads while it holds the deployment's lease.
+
+    A second scheduler on the same ledger stands by and takes over when the lease ends.
+    `tell` gets a line for everything that happened.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        tick: Callable[[], str | None],
+        poll: Callable[[], int],
+        settings: SchedulerSettings,
+        owner: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._tick = tick
+        self._poll = poll
+        self._settings = settings
+        self._owner = owner
+        self._tell = tell
+        self._leading = threading.Event()
+        self._poll_failures = 0
+        self._poll_after = 0.0
+        self._jobs = BackgroundScheduler(
+            timezone=UTC,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        """Starts looking."""
+        # A refused overlap is the plan (a long step is still running), not worth a warning.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        every = self._settings
+        self._lead()
+        self._jobs.add_job(self._lead, "interval", seconds=every.lease_seconds / 3)
+        # Two ticks at a time: one round trains while the next is on its way to people (R6).
+        self._jobs.add_job(self.tick, "interval", seconds=every.tick_seconds, max_instances=2)
+        self._jobs.add_job(self.poll, "interval", seconds=every.poll_seconds, id="poll")
+        self._jobs.start()
+
+    def stop(self) -> None:
+        """Waits for the running steps and gives the lease back."""
+        self._jobs.shutdown(wait=True)
+        self._ledger.release_lease(LEASE, self._owner)
+
+    def wake(self) -> None:
+        """Polls now: a webhook said that something changed."""
+        if self._jobs.running:
+            self._jobs.modify_job("poll", next_run_time=datetime.now(UTC))
+
+    def tick(self) -> None:
+        """One tick, if this scheduler leads."""
+        if self._leading.is_set() and (told := self._guarded(self._tick)):
+            self._tell(told)
+
+    def poll(self) -> None:
+        """One poll, if this scheduler leads; backs off while Label Studio is in trouble."""
+        if not self._leading.is_set() or time.monotonic() < self._poll_after:
+            return
+        try:
+            new = self._poll()
+        except BiasloopError as error:
+            self._poll_failures += 1
+            delay = retry_delay(
+                self._poll_failures, self._settings.retry_base_seconds, 60
+            ).total_seconds()
+            self._poll_after = time.monotonic() + delay
+            if self._poll_failures == 1:
+                self._tell(f"poll failed, trying again: {error}")
+            self._note_trouble(str(error))
+            return
+        if self._poll_failures:
+            self._tell("Label Studio answers again")
+            self._note_trouble(None)
+        self._poll_failures = 0
+        if new:
+            self._tell(f"{new} new annotations")
+
+    def _lead(self) -> None:
+        now = datetime.now(UTC)
+        held = self._guarded(
+            lambda: self._ledger.hold_lease(LEASE, self._owner, now, self._settings.lease_seconds)
+        )
+        if held and not self._leading.is_set():
+            self._leading.set()
+            self._tell("this process runs the loop")
+        elif not held:
+            self._leading.clear()
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        self._guarded(lambda: self._ledger.set_bookmark(TROUBLE, trouble))
+
+    def _guarded(self, call: Callable[[], T]) -> T | None:
+        """A job that raises would only be logged by APScheduler; people should see it."""
+        try:
+            return call()
+        except BiasloopError as error:
+            self._tell(f"error: {error}")
+            return None

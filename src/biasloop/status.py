@@ -1,0 +1,93 @@
+"""What is going on, as plain data: for `biasloop status`, its --json, and the page."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Arm
+from biasloop.domain.label import LabelSource
+from biasloop.domain.round import OVER, Round, may_open
+from biasloop.scheduler import TROUBLE
+
+
+def overview(biasloop: Biasloop) -> dict[str, Any]:
+    """Everything an engineer looks at first. Times are aware UTC datetimes."""
+    ledger = biasloop.ledger
+    now = datetime.now(UTC)
+    rounds = ledger.rounds.all()
+    annotations = ledger.annotations()
+    situation = biasloop.situation(now)
+    in_service = ledger.in_service()
+    return {
+        "campaign": biasloop.campaign.about.title,
+        "workspace": str(biasloop.workspace.folder),
+        "loop": situation.pause,
+        "next_round": may_open(biasloop.settings.opening, situation) or "opens at the next tick",
+        "budget": {"asked": situation.labels, "of": biasloop.settings.loop.budget},
+        "label_studio": {
+            "url": biasloop.label_studio_url,
+            "trouble": ledger.bookmark(TROUBLE),
+        },
+        "pool": biasloop.pool.stats().as_dict(),
+        "labels": _labels(annotations),
+        "set_aside": [
+            {"item": a.item_id, "annotator": a.annotator, "reason": a.reason, "task": a.task_id}
+            for a in annotations
+            if a.standing is Standing.ASIDE
+        ],
+        "open_tasks": _open_tasks(biasloop, annotations),
+        "model_in_service": in_service.id if in_service else None,
+        "rounds": [_round(r) for r in rounds],
+        "curve": curve(biasloop),
+        "events": ledger.events(20),
+    }
+
+
+def curve(biasloop: Biasloop) -> list[dict[str, Any]]:
+    """The learning curve: for every evaluated round its human labels, and micro F1 with interval
+    on the audit items it had (None where not measurable)."""
+    models = {model.id: model for _, _, model in biasloop.ledger.models()}
+    return [
+        {
+            "round": round_id,
+            "model": found.model_id,
+            "labels": models[found.model_id].card["rows"].get(LabelSource.HUMAN, 0),
+            "audit_items": found.report["audit"]["n_items"],
+            "micro_f1": found.report["audit"]["micro"],
+            "macro_f1": found.report["audit"]["macro"],
+            "cells": found.report["audit"]["labels"],
+        }
+        for round_id, found in biasloop.ledger.evaluations()
+    ]
+
+
+def _round(round_: Round) -> dict[str, Any]:
+    return {
+        "id": round_.id,
+        "state": str(round_.state),
+        "step": round_.step,
+        "waits_for": round_.waits_for,
+        "error": round_.error,
+        "attempts": round_.attempts,
+        "retry_at": round_.retry_at,
+        "opened_at": round_.opened_at,
+        "closed_at": round_.closed_at,
+        "over": round_.state in OVER,
+        "facts": dict(round_.facts),
+    }
+
+
+def _labels(annotations: list[Annotation]) -> dict[str, int]:
+    """Labelled items by source; a source is never counted as another."""
+    items = {(str(a.source), a.item_id) for a in annotations if a.standing is Standing.VOTE}
+    return dict(Counter(source for source, _ in items))
+
+
+def _open_tasks(biasloop: Biasloop, annotations: list[Annotation]) -> dict[str, int]:
+    """Tasks that wait for people: all, and those of the audit arm."""
+    answered = {a.item_id for a in annotations if a.standing in (Standing.VOTE, Standing.SKIP)}
+    pushed = set(biasloop.ledger.task_ids()) - answered
+    waiting = [s for _, s in biasloop.steps.live_selections() if s.item_id in pushed]
+    return {"all": len(waiting), "audit": sum(s.arm is Arm.AUDIT for s in waiting)}

@@ -1,0 +1,14 @@
+"""EVALUATED -> CLOSED: what only the round needed is cleared away."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from biasloop.domain.round import Done
+
+
+def close(*, job_folders: Iterable[Path]) -> Done:
+    """Removes the folders of the round's child processes; their results are committed."""
+    for folder in job_folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Done()

@@ -1,0 +1,34 @@
+"""SELECTED -> PUSHED: every item of the batch is a task in Label Studio."""
+
+from collections.abc import Sequence
+
+from biasloop.domain.batch import Selection
+from biasloop.domain.model import Pushed
+from biasloop.domain.round import Done
+from biasloop.ports import LabelStudio, LabelTask, Pool
+
+
+def push(
+    *, round_id: int, pool: Pool, selections: Sequence[Selection], label_studio: LabelStudio
+) -> Done:
+    """Sends what Label Studio does not have yet, in the order of the batch (R3)."""
+    tasks = label_tasks(pool, selections, round_id)
+    known = label_studio.push(tasks)
+    pushed = tuple(Pushed(task.item_id, known[task.item_id]) for task in tasks)
+    return Done(facts={"pushed": len(pushed)}, records=pushed)
+
+
+def label_tasks(pool: Pool, selections: Sequence[Selection], round_id: int) -> list[LabelTask]:
+    """Tasks in the order of the selections; an item taken down meanwhile makes none."""
+    erased = pool.column("erased")
+    items = pool.items([s.row for s in selections if not erased[s.row]])
+    ads = pool.ads(sorted({item.ad_id for item in items if item.ad_id}))
+    return [
+        LabelTask(
+            item_id=item.id,
+            text=item.text,
+            context=ads[item.ad_id].text if item.ad_id in ads else item.text,
+            round=round_id,
+        )
+        for item in items
+    ]

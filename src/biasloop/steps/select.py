@@ -1,0 +1,75 @@
+"""SCORED -> SELECTED: the batch is fixed, in the order in which people will see it."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose
+from biasloop.domain.item import Origin
+from biasloop.domain.round import Done
+from biasloop.domain.split import Split
+from biasloop.ports import Pool, Scores, Strategy
+
+ReadScores = Callable[[Rows], Scores]
+"""The stored scores of these pool rows."""
+
+
+def select(
+    *,
+    round_id: int,
+    pool: Pool,
+    pool_rows: int,
+    annotations: Iterable[Annotation],
+    selected: Sequence[tuple[int, Selection]],
+    wanted: Quota,
+    strategy: Strategy,
+    read_scores: ReadScores | None,
+    seed: int,
+) -> Done:
+    """Composes the batch. Seeded by campaign and round: the same facts give the same batch."""
+    busy = asked_items(annotations, selected)
+    train, audit = candidates(pool, busy, pool_rows)
+    entropy = np.random.SeedSequence([seed, round_id])
+    rng = np.random.default_rng(entropy)
+    strategy_seed = int(entropy.generate_state(1)[0])
+
+    def acquire(rows: Rows, n: int) -> Rows:
+        assert read_scores is not None
+        return rows[strategy.choose(read_scores(rows), n, strategy_seed)]
+
+    batch = compose(train, audit, wanted, acquire if read_scores else None, rng)
+    arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
+    return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
+
+
+def asked_items(
+    annotations: Iterable[Annotation], selected: Iterable[tuple[int, Selection]]
+) -> set[str]:
+    """Ids that need no new task: somebody spoke on them, or they are or were in a batch."""
+    spoken = {a.item_id for a in annotations if a.standing in (Standing.VOTE, Standing.SKIP)}
+    return spoken | {selection.item_id for _, selection in selected}
+
+
+def candidates(
+    pool: Pool, busy: set[str], pool_rows: int | None = None
+) -> tuple[Candidates, Candidates]:
+    """(train, audit): real items that nobody was asked about, one per text."""
+    ids = pool.column("id", pool_rows)
+    hashes = pool.column("text_hash", pool_rows)
+    taken = np.isin(ids, sorted(busy)) if busy else np.zeros(len(ids), bool)
+    free = (
+        ~taken
+        & (pool.column("origin", pool_rows) == Origin.REAL)
+        & ~pool.column("erased", pool_rows)
+    )
+    split = pool.column("split", pool_rows)
+
+    def of(name: Split, known: NDArray[np.bool_]) -> Candidates:
+        rows: NDArray[np.int64] = np.flatnonzero(free & (split == name))
+        return Candidates(rows, ids[rows], hashes[rows]).distinct(hashes[known])
+
+    # A text labelled on a train root stays an audit candidate on an audit root: audit must stay
+    # a fair sample of real ads, and evaluation reports those texts apart (R7).
+    return of(Split.TRAIN, taken), of(Split.AUDIT, taken & (split == Split.AUDIT))

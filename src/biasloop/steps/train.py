@@ -1,0 +1,146 @@
+"""AGGREGATED -> TRAINED: a new model version is on disk."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.consensus import resolve
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.metric import decide
+from biasloop.domain.metric import evaluate as measure
+from biasloop.domain.model import ModelVersion
+from biasloop.domain.round import Done
+from biasloop.domain.split import Split
+from biasloop.ports import Pool
+from biasloop.process import Heartbeat, run_job
+
+VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which classifier learns, and how."""
+
+    classifier: str
+    options: Mapping[str, Any]
+    constructed_weight: float
+    seed: int
+
+
+def train(
+    *,
+    model_id: str,
+    pool: Pool,
+    annotations: Iterable[Annotation],
+    sequence: int,
+    scheme: Scheme,
+    recipe: Recipe,
+    job_folder: Path,
+    models_folder: Path,
+    heartbeat: Heartbeat,
+) -> Done:
+    """Trains on every labelled train item as of `sequence`; only real labels, never audit roots.
+
+    Without a single labelled item there is nothing to learn: the round goes on without a model.
+    Raises ClassifierError when the labels cannot be learned from.
+    """
+    data = training_data(pool, annotations, scheme, recipe.constructed_weight)
+    if data.empty:
+        return Done(facts={"model": None, "note": "no labelled train items yet"})
+    job_folder.mkdir(parents=True, exist_ok=True)
+    if not (job_folder / "result.json").exists():
+        data.to_parquet(job_folder / "data.parquet")
+    result = run_job(
+        job_folder,
+        {
+            "kind": "train",
+            "classifier": recipe.classifier,
+            "options": dict(recipe.options),
+            "labels": list(scheme.labels),
+            "multi": scheme.multi,
+            "seed": recipe.seed,
+        },
+        heartbeat,
+    )
+    folder = models_folder / model_id
+    if not folder.exists():
+        models_folder.mkdir(exist_ok=True)
+        shutil.copytree(job_folder / "model", folder.with_suffix(".tmp"), dirs_exist_ok=True)
+        folder.with_suffix(".tmp").rename(folder)
+    model = ModelVersion(
+        id=model_id,
+        classifier=recipe.classifier,
+        seq=sequence,
+        folder=f"models/{model_id}",
+        card=card(data, np.load(job_folder / "oof.npy"), result, scheme, recipe),
+        trained_on=tuple(data["item_id"]),
+    )
+    return Done(facts={"model": model_id, "trained_on": len(data)}, records=(model,))
+
+
+def training_data(
+    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, constructed_weight: float
+) -> pd.DataFrame:
+    """One row per labelled train item: item_id, text, root, source, weight, a column per label.
+
+    A column is 1, 0, or -1 where the label was not asked about.
+    """
+    verdicts = resolve(annotations, scheme)
+    rows = pool.rows_of(list(verdicts))
+    erased = pool.column("erased")
+    items = pool.items(sorted(int(row) for row in rows if row >= 0 and not erased[row]))
+    items = [item for item in items if item.split is Split.TRAIN]
+    found = [verdicts[item.id] for item in items]
+    labels = scheme.encode([v.labels for v in found], [v.asked for v in found])
+    weight = {LabelSource.CONSTRUCTED: constructed_weight}
+    data = pd.DataFrame(
+        {
+            "item_id": [item.id for item in items],
+            "text": [item.text for item in items],
+            "root": [item.roots[0] for item in items],
+            "source": [str(v.source) for v in found],
+            "weight": [weight.get(v.source, 1.0) for v in found],
+        }
+    )
+    for j, name in enumerate(scheme.labels):
+        data[name] = labels[:, j]
+    return data[data["weight"] > 0].reset_index(drop=True)
+
+
+def card(
+    data: pd.DataFrame, oof: Any, result: Mapping[str, Any], scheme: Scheme, recipe: Recipe
+) -> dict[str, Any]:
+    """What a model's card says: counts by source and label, out-of-fold figures, settings.
+
+    Out-of-fold figures are over people's and seeds' labels only: a constructed label never
+    vouches for a model.
+    """
+    real = (data["source"] != LabelSource.CONSTRUCTED).to_numpy()
+    labels = data[list(scheme.labels)].to_numpy(np.int8)
+    thresholds = np.asarray(result["thresholds"], np.float32)
+    report = measure(
+        labels[real],
+        oof[real],
+        decide(oof[real], thresholds, scheme.multi),
+        data["root"].to_numpy(str)[real],
+        scheme.labels,
+        multi=scheme.multi,
+        seed=recipe.seed,
+    )
+    return {
+        "rows": dict(Counter(data["source"])),
+        "positives": {name: int((data[name] == 1).sum()) for name in scheme.labels},
+        "out_of_fold": report.as_dict(),
+        "thresholds": dict(zip(scheme.labels, result["thresholds"], strict=True)),
+        "notes": result["notes"],
+        "settings": {"options": dict(recipe.options), "seed": recipe.seed},
+        "versions": {name: version(name) for name in VERSIONS},
+    }

@@ -1,0 +1,210 @@
+"""Bootstrap's other half: fills in what each step takes, from the ledger and the settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from biasloop.campaign import Campaign
+from biasloop.config import Settings
+from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
+from biasloop.domain.model import ModelVersion
+from biasloop.domain.round import STEPS, Done, Outcome, Round, State
+from biasloop.loop import Step
+from biasloop.ports import Expander, LabelStudio, Scores, Strategy
+from biasloop.process import Heartbeat, no_heartbeat
+from biasloop.steps.aggregate import aggregate
+from biasloop.steps.close import close
+from biasloop.steps.evaluate import audit_set, evaluate
+from biasloop.steps.expand import expand
+from biasloop.steps.pull import pull
+from biasloop.steps.push import push
+from biasloop.steps.score import score
+from biasloop.steps.select import ReadScores, select
+from biasloop.steps.train import Recipe, train
+from biasloop.store.ledger import Ledger
+from biasloop.store.pool import ArrowPool
+from biasloop.store.scores import read_proba, read_thresholds
+from biasloop.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Every step of a round, bound to one workspace."""
+
+    workspace: Workspace
+    settings: Settings
+    campaign: Campaign
+    ledger: Ledger
+    pool: ArrowPool
+    expanders: Mapping[str, Expander]
+    strategy: Strategy
+    label_studio: Callable[[], LabelStudio]
+    ensure_project: Callable[[], int]
+
+    def table(self) -> dict[str, Step]:
+        """Step by name, as the loop runs them."""
+        return {name: getattr(self, name) for name, _ in STEPS.values()}
+
+    def expand(self, round_: Round | None, _heartbeat: Heartbeat) -> Done:
+        """Every expander of the settings over the labelled train items."""
+        return expand(
+            expanders=self.expanders,
+            pool=self.pool,
+            annotations=self.ledger.annotations(),
+            scheme=self.campaign.scheme,
+            policy_id=self.campaign.policy.id,
+            seed=self.settings.seed,
+            now=datetime.now(UTC),
+        )
+
+    def score(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """Scores the pool with the newest finished model."""
+        model = self.newest_model()
+        return score(
+            pool=self.pool,
+            pool_folder=self.workspace.pool,
+            model=model,
+            model_folder=self.workspace.folder / model.folder if model else None,
+            scores_folder=self.workspace.scores,
+            job_folder=self.workspace.job(round_.id, "score"),
+            heartbeat=heartbeat,
+        )
+
+    def select(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Composes the batch from the stored scores."""
+        selected = self.live_selections()
+        return select(
+            round_id=round_.id,
+            pool=self.pool,
+            pool_rows=round_.facts["pool_rows"],
+            annotations=self.ledger.annotations(),
+            selected=selected,
+            wanted=self._quota(selected),
+            strategy=self.strategy,
+            read_scores=self._scores(round_.facts["scored_with"]),
+            seed=self.settings.seed,
+        )
+
+    def push(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Sends the batch to Label Studio."""
+        self.ensure_project()
+        return push(
+            round_id=round_.id,
+            pool=self.pool,
+            selections=self._batch(round_),
+            label_studio=self.label_studio(),
+        )
+
+    def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:
+        """Tests whether enough is labelled."""
+        loop = self.settings.loop
+        events = self.ledger.events_of(round_.id)
+        return pull(
+            selections=self._batch(round_),
+            pushed=self.ledger.task_ids(),
+            annotations=self.ledger.annotations(),
+            low_water=loop.low_water,
+            pushed_at=events.get(State.PUSHED, round_.opened_at),
+            deadline=timedelta(hours=loop.deadline_hours),
+            now=datetime.now(UTC),
+            look_again=timedelta(seconds=self.settings.scheduler.poll_seconds),
+        )
+
+    def aggregate(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Votes to consensus, at one ledger sequence number."""
+        sequence = self.ledger.sequence()
+        return aggregate(
+            annotations=self.ledger.annotations(sequence),
+            known=self.ledger.consensus(),
+            scheme=self.campaign.scheme,
+            sequence=sequence,
+        )
+
+    def train(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """A new model on what was read at the aggregation."""
+        return self.train_at(
+            round_.facts["sequence"],
+            f"r{round_.id:04d}",
+            self.workspace.job(round_.id, "train"),
+            heartbeat,
+        )
+
+    def train_at(
+        self, sequence: int, model_id: str, job: Path, heartbeat: Heartbeat = no_heartbeat
+    ) -> Done:
+        """A new model on the labels as of a ledger sequence number."""
+        settings = self.settings.classifier
+        return train(
+            model_id=model_id,
+            pool=self.pool,
+            annotations=self.ledger.annotations(sequence),
+            sequence=sequence,
+            scheme=self.campaign.scheme,
+            recipe=Recipe(
+                settings.name, settings.options, settings.constructed_weight, self.settings.seed
+            ),
+            job_folder=job,
+            models_folder=self.workspace.models,
+            heartbeat=heartbeat,
+        )
+
+    def evaluate(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """The audit report of the round's model beside the one in service."""
+        model = round_.facts.get("model")
+        asked = [s.item_id for _, s in self.live_selections() if s.arm is Arm.AUDIT]
+        annotations, scheme = self.ledger.annotations(), self.campaign.scheme
+        return evaluate(
+            model=self.ledger.model(model) if model else None,
+            in_service=self.ledger.in_service(),
+            folders=self.workspace.folder,
+            pool=self.pool,
+            audit=audit_set(self.pool, annotations, scheme, asked),
+            scheme=scheme,
+            promote=self.settings.loop.promote == "auto",
+            job_folder=self.workspace.job(round_.id, "evaluate"),
+            seed=self.settings.seed,
+            heartbeat=heartbeat,
+        )
+
+    def close(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Clears the round's working folders away."""
+        heavy = ("score", "train", "evaluate")
+        return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])
+
+    # --- shared lookups ------------------------------------------------------------------------
+
+    def live_selections(self) -> list[tuple[int, Selection]]:
+        """Selections of all rounds that were not cancelled."""
+        cancelled = {r.id for r in self.ledger.rounds.all() if r.state is State.CANCELLED}
+        return [(i, s) for i, s in self.ledger.selections() if i not in cancelled]
+
+    def newest_model(self) -> ModelVersion | None:
+        """The newest finished model, in service or not."""
+        models = self.ledger.models()
+        return models[-1][2] if models else None
+
+    def _batch(self, round_: Round) -> list[Selection]:
+        return [selection for _, selection in self.ledger.selections(round_.id)]
+
+    def _quota(self, selected: list[tuple[int, Selection]]) -> Quota:
+        loop = self.settings.loop
+        left = max(0, loop.budget - len({s.item_id for _, s in selected}))
+        return quota(
+            min(loop.batch_size, left),
+            audit_done=sum(s.arm is Arm.AUDIT for _, s in selected),
+            audit_block=loop.audit_block,
+            audit_share=loop.audit_share,
+            random_share=loop.random_share,
+        )
+
+    def _scores(self, model_id: str | None) -> ReadScores | None:
+        if model_id is None:
+            return None
+        folder = self.workspace.scores / model_id
+
+        def read(rows: Rows) -> Scores:
+            proba = read_proba(folder, self.pool.shards(), rows)
+            return Scores({"proba": proba}, read_thresholds(folder), self.campaign.scheme.multi)
+
+        return read

@@ -1,0 +1,56 @@
+"""The folders and files of one campaign on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where things are; nothing here opens them."""
+
+    folder: Path
+
+    @property
+    def campaign(self) -> Path:
+        """The campaign folder, copied at `init`."""
+        return self.folder / "campaign"
+
+    @property
+    def pool(self) -> Path:
+        """Arrow shards."""
+        return self.folder / "pool"
+
+    @property
+    def models(self) -> Path:
+        """A folder for each finished model."""
+        return self.folder / "models"
+
+    @property
+    def scores(self) -> Path:
+        """Score files, by model and shard."""
+        return self.folder / "scores"
+
+    @property
+    def rejects(self) -> Path:
+        """Rows that could not be imported."""
+        return self.folder / "rejects"
+
+    @property
+    def exports(self) -> Path:
+        """What `biasloop export` writes."""
+        return self.folder / "exports"
+
+    @property
+    def labelstudio(self) -> Path:
+        """Data of the embedded Label Studio."""
+        return self.folder / "labelstudio"
+
+    @property
+    def ledger_url(self) -> str:
+        """The default ledger: SQLite in the workspace."""
+        return f"sqlite:///{self.folder / 'ledger.db'}"
+
+    def job(self, round_id: int | None, step: str) -> Path:
+        """Where a child process works, named by (round, step); removed when the round closes."""
+        name = "manual" if round_id is None else f"{round_id:04d}"
+        return self.folder / "work" / f"{name}-{step}"

@@ -11,6 +11,7 @@ OWN_KEYS = ("item_id", "round")
 """Data keys that every task carries besides the text and its context."""
 
 _TEXT_TAGS = ("Text", "HyperText", "Header", "Paragraphs")
+_NAMES_TAGS = ("Choice", "Label")
 _VARIABLE = re.compile(r"\$([\w.\[\]-]+)")
 
 
@@ -120,16 +121,13 @@ def _scheme(choices: ET.Element, multi: bool, none_label: str | None) -> Scheme:
 
 
 def _context(root: ET.Element, value: str) -> str | None:
-    used = dict.fromkeys(
-        match[1]
+    shown = {
+        match[1]: tag.tag
         for tag in root.iter()
-        if (match := _VARIABLE.fullmatch(tag.get("value", ""))) and match[1] != value
-    )
-    others = [key for key in used if key not in OWN_KEYS]
-    shown = [
-        tag.get("value", "")[1:] for tag in root.iter() if tag.tag in _TEXT_TAGS and tag.get("value")
-    ]
-    if len(others) > 1 or any(key not in shown for key in others):
+        if tag.tag not in _NAMES_TAGS and (match := _VARIABLE.fullmatch(tag.get("value", "")))
+    }
+    others = [key for key in shown if key not in (value, *OWN_KEYS)]
+    if len(others) > 1 or any(shown[key] not in _TEXT_TAGS for key in others):
         raise CampaignError(
             f"label_config.xml refers to {', '.join('$' + key for key in others)}; a task has "
             f"${value}, one more text for its context (in a <Text> or <Header>), $item_id and "

@@ -72,5 +72,27 @@ def moment(value: str | datetime) -> datetime:
     return read.astimezone(UTC)
 
 
+def timestamp(value: datetime) -> str:
+    """The one format that a filter of Label Studio reads."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def task_filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
+    """One condition on a list of tasks."""
+    return {
+        "filter": f"filter:tasks:{column}",
+        "operator": operator,
+        "type": kind,
+        "value": value,
+    }
+
+
+def to_html(markdown: str) -> str:
+    """Label Studio shows instructions as HTML; HTML within the Markdown comes out as text."""
+    from markdown_it import MarkdownIt
+
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown))
+
+
 def _annotator(number: int | None, emails: Mapping[int, str]) -> str:
     return "deleted account" if number is None else emails.get(number, f"account {number}")

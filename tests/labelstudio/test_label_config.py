@@ -1,0 +1,114 @@
+"""Label configs: what drives the loop, and what is refused."""
+
+from contextlib import suppress
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.errors import CampaignError
+from biasloop.labelstudio.config import parse_label_config, same_config
+
+TEXT = '<Text name="text" value="$text"/>'
+CHOICES = (
+    '<Choices name="label" toName="text" choice="multiple">'
+    '<Choice value="none"/><Choice value="age"/><Choice value="gender"/></Choices>'
+)
+
+
+def view(*tags: str) -> str:
+    return f"<View>{''.join(tags)}</View>"
+
+
+names = st.lists(
+    st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=8),
+    min_size=2,
+    max_size=6,
+    unique=True,
+)
+
+
+@given(names, st.booleans(), st.data())
+def test_labels_keep_their_order_and_the_negative_is_none_of_them(
+    labels: list[str], multi: bool, data: st.DataObject
+) -> None:
+    none = data.draw(st.sampled_from(labels)) if multi else None
+    tags = "".join(f"<Choice value={quoteattr(label)}/>" for label in labels)
+    choices = f'<Choices name="c" toName="t" choice="{"multiple" if multi else "single"}">'
+    config = parse_label_config(
+        view('<Text name="t" value="$words"/>', choices, tags, "</Choices>"), none
+    )
+    assert config.scheme.labels == tuple(label for label in labels if label != none)
+    assert (config.scheme.multi, config.scheme.none_label) == (multi, none)
+    assert (config.choices, config.text, config.value, config.context) == ("c", "t", "words", None)
+
+
+@given(st.text())
+def test_any_text_is_a_config_or_a_campaign_error(xml: str) -> None:
+    with suppress(CampaignError):
+        parse_label_config(xml, None)
+
+
+def test_context_and_other_controls() -> None:
+    config = parse_label_config(
+        view(
+            '<Header value="Che cosa dice?"/>',
+            TEXT,
+            CHOICES,
+            '<Labels name="span" toName="text"><Label value="age"/></Labels>',
+            '<Choices name="why" toName="text" perRegion="true"><Choice value="x"/></Choices>',
+            '<TextArea name="rewrite" toName="text"/>',
+            '<Header value="$context"/><Header value="$item_id"/>',
+        ),
+        "none",
+    )
+    assert config.context == "context"
+    assert config.scheme.labels == ("age", "gender")
+
+
+def test_a_choice_answers_to_its_alias() -> None:
+    tags = '<Choices name="c" toName="text"><Choice value="Età" alias="age"/><Choice value="x"/>'
+    assert parse_label_config(view(TEXT, tags, "</Choices>"), None).scheme.labels == ("age", "x")
+
+
+@pytest.mark.parametrize(
+    ("xml", "none_label", "says"),
+    [
+        (view(TEXT), None, "exactly one"),
+        (view(TEXT, CHOICES, CHOICES.replace('"label"', '"other"')), None, "label, other"),
+        (view(CHOICES), None, "no <Text>"),
+        (view('<Image name="text" value="$text"/>', CHOICES), None, "no <Text>"),
+        (view(TEXT, CHOICES.replace('toName="text"', "")), None, "no toName"),
+        (view(TEXT, CHOICES), "inclusive", "choices are: none, age, gender"),
+        (view(TEXT, CHOICES.replace("multiple", "single")), "none", "remove none_label"),
+        (view(TEXT, CHOICES.replace("gender", "age")), None, "given twice: age"),
+        (view(TEXT, '<Choices name="c" toName="text" value="$options"/>'), None, "too few"),
+        (
+            view(
+                TEXT,
+                '<Choices name="c" toName="text"><Choice value="a"><Choice value="b"/></Choice>',
+                "</Choices>",
+            ),
+            None,
+            "nested",
+        ),
+        (view(TEXT.replace("$text", "fixed"), CHOICES), None, "must show the text"),
+        (view(TEXT.replace("$text", "$item_id"), CHOICES), None, "must show the text"),
+        (view(TEXT, CHOICES, '<Header value="$a"/><Header value="$b"/>'), None, r"\$a, \$b"),
+        (view(TEXT, CHOICES, '<Image name="i" value="$picture"/>'), None, r"\$picture"),
+        ("<View>", None, "well-formed"),
+        ("", None, "well-formed"),
+        ('<!DOCTYPE x [<!ENTITY a "aa">]><View>&a;</View>', None, "DOCTYPE"),
+    ],
+)
+def test_what_cannot_drive_the_loop_is_refused(xml: str, none_label: str, says: str) -> None:
+    with pytest.raises(CampaignError, match=says):
+        parse_label_config(xml, none_label)
+
+
+def test_white_space_is_no_difference_a_label_is() -> None:
+    one = view(TEXT, CHOICES)
+    assert same_config(one, f'<?xml version="1.0"?>\n{one.replace("><", "> <")}')
+    assert same_config(one, one.replace('name="text" value="$text"', "value='$text' name='text'"))
+    assert not same_config(one, one.replace("gender", "sex"))

@@ -1,0 +1,106 @@
+"""Between items and task JSON."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.labelstudio.tasks import annotators, chosen, to_html, to_json, to_state
+from biasloop.ports import LabelTask
+from labelstudio_server import CONFIG
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "from_name", "value", "choices", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def region(*labels: Any, name: str = "label") -> dict[str, Any]:
+    return {"type": "choices", "from_name": name, "value": {"choices": list(labels)}}
+
+
+@given(st.text(), st.text(), st.text(min_size=1), st.integers(0, 99))
+def test_a_task_carries_text_context_id_and_round_and_no_more(
+    text: str, context: str, item_id: str, number: int
+) -> None:
+    data = to_json(LabelTask(item_id, text, context, number), CONFIG)
+    assert data == {"data": {"text": text, "context": context, "item_id": item_id, "round": number}}
+
+
+@given(st.lists(json_values, max_size=4))
+def test_any_result_can_be_read(result: list[Any]) -> None:
+    assert all(isinstance(name, str) for name in chosen(result, "label"))
+
+
+@given(st.lists(st.sampled_from(["age", "gender", "inclusive"]), max_size=5))
+def test_what_was_chosen_comes_back_once_in_order(labels: list[str]) -> None:
+    noise = [region("x", name="other"), {"type": "labels", "value": {"labels": ["age"]}}]
+    assert chosen([*noise, region(*labels)], "label") == tuple(dict.fromkeys(labels))
+    assert chosen([region(label) for label in labels], "label") == tuple(dict.fromkeys(labels))
+
+
+def test_what_is_no_label_stays_visible() -> None:
+    assert chosen([region("age", 5, ["gender"])], "label") == ("age", "5", "['gender']")
+    assert (
+        chosen([{"type": "choices", "from_name": "label", "value": {"choices": "age"}}], "label")
+        == ()
+    )
+
+
+def test_a_task_with_its_annotations() -> None:
+    result = [region("age"), {"type": "labels", "value": {"start": 1.5}, "meta": None}]
+    task = {
+        "id": 7,
+        "data": {"item_id": "i", "text": "t"},
+        "updated_at": "2026-01-02T03:04:05.678900Z",
+        "annotations": [
+            {
+                "id": 1,
+                "completed_by": 3,
+                "result": result,
+                "was_cancelled": False,
+                "lead_time": 2.25,
+                "updated_at": "2026-01-02T04:04:05.678900+01:00",
+            },
+            {
+                "id": 2,
+                "completed_by": 4,
+                "result": None,
+                "was_cancelled": True,
+                "lead_time": None,
+                "updated_at": "2026-01-02T03:04:05Z",
+            },
+            {"id": 3, "completed_by": None, "result": [], "updated_at": "2026-01-02T03:04:05Z"},
+        ],
+    }
+    before = json.dumps(task)
+    assert annotators([task]) == {3, 4}
+    state = to_state(task, {3: "anna@example.org"})
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678900, UTC)
+    assert (state.task_id, state.item_id, state.updated_at) == (7, "i", moment)
+    first, skip, orphan = state.annotations
+    assert (first.annotator, first.seconds, first.updated_at) == ("anna@example.org", 2.25, moment)
+    assert first.result == result
+    assert json.dumps(task) == before
+    assert (skip.skipped, skip.annotator, skip.seconds, tuple(skip.result)) == (
+        True,
+        "account 4",
+        None,
+        (),
+    )
+    assert orphan.annotator == "deleted account"
+
+
+@given(st.text())
+def test_html_in_the_guideline_is_shown_not_run(text: str) -> None:
+    html = to_html(f"{text}\n\n<script>x</script> [a](javascript:alert(1))")
+    assert "<script" not in html
+    assert 'href="javascript' not in html

@@ -1,0 +1,69 @@
+"""One call to Label Studio, and what its failures mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
+
+if TYPE_CHECKING:
+    from label_studio_sdk.core.api_error import ApiError
+
+_ADVICE = {
+    401: "the token is not valid there; copy it again from Account & Settings",
+    403: "the account of this token lacks the right; use an administrator's token",
+    404: "it is not there (any more), or the token's account may not see it",
+}
+
+
+@contextmanager
+def calling(url: str, purpose: str) -> Iterator[None]:
+    """Turns what the SDK and httpx raise into LabelStudioDown or LabelStudioRefused."""
+    import httpx
+    from label_studio_sdk.core.api_error import ApiError
+
+    try:
+        yield
+    except ApiError as error:
+        raise _from_answer(url, purpose, error) from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise LabelStudioRefused(
+            f"cannot {purpose}: {url!r} is no address of a Label Studio; write it as "
+            "http://host:port"
+        ) from error
+    except httpx.TimeoutException as error:
+        raise LabelStudioDown(
+            f"cannot {purpose}: Label Studio at {url} did not answer in time; it may still have "
+            "done it, so look before asking again"
+        ) from error
+    except httpx.TransportError as error:
+        raise LabelStudioDown(
+            f"cannot {purpose}: no connection to Label Studio at {url} ({error}); is it running?"
+        ) from error
+
+
+def _from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:
+    status = error.status_code
+    if not isinstance(error.body, dict | list):
+        # A proxy, a page of Django's, or something else altogether on that port.
+        return LabelStudioDown(
+            f"cannot {purpose}: {url} answered {status} without JSON; is that Label Studio, and "
+            "has it finished starting?"
+        )
+    if status is None or status >= 500 or status == 429:
+        return LabelStudioDown(
+            f"cannot {purpose}: Label Studio at {url} failed ({status}): {_detail(error.body)}; "
+            "see its log if this goes on"
+        )
+    advice = _ADVICE.get(status, "correct what it complains about")
+    return LabelStudioRefused(
+        f"cannot {purpose}: Label Studio at {url} refused ({status}): {_detail(error.body)}; "
+        f"{advice}"
+    )
+
+
+def _detail(body: Any) -> str:
+    """The server's own words, without its bookkeeping."""
+    if isinstance(body, dict):
+        body = body.get("validation_errors") or body.get("detail") or body
+    return str(body)[:500]

@@ -1,0 +1,42 @@
+"""An account with a password, by the sign-up form.
+
+Label Studio Community has no API that sets a password. With sign-up closed the form still takes
+the organization's invitation, which the administrator's token can ask for.
+"""
+
+import re
+
+from biasloop.errors import LabelStudioDown, LabelStudioRefused
+from biasloop.labelstudio.calls import calling
+
+_FIELD_ERRORS = re.compile(r'<ul class="field_errors">(.*?)</ul>', re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+
+
+def sign_up(url: str, invitation: str, email: str, password: str, timeout: float) -> None:
+    """Fills in the form. Raises LabelStudioRefused with the form's own complaints."""
+    import httpx
+
+    purpose = f"make an account for {email}"
+    with calling(url, purpose), httpx.Client(base_url=url, timeout=timeout) as http:
+        form = http.get("/user/signup/", params={"token": invitation})
+        answer = http.post(
+            "/user/signup/",
+            params={"token": invitation},
+            data={
+                "email": email,
+                "password": password,
+                "allow_newsletters": "false",
+                "csrfmiddlewaretoken": http.cookies.get("csrftoken", ""),
+            },
+            headers={"Referer": str(form.url)},
+        )
+    if answer.is_redirect:
+        return
+    if answer.is_server_error:
+        raise LabelStudioDown(f"cannot {purpose}: Label Studio at {url} failed; see its log")
+    complaints = " ".join(_TAG.sub(" ", " ".join(_FIELD_ERRORS.findall(answer.text))).split())
+    raise LabelStudioRefused(
+        f"cannot {purpose}: Label Studio at {url} says: "
+        f"{complaints or f'status {answer.status_code}'}; choose another address or password"
+    )

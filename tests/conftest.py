@@ -1,0 +1,3 @@
+"""Fixtures for everyone."""
+
+pytest_plugins = ["labelstudio_server"]

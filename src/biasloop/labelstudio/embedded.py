@@ -1,0 +1,238 @@
+"""A Label Studio of our own: installed, started, adopted and stopped."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import httpx
+import psutil
+
+from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
+
+VERSION = "1.23.2"
+HOST = "127.0.0.1"
+BOOT_SECONDS = 300.0
+STOP_SECONDS = 15.0
+
+
+class EmbeddedLabelStudio:
+    """Label Studio in a virtual environment of its own (it forces old libraries on its
+    neighbours), with SQLite in `data_dir`, for one administrator.
+
+    The server outlives a killed parent on purpose: annotators go on, and the next `start` adopts
+    it. `on_line` is told what happens, a line at a time.
+    """
+
+    def __init__(
+        self,
+        venv: Path,
+        data_dir: Path,
+        port: int,
+        *,
+        email: str,
+        password: str,
+        token: str,
+        on_line: Callable[[str], None],
+    ) -> None:
+        self.url = f"http://{HOST}:{port}"
+        self.log = data_dir / "label-studio.log"
+        self._venv = venv
+        self._data_dir = data_dir
+        self._pid_file = data_dir / "label-studio.pid"
+        self._port = port
+        self._account = (email, password, token)
+        self._on_line = on_line
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.install()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # --- install ------------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Makes the virtual environment if it is missing or was left half made."""
+        if self._installed():
+            return
+        self._on_line(f"Installing Label Studio {VERSION} into {self._venv} (1 GB, some minutes)")
+        self._run(sys.executable, "-m", "venv", str(self._venv))
+        pip = [str(self._venv / "bin" / "python"), "-m", "pip", "install", "--progress-bar", "off"]
+        self._run(*pip, f"label-studio=={VERSION}")
+        self._on_line(f"Label Studio {VERSION} is installed")
+
+    def _installed(self) -> bool:
+        # pip installs a package after what it depends on, and writes its RECORD last.
+        record = f"lib/python*/site-packages/label_studio-{VERSION}.dist-info/RECORD"
+        return self._program.exists() and any(self._venv.glob(record))
+
+    @property
+    def _program(self) -> Path:
+        return self._venv / "bin" / "label-studio"
+
+    def _run(self, *command: str) -> None:
+        last: deque[str] = deque(maxlen=15)
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            for line in process.stdout or ():
+                last.append(line)
+                self._on_line(line.rstrip())
+        if process.returncode:
+            raise LabelStudioRefused(
+                f"installing Label Studio into {self._venv} failed; `{' '.join(command)}` ended "
+                f"with {process.returncode}:\n{''.join(last)}"
+                "Correct that (network, disk space?) and start again"
+            )
+
+    # --- run ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Adopts the server that is running already, or starts one and waits until it answers.
+
+        Raises LabelStudioRefused when the port is taken by something else or the server dies,
+        LabelStudioDown when it does not answer in time.
+        """
+        if self._answers():
+            self._on_line(f"Label Studio is running already at {self.url}")
+            return
+        if not self._is_on_our_port():
+            self.stop()
+        if self._process() is None:
+            self._check_port()
+            self._launch()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        self._on_line(f"Label Studio is running at {self.url}")
+
+    def stop(self) -> None:
+        """Ends the server, adopted or not; none running is no error."""
+        process = self._process()
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
+        if self._child is not None:
+            self._child.wait()
+            self._child = None
+        self._pid_file.unlink(missing_ok=True)
+
+    def _launch(self) -> None:
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._on_line("Starting Label Studio (half a minute the first time)")
+        command = [str(self._program), "start", "--no-browser", "--internal-host", HOST]
+        with self.log.open("ab") as log:
+            # A session of its own: neither Ctrl-C nor the end of the parent reaches it.
+            self._child = subprocess.Popen(
+                [*command, "--port", str(self._port)],
+                env=self._environment(),
+                cwd=self._data_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        born = psutil.Process(self._child.pid).create_time()
+        self._pid_file.write_text(f"{self._child.pid} {born} {self._port}")
+
+    def _environment(self) -> dict[str, str]:
+        """Ours, less what Label Studio would take for its own; it reads plain names as well."""
+        email, password, token = self._account
+        ours = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LABEL_STUDIO_", "HEARTEX_", "DJANGO_", "PYTHON", "BIASLOOP_"))
+        }
+        return ours | {
+            "LABEL_STUDIO_BASE_DATA_DIR": str(self._data_dir.resolve()),
+            "LABEL_STUDIO_USERNAME": email,
+            "LABEL_STUDIO_PASSWORD": password,
+            "LABEL_STUDIO_USER_TOKEN": token,
+            "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+            "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+            "LABEL_STUDIO_HOST": "",
+            "LABEL_STUDIO_DEBUG": "false",
+            "LABEL_STUDIO_DJANGO_DB": "sqlite",
+            "COLLECT_ANALYTICS": "false",
+            "LATEST_VERSION_CHECK": "false",
+            "SENTRY_DSN": "",
+            "FRONTEND_SENTRY_DSN": "",
+            # Our webhook listens on loopback, which its protection would block.
+            "SSRF_PROTECTION_ENABLED": "false",
+        }
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + BOOT_SECONDS
+        while not self._answers():
+            if self._process() is None:
+                raise LabelStudioRefused(
+                    f"Label Studio ended while starting; the end of {self.log}:\n{self._tail()}"
+                )
+            if time.monotonic() > deadline:
+                raise LabelStudioDown(
+                    f"Label Studio at {self.url} did not answer within {BOOT_SECONDS:.0f} s; "
+                    f"the end of {self.log}:\n{self._tail()}"
+                )
+            time.sleep(0.3)
+
+    def _answers(self) -> bool:
+        """Whether our own server is up. Raises LabelStudioRefused when another one answers."""
+        headers = {"Authorization": f"Token {self._account[2]}"}
+        try:
+            health = httpx.get(f"{self.url}/health", timeout=10)
+            whoami = httpx.get(f"{self.url}/api/current-user/whoami", headers=headers, timeout=10)
+        except httpx.TransportError:
+            return False
+        if whoami.status_code == httpx.codes.OK and '"email"' in whoami.text:
+            return True
+        if health.is_server_error or whoami.is_server_error:
+            return False
+        raise self._taken()
+
+    def _check_port(self) -> None:
+        # Label Studio would go on to the next free port without a word to us.
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, self._port)) == 0:
+                raise self._taken()
+
+    def _taken(self) -> LabelStudioError:
+        return LabelStudioRefused(
+            f"port {self._port} is taken by something that is not this workspace's Label Studio; "
+            "end it, or set another labelstudio.port in biasloop.toml"
+        )
+
+    def _process(self) -> psutil.Process | None:
+        """The server that some run of ours started here, if it lives."""
+        if self._child is not None:
+            self._child.poll()  # else it stays a zombie after its end
+        try:
+            pid, born, _ = self._pid_file.read_text().split()
+            process = psutil.Process(int(pid))
+            # A number is used again after a while, a number and its birth are not.
+            return process if abs(process.create_time() - float(born)) < 1 else None
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return None
+
+    def _is_on_our_port(self) -> bool:
+        """False when the running server was started before the port was changed."""
+        if self._process() is None:
+            return True
+        return self._pid_file.read_text().split()[2] == str(self._port)
+
+    def _tail(self, lines: int = 15) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -63,6 +63,7 @@ def test_a_server_survives_its_killed_parent_and_is_adopted(
     pid = (data_dir / "label-studio.pid").read_text()
 
     adopted = embedded(server, data_dir, port, lines)
+    moved = embedded(server, data_dir, free_port(), lines)
     adopted.start()
     try:
         assert lines == [f"Label Studio is running already at http://127.0.0.1:{port}"]
@@ -70,7 +71,6 @@ def test_a_server_survives_its_killed_parent_and_is_adopted(
         with pytest.raises(LabelStudioRefused, match="taken"):
             embedded(server, data_dir, port, [], token="f" * 40).start()
 
-        moved = embedded(server, data_dir, free_port(), lines)
         moved.start()  # the port was changed in biasloop.toml: one server, on the new port
         assert httpx.get(f"{moved.url}/health").is_success
         with pytest.raises(httpx.ConnectError):

@@ -1,15 +1,18 @@
 """What is going on, as plain data: for `biasloop status`, its --json, and the page."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from biasloop.bootstrap import Biasloop
+from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.batch import Arm
+from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import OVER, Round, may_open
 from biasloop.scheduler import TROUBLE
+from biasloop.store.ledger import Ledger
 
 
 def overview(biasloop: Biasloop) -> dict[str, Any]:
@@ -18,6 +21,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
     now = datetime.now(UTC)
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
+    answered = {a.item_id for a in annotations if a.standing in (Standing.VOTE, Standing.SKIP)}
     situation = biasloop.situation(now)
     in_service = ledger.in_service()
     return {
@@ -28,19 +32,22 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "budget": {"asked": situation.labels, "of": biasloop.settings.loop.budget},
         "label_studio": {
             "url": biasloop.label_studio_url,
+            "project": ledger.bookmark(PROJECT),
             "trouble": ledger.bookmark(TROUBLE),
         },
-        "pool": biasloop.pool.stats().as_dict(),
+        "pool": asdict(biasloop.pool.stats()),
         "labels": _labels(annotations),
+        "last_label_at": max((a.at for a in annotations if _is_human_vote(a)), default=None),
         "set_aside": [
             {"item": a.item_id, "annotator": a.annotator, "reason": a.reason, "task": a.task_id}
             for a in annotations
             if a.standing is Standing.ASIDE
         ],
-        "open_tasks": _open_tasks(biasloop, annotations),
+        "open_tasks": _open_tasks(biasloop, answered),
         "model_in_service": in_service.id if in_service else None,
-        "rounds": [_round(r) for r in rounds],
+        "rounds": _rounds(rounds, ledger.selections(), answered),
         "curve": curve(biasloop),
+        "evaluation": _evaluation(ledger),
         "events": ledger.events(20),
     }
 
@@ -63,7 +70,16 @@ def curve(biasloop: Biasloop) -> list[dict[str, Any]]:
     ]
 
 
-def _round(round_: Round) -> dict[str, Any]:
+def _rounds(
+    rounds: Iterable[Round], selections: Iterable[tuple[int, Selection]], answered: set[str]
+) -> list[dict[str, Any]]:
+    batches: dict[int, list[Selection]] = defaultdict(list)
+    for round_id, selection in selections:
+        batches[round_id].append(selection)
+    return [_round(r, batches[r.id], answered) for r in rounds]
+
+
+def _round(round_: Round, batch: list[Selection], answered: set[str]) -> dict[str, Any]:
     return {
         "id": round_.id,
         "state": str(round_.state),
@@ -75,8 +91,24 @@ def _round(round_: Round) -> dict[str, Any]:
         "opened_at": round_.opened_at,
         "closed_at": round_.closed_at,
         "over": round_.state in OVER,
+        "asked": len(batch),
+        "answered": sum(s.item_id in answered for s in batch),
+        "arms": dict(Counter(str(s.arm) for s in batch)),
         "facts": dict(round_.facts),
     }
+
+
+def _evaluation(ledger: Ledger) -> dict[str, Any] | None:
+    """The newest audit report, whole: with the model that was in service beside it."""
+    found = ledger.evaluations()
+    if not found:
+        return None
+    round_id, newest = found[-1]
+    return {"round": round_id, **asdict(newest)}
+
+
+def _is_human_vote(annotation: Annotation) -> bool:
+    return annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE
 
 
 def _labels(annotations: list[Annotation]) -> dict[str, int]:
@@ -85,9 +117,8 @@ def _labels(annotations: list[Annotation]) -> dict[str, int]:
     return dict(Counter(source for source, _ in items))
 
 
-def _open_tasks(biasloop: Biasloop, annotations: list[Annotation]) -> dict[str, int]:
+def _open_tasks(biasloop: Biasloop, answered: set[str]) -> dict[str, int]:
     """Tasks that wait for people: all, and those of the audit arm."""
-    answered = {a.item_id for a in annotations if a.standing in (Standing.VOTE, Standing.SKIP)}
     pushed = set(biasloop.ledger.task_ids()) - answered
     waiting = [s for _, s in biasloop.steps.live_selections() if s.item_id in pushed]
     return {"all": len(waiting), "audit": sum(s.arm is Arm.AUDIT for s in waiting)}

@@ -1,0 +1,192 @@
+"""init, import, takedown, export."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from biasloop.cli.context import (
+    Json,
+    fail,
+    now,
+    open_workspace,
+    print_json,
+    progress,
+    say,
+)
+from biasloop.domain.label import LabelSource
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(init)
+    app.command("import")(import_)
+    app.command()(takedown)
+    app.command()(export)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    campaign: Annotated[
+        str, typer.Option(help="A campaign that ships with biasloop, or a campaign folder.")
+    ],
+    seed: Annotated[int | None, typer.Option(help="Seeds the split and every draw.")] = None,
+    example_ads: Annotated[
+        bool, typer.Option(help="Also import the unlabelled ads that come with the campaign.")
+    ] = False,
+) -> None:
+    """Makes a workspace and imports the campaign's seed sentences. Needs nothing running."""
+    from biasloop.bootstrap import Biasloop, create_workspace
+
+    create_workspace(folder, campaign, seed)
+    biasloop = Biasloop(folder)
+    about = biasloop.campaign
+    biasloop.ledger.add_policy(about.policy, now())
+    for path in about.seed_files:
+        _import(biasloop, path, LabelSource.SEED)
+    if example_ads and about.ad_file:
+        _import(biasloop, about.ad_file, LabelSource.SEED)
+    say(f"workspace {folder}: campaign {about.about.name}")
+    say(f"  {biasloop.pool.stats().items} items, {len(biasloop.ledger.annotations())} labelled")
+    say(f"next: cd {folder} && biasloop import YOUR_ADS.jsonl && biasloop up")
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="JSONL or CSV files.")],
+    id: Annotated[str, typer.Option(help="Column with the ad's id.")] = "id",
+    title: Annotated[str, typer.Option(help="Column with its title.")] = "title",
+    text: Annotated[str, typer.Option(help="Column with its text.")] = "text",
+    language: Annotated[str, typer.Option(help="Column with its language.")] = "language",
+    source: Annotated[str, typer.Option(help="Column with its source.")] = "source",
+    labels: Annotated[str, typer.Option(help="Column with labels, if any.")] = "labels",
+    label_source: Annotated[
+        LabelSource, typer.Option(help="Whose labels they are: seed or human.")
+    ] = LabelSource.SEED,
+    unit: Annotated[
+        str | None, typer.Option(help="sentence or text; default: the campaign's.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Adds ads (or labelled rows) to the pool. A bad row goes to a rejects file, the rest is in."""
+    from biasloop.ingest import Columns
+
+    if label_source not in (LabelSource.SEED, LabelSource.HUMAN):
+        raise fail("--label-source is seed or human")
+    if unit not in (None, "sentence", "text"):
+        raise fail("--unit is sentence or text")
+    biasloop = open_workspace()
+    columns = Columns(
+        id=id, title=title, text=text, language=language, source=source, labels=labels
+    )
+    reports = {
+        str(path): _import(biasloop, path, label_source, columns, unit, quiet=json)
+        for path in files
+    }
+    if json:
+        print_json(reports)
+
+
+def _import(
+    biasloop: Any,
+    path: Path,
+    label_source: LabelSource,
+    columns: Any = None,
+    unit: str | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from biasloop.ingest import Columns, import_file
+
+    campaign = biasloop.campaign
+    size = path.stat().st_size if path.exists() else None
+    with progress(f"import {path.name}", size) as done:
+        report = import_file(
+            path,
+            pool=biasloop.pool,
+            scheme=campaign.scheme,
+            unit=unit or campaign.about.unit,
+            language=campaign.about.language,
+            campaign_seed=biasloop.settings.seed,
+            label_source=label_source,
+            columns=columns or Columns(),
+            record=biasloop.ledger.record,
+            now=now(),
+            policy_id=campaign.policy.id,
+            rejects_folder=biasloop.workspace.rejects,
+            progress=done,
+        )
+    told = asdict(report)
+    biasloop.ledger.note("imported", {k: v for k, v in told.items()} | {"file": str(path)}, now())
+    if not quiet:
+        say(
+            f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "
+            f"already, {report.labelled} labelled, {report.rejects} rejected"
+        )
+        if report.rejects:
+            say(f"  rejected rows with their reasons: {report.rejects_file}")
+    return told
+
+
+def takedown(
+    ad: Annotated[str, typer.Argument(help="Id of the ad.")],
+    json: Json = False,
+) -> None:
+    """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
+    from biasloop.errors import LabelStudioError
+
+    biasloop = open_workspace()
+    if not biasloop.pool.ads([ad]):
+        raise fail(f"there is no ad {ad!r} in the pool")
+    items = biasloop.pool.erase(ad)
+    biasloop.ledger.bury(ad, items, now())
+    biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
+    known = biasloop.ledger.task_ids()
+    tasks = [known[item] for item in items if item in known]
+    if tasks:
+        try:
+            biasloop.label_studio.withdraw(tasks)
+        except LabelStudioError as error:
+            raise type(error)(
+                f"the text is out of the pool, but {len(tasks)} tasks still hold it: {error}; "
+                f"run `biasloop takedown {ad}` again once Label Studio answers"
+            ) from error
+    saw = biasloop.ledger.models_that_saw(items)
+    if json:
+        print_json({"ad": ad, "items": items, "tasks_withdrawn": len(tasks), "models": saw})
+        return
+    say(f"{ad}: {len(items)} items erased, {len(tasks)} tasks withdrawn")
+    say(f"  models that learned from it: {', '.join(saw) or 'none'}")
+    if saw:
+        say("  the next training leaves it out; `biasloop train` does so now")
+
+
+def export(
+    to: Annotated[Path | None, typer.Option(help="Folder; default: exports/ here.")] = None,
+    format: Annotated[str, typer.Option(help="parquet or csv.")] = "parquet",
+    verdicts: Annotated[
+        bool, typer.Option(help="The whole pool, with the verdict of the model in service.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Writes items, votes and ads with their provenance."""
+    from biasloop.export import ad_rows, item_rows, vote_rows
+    from biasloop.registry import Kind, create
+    from biasloop.verdicts import verdict_columns
+
+    biasloop = open_workspace()
+    exporter = create(Kind.EXPORTER, format)
+    folder = to or biasloop.workspace.exports / f"{now():%Y%m%d-%H%M%S}"
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = verdict_columns(biasloop) if verdicts else None
+    with progress("export items", len(biasloop.pool)) as done:
+        written = [
+            exporter.write("items", item_rows(biasloop, columns, done), folder),
+            exporter.write("votes", vote_rows(biasloop), folder),
+            exporter.write("ads", ad_rows(biasloop), folder),
+        ]
+    if json:
+        print_json([str(path) for path in written])
+        return
+    for path in written:
+        say(str(path))

@@ -1,0 +1,92 @@
+"""status, trip, doctor."""
+
+from typing import Annotated, Any
+
+import typer
+
+from biasloop.cli.context import Json, fail, local, open_workspace, print_json, say, table
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(status)
+    app.command()(trip)
+    app.command()(doctor)
+
+
+def status(json: Json = False) -> None:
+    """What runs, what it waits for, and what there is."""
+    from biasloop.status import overview
+
+    found = overview(open_workspace())
+    if json:
+        print_json(found)
+        return
+    pool, budget = found["pool"], found["budget"]
+    say(f"{found['campaign']} — {found['loop']}")
+    say(f"  pool     {pool['items']} items of {pool['ads']} ads {pool['by_origin']}")
+    say(f"  labels   {found['labels'] or 'none yet'}; asked {budget['asked']} of {budget['of']}")
+    say(
+        f"  tasks    {found['open_tasks']['all']} open, {found['open_tasks']['audit']} of them audit"
+    )
+    say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
+    if found["set_aside"]:
+        say(f"  aside    {len(found['set_aside'])} annotations set aside; their tasks stay open")
+    if found["label_studio"]["trouble"]:
+        say(f"  trouble  {found['label_studio']['trouble']}")
+    say(f"  next     {found['next_round']}")
+    if found["rounds"]:
+        table([_round(r) for r in found["rounds"]], ["round", "state", "opened", "batch", "now"])
+
+
+def _round(found: dict[str, Any]) -> dict[str, Any]:
+    if found["error"]:
+        doing = f"{found['step']} failed {found['attempts']} times: {found['error']}"
+    else:
+        doing = found["waits_for"] or ("" if found["over"] else f"{found['step']} is next")
+    return {
+        "round": found["id"],
+        "state": found["state"],
+        "opened": found["opened_at"],
+        "batch": found["facts"].get("batch"),
+        "now": doing,
+    }
+
+
+def trip(
+    item: Annotated[str, typer.Argument(help="Id of an item.")],
+    json: Json = False,
+) -> None:
+    """Where an item has been: every fact about it, in order."""
+    biasloop = open_workspace()
+    row = int(biasloop.pool.rows_of([item])[0])
+    if row < 0:
+        raise fail(f"there is no item {item!r} in the pool; `biasloop export` lists the ids")
+    found = biasloop.pool.items([row])[0]
+    facts = biasloop.ledger.trip(item)
+    if json:
+        print_json({"item": item, "text": found.text, "split": found.split, "facts": facts})
+        return
+    say(found.text or "(taken down)")
+    say(
+        f"  {found.origin}, {found.split}, from {', '.join(found.roots)} {found.operation}".rstrip()
+    )
+    for fact in facts:
+        where = "" if fact["round_id"] is None else f"round {fact['round_id']} "
+        say(f"  {local(fact['at'])}  {where}{fact['fact']}: {fact['detail']}")
+
+
+def doctor(json: Json = False) -> None:
+    """Checks settings, ledger, Label Studio, token, disk, GPU and model hub; says what to fix."""
+    from biasloop.doctor import examine
+
+    checks = examine(open_workspace())
+    if json:
+        print_json([check.__dict__ for check in checks])
+    else:
+        for check in checks:
+            say(
+                f"{'ok  ' if check.ok else 'FIX ' if check.needed else 'note'} {check.what}: {check.found}"
+            )
+    if any(check.needed and not check.ok for check in checks):
+        raise typer.Exit(1)

@@ -1,0 +1,167 @@
+"""train, classify, models list|promote|rollback."""
+
+import json as json_
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from biasloop.cli.context import (
+    Json,
+    fail,
+    local,
+    now,
+    open_workspace,
+    print_json,
+    say,
+    table,
+)
+from biasloop.domain.model import Promotion
+
+app = typer.Typer(help="Model versions.", no_args_is_help=True)
+
+
+def add_to(root: typer.Typer) -> None:
+    """Adds the commands of this file that stand on their own."""
+    root.command()(train)
+    root.command()(classify)
+
+
+def train(json: Json = False) -> None:
+    """Trains once on what is labelled now, after completing the campaign's offline expansion."""
+    from biasloop.cli.context import err
+
+    biasloop = open_workspace()
+    with err.status("expanding …") as status:
+        expanded = biasloop.steps.expand(None, lambda: None)
+        biasloop.ledger.add(expanded.records, now())
+        status.update("training …")
+        started = now()
+        model_id = f"t{started:%Y%m%d-%H%M%S}"
+        job = biasloop.workspace.job(None, f"train-{model_id}")
+        done = biasloop.steps.train_at(biasloop.ledger.sequence(), model_id, job)
+    if not done.records:
+        raise fail(f"nothing to train on: {done.facts['note']}; import labelled rows or label some")
+    biasloop.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
+    biasloop.steps.remove_job(job)
+    card = done.records[0].card
+    if json:
+        print_json({"model": model_id, "expanded": expanded.facts["expanded"], "card": card})
+        return
+    say(f"model {model_id} is in service; trained on {_counts(card['rows'])}")
+    for note in card["notes"]:
+        say(f"  note: {note}")
+    rows = [
+        {"label": name, "positives": card["positives"][name], "F1 (out of fold)": _f1(cell)}
+        for name, cell in card["out_of_fold"]["labels"].items()
+    ]
+    table(rows, ["label", "positives", "F1 (out of fold)"])
+
+
+def _counts(rows: dict[str, int]) -> str:
+    return ", ".join(f"{count} {source}" for source, count in sorted(rows.items()))
+
+
+def _f1(cell: dict[str, Any]) -> str:
+    found = cell["f1"]
+    if found is None:
+        return f"too few ({cell['n']})"
+    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def classify(
+    what: Annotated[str, typer.Argument(help="A JSONL file, - for standard input, or a text.")],
+) -> None:
+    """Prints a JSON line per text: probabilities, flags, sentences, the words that carry them."""
+    from biasloop.classify import classify as verdicts
+    from biasloop.verdicts import in_service
+
+    biasloop = open_workspace()
+    about = biasloop.campaign.about
+    _, classifier = in_service(biasloop)
+    for verdict in verdicts(
+        _rows(what),
+        classifier,
+        biasloop.campaign.scheme,
+        unit=about.unit,
+        language=about.language,
+    ):
+        typer.echo(json_.dumps(verdict, ensure_ascii=False))
+
+
+def _rows(what: str) -> Iterator[tuple[str, str]]:
+    """(id, text) rows; raises ConfigError naming the line that is wrong."""
+    if what == "-":
+        yield from _parse(enumerate(sys.stdin, 1), "standard input")
+    elif what.endswith(".jsonl"):
+        try:
+            with Path(what).open(encoding="utf-8") as file:
+                yield from _parse(enumerate(file, 1), what)
+        except (OSError, UnicodeDecodeError) as error:
+            raise fail(f"{what} cannot be read: {error}") from None
+    else:
+        yield "text", what
+
+
+def _parse(lines: Any, where: str) -> Iterator[tuple[str, str]]:
+    for number, line in lines:
+        if not line.strip():
+            continue
+        try:
+            row = json_.loads(line)
+            yield str(row.get("id", number)), str(row["text"])
+        except (ValueError, KeyError, AttributeError):
+            raise fail(
+                f'{where}, line {number}: want a JSON object {{"id", "text"}}, got {line[:60]!r}'
+            ) from None
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """Every model version, newest last."""
+    ledger = open_workspace().ledger
+    service = ledger.in_service()
+    rows = [
+        {
+            "model": model.id,
+            "in service": "yes" if service and service.id == model.id else "",
+            "round": round_id,
+            "finished": at,
+            "classifier": model.classifier,
+            "sequence": model.seq,
+            "trained on": _counts(model.card["rows"]),
+            "card": model.card,
+        }
+        for at, round_id, model in ledger.models()
+    ]
+    if json:
+        print_json(rows)
+    elif not rows:
+        say("no model yet; `biasloop train` makes one from what is labelled now")
+    else:
+        table(rows, ["model", "in service", "round", "finished", "classifier", "trained on"])
+
+
+@app.command()
+def promote(model: Annotated[str, typer.Argument(help="Id of the model.")]) -> None:
+    """Puts a model into service."""
+    ledger = open_workspace().ledger
+    ledger.model(model)
+    ledger.add([Promotion(model, "by hand")], now())
+    say(f"model {model} is in service")
+
+
+@app.command()
+def rollback() -> None:
+    """Puts the model that was in service before back into service."""
+    ledger = open_workspace().ledger
+    history = ledger.promotions()
+    current = history[-1][1].model_id if history else None
+    before = [(at, p.model_id) for at, p in history if p.model_id != current]
+    if not before:
+        raise fail("there is no earlier model to go back to")
+    at, model_id = before[-1]
+    ledger.add([Promotion(model_id, f"rolled back from {current}")], now())
+    say(f"model {model_id}, in service from {local(at)}, is back in service")

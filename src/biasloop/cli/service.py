@@ -1,0 +1,149 @@
+"""up, serve, tick, pause, resume, cancel, demo."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from biasloop.cli.context import Json, fail, now, open_workspace, print_json, say, tell
+
+if TYPE_CHECKING:
+    from biasloop.bootstrap import Biasloop
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(up)
+    app.command()(serve)
+    app.command()(tick)
+    app.command()(pause)
+    app.command()(resume)
+    app.command()(cancel)
+    app.command()(demo)
+
+
+def up() -> None:
+    """Starts everything: an embedded Label Studio, the loop, the page. Ctrl-C stops it."""
+    biasloop = open_workspace()
+    if biasloop.settings.labelstudio.url:
+        raise fail("labelstudio.url is set: `biasloop serve` runs against that server")
+    with biasloop.embedded(tell):
+        _serve(biasloop)
+
+
+def serve() -> None:
+    """Starts the loop and the page against the Label Studio that the settings name."""
+    biasloop = open_workspace()
+    if not biasloop.settings.labelstudio.url:
+        raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
+    _serve(biasloop)
+
+
+def _serve(biasloop: "Biasloop") -> None:
+    from biasloop.errors import LabelStudioDown
+    from biasloop.web.app import create_app
+    from biasloop.web.server import WebServer
+
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    settings = biasloop.settings.web
+    page = f"http://{settings.host}:{settings.port}/"
+    scheduler = biasloop.scheduler(tell)
+    server = WebServer(create_app(biasloop, scheduler.wake), settings.host, settings.port)
+    server.start()
+    try:
+        biasloop.ensure_project()
+        biasloop.label_studio.add_webhook(f"{page}webhook")
+        label_at = biasloop.label_studio.task_url()
+    except LabelStudioDown as error:
+        tell(f"{error}; the loop goes on trying")
+        label_at = biasloop.label_studio_url
+    scheduler.start()
+    _greet(biasloop, page, label_at)
+    stop.wait()
+    tell("stopping: the running step is finished first")
+    scheduler.stop()
+    server.stop()
+
+
+def _greet(biasloop: "Biasloop", page: str, label_at: str) -> None:
+    say("")
+    say(f"  label  {label_at}")
+    if not biasloop.settings.labelstudio.url:
+        from biasloop.config import read_secrets
+
+        secret = read_secrets(biasloop.workspace.folder)["LABEL_STUDIO_PASSWORD"]
+        say(f"         sign in as {biasloop.settings.labelstudio.email}")
+        say(f"         password   {secret.get_secret_value()}")
+    say(f"  watch  {page}")
+    say("  people get accounts by `biasloop annotator add EMAIL`; Ctrl-C stops")
+    say("")
+
+
+def tick(json: Json = False) -> None:
+    """One poll and one tick, in the foreground."""
+    biasloop = open_workspace()
+    new = biasloop.poll()
+    did = biasloop.loop.tick()
+    if json:
+        print_json({"new_annotations": new, "did": did})
+    else:
+        say(f"{new} new annotations; {did or 'nothing was due'}")
+
+
+def pause(
+    drain: Annotated[
+        bool, typer.Option("--drain", help="Let live rounds finish; open no new one.")
+    ] = False,
+) -> None:
+    """Stops the steps (annotations are still polled) until `resume`."""
+    ledger = open_workspace().ledger
+    state = "draining" if drain else "paused"
+    ledger.note(state, {}, now())
+    say(f"{state}; `biasloop resume` goes on")
+
+
+def resume() -> None:
+    """Goes on after `pause`."""
+    open_workspace().ledger.note("running", {}, now())
+    say("running")
+
+
+def cancel(
+    round_id: Annotated[int, typer.Argument(metavar="ROUND", help="Number of the round.")],
+    why: Annotated[str, typer.Option(help="Kept with the round.")] = "",
+) -> None:
+    """Ends a round for good and withdraws its unlabelled tasks. Its annotations are kept."""
+    withdrawn = open_workspace().cancel(round_id, why)
+    say(f"round {round_id} is cancelled, {withdrawn} unlabelled tasks withdrawn")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the demo's workspace.")] = Path(
+        "demo"
+    ),
+    campaign: Annotated[str, typer.Option(help="The campaign.")] = "job_ads_it",
+    data: Annotated[
+        Path | None, typer.Option(help="Labelled JSONL; default: the campaign's seeds.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to run.")] = 5,
+    batch: Annotated[int, typer.Option(min=2, help="Items in a round.")] = 20,
+    annotators: Annotated[int, typer.Option(min=1, help="Simulated annotators.")] = 2,
+    noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """The same loop on a real Label Studio, labelled through its API by simulated annotators."""
+    from biasloop.demo import Demo, run_demo
+
+    table_ = run_demo(Demo(folder, campaign, data, rounds, batch, annotators, noise, seed), tell)
+    if json:
+        print_json(table_)
+        return
+    from biasloop.cli.context import table
+
+    table(table_, ["round", "labels", "micro F1", "audit items", "arms", "model"])
+    say(f"look around: biasloop -w {folder} status, or biasloop -w {folder} up")

@@ -1,0 +1,122 @@
+"""The tables of an export: items, votes, ads. Rows are plain values, for any exporter."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.consensus import resolve
+from biasloop.domain.item import Item
+from biasloop.domain.label import LabelSource
+
+Row = dict[str, Any]
+Verdicts = Callable[[Sequence[str]], list[Row]]
+"""The model's verdicts on these texts, one row of extra columns each."""
+
+PIECE = 5_000
+"""Items looked at together."""
+
+
+def item_rows(
+    biasloop: Biasloop, verdicts: Verdicts | None, tell: Callable[[int], None]
+) -> Iterator[Row]:
+    """One row per item: all that have a label, or the whole pool when the model's verdict is asked.
+
+    `labels` are people's consensus where there is one, else the seed's or the constructed ones;
+    `label_source` says which. `arm` and `inclusion_probability` tell how a real item came to be
+    asked about (no probability: a strategy chose it without chance). Texts that were taken down
+    are left out. `tell` gets the number of items done.
+    """
+    annotations = biasloop.ledger.annotations()
+    known = resolve(annotations, biasloop.campaign.scheme)
+    chosen = {s.item_id: (round_id, s) for round_id, s in biasloop.steps.live_selections()}
+    policies: dict[str, set[str]] = {}
+    for vote in annotations:
+        if vote.standing is Standing.VOTE:
+            policies.setdefault(vote.item_id, set()).add(vote.policy_id)
+    pool = biasloop.pool
+    ids, erased = pool.column("id"), pool.column("erased")
+    rows = [i for i in range(len(ids)) if not erased[i] and (verdicts or ids[i] in known)]
+    for begin in range(0, len(rows), PIECE):
+        items = pool.items(rows[begin : begin + PIECE])
+        extra = verdicts([item.text for item in items]) if verdicts else [{} for _ in items]
+        for item, more in zip(items, extra, strict=True):
+            verdict = known.get(item.id)
+            round_id, selection = chosen.get(item.id, (None, None))
+            yield _item(item) | {
+                "labels": list(verdict.labels) if verdict else None,
+                "asked": list(verdict.asked) if verdict else None,
+                "label_source": str(verdict.source) if verdict else None,
+                "arm": str(selection.arm) if selection else None,
+                "inclusion_probability": selection.probability if selection else None,
+                "round": round_id,
+                "policies": sorted(policies.get(item.id, ())),
+                **more,
+            }
+        tell(min(begin + PIECE, len(rows)))
+
+
+def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
+    """One row per current annotation, whoever made it. People appear as A1, A2, … in the order
+    of their first annotation; what was set aside or skipped is there, with its standing."""
+    annotations = biasloop.ledger.annotations()
+    erased = _erased(biasloop)
+    people: dict[str, str] = {}
+    for found in annotations:
+        if found.standing is Standing.DELETED:
+            continue
+        human = found.source is LabelSource.HUMAN
+        yield {
+            "annotation": found.key,
+            "item_id": found.item_id,
+            "annotator": people.setdefault(found.annotator, f"A{len(people) + 1}")
+            if human
+            else found.annotator,
+            "label_source": str(found.source),
+            "standing": str(found.standing),
+            "reason": found.reason or None,
+            "labels": list(found.labels),
+            "asked": list(found.asked),
+            "policy": found.policy_id,
+            "at": found.at,
+            "seconds": found.seconds,
+            # Spans and rewrites repeat words of the ad.
+            "extra": {} if found.item_id in erased else _extra(found),
+        }
+
+
+def ad_rows(biasloop: Biasloop) -> Iterator[Row]:
+    """One row per ad that is still there."""
+    for ad in biasloop.pool.all_ads():
+        yield {
+            "ad_id": ad.id,
+            "title": ad.title,
+            "text": ad.text,
+            "language": ad.language,
+            "source": ad.source,
+        }
+
+
+def _item(item: Item) -> Row:
+    return {
+        "item_id": item.id,
+        "text": item.text,
+        "ad_id": item.ad_id or None,
+        "start": item.start,
+        "end": item.end,
+        "origin": str(item.origin),
+        "split": str(item.split),
+        "roots": list(item.roots),
+        "parents": list(item.parents),
+        "operation": item.operation or None,
+        "group": item.group or None,
+    }
+
+
+def _extra(found: Annotation) -> Row:
+    return dict(found.extra)
+
+
+def _erased(biasloop: Biasloop) -> set[str]:
+    pool = biasloop.pool
+    return set(pool.column("id")[pool.column("erased")])

@@ -1,0 +1,57 @@
+"""A person's session in Label Studio: sign in by the web form, take the next task, submit."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from biasloop.errors import LabelStudioDown, LabelStudioRefused
+
+CSRF = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+
+
+class Session:
+    """Does what the browser does. Raises LabelStudioRefused for a wrong password,
+    LabelStudioDown when the server does not answer."""
+
+    def __init__(self, url: str, email: str, password: str, timeout: float = 60.0) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=timeout)
+        page = self._send("GET", "/user/login/").text
+        token = CSRF.search(page)
+        form = {
+            "email": email,
+            "password": password,
+            "csrfmiddlewaretoken": token[1] if token else "",
+        }
+        if not self._send("POST", "/user/login/", data=form).is_redirect:
+            raise LabelStudioRefused(f"{email} cannot sign in at {url}: wrong e-mail or password")
+        key = self._send("GET", "/api/current-user/token").json()["token"]
+        self._http.cookies.clear()
+        self._http.headers["Authorization"] = f"Token {key}"
+
+    def next_task(self, project: int) -> dict[str, Any] | None:
+        """The task that the labelling stream shows next; None when there is none."""
+        answer = self._send("GET", f"/api/projects/{project}/next")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        task: dict[str, Any] = answer.json()
+        return task
+
+    def submit(self, task_id: int, result: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
+        """Submits an annotation; a task that was withdrawn meanwhile is no error."""
+        self._send(
+            "POST",
+            f"/api/tasks/{task_id}/annotations/",
+            json={"result": list(result), "lead_time": seconds},
+        )
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **content)
+        except httpx.HTTPError as error:
+            raise LabelStudioDown(f"Label Studio at {self.url} does not answer: {error}") from None
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise LabelStudioDown(f"Label Studio at {self.url} answered {answer.status_code}")
+        return answer

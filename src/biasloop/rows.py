@@ -1,0 +1,234 @@
+"""Rows of an input file: JSONL or CSV, one at a time, bad ones with the reason why.
+
+What comes in is untrusted. A row is checked here for its form; what it means is ingest's matter.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+from biasloop.errors import DataError
+
+MAX_TEXT = 100_000
+MAX_NAME = 200
+"""Characters of an id, a root, a group and the like."""
+MAX_LINE = 2_000_000
+PROGRESS_ROWS = 500
+
+FIELDS = {
+    "id": "id", "title": "title", "text": "text", "language": "language", "source": "source",
+    "label": "label", "labels": "labels", "root": "root", "group": "sector", "spans": "spans",
+    "rewrite": "rewrite",
+}  # fmt: skip
+"""Fields of a row, and the columns they are read from unless told otherwise."""
+
+_NAMES = ("id", "language", "source", "root", "group")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_DELIMITERS = {".csv": ",;\t", ".tsv": "\t"}
+_LINES = (".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One good row. `labels` is None where the row has no label; `extra` holds spans (a list) and
+    rewrite (a text), verbatim, where there are any."""
+
+    line: int
+    text: str
+    id: str = ""
+    title: str = ""
+    language: str = ""
+    source: str = ""
+    labels: tuple[str, ...] | None = None
+    root: str = ""
+    group: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that cannot be used: its line, why, and how it begins."""
+
+    line: int
+    reason: str
+    excerpt: str
+
+
+class BadRow(Exception):
+    """Why a row is rejected; never leaves the import."""
+
+
+def read_rows(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Row | Reject]:
+    """Streams the rows of a JSONL or CSV file (UTF-8; CSV by comma, semicolon or tab).
+
+    `columns` names the column of a field where it is not the one in FIELDS. `labels` is a list; in
+    CSV its names stand between "|". `progress` is told the bytes read so far, now and then.
+
+    Raises DataError when the file cannot be read, is of an unknown kind, or is a CSV without the
+    columns that are needed.
+    """
+    wanted = FIELDS | dict(columns or {})
+    if len(wanted) > len(FIELDS):
+        odd = ", ".join(sorted(wanted.keys() - FIELDS.keys()))
+        raise DataError(f"no field {odd} to map a column to; known: {', '.join(FIELDS)}")
+    suffix = path.suffix.lower()
+    if suffix not in (*_LINES, *_DELIMITERS):
+        known = ", ".join((*_LINES, *_DELIMITERS))
+        raise DataError(f"cannot tell what {path} is by its suffix; rename it to one of: {known}")
+    newline = "" if suffix in _DELIMITERS else "\n"
+    try:
+        # What is not UTF-8 becomes lone surrogates, so that it costs its row and no other.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as file:
+            if suffix in _DELIMITERS:
+                needed = {wanted["text"], *(columns or {}).values()}
+                records = _csv_records(file, path, needed)
+            else:
+                records = _json_records(file)
+            for count, (line, start, record) in enumerate(records):
+                if count % PROGRESS_ROWS == 0:
+                    progress(file.buffer.tell())
+                yield _checked(line, start, record, wanted)
+            progress(file.buffer.tell())
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; check path and rights") from error
+
+
+Record = tuple[int, str, Mapping[str, Any] | BadRow]
+"""Line, how it begins, and the values by column or what is wrong."""
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Lines with their ends; of an endless one the first MAX_LINE characters."""
+    while line := file.readline(MAX_LINE):
+        rest = line
+        while len(rest) == MAX_LINE and not rest.endswith("\n"):
+            rest = file.readline(MAX_LINE)
+        yield line
+
+
+def _json_records(file: TextIO) -> Iterator[Record]:
+    for number, line in enumerate(_lines(file), start=1):
+        if line.strip():
+            yield number, line, _json_object(line)
+
+
+def _json_object(line: str) -> Mapping[str, Any] | BadRow:
+    if len(line) == MAX_LINE:
+        return BadRow(f"a line of over {MAX_LINE} characters")
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        return BadRow(f"broken JSON: {error}")
+    except RecursionError:
+        return BadRow("broken JSON: nested too deeply")
+    return value if isinstance(value, dict) else BadRow("not a JSON object")
+
+
+def _csv_records(file: TextIO, path: Path, needed: set[str]) -> Iterator[Record]:
+    lines = _lines(file)
+    first = next(lines, "")
+    delimiter = max(_DELIMITERS[path.suffix.lower()], key=first.count)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter)
+    header = next(reader, [])
+    if missing := needed - set(header):
+        raise DataError(
+            f"{path} has no column {', '.join(sorted(missing))}; it has: {', '.join(header)}. "
+            "Say which column is which, as in --column text=NAME"
+        )
+    while True:
+        line = reader.line_num + 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, "", BadRow(f"broken CSV: {error}")
+            continue
+        if len(values) > len(header):
+            excess = f"{len(values)} columns where the header has {len(header)}"
+            yield line, delimiter.join(values), BadRow(excess)
+        elif values:
+            # A short row is taken as if its last columns were empty.
+            yield line, delimiter.join(values), dict(zip(header, values, strict=False))
+
+
+def _checked(
+    line: int, start: str, record: Mapping[str, Any] | BadRow, columns: Mapping[str, str]
+) -> Row | Reject:
+    try:
+        if _SURROGATE.search(start):
+            raise BadRow("not UTF-8; save the file as UTF-8")
+        if isinstance(record, BadRow):
+            raise record
+        return _to_row(line, {name: record.get(column) for name, column in columns.items()})
+    except BadRow as why:
+        return Reject(line, str(why), start)
+
+
+def _to_row(line: int, values: Mapping[str, Any]) -> Row:
+    """The row of the values by field. Raises BadRow."""
+    text = _text(values, "text", MAX_TEXT)
+    if not text.strip():
+        raise BadRow("no text")
+    extra = {"spans": _spans(values["spans"]), "rewrite": _text(values, "rewrite", MAX_TEXT)}
+    return Row(
+        line=line,
+        text=text,
+        title=_text(values, "title", MAX_TEXT),
+        labels=_labels(values),
+        extra={name: value for name, value in extra.items() if value},
+        **{name: _text(values, name, MAX_NAME) for name in _NAMES},
+    )
+
+
+def _text(values: Mapping[str, Any], name: str, longest: int) -> str:
+    value = values[name]
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise BadRow(f"{name} is not a text")
+    if len(value) > longest:
+        raise BadRow(f"{name} has {len(value)} characters, over {longest}")
+    return _storable(value, name)
+
+
+def _storable(value: str, name: str) -> str:
+    if "\0" in value:
+        raise BadRow(f"a NUL character in {name}")
+    if _SURROGATE.search(value):
+        raise BadRow(f"half a surrogate pair in {name}")
+    return value
+
+
+def _labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
+    given = values["label"] if values["labels"] in (None, "") else values["labels"]
+    if given in (None, ""):
+        return None
+    if isinstance(given, str) and values["labels"] == given:
+        given = given.split("|")
+    chosen = given if isinstance(given, list) else [given]
+    names = [_text({"label": name}, "label", MAX_NAME).strip() for name in chosen]
+    return tuple(dict.fromkeys(names))
+
+
+def _spans(given: Any) -> list[Any]:
+    try:
+        spans = json.loads(given) if isinstance(given, str) and given else given or []
+        flat = json.dumps(spans, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise BadRow("spans is not JSON") from None
+    if not isinstance(spans, list):
+        raise BadRow("spans is not a list")
+    _storable(flat.replace("\\u0000", "\0"), "spans")
+    return spans

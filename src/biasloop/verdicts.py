@@ -1,0 +1,39 @@
+"""The verdict of the model in service."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.metric import decide
+from biasloop.domain.model import ModelVersion
+from biasloop.errors import ClassifierError
+from biasloop.jobs import load
+from biasloop.ports import Classifier
+
+
+def in_service(biasloop: Biasloop) -> tuple[ModelVersion, Classifier]:
+    """The model in service, loaded. Raises ClassifierError when there is none yet."""
+    model = biasloop.ledger.in_service()
+    if model is None:
+        raise ClassifierError("no model is in service yet; `biasloop train` makes one")
+    return model, load(model.classifier, biasloop.workspace.folder / model.folder)
+
+
+def verdict_columns(biasloop: Biasloop) -> Callable[[Sequence[str]], list[dict[str, Any]]]:
+    """For an export: probability per label, flagged labels and the model's id, per text."""
+    model, classifier = in_service(biasloop)
+    scheme = biasloop.campaign.scheme
+
+    def verdicts(texts: Sequence[str]) -> list[dict[str, Any]]:
+        proba = classifier.predict_proba(texts)
+        flags = decide(proba, classifier.thresholds, scheme.multi)
+        return [
+            {f"p_{name}": float(p) for name, p in zip(scheme.labels, row, strict=True)}
+            | {
+                "flagged": [n for n, flag in zip(scheme.labels, flagged, strict=True) if flag],
+                "model": model.id,
+            }
+            for row, flagged in zip(proba, flags, strict=True)
+        ]
+
+    return verdicts

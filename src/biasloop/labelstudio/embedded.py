@@ -86,7 +86,8 @@ class EmbeddedLabelStudio:
         ) as process:
             for line in process.stdout or ():
                 last.append(line)
-                self._on_line(line.rstrip())
+                if line.startswith(("Collecting", "Installing")):
+                    self._on_line(line.rstrip()[:100])
         if process.returncode:
             raise LabelStudioRefused(
                 f"installing Label Studio into {self._venv} failed; `{' '.join(command)}` ended "

@@ -18,14 +18,13 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import split_of
 from biasloop.errors import WorkspaceError
 from biasloop.ports import Pool
-from biasloop.rows import BadRow, Reject, Row, read_rows
+from biasloop.rows import EXCERPT, BadRow, Reject, Row, read_rows
 from biasloop.segment import sentences
 
 # What is held in memory at once: about one shard of the pool.
 BATCH_ROWS = 45_000
 BATCH_CHARS = 4 * 2**20
 RECORD_ROWS = 1_000
-EXCERPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def import_file(
     campaign_seed: int,
     label_source: LabelSource,
     columns: Mapping[str, str],
-    record: Callable[[Sequence[Annotation]], None],
+    record: Callable[[Sequence[Annotation]], object],
     now: datetime,
     policy_id: str,
     rejects_folder: Path,
@@ -122,7 +121,7 @@ class _Importer:
     label_source: LabelSource
     policy_id: str
     now: datetime
-    record: Callable[[Sequence[Annotation]], None]
+    record: Callable[[Sequence[Annotation]], object]
     reject: Callable[[Reject], None]
     said: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     """Line and labels of every labelled item so far."""
@@ -146,7 +145,7 @@ class _Importer:
                 if row.labels is not None:
                     votes.append(self._vote(row, row.labels, cut[0]))
             except BadRow as why:
-                self.reject(Reject(row.line, str(why), row.text))
+                self.reject(Reject(row.line, str(why), row.text[:EXCERPT]))
                 continue
             if ad is not None:
                 ads[ad.id] = ad
@@ -237,12 +236,11 @@ class _Rejects:
     def add(self, reject: Reject) -> None:
         """Raises WorkspaceError when it cannot be written."""
         self.count += 1
-        content = asdict(reject) | {"excerpt": reject.excerpt[:EXCERPT]}
         try:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("w", encoding="utf-8", errors="backslashreplace")
-            self._file.write(json.dumps(content, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
         except OSError as error:
             raise WorkspaceError(
                 f"cannot write {self.path}: {error.strerror}; check space and rights"

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +19,7 @@ MAX_TEXT = 100_000
 MAX_NAME = 200
 """Characters of an id, a root, a group and the like."""
 MAX_LINE = 2_000_000
+EXCERPT = 200
 PROGRESS_ROWS = 500
 
 FIELDS = {
@@ -87,7 +89,10 @@ def read_rows(
     newline = "" if suffix in _DELIMITERS else "\n"
     try:
         # What is not UTF-8 becomes lone surrogates, so that it costs its row and no other.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as file:
+        with (
+            path.open("rb") as raw,
+            TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline=newline) as file,
+        ):
             if suffix in _DELIMITERS:
                 needed = {wanted["text"], *(columns or {}).values()}
                 records = _csv_records(file, path, needed)
@@ -95,9 +100,9 @@ def read_rows(
                 records = _json_records(file)
             for count, (line, start, record) in enumerate(records):
                 if count % PROGRESS_ROWS == 0:
-                    progress(file.buffer.tell())
+                    progress(raw.tell())
                 yield _checked(line, start, record, wanted)
-            progress(file.buffer.tell())
+            progress(raw.tell())
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; check path and rights") from error
 
@@ -118,18 +123,18 @@ def _lines(file: TextIO) -> Iterator[str]:
 def _json_records(file: TextIO) -> Iterator[Record]:
     for number, line in enumerate(_lines(file), start=1):
         if line.strip():
-            yield number, line, _json_object(line)
+            yield number, line, _json_object(line.strip())
 
 
 def _json_object(line: str) -> Mapping[str, Any] | BadRow:
-    if len(line) == MAX_LINE:
+    if len(line) >= MAX_LINE:
         return BadRow(f"a line of over {MAX_LINE} characters")
     try:
         value = json.loads(line)
-    except ValueError as error:
-        return BadRow(f"broken JSON: {error}")
-    except RecursionError:
-        return BadRow("broken JSON: nested too deeply")
+    except json.JSONDecodeError as error:
+        return BadRow(f"broken JSON: {error.msg} at character {error.pos}")
+    except (ValueError, RecursionError):
+        return BadRow("broken JSON: a number too long, or nested too deeply")
     return value if isinstance(value, dict) else BadRow("not a JSON object")
 
 
@@ -171,7 +176,7 @@ def _checked(
             raise record
         return _to_row(line, {name: record.get(column) for name, column in columns.items()})
     except BadRow as why:
-        return Reject(line, str(why), start)
+        return Reject(line, str(why), start[:EXCERPT])
 
 
 def _to_row(line: int, values: Mapping[str, Any]) -> Row:

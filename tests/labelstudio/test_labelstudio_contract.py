@@ -343,7 +343,7 @@ def test_an_annotator_signs_in_and_labels(
     [task_id] = label_studio_client.push(items(1)).values()
     email, password = f"Anna.{uuid4().hex[:8]}@example.org", "Una-buona-parola-1"
     account = label_studio_client.add_annotator(email, password)
-    assert label_studio_client.add_annotator(email, "Tutta-un-altra-2") == account
+    assert label_studio_client.add_annotator(email, "Tutta-un-altra-2").id == account.id
     with pytest.raises(PermissionError):
         Annotator.sign_in(label_studio_server.url, email, "Tutta-un-altra-2", 1)
     with Annotator.sign_in(

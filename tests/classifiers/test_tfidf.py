@@ -112,6 +112,8 @@ def test_a_rare_label_is_spread_over_all_folds(seed, positives):
     labels[rng.choice(200, positives, replace=False), 0] = 1
     labels[rng.choice(200, 80, replace=False), 1] = 1
     found = group_folds(labels, np.arange(200).astype(str), 5, seed)
+    sizes = np.bincount(found)
+    assert sizes.max() - sizes.min() <= 1
     rare = np.bincount(found[labels[:, 0] == 1], minlength=5)
     common = np.bincount(found[labels[:, 1] == 1], minlength=5)
     assert rare.max() - rare.min() <= 1

@@ -12,7 +12,8 @@ def group_folds(
     """The fold of every row, shape (n,); rows of one group are in one fold.
 
     Positives of each label are spread evenly, rarest label first (iterative stratification,
-    Sechidis et al. 2011, with groups in the place of rows). There are as many folds as groups
+    Sechidis et al. 2011, with groups in the place of rows); groups without any fill up the
+    smaller folds. There are as many folds as groups
     when groups are fewer than `folds`.
     """
     names, group_of = np.unique(groups, return_inverse=True)
@@ -31,7 +32,8 @@ def group_folds(
     filled = np.zeros((folds, labels.shape[1]))
     rows = np.zeros(folds)
     for group in order:
-        fold = np.lexsort((rows, filled[:, rarest[group]] * (totals[rarest[group]] > 0)))[0]
+        crowded = filled[:, rarest[group]] if positives[group].any() else rows
+        fold = np.lexsort((rows, crowded))[0]
         fold_of[group] = fold
         filled[fold] += positives[group]
         rows[fold] += sizes[group]

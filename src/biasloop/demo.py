@@ -22,7 +22,7 @@ from biasloop.domain.item import text_hash
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import OVER
 from biasloop.errors import BiasloopError, DataError
-from biasloop.ingest import Columns, import_file
+from biasloop.ingest import import_file
 from biasloop.labelstudio.session import Session
 from biasloop.status import curve
 
@@ -132,7 +132,7 @@ def _import(biasloop: Biasloop, demo: Demo) -> dict[str, tuple[str, ...]]:
             language=biasloop.campaign.about.language,
             campaign_seed=demo.seed,
             label_source=LabelSource.SEED,
-            columns=Columns(),
+            columns={},
             record=biasloop.ledger.record,
             now=datetime.now(UTC),
             policy_id=biasloop.campaign.policy.id,

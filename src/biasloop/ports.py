@@ -67,10 +67,11 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An annotator's account in Label Studio."""
+    """An annotator's account in Label Studio; `new` when it was made just now."""
 
     id: int
     email: str
+    new: bool = False
 
 
 class LabelStudio(Protocol):

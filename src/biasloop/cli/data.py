@@ -68,16 +68,19 @@ def import_(
     json: Json = False,
 ) -> None:
     """Adds ads (or labelled rows) to the pool. A bad row goes to a rejects file, the rest is in."""
-    from biasloop.ingest import Columns
-
     if label_source not in (LabelSource.SEED, LabelSource.HUMAN):
         raise fail("--label-source is seed or human")
     if unit not in (None, "sentence", "text"):
         raise fail("--unit is sentence or text")
     biasloop = open_workspace()
-    columns = Columns(
-        id=id, title=title, text=text, language=language, source=source, labels=labels
-    )
+    columns = {
+        "id": id,
+        "title": title,
+        "text": text,
+        "language": language,
+        "source": source,
+        "labels": labels,
+    }
     reports = {
         str(path): _import(biasloop, path, label_source, columns, unit, quiet=json)
         for path in files
@@ -90,13 +93,13 @@ def _import(
     biasloop: Any,
     path: Path,
     label_source: LabelSource,
-    columns: Any = None,
-    unit: str | None = None,
+    columns: dict[str, str] | None = None,
+    unit: Any = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from biasloop.ingest import Columns, import_file
+    from biasloop.ingest import import_file
 
     campaign = biasloop.campaign
     size = path.stat().st_size if path.exists() else None
@@ -109,7 +112,7 @@ def _import(
             language=campaign.about.language,
             campaign_seed=biasloop.settings.seed,
             label_source=label_source,
-            columns=columns or Columns(),
+            columns=columns or {},
             record=biasloop.ledger.record,
             now=now(),
             policy_id=campaign.policy.id,
@@ -117,7 +120,7 @@ def _import(
             progress=done,
         )
     told = asdict(report)
-    biasloop.ledger.note("imported", {k: v for k, v in told.items()} | {"file": str(path)}, now())
+    biasloop.ledger.note("imported", told | {"file": str(path)}, now())
     if not quiet:
         say(
             f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "

@@ -26,9 +26,8 @@ def status(json: Json = False) -> None:
     say(f"{found['campaign']} — {found['loop']}")
     say(f"  pool     {pool['items']} items of {pool['ads']} ads {pool['by_origin']}")
     say(f"  labels   {found['labels'] or 'none yet'}; asked {budget['asked']} of {budget['of']}")
-    say(
-        f"  tasks    {found['open_tasks']['all']} open, {found['open_tasks']['audit']} of them audit"
-    )
+    tasks = found["open_tasks"]
+    say(f"  tasks    {tasks['all']} open, {tasks['audit']} of them audit")
     say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
     if found["set_aside"]:
         say(f"  aside    {len(found['set_aside'])} annotations set aside; their tasks stay open")
@@ -85,8 +84,7 @@ def doctor(json: Json = False) -> None:
         print_json([check.__dict__ for check in checks])
     else:
         for check in checks:
-            say(
-                f"{'ok  ' if check.ok else 'FIX ' if check.needed else 'note'} {check.what}: {check.found}"
-            )
+            mark = "ok  " if check.ok else "FIX " if check.needed else "note"
+            say(f"{mark} {check.what}: {check.found}")
     if any(check.needed and not check.ok for check in checks):
         raise typer.Exit(1)

@@ -32,6 +32,7 @@ def add_to(root: typer.Typer) -> None:
 def train(json: Json = False) -> None:
     """Trains once on what is labelled now, after completing the campaign's offline expansion."""
     from biasloop.cli.context import err
+    from biasloop.steps.close import close
 
     biasloop = open_workspace()
     with err.status("expanding …") as status:
@@ -45,7 +46,7 @@ def train(json: Json = False) -> None:
     if not done.records:
         raise fail(f"nothing to train on: {done.facts['note']}; import labelled rows or label some")
     biasloop.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
-    biasloop.steps.remove_job(job)
+    close(job_folders=[job])
     card = done.records[0].card
     if json:
         print_json({"model": model_id, "expanded": expanded.facts["expanded"], "card": card})

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
@@ -265,18 +265,18 @@ class LabelStudioClient:
 
         Every member of a Label Studio Community organization may label all of its projects.
         """
+        if account := self._account(email):
+            return account
+        with self._calling("ask for an invitation"):
+            invitation = self._sdk.organizations.invites.get_invite_link().token
+        sign_up(self.url, str(invitation), email, password, self._timeout)
         account = self._account(email)
-        if account is None:
-            with self._calling("ask for an invitation"):
-                invitation = self._sdk.organizations.invites.get_invite_link().token
-            sign_up(self.url, str(invitation), email, password, self._timeout)
-            account = self._account(email)
         if account is None:
             raise LabelStudioRefused(
                 f"the account {email} is in another organization of Label Studio at {self.url}; "
                 "choose another address"
             )
-        return account
+        return replace(account, new=True)
 
     def _account(self, email: str) -> Account | None:
         with self._calling("list accounts"):

@@ -53,12 +53,12 @@ def init(
 
 def import_(
     files: Annotated[list[Path], typer.Argument(help="JSONL or CSV files.")],
-    id: Annotated[str, typer.Option(help="Column with the ad's id.")] = "id",
-    title: Annotated[str, typer.Option(help="Column with its title.")] = "title",
-    text: Annotated[str, typer.Option(help="Column with its text.")] = "text",
-    language: Annotated[str, typer.Option(help="Column with its language.")] = "language",
-    source: Annotated[str, typer.Option(help="Column with its source.")] = "source",
-    labels: Annotated[str, typer.Option(help="Column with labels, if any.")] = "labels",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FIELD=COLUMN where a column has another name, as text=body; repeatable."
+        ),
+    ] = None,
     label_source: Annotated[
         LabelSource, typer.Option(help="Whose labels they are: seed or human.")
     ] = LabelSource.SEED,
@@ -73,20 +73,20 @@ def import_(
     if unit not in (None, "sentence", "text"):
         raise fail("--unit is sentence or text")
     biasloop = open_workspace()
-    columns = {
-        "id": id,
-        "title": title,
-        "text": text,
-        "language": language,
-        "source": source,
-        "labels": labels,
-    }
+    columns = dict(_pair(option) for option in column or ())
     reports = {
         str(path): _import(biasloop, path, label_source, columns, unit, quiet=json)
         for path in files
     }
     if json:
         print_json(reports)
+
+
+def _pair(option: str) -> tuple[str, str]:
+    field, equals, name = option.partition("=")
+    if not equals:
+        raise fail(f"--column wants FIELD=COLUMN, got {option!r}")
+    return field, name
 
 
 def _import(

@@ -1,15 +1,30 @@
-"""Versions of a labelled item that differ from it in one thing. Offline, no LLM."""
+"""Versions of a labelled item that differ from it in one thing. Offline, no LLM.
+
+Counterfactual data augmentation: Zmigrod et al. (2019), "Counterfactual Data Augmentation for
+Mitigating Gender Stereotypes in Languages with Rich Morphology"; labels follow from the change
+as in contrast sets (Gardner et al. 2020).
+"""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice, zip_longest
 from pathlib import Path
+
+import numpy as np
 
 from biasloop.domain.item import Item, synthetic_item, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
+from biasloop.expanders.clauses import clause_versions, disclaimer_versions, read_clauses
 from biasloop.expanders.draft import Draft
+from biasloop.expanders.gender import gender_versions
+from biasloop.expanders.labels import read_names
+from biasloop.expanders.language import read_language
+from biasloop.expanders.occupations import occupation_versions
 from biasloop.expanders.written import read_versions
 from biasloop.ports import Made
 from biasloop.registry import Options
+
+Labelled = tuple[Item, tuple[str, ...]]
 
 
 class CounterfactualOptions(Options):
@@ -21,31 +36,62 @@ class CounterfactualOptions(Options):
 
 
 class Counterfactual:
-    """The versions that a seed's author wrote.
+    """The versions that a seed's author wrote, and those that the campaign's language data allow.
 
-    Labels follow by construction. Raises CampaignError when the campaign's data cannot be read.
+    A campaign without a `counterfactual` folder has only the written ones. Labels follow by
+    construction. Raises CampaignError when the campaign's data cannot be read.
     """
 
     def __init__(self, options: CounterfactualOptions) -> None:
         self._limit = options.max_per_parent
         self._written = read_versions(options.folder / "seeds")
+        data = options.folder / "counterfactual"
+        self._language = read_language(data)
+        if self._language is not None:
+            self._names = read_names(data / "labels.toml")
+            self._clauses = read_clauses(data / "clauses.toml")
 
-    def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
-        """Versions of the train items among `parents`; audit items are passed over."""
+    def expand(self, parents: Sequence[Labelled], seed: int) -> Iterator[Made]:
+        """Versions of the train items among `parents`; audit items are passed over.
+
+        No text of the batch, and none made before, is made again.
+        """
         taken = {item.text_hash for item, _ in parents}
         for item, labels in parents:
             if item.split is not Split.TRAIN:
                 continue
-            made = 0
-            for draft in self._drafts(item, labels, seed):
-                if made == self._limit:
-                    break
-                if (key := text_hash(draft.text)) in taken:
-                    continue
-                taken.add(key)
-                made += 1
+            for draft in islice(self._fresh(item, labels, seed, taken), self._limit):
                 child = synthetic_item((item,), draft.text, draft.operation)
                 yield Made(child, draft.labels, LabelSource.CONSTRUCTED)
 
-    def _drafts(self, item: Item, labels: tuple[str, ...], seed: int) -> Iterator[Draft]:
-        yield from self._written.get(item.text_hash, ())
+    def _fresh(
+        self, item: Item, labels: tuple[str, ...], seed: int, taken: set[str]
+    ) -> Iterator[Draft]:
+        """Drafts with a text of their own, one of each kind and variant."""
+        written = self._written.get(item.text_hash, ())
+        keys: set[str] = set()
+        for draft in chain(written, self._rewritten(item, labels, seed)):
+            key = text_hash(draft.text)
+            if key not in taken and draft.key not in keys:
+                taken.add(key)
+                keys.add(draft.key)
+                yield draft
+
+    def _rewritten(self, item: Item, labels: tuple[str, ...], seed: int) -> Iterator[Draft]:
+        """Drafts of all operations, one of each in turn, in a seeded order."""
+        if self._language is None:
+            return
+        rng = np.random.default_rng([seed, int(item.text_hash, 16)])
+        families = [
+            gender_versions(item.text, labels, self._language, self._names),
+            clause_versions(item.text, labels, self._clauses, self._language, self._names),
+            disclaimer_versions(item.text, labels, self._clauses, self._language, self._names),
+            occupation_versions(item.text, labels, self._language),
+        ]
+        shuffled = [_shuffled(list(family), rng) for family in families]
+        for turn in zip_longest(*shuffled):
+            yield from (draft for draft in turn if draft is not None)
+
+
+def _shuffled(drafts: list[Draft], rng: np.random.Generator) -> list[Draft]:
+    return [drafts[i] for i in rng.permutation(len(drafts))]

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A changed text, its labels, and the operation that made it ("gender:paired@12")."""
+    """A changed text, its labels, and the operation that made it.
+
+    An operation is written kind:variant:detail@position, the latter parts where there are any:
+    "gender:paired@12", "gender:open:schwa@0", "clause:+age@40", "occupation@10".
+    """
 
     text: str
     labels: tuple[str, ...]
     operation: str
 
     @property
-    def family(self) -> str:
-        """The kind of change, without its variant and position: "gender", "clause" …"""
-        return self.operation.partition(":")[0]
+    def key(self) -> str:
+        """Kind and variant: one parent has at most one version of each."""
+        return ":".join(self.operation.partition("@")[0].split(":")[:2])

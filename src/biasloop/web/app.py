@@ -1,0 +1,171 @@
+"""The page and what machines read beside it. Nothing here changes anything but the webhook,
+which only wakes the loop."""
+
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import jinja2
+from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client.exposition import choose_encoder
+from starlette.background import BackgroundTask
+
+from biasloop.bootstrap import Biasloop
+from biasloop.errors import BiasloopError
+from biasloop.status import overview
+from biasloop.web import view
+from biasloop.web.metrics import metrics_registry
+
+HERE = Path(__file__).parent
+PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+WEBHOOK_BYTES = 1_000_000
+SECURITY = {
+    # No inline script; inline styles, because Plotly brings its own style elements.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
+    """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it."""
+    app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
+    app.middleware("http")(_headers)
+    app.add_exception_handler(BiasloopError, _problem)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    look = _AtMostOnceASecond(lambda: overview(biasloop))
+    registry = metrics_registry(look)
+
+    @app.get("/", response_class=HTMLResponse)
+    def page() -> str:
+        now = look()
+        return _render(
+            "page.html",
+            now=now,
+            campaign=biasloop.campaign,
+            points=view.curve_points(now["curve"]),
+            micro_of={point["round"]: point["micro_f1"] for point in now["curve"]},
+        )
+
+    @app.get("/item")
+    def find_item(id: Annotated[str, Query(max_length=200)]) -> RedirectResponse:
+        return RedirectResponse(f"/item/{quote(id.strip(), safe='')}", 303)
+
+    @app.get("/item/{item_id:path}", response_class=HTMLResponse)
+    def item(item_id: str) -> HTMLResponse:
+        row = int(biasloop.pool.rows_of([item_id])[0])
+        found = biasloop.pool.items([row])[0] if row >= 0 else None
+        html = _render(
+            "item.html",
+            now=look(),
+            item_id=item_id,
+            item=found,
+            trip=biasloop.ledger.trip(item_id),
+            task=biasloop.ledger.task_ids().get(item_id),
+        )
+        return HTMLResponse(html, 200 if found else 404)
+
+    @app.get("/api/status")
+    def status() -> dict[str, Any]:
+        return look()
+
+    @app.get("/metrics")
+    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        encode, content_type = choose_encoder(accept)
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        biasloop.ledger.check()
+        return {"status": "ok"}
+
+    @app.post("/webhook")
+    def webhook(content_length: Annotated[int, Header()] = 0) -> Response:
+        # The body is never read: only the poll knows what is true (R4).
+        if content_length > WEBHOOK_BYTES:
+            raise HTTPException(413, f"a webhook has at most {WEBHOOK_BYTES} bytes")
+        return Response(status_code=204, background=BackgroundTask(wake))
+
+    @app.get("/plotly.min.js")
+    def plotly() -> FileResponse:
+        unchanging = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return FileResponse(PLOTLY, media_type="text/javascript", headers=unchanging)
+
+    return app
+
+
+class _AtMostOnceASecond:
+    """Many watchers and Prometheus cost no more than one: the overview walks the whole pool."""
+
+    def __init__(self, look: Callable[[], dict[str, Any]]) -> None:
+        self._look = look
+        self._lock = threading.Lock()
+        self._seen: dict[str, Any] = {}
+        self._until = 0.0
+
+    def __call__(self) -> dict[str, Any]:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._seen = self._look()
+                self._until = time.monotonic() + 1
+            return self._seen
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "when": view.when,
+        "interval": view.interval,
+        "change": view.change,
+        "pairs": view.pairs,
+    }
+    environment.globals |= {
+        "doing": view.doing,
+        "progress": view.progress,
+        "task_url": view.task_url,
+        "plotly_version": version("plotly"),
+    }
+    return environment
+
+
+_TEMPLATES = _templates()
+
+
+def _render(template: str, **values: Any) -> str:
+    return _TEMPLATES.get_template(template).render(**values)
+
+
+async def _headers(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await call_next(request)
+    response.headers.update(SECURITY)
+    response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    """What is wrong and what to do about it: a page for people, JSON for machines."""
+    retry = {"Retry-After": "5"}
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"detail": str(error)}, 503, headers=retry)
+    html = _render("problem.html", error=error, at=datetime.now(UTC))
+    return HTMLResponse(html, 503, headers=retry)

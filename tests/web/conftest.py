@@ -1,0 +1,199 @@
+"""A real workspace, filled through the ledger and the pool as the loop fills it, and served."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from biasloop.bootstrap import PROJECT, Biasloop, create_workspace
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Arm, Selection
+from biasloop.domain.item import Ad, Item, real_item
+from biasloop.domain.label import LabelSource
+from biasloop.domain.metric import compare, evaluate
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.round import Done, State, Wait
+from biasloop.domain.split import split_of
+from biasloop.web.app import create_app
+from biasloop.web.server import WebServer
+
+BEGAN = datetime.now(UTC) - timedelta(days=4)
+BATCH = 20
+PER_AD = 4
+ARMS = (Arm.ACQUISITION, Arm.AUDIT, Arm.ACQUISITION, Arm.RANDOM_TRAIN)
+
+
+class Campaign:
+    """Writes the facts of a campaign into a workspace, a minute apart."""
+
+    def __init__(self, biasloop: Biasloop) -> None:
+        self.biasloop = biasloop
+        self.ledger = biasloop.ledger
+        self.items: list[Item] = []
+        self.now = BEGAN
+        self.labelled = 0
+
+    def later(self) -> datetime:
+        self.now += timedelta(minutes=1)
+        return self.now
+
+    def fill_pool(self, ads: int = 50, text: str = "Cercasi persona numero") -> list[Item]:
+        """Ads of PER_AD sentences each."""
+        made, sentences = [], []
+        for i in range(ads):
+            parts = [f"{text} {i}.{j}." for j in range(PER_AD)]
+            ad = Ad(f"ad-{i:03d}", " ".join(parts))
+            made.append(ad)
+            for part in parts:
+                start = ad.text.index(part)
+                sentences.append(real_item(ad, start, start + len(part), split_of(ad.id, 0)))
+        self.biasloop.pool.append(sentences, made)
+        self.items += sentences
+        return sentences
+
+    def step(self, done: Done) -> None:
+        """Runs the next step of the most urgent round, with this outcome."""
+        claim = self._claim()
+        self.ledger.rounds.commit(claim, done, self.later())
+
+    def wait(self, why: str) -> None:
+        self.ledger.rounds.wait(self._claim(), Wait(self.now + timedelta(days=9), why))
+
+    def fail(self, error: str) -> None:
+        again = datetime.now(UTC) + timedelta(minutes=5)
+        self.ledger.rounds.fail(self._claim(), error, again, self.later())
+
+    def _claim(self) -> Any:
+        claim = self.ledger.rounds.claim(self.later(), "test", self.now + timedelta(seconds=30))
+        assert claim is not None
+        return claim
+
+    def push_round(self) -> int:
+        """A round up to people: returns its number."""
+        opened = self.ledger.rounds.open({}, self.later())
+        assert opened is not None
+        batch = self.items[opened.id * BATCH : (opened.id + 1) * BATCH]
+        selections = tuple(
+            Selection(item.id, opened.id * BATCH + i, ARMS[i % 4], None, i)
+            for i, item in enumerate(batch)
+        )
+        self.step(Done({"expanded": {"counterfactual": 3}}))
+        self.step(Done({"pool_rows": len(self.biasloop.pool), "scored_with": None}))
+        self.step(Done({"batch": len(batch)}, selections))
+        pushed = tuple(Pushed(s.item_id, 1000 + s.row) for s in selections)
+        self.step(Done({"pushed": len(pushed)}, pushed))
+        return opened.id
+
+    def annotate(self, round_id: int, n: int = BATCH, **changed: Any) -> None:
+        """People label the first n items of a round."""
+        for _, selection in self.ledger.selections(round_id)[:n]:
+            facts: dict[str, Any] = {
+                "key": f"ls:{selection.row}",
+                "item_id": selection.item_id,
+                "source": LabelSource.HUMAN,
+                "standing": Standing.VOTE,
+                "labels": ("gender",),
+                "asked": self.biasloop.campaign.scheme.labels,
+                "policy_id": "p",
+                "annotator": "anna@example.org",
+                "at": self.later(),
+                "task_id": 1000 + selection.row,
+            }
+            self.ledger.record([Annotation(**(facts | changed))])
+        self.labelled += n
+
+    def close_round(self, round_id: int, audited: bool = True) -> None:
+        """From people to the end: a model, its audit report, the model in service."""
+        self.step(Done({"annotated": BATCH, "left_open": 0}))
+        self.step(Done({"consensus": BATCH}))
+        name = f"r{round_id:04d}"
+        card = {"rows": {"human": self.labelled, "seed": 100}}
+        model = ModelVersion(name, "tfidf", 1, f"models/{name}", card, ())
+        self.step(Done({"model": name}, (model,)))
+        promotion = Promotion(name, "newest finished model")
+        records = (self.report(round_id, name), promotion) if audited else (promotion,)
+        self.step(Done({"evaluated": 90 if audited else 0}, records))
+        self.step(Done())
+        assert self.ledger.rounds.get(round_id).state is State.CLOSED
+
+    def report(self, round_id: int, model: str) -> Evaluation:
+        """A real audit report: each round's model errs on fewer of 300 random verdicts."""
+        names = self.biasloop.campaign.scheme.labels
+        rng = np.random.default_rng(7)
+        rate = np.where(np.arange(len(names)) < 3, 0.3, 0.02)
+        truth = (rng.random((300, len(names))) < rate).astype(np.int8)
+
+        def flags(errors: float) -> Any:
+            wrong = rng.random(truth.shape) < errors * np.maximum(rate, 0.05)
+            return np.asarray((truth == 1) ^ wrong)
+
+        roots = np.array([f"ad-{i // 3}" for i in range(300)])
+        old, new = flags(0.9 / (round_id + 1)), flags(0.9 / (round_id + 2))
+        how: dict[str, Any] = {"multi": True, "seed": 0, "resamples": 100}
+        audit = evaluate(truth, new * 0.9, new, roots, names, **how).as_dict()
+        baseline = f"r{round_id - 1:04d}" if round_id else None
+        report = {"audit": audit, "audit_unseen_texts": audit, "pending": 4, "skipped": 1}
+        if baseline:
+            report["difference"] = compare(truth, old, new, roots, names, **how).as_dict()
+        return Evaluation(model, baseline, report)
+
+    def whole(self) -> None:
+        """Four rounds behind us, the fifth training, the sixth with people."""
+        self.ledger.set_bookmark(PROJECT, 3)
+        self.fill_pool()
+        for _ in range(4):
+            number = self.push_round()
+            self.annotate(number)
+            self.close_round(number)
+        number = self.push_round()
+        self.annotate(number)
+        self.step(Done({"annotated": BATCH, "left_open": 0}))
+        self.step(Done({"consensus": BATCH}))
+        self.fail("the child process was killed: out of memory; close other programs")
+        number = self.push_round()
+        self.annotate(number, 8)
+        self.annotate(
+            number, 1, key="ls:aside", standing=Standing.ASIDE, labels=(), reason="nothing chosen"
+        )
+        self.wait("12 of 20 tasks are open; the next round comes at 5")
+
+
+
+
+@pytest.fixture
+def biasloop(tmp_path: Path) -> Iterator[Biasloop]:
+    create_workspace(tmp_path / "workspace", "job_ads_it")
+    made = Biasloop(tmp_path / "workspace")
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture
+def campaign(biasloop: Biasloop) -> Campaign:
+    return Campaign(biasloop)
+
+
+@pytest.fixture
+def woken() -> list[str]:
+    """One entry for each time the loop was woken."""
+    return []
+
+
+@pytest.fixture
+def url(biasloop: Biasloop, woken: list[str]) -> Iterator[str]:
+    """The page, over real HTTP."""
+    server = WebServer(create_app(biasloop, lambda: woken.append("woken")), "127.0.0.1", 0)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def get(url: str) -> Iterator[Callable[..., httpx.Response]]:
+    """GET as a browser asks."""
+    with httpx.Client(base_url=url, headers={"Accept": "text/html"}) as client:
+        yield client.get

@@ -1,3 +1,3 @@
 """Fixtures for everyone."""
 
-pytest_plugins = ["labelstudio_server"]
+pytest_plugins = ["labelstudio_server", "postgres_server"]

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.engine import Connection, Dialect
 
 from biasloop.errors import LedgerError
@@ -48,8 +49,12 @@ class Database:
         self.url = url
         try:
             self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-        except sa.exc.ArgumentError as error:
-            raise LedgerError(f"ledger_url is not a database URL: {error}") from None
+        except (sa.exc.ArgumentError, ImportError, ValueError):
+            # The reason may hold a piece of the password.
+            raise LedgerError(
+                "ledger_url names no database that biasloop can open; write sqlite:///FILE or "
+                "postgresql+psycopg://USER:PASSWORD@HOST/NAME (and %40 for an @ in the password)"
+            ) from None
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_connect)
             sa.event.listen(self._engine, "begin", _sqlite_begin)
@@ -78,19 +83,29 @@ class Database:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.write() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:  # it knows no such version
+                raise LedgerError(
+                    f"the ledger {self._where} was written by a newer biasloop ({error}); "
+                    "install that one"
+                ) from None
 
     def close(self) -> None:
         """Closes every connection."""
         self._engine.dispose()
+
+    @property
+    def _where(self) -> str:
+        return self._engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def _wrapped(self) -> Iterator[None]:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            where = self._engine.url.render_as_string(hide_password=True)
-            raise LedgerError(f"the ledger {where} failed: {error.orig}{_advice(error)}") from error
+            said = f"the ledger {self._where} failed: {error.orig}{_advice(error)}"
+            raise LedgerError(said) from error
 
 
 def _advice(error: sa.exc.DBAPIError) -> str:
@@ -103,6 +118,8 @@ def _advice(error: sa.exc.DBAPIError) -> str:
         return "; the file is damaged: put a backup in its place"
     if "readonly" in text or "unable to open" in text:
         return "; check that the workspace exists and may be written"
+    if "connection" in text:
+        return "; check ledger_url, and that the server runs"
     return ""
 
 

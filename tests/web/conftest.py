@@ -1,5 +1,6 @@
 """A real workspace, filled through the ledger and the pool as the loop fills it, and served."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,8 +107,11 @@ class Campaign:
             self.ledger.record([Annotation(**(facts | changed))])
         self.labelled += n
 
-    def close_round(self, round_id: int, audited: bool = True) -> None:
-        """From people to the end: a model, its audit report, the model in service."""
+    def close_round(
+        self, round_id: int, audited: bool = True, rates: tuple[float, float] = (0.3, 0.02)
+    ) -> None:
+        """From people to the end: a model, its audit report, the model in service. `rates` are
+        the shares of positives of frequent and of rare labels in the audit items."""
         self.step(Done({"annotated": BATCH, "left_open": 0}))
         self.step(Done({"consensus": BATCH}))
         name = f"r{round_id:04d}"
@@ -115,16 +119,16 @@ class Campaign:
         model = ModelVersion(name, "tfidf", 1, f"models/{name}", card, ())
         self.step(Done({"model": name}, (model,)))
         promotion = Promotion(name, "newest finished model")
-        records = (self.report(round_id, name), promotion) if audited else (promotion,)
+        records = (self.report(round_id, name, rates), promotion) if audited else (promotion,)
         self.step(Done({"evaluated": 90 if audited else 0}, records))
         self.step(Done())
         assert self.ledger.rounds.get(round_id).state is State.CLOSED
 
-    def report(self, round_id: int, model: str) -> Evaluation:
+    def report(self, round_id: int, model: str, rates: tuple[float, float]) -> Evaluation:
         """A real audit report: each round's model errs on fewer of 300 random verdicts."""
         names = self.biasloop.campaign.scheme.labels
         rng = np.random.default_rng(7)
-        rate = np.where(np.arange(len(names)) < 3, 0.3, 0.02)
+        rate = np.where(np.arange(len(names)) < 3, *rates)
         truth = (rng.random((300, len(names))) < rate).astype(np.int8)
 
         def flags(errors: float) -> Any:
@@ -162,8 +166,6 @@ class Campaign:
         self.wait("12 of 20 tasks are open; the next round comes at 5")
 
 
-
-
 @pytest.fixture
 def biasloop(tmp_path: Path) -> Iterator[Biasloop]:
     create_workspace(tmp_path / "workspace", "job_ads_it")
@@ -178,15 +180,15 @@ def campaign(biasloop: Biasloop) -> Campaign:
 
 
 @pytest.fixture
-def woken() -> list[str]:
-    """One entry for each time the loop was woken."""
-    return []
+def woken() -> threading.Event:
+    """Set once the loop is woken."""
+    return threading.Event()
 
 
 @pytest.fixture
-def url(biasloop: Biasloop, woken: list[str]) -> Iterator[str]:
+def url(biasloop: Biasloop, woken: threading.Event) -> Iterator[str]:
     """The page, over real HTTP."""
-    server = WebServer(create_app(biasloop, lambda: woken.append("woken")), "127.0.0.1", 0)
+    server = WebServer(create_app(biasloop, woken.set), "127.0.0.1", 0)
     server.start()
     yield server.url
     server.stop()

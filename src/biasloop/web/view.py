@@ -43,7 +43,7 @@ def doing(round_: Mapping[str, Any], loop: str) -> Doing:
     if round_["waits_for"]:
         return Doing("waits", round_["waits_for"])
     if loop == "paused":
-        return Doing("paused", f"{step} is next, once `biasloop resume` lets it go on")
+        return Doing("paused", f"{step} is next; the loop is paused")
     return Doing("runs", DOING[step])
 
 
@@ -98,7 +98,7 @@ def interval(measure: Mapping[str, float] | None) -> Markup:
     """A measured value with its bounds; a dash when it could not be measured."""
     if measure is None:
         return Markup('<span class="none">–</span>')
-    return Markup('<b>{}</b> <small>{}–{}</small>').format(
+    return Markup("<b>{}</b> <small>{}–{}</small>").format(
         *(f"{measure[key]:.2f}" for key in ("value", "low", "high"))
     )
 
@@ -107,7 +107,7 @@ def change(measure: Mapping[str, float] | None) -> Markup:
     """A difference with its sign and bounds."""
     if measure is None:
         return Markup('<span class="none">–</span>')
-    return Markup('<b>{}</b> <small>{} to {}</small>').format(
+    return Markup("<b>{}</b> <small>{} to {}</small>").format(
         *(f"{measure[key]:+.2f}".replace("-", "−") for key in ("value", "low", "high"))
     )
 

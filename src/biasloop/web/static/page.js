@@ -50,7 +50,7 @@ function drawCurve() {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 50, r: 15, t: 10, b: 45 },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--accent"), font: { color: colour("--ink") } },
-    xaxis: { ...axis, title: { text: "human labels the model learned from" }, rangemode: "tozero", tickformat: ",d" },
+    xaxis: { ...axis, title: { text: "human labels" }, rangemode: "tozero", tickformat: ",d" },
     yaxis: { ...axis, title: { text: "micro F1" }, range: [0, 1] },
   }, { displayModeBar: false, responsive: true });
 }

@@ -1,0 +1,176 @@
+"""What the page says, over real HTTP, from an empty workspace to a campaign in full swing."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.annotation import Standing
+from biasloop.scheduler import TROUBLE
+
+Get = Callable[..., httpx.Response]
+HOSTILE = '<script>alert("x")</script>'
+ESCAPED = "&lt;script&gt;alert("
+
+
+def text_of(page: httpx.Response) -> str:
+    """What a person reads, spaces made one."""
+    body = page.text.partition("<main")[2]
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_an_empty_workspace_says_to_import(get: Get) -> None:
+    page = get("/")
+    assert page.status_code == 200
+    assert "The pool is empty. biasloop import FILE…" in text_of(page)
+    assert "No rounds yet. First fill the pool" in text_of(page)
+    assert "No model yet. The curve begins when the first round" in text_of(page)
+    assert "nobody has labelled yet" in text_of(page)
+    assert "Set aside" not in page.text
+    assert "Quality per label" not in page.text
+
+
+def test_a_filled_pool_says_how_the_first_round_opens(get: Get, campaign) -> None:
+    campaign.fill_pool(5)
+    told = text_of(get("/"))
+    assert "No rounds yet. biasloop up runs the loop" in told
+    assert "Next round: opens at the next tick" in told
+    assert "The pool is empty" not in told
+
+
+def test_a_model_without_audit_labels_is_not_measured(get: Get, campaign) -> None:
+    campaign.fill_pool()
+    number = campaign.push_round()
+    campaign.annotate(number, 3)
+    campaign.close_round(number, audited=False)
+    told = text_of(get("/"))
+    assert "No audit labels yet" in told
+    assert "5 audit tasks are open" not in told  # one of the three labelled is an audit item
+    assert "4 audit tasks are open" in told
+    assert "No round is open" in told
+
+
+def test_audit_items_without_positives_measure_nothing(get: Get, campaign) -> None:
+    campaign.fill_pool()
+    number = campaign.push_round()
+    campaign.annotate(number)
+    campaign.close_round(number, rates=(0, 0))
+    told = text_of(get("/"))
+    assert "F1 needs positives" in told
+    assert "too few (0)" in told
+
+
+def test_a_campaign_in_full_swing(get: Get, campaign) -> None:
+    campaign.whole()
+    page = get("/")
+    told = text_of(page)
+    assert "12 of 20 tasks are open; the next round comes at 5" in told
+    assert "8 of 20 answered" in told
+    assert "train failed once: the child process was killed: out of memory" in told
+    assert re.search(r"Again at <time class=\"clock\" datetime=\"[^\"]+\+00:00\">", page.text)
+    assert re.search(r"too few \(\d+\)", told)
+    assert "In service: r0003 ." in told
+    assert "10 acquisition, 5 audit, 5 random train" in told
+    assert "F1 against r0002" in told
+    plotted = re.search(r"data-points='([^']+)'", page.text)
+    assert plotted
+    points = json.loads(plotted[1])
+    assert [(p["labels"], p["n"]) for p in points] == [(n, 300) for n in (20, 40, 60, 80)]
+    assert all(p["low"] <= p["f1"] <= p["high"] for p in points)
+    assert "The plot needs JavaScript" in page.text
+    assert '<meta http-equiv="refresh"' in page.text
+    assert 'href="http://127.0.0.1:8080/projects/3/data"' in page.text
+    assert 'href="http://127.0.0.1:8080/projects/3/data?task=1100"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("state", "says"), [("paused", "Paused. No step runs"), ("draining", "Draining. The open")]
+)
+def test_a_pause_is_a_banner(get: Get, campaign, state: str, says: str) -> None:
+    campaign.fill_pool()
+    campaign.push_round()
+    campaign.ledger.note(state, {}, datetime.now(UTC))
+    told = text_of(get("/"))
+    assert says in told
+    assert "biasloop resume goes on" in told
+    assert ("pull is next; the loop is paused" in told) == (state == "paused")
+
+
+def test_trouble_with_label_studio_is_a_banner(get: Get, campaign) -> None:
+    campaign.ledger.set_bookmark(TROUBLE, f"no answer {HOSTILE}")
+    page = get("/")
+    assert "Label Studio cannot be polled. no answer" in text_of(page)
+    assert HOSTILE not in page.text
+
+
+def test_hostile_text_is_escaped_everywhere(get: Get, campaign) -> None:
+    item = campaign.fill_pool(text=HOSTILE)[0]
+    number = campaign.push_round()
+    campaign.annotate(number, 1, annotator=HOSTILE, standing=Standing.ASIDE, reason=HOSTILE)
+    campaign.fail(HOSTILE)
+    page, trip = get("/"), get(f"/item/{item.id}")
+    assert HOSTILE in item.text
+    assert page.text.count(ESCAPED) >= 4  # annotator, reason, error (twice), event
+    assert trip.text.count(ESCAPED) >= 2  # the text, and the annotator in the trip
+    assert "<script>" not in page.text + trip.text
+
+
+def test_the_trip_of_an_item(get: Get, campaign) -> None:
+    campaign.whole()
+    item = campaign.items[0]
+    found = get("/item", params={"id": f" {item.id} "}, follow_redirects=True)
+    assert found.url.path == f"/item/{item.id}"
+    told = text_of(found)
+    assert item.text in told
+    for fact in ("selected", "pushed", "vote", "human by anna@example.org"):
+        assert fact in told
+    assert "/projects/3/data?task=1000" in found.text
+
+
+@pytest.mark.parametrize("unknown", ["nothing", "a/b", HOSTILE, "%"])
+def test_an_unknown_item_is_said_to_be_unknown(get: Get, unknown: str) -> None:
+    found = get("/item", params={"id": unknown}, follow_redirects=True)
+    assert found.status_code == 404
+    assert "There is no such item" in found.text
+    assert "<script>" not in found.text
+
+
+def test_a_broken_ledger_is_a_page_that_says_so(get: Get, biasloop: Biasloop) -> None:
+    assert get("/health").json() == {"status": "ok"}
+    path = Path(biasloop.workspace.ledger_url.removeprefix("sqlite:///"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE rounds")
+    connection.close()
+    page = get("/")
+    assert page.status_code == 503
+    assert "no such table: rounds" in page.text
+    assert "biasloop doctor" in page.text
+    for machine in ("/api/status", "/metrics", "/health"):
+        answer = get(machine, headers={"Accept": "*/*"})
+        assert answer.status_code == 503
+        assert "rounds" in answer.json()["detail"] or "no tables" in answer.json()["detail"]
+
+
+def test_nothing_is_loaded_from_elsewhere(get: Get, campaign) -> None:
+    campaign.whole()
+    page = get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    for tag, source in re.findall(r"<(link|script|img)[^>]*?(?:src|href)=\"([^\"]+)\"", page.text):
+        assert source.startswith("/"), (tag, source)
+        assert get(source).status_code == 200
+    assert "<script>" not in page.text
+    assert "immutable" in get("/plotly.min.js").headers["cache-control"]
+    assert page.headers["cache-control"] == "no-cache"
+
+
+def test_pages_change_nothing(url: str) -> None:
+    for path in ("/", "/item/x", "/api/status", "/metrics", "/health"):
+        assert httpx.post(url + path).status_code == 405

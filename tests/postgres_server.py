@@ -40,7 +40,8 @@ def postgres_server() -> Iterator[str]:
         assert done.returncode == 0, (folder / "log").read_text()
 
     port = free_port()
-    settings = f"-c listen_addresses=127.0.0.1 -c fsync=off -p {port} -k {folder}"
+    # A time zone other than UTC shows where somebody relies on the server's.
+    settings = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c timezone=Europe/Rome"
     try:
         run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
         run("pg_ctl", "-w", "-o", settings, "start")

@@ -34,8 +34,11 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Gives them back aware."""
-        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value)
+        """Gives them back aware, in UTC."""
+        if value is None:
+            return None
+        # PostgreSQL answers in the session's time zone.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Database:
@@ -64,18 +67,24 @@ class Database:
         """A consistent view for reading."""
         postgresql = self._engine.dialect.name == "postgresql"
         options = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
-        with self._wrapped(), self._engine.connect() as connection:
-            with connection.execution_options(**options).begin():
-                yield connection
+        with (
+            self._wrapped(),
+            self._engine.connect() as connection,
+            connection.execution_options(**options).begin(),
+        ):
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A short writing transaction; committed at the end, rolled back on any error."""
-        with self._wrapped(), self._engine.connect() as connection:
-            with connection.execution_options(biasloop_write=True).begin():
-                if connection.dialect.name == "postgresql":
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
-                yield connection
+        with (
+            self._wrapped(),
+            self._engine.connect() as connection,
+            connection.execution_options(biasloop_write=True).begin(),
+        ):
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
+            yield connection
 
     def migrate(self) -> None:
         """Brings the schema to the newest version. Repeatable."""
@@ -118,7 +127,7 @@ def _advice(error: sa.exc.DBAPIError) -> str:
         return "; the file is damaged: put a backup in its place"
     if "readonly" in text or "unable to open" in text:
         return "; check that the workspace exists and may be written"
-    if "connection" in text:
+    if "connection" in text or "resolve host" in text:
         return "; check ledger_url, and that the server runs"
     return ""
 

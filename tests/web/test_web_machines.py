@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from biasloop.domain.round import STEPS, State
 from biasloop.errors import ConfigError
 from biasloop.web.server import WebServer
-from biasloop.web.view import DOING, STEP_NAMES, progress
+from biasloop.web.view import DOING, STEP_NAMES, pairs, progress
 
 Get = Callable[..., httpx.Response]
 
@@ -137,3 +137,8 @@ def test_every_step_has_its_words_and_its_place() -> None:
     for i, step in enumerate(STEP_NAMES):
         places = [place for _, place in progress(step)]
         assert places == ["done"] * i + ["now"] + ["later"] * (len(STEP_NAMES) - i - 1)
+
+
+def test_data_of_an_event_in_words() -> None:
+    told = pairs({"pool_rows": 7, "scored_with": None, "expanded": {"counterfactual": 3}})
+    assert told == "pool rows 7, scored with –, expanded (counterfactual 3)"

@@ -114,4 +114,10 @@ def change(measure: Mapping[str, float] | None) -> Markup:
 
 def pairs(data: Mapping[str, Any]) -> str:
     """An event's data on one line."""
-    return ", ".join(f"{key} {value}" for key, value in data.items())
+    return ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in data.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({pairs(value)})"
+    return "–" if value is None else str(value)

@@ -1,5 +1,6 @@
 """`biasloop`: the commands, and how their errors end."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +8,12 @@ from typing import Annotated
 import typer
 
 from biasloop import __version__
-from biasloop.cli import data, look, models, people, service
+from biasloop.cli import campaigns, data, look, models, people, service
 from biasloop.cli.context import err, set_workspace
 from biasloop.errors import BiasloopError
+
+TRACEBACK = "BIASLOOP_TRACEBACK"
+"""In the environment: show where an unexpected error came from."""
 
 app = typer.Typer(
     name="biasloop",
@@ -37,21 +41,31 @@ def main(
         set_workspace(workspace)
 
 
-for group in (data, service, look, models):
+for group in (data, service, look, models, campaigns):
     group.add_to(app)
 app.add_typer(people.app, name="annotator")
 app.add_typer(models.app, name="models")
 
 
 def run() -> None:
-    """The console script. A biasloop error is one line on standard error and its exit code."""
+    """The console script. An error is one line on standard error and an exit code: 2 for a wrong
+    command line or setting, 1 for everything else."""
     try:
         app()
     except BiasloopError as error:
-        err.print(f"error: {error}", markup=False, soft_wrap=True, style="red")
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(0)  # `biasloop … | head`
+        _end(str(error), error.exit_code)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        _end(f"cannot use{where}: {error.strerror or error}; check path, rights and free space", 1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _end(f"unexpected, a fault in biasloop: {error!r}; {TRACEBACK}=1 shows where", 1)
+
+
+def _end(message: str, code: int) -> None:
+    err.print(f"error: {message}", markup=False, soft_wrap=True, style="red")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -195,14 +195,14 @@ class Biasloop:
         return Situation(
             now=now,
             rounds=rounds,
-            labels=len({s.item_id for _, s in self.steps.live_selections()}),
+            labels=len({s.item_id for _, s in self.ledger.live_selections()}),
             candidates=self.count_candidates,
             pause=self.ledger.pause_state(),
         )
 
     def count_candidates(self) -> int:
         """Unlabelled items that could go to people."""
-        busy = asked_items(self.ledger.annotations(), self.steps.live_selections())
+        busy = asked_items(self.ledger.annotations(), self.ledger.live_selections())
         return sum(len(found) for found in candidates(self.pool, busy))
 
     def poll(self) -> int:

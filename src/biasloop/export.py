@@ -29,7 +29,7 @@ def item_rows(
     """
     annotations = biasloop.ledger.annotations()
     known = resolve(annotations, biasloop.campaign.scheme)
-    chosen = {s.item_id: (round_id, s) for round_id, s in biasloop.steps.live_selections()}
+    chosen = {s.item_id: (round_id, s) for round_id, s in biasloop.ledger.live_selections()}
     policies: dict[str, set[str]] = {}
     for vote in annotations:
         if vote.standing is Standing.VOTE:

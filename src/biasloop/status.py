@@ -120,5 +120,5 @@ def _labels(annotations: list[Annotation]) -> dict[str, int]:
 def _open_tasks(biasloop: Biasloop, answered: set[str]) -> dict[str, int]:
     """Tasks that wait for people: all, and those of the audit arm."""
     pushed = set(biasloop.ledger.task_ids()) - answered
-    waiting = [s for _, s in biasloop.steps.live_selections() if s.item_id in pushed]
+    waiting = [s for _, s in biasloop.ledger.live_selections() if s.item_id in pushed]
     return {"all": len(waiting), "audit": sum(s.arm is Arm.AUDIT for s in waiting)}

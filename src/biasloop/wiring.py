@@ -73,7 +73,7 @@ class Steps:
 
     def select(self, round_: Round, _heartbeat: Heartbeat) -> Done:
         """Composes the batch from the stored scores."""
-        selected = self.live_selections()
+        selected = self.ledger.live_selections()
         return select(
             round_id=round_.id,
             pool=self.pool,
@@ -152,7 +152,7 @@ class Steps:
     def evaluate(self, round_: Round, heartbeat: Heartbeat) -> Done:
         """The audit report of the round's model beside the one in service."""
         model = round_.facts.get("model")
-        asked = [s.item_id for _, s in self.live_selections() if s.arm is Arm.AUDIT]
+        asked = [s.item_id for _, s in self.ledger.live_selections() if s.arm is Arm.AUDIT]
         annotations, scheme = self.ledger.annotations(), self.campaign.scheme
         return evaluate(
             model=self.ledger.model(model) if model else None,
@@ -173,11 +173,6 @@ class Steps:
         return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])
 
     # --- shared lookups ------------------------------------------------------------------------
-
-    def live_selections(self) -> list[tuple[int, Selection]]:
-        """Selections of all rounds that were not cancelled."""
-        cancelled = {r.id for r in self.ledger.rounds.all() if r.state is State.CANCELLED}
-        return [(i, s) for i, s in self.ledger.selections() if i not in cancelled]
 
     def newest_model(self) -> ModelVersion | None:
         """The newest finished model, in service or not."""

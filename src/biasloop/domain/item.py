@@ -7,6 +7,9 @@ from hashlib import blake2b
 
 from biasloop.domain.split import Split
 
+VERSION = "version:"
+"""An operation that begins so is a version that the seed's author wrote."""
+
 
 class Origin(StrEnum):
     """Where an item's text comes from."""

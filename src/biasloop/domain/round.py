@@ -96,7 +96,8 @@ Outcome = Done | Wait
 
 def retry_delay(attempts: int, base: float = 2.0, cap: float = 300.0) -> timedelta:
     """How long to wait before attempt `attempts + 1`: doubles from `base` to `cap` seconds."""
-    return timedelta(seconds=min(cap, base * 2 ** max(0, attempts - 1)))
+    doublings = min(max(0, attempts - 1), 100)  # an outage of days must not overflow
+    return timedelta(seconds=min(cap, base * 2**doublings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def may_open(opening: Opening, situation: Situation) -> str | None:
         return f"the next round may open at {last + opening.interval:%Y-%m-%d %H:%M %Z}"
     candidates = situation.candidates()
     if candidates == 0:
-        return "the pool is exhausted: every item is labelled; import more ads"
+        return "the pool holds nothing more to ask about; `biasloop import` adds ads"
     if candidates < opening.min_new_items:
         return (
             f"{candidates} unlabelled items, {opening.min_new_items} needed to open "

@@ -1,6 +1,5 @@
 """Train or audit: decided once, from the root, for ever."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -19,8 +18,3 @@ def split_of(root: str, campaign_seed: int, audit_share: float = AUDIT_SHARE) ->
     digest = blake2b(f"{campaign_seed}\x1f{root}".encode(), digest_size=8).digest()
     drawn = int.from_bytes(digest, "big") / 2**64
     return Split.AUDIT if drawn < audit_share else Split.TRAIN
-
-
-def may_descend(parent_splits: Iterable[Split]) -> bool:
-    """Whether a synthetic item may be made from these: only when all are train."""
-    return all(split is Split.TRAIN for split in parent_splits)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,8 @@ import pandas as pd
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.consensus import resolve
+from biasloop.domain.flip import flip_consistency
+from biasloop.domain.item import VERSION, Item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.metric import decide
 from biasloop.domain.metric import evaluate as measure
@@ -89,9 +91,10 @@ def train(
 def training_data(
     pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, constructed_weight: float
 ) -> pd.DataFrame:
-    """One row per labelled train item: item_id, text, root, source, weight, a column per label.
+    """One row per labelled train item: item_id, text, root, group, source, weight, family, and a
+    column per label, which is 1, 0, or -1 where the label was not asked about.
 
-    A column is 1, 0, or -1 where the label was not asked about.
+    `family` joins the versions that somebody wrote of one sentence; "" for all other rows.
     """
     verdicts = resolve(annotations, scheme)
     rows = pool.rows_of(list(verdicts))
@@ -106,6 +109,8 @@ def training_data(
             "item_id": [item.id for item in items],
             "text": [item.text for item in items],
             "root": [item.roots[0] for item in items],
+            "group": [item.group for item in items],
+            "family": _families(items),
             "source": [str(v.source) for v in found],
             "weight": [weight.get(v.source, 1.0) for v in found],
         }
@@ -113,6 +118,12 @@ def training_data(
     for j, name in enumerate(scheme.labels):
         data[name] = labels[:, j]
     return data[data["weight"] > 0].reset_index(drop=True)
+
+
+def _families(items: Sequence[Item]) -> list[str]:
+    own = {item.id: item.parents[0] for item in items if item.operation.startswith(VERSION)}
+    parents = set(own.values())
+    return [own.get(item.id, item.id if item.id in parents else "") for item in items]
 
 
 def card(
@@ -126,10 +137,11 @@ def card(
     real = (data["source"] != LabelSource.CONSTRUCTED).to_numpy()
     labels = data[list(scheme.labels)].to_numpy(np.int8)
     thresholds = np.asarray(result["thresholds"], np.float32)
+    flags = decide(oof, thresholds, scheme.multi)
     report = measure(
         labels[real],
         oof[real],
-        decide(oof[real], thresholds, scheme.multi),
+        flags[real],
         data["root"].to_numpy(str)[real],
         scheme.labels,
         multi=scheme.multi,
@@ -139,6 +151,9 @@ def card(
         "rows": dict(Counter(data["source"])),
         "positives": {name: int((data[name] == 1).sum()) for name in scheme.labels},
         "out_of_fold": report.as_dict(),
+        "flip_consistency": flip_consistency(
+            data["family"].tolist(), labels, flags, seed=recipe.seed
+        ).as_dict(),
         "thresholds": dict(zip(scheme.labels, result["thresholds"], strict=True)),
         "notes": result["notes"],
         "settings": {"options": dict(recipe.options), "seed": recipe.seed},

@@ -11,6 +11,7 @@ from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.consensus import Consensus
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.policy import Policy
+from biasloop.domain.round import State
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
 from biasloop.store.records import (
@@ -98,6 +99,11 @@ class Ledger:
                 )
                 for row in connection.execute(query)
             ]
+
+    def live_selections(self) -> list[tuple[int, Selection]]:
+        """Selections of all rounds that were not cancelled."""
+        cancelled = {r.id for r in self.rounds.all() if r.state is State.CANCELLED}
+        return [(i, s) for i, s in self.selections() if i not in cancelled]
 
     def task_ids(self) -> dict[str, int]:
         """Task id per item id, of every task ever pushed."""

@@ -178,6 +178,7 @@ def test_selections_come_in_the_order_of_rounds_and_positions(ledger: Ledger) ->
     assert ledger.selections() == [(0, second), (0, first), (1, second)]
     assert ledger.selections(1) == [(1, second)]
     assert ledger.selections(2) == []
+    assert ledger.live_selections() == [(1, second)]  # round 0 was cancelled
 
 
 def test_the_newest_consensus_on_an_item_holds(ledger: Ledger) -> None:

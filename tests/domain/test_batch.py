@@ -1,0 +1,183 @@
+"""Batches: quotas, arms, inclusion probabilities, order."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose, quota
+
+# --- quota ----------------------------------------------------------------------------------------
+
+
+@given(
+    st.integers(0, 200),
+    st.integers(0, 400),
+    st.integers(0, 300),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_a_quota_fills_the_batch(
+    size: int, done: int, block: int, audit_share: float, random_share: float
+) -> None:
+    found = quota(
+        size,
+        audit_done=done,
+        audit_block=block,
+        audit_share=audit_share,
+        random_share=random_share,
+    )
+    assert found.acquisition + found.audit + found.random_train == size
+    assert min(found.acquisition, found.audit, found.random_train) >= 0
+    if done >= block:
+        assert found.audit == round(size * audit_share)
+
+
+def audit_quotas(size: int, block: int, batches: int) -> list[int]:
+    found: list[int] = []
+    for _ in range(batches):
+        wanted = quota(
+            size, audit_done=sum(found), audit_block=block, audit_share=0.1, random_share=0.1
+        )
+        found.append(wanted.audit)
+    return found
+
+
+def test_a_campaign_begins_with_an_audit_block() -> None:
+    """Spread over the first batches, met exactly, then the usual share (R7)."""
+    assert audit_quotas(50, 70, 6) == [20, 20, 20, 10, 5, 5]
+    assert audit_quotas(50, 62, 5) == [20, 20, 20, 5, 5]
+    assert audit_quotas(50, 0, 2) == [5, 5]
+
+
+# --- candidates -----------------------------------------------------------------------------------
+
+
+def candidates(hashes: list[str], first_row: int = 0) -> Candidates:
+    rows = np.arange(first_row, first_row + len(hashes))
+    return Candidates(rows, np.array([f"item {row}" for row in rows], str), np.array(hashes, str))
+
+
+def distinct(n: int, first_row: int = 0) -> Candidates:
+    return candidates([f"text {first_row + i}" for i in range(n)], first_row)
+
+
+hashes = st.lists(st.sampled_from("abcdef"), max_size=12)
+
+
+@given(hashes, hashes)
+def test_one_item_per_text(have: list[str], taken: list[str]) -> None:
+    found = candidates(have, 10).distinct(np.array(taken, str))
+    first = {text: i for i, text in reversed(list(enumerate(have))) if text not in taken}
+    assert found.hashes.tolist() == [have[i] for i in sorted(first.values())]
+    assert found.rows.tolist() == [10 + i for i in sorted(first.values())]
+    assert found.ids.tolist() == [f"item {row}" for row in found.rows]
+    assert len(found) == len(set(have) - set(taken))
+
+
+# --- compose --------------------------------------------------------------------------------------
+
+
+def last_rows(rows: Rows, n: int) -> Rows:
+    """A strategy that can be foretold."""
+    return rows[len(rows) - n :]
+
+
+quotas = st.builds(Quota, st.integers(0, 8), st.integers(0, 8), st.integers(0, 8))
+
+
+@given(hashes, hashes, quotas, st.booleans(), st.integers(0, 2**32))
+def test_a_batch(
+    train_texts: list[str], audit_texts: list[str], wanted: Quota, model: bool, seed: int
+) -> None:
+    train = candidates(train_texts).distinct()
+    audit = candidates(audit_texts, 100).distinct()  # texts may stand on both sides
+    rng = np.random.default_rng(seed)
+    batch = compose(train, audit, wanted, last_rows if model else None, rng)
+
+    texts = dict(zip([*train.ids, *audit.ids], [*train.hashes, *audit.hashes], strict=True))
+    rows = dict(zip([*train.ids, *audit.ids], [*train.rows, *audit.rows], strict=True))
+    assert [s.position for s in batch] == list(range(len(batch)))
+    assert all(s.row == rows[s.item_id] for s in batch)
+    assert all((s.row >= 100) == (s.arm is Arm.AUDIT) for s in batch)  # arms keep to their split
+    assert len({texts[s.item_id] for s in batch}) == len(batch)  # one item per text
+
+    arms = Counter(s.arm for s in batch)
+    left = len(set(train.hashes) - {texts[s.item_id] for s in batch if s.arm is Arm.AUDIT})
+    total = wanted.acquisition + wanted.audit + wanted.random_train
+    assert arms[Arm.AUDIT] == min(wanted.audit, len(audit))
+    assert arms[Arm.RANDOM_TRAIN] == min(wanted.random_train, left)
+    assert len(batch) == min(total, arms[Arm.AUDIT] + left)  # acquisition fills up
+    for s in batch:
+        chosen = model and s.arm is Arm.ACQUISITION
+        assert s.probability is None if chosen else 0 < (s.probability or 0) <= 1
+
+
+@given(st.integers(0, 2**32))
+def test_the_same_seed_gives_the_same_batch(seed: int) -> None:
+    def once(with_seed: int) -> list[Selection]:
+        rng = np.random.default_rng(with_seed)
+        return compose(distinct(40), distinct(20, 100), Quota(5, 4, 3), last_rows, rng)
+
+    assert once(seed) == once(seed)
+    assert once(seed) != once(seed + 1)
+
+
+def test_the_strategy_chooses_among_what_the_random_arm_left() -> None:
+    offered: list[Rows] = []
+
+    def acquire(rows: Rows, n: int) -> Rows:
+        offered.append(rows)
+        return rows[:n]
+
+    rng = np.random.default_rng(1)
+    batch = compose(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng)
+    drawn = [s.row for s in batch if s.arm is Arm.RANDOM_TRAIN]
+    assert offered[0].tolist() == [row for row in range(50, 60) if row not in drawn]
+    chosen = {s.row for s in batch if s.arm is Arm.ACQUISITION}
+    assert chosen == set(offered[0][:4].tolist())
+
+
+@pytest.mark.parametrize("pool", ["train", "audit", "both"])
+def test_empty_pools_give_what_there_is(pool: str) -> None:
+    train = distinct(0 if pool in ("train", "both") else 9)
+    audit = distinct(0 if pool in ("audit", "both") else 9, 100)
+    for acquire in (last_rows, None):
+        batch = compose(train, audit, Quota(3, 2, 1), acquire, np.random.default_rng(0))
+        arms = Counter(s.arm for s in batch)
+        if pool == "train":
+            assert arms == {Arm.AUDIT: 2}
+        elif pool == "audit":
+            assert arms == {Arm.ACQUISITION: 5, Arm.RANDOM_TRAIN: 1}
+        else:
+            assert batch == []
+
+
+@pytest.mark.parametrize("model", [True, False])
+def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
+    """Over many seeds each item is drawn as often as its probability says; the order tells no arm.
+
+    With a strategy only the random arms have probabilities, and only they are counted.
+    """
+    train, audit, n = distinct(12), distinct(5, 100), 3_000
+    drawn: Counter[tuple[Arm, int]] = Counter()
+    probability: dict[Arm, float] = {}
+    places: dict[Arm, list[int]] = {arm: [] for arm in Arm}
+    for seed in range(n):
+        rng = np.random.default_rng(seed)
+        for s in compose(train, audit, Quota(4, 2, 3), last_rows if model else None, rng):
+            places[s.arm].append(s.position)
+            if s.probability is not None:
+                drawn[s.arm, s.row] += 1
+                assert probability.setdefault(s.arm, s.probability) == s.probability
+    assert probability[Arm.AUDIT] == pytest.approx(2 / 5)
+    assert probability[Arm.RANDOM_TRAIN] == pytest.approx(3 / 12)
+    assert probability.get(Arm.ACQUISITION) == (None if model else pytest.approx(4 / 12))
+    for arm, p in probability.items():
+        for row in audit.rows if arm is Arm.AUDIT else train.rows:
+            off = abs(drawn[arm, int(row)] / n - p)
+            assert off < 5 * (p * (1 - p) / n) ** 0.5, (arm, row)
+    for found in places.values():  # positions 0 … 8 are uniform for every arm
+        assert abs(np.mean(found) - 4) < 5 * np.std(found) / len(found) ** 0.5

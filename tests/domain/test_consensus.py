@@ -1,0 +1,132 @@
+"""What votes come to, and whose word counts first."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.consensus import majority, resolve
+from biasloop.domain.label import LabelSource, Scheme
+
+NAMES = ("age", "gender", "origin")
+MULTI = Scheme(NAMES, multi=True, none_label="inclusive")
+SINGLE = Scheme(NAMES, multi=False)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+some = st.lists(st.sampled_from(NAMES), unique=True)
+one_of = st.sampled_from(NAMES).map(lambda name: [name])
+votes = st.lists(some, min_size=1, max_size=5)
+
+
+def agree(said: list[list[str]], scheme: Scheme = MULTI, asked: list[list[str]] | None = None):
+    found = majority("item", said, asked or [list(NAMES)] * len(said), scheme)
+    assert found.item_id == "item"
+    assert found.votes == len(said)
+    return found
+
+
+@given(votes)
+def test_a_label_stands_when_half_of_the_votes_have_it(said: list[list[str]]) -> None:
+    found = agree(said)
+    for name in NAMES:
+        count = sum(name in vote for vote in said)
+        assert found.support[name] == pytest.approx(count / len(said))
+        assert (name in found.labels) == (2 * count >= len(said))
+    assert found.asked == NAMES
+    assert found.labels  # none of the classes is the explicit negative
+    assert ("inclusive" in found.labels) == (len(set(found.labels) & set(NAMES)) == 0)
+
+
+@given(votes, st.randoms(use_true_random=False))
+def test_the_order_of_votes_does_not_matter(said: list[list[str]], random) -> None:
+    assert agree(random.sample(said, len(said))) == agree(said)
+
+
+@given(some)
+def test_one_vote_is_the_consensus(vote: list[str]) -> None:
+    assert set(agree([vote]).labels) == set(vote or ["inclusive"])
+
+
+@given(st.lists(st.tuples(some, some), min_size=1, max_size=5))
+def test_a_label_counts_over_the_votes_that_were_asked(rows) -> None:
+    asked = [[*ask] for _, ask in rows]
+    said = [[name for name in vote if name in ask] for vote, ask in rows]
+    if not any(asked):
+        return
+    found = agree(said, asked=asked)
+    for name in NAMES:
+        over = [vote for vote, ask in zip(said, asked, strict=True) if name in ask]
+        assert (name in found.asked) == bool(over)
+        if over:
+            share = sum(name in vote for vote in over) / len(over)
+            assert found.support[name] == pytest.approx(share)
+            assert (name in found.labels) == (share >= 0.5)
+        else:
+            assert name not in found.support
+
+
+@given(st.lists(one_of, min_size=1, max_size=7))
+def test_a_single_label_scheme_has_one_winner(said: list[list[str]]) -> None:
+    (winner,) = agree(said, SINGLE).labels
+    flat = [vote[0] for vote in said]
+    best = max(flat.count(name) for name in NAMES)
+    assert flat.count(winner) == best
+    assert winner == next(name for name in flat if flat.count(name) == best)  # voted first
+
+
+def test_no_votes_have_no_consensus() -> None:
+    with pytest.raises(ValueError, match="no votes on item x"):
+        majority("x", [], [], MULTI)
+
+
+# --- whose word counts ----------------------------------------------------------------------------
+
+
+def said(source: str, *labels: str, item: str = "a", standing: str = "vote") -> Annotation:
+    return Annotation(
+        key=f"{source}:{item}",
+        item_id=item,
+        source=LabelSource(source),
+        standing=Standing(standing),
+        labels=labels,
+        asked=NAMES,
+        policy_id="p",
+        annotator="x",
+        at=NOW,
+    )
+
+
+ORDER = ["human", "seed", "constructed", "llm"]
+
+
+@given(st.lists(st.sampled_from(ORDER), unique=True))
+def test_people_come_before_seeds_and_seeds_before_what_was_constructed(present) -> None:
+    labels = dict(zip(ORDER, ("age", "gender", "origin", "age"), strict=True))
+    found = resolve([said(source, labels[source]) for source in present], MULTI)
+    counted = [source for source in ORDER[:3] if source in present]
+    if not counted:
+        assert found == {}
+        return
+    verdict = found["a"]
+    assert (verdict.source, verdict.labels) == (counted[0], (labels[counted[0]],))
+    assert verdict.asked == NAMES
+
+
+def test_only_votes_count() -> None:
+    others = [said("human", "age", standing=s) for s in ("skip", "aside", "deleted")]
+    assert resolve(others, MULTI) == {}
+    assert resolve([*others, said("seed", "gender")], MULTI)["a"].labels == ("gender",)
+
+
+def test_people_vote_and_items_are_apart() -> None:
+    votes = [
+        said("human", "age"),
+        said("human", "age", "gender"),
+        said("human", "gender", "origin"),
+        said("human", "inclusive", item="b"),
+    ]
+    found = resolve(votes, MULTI)
+    assert set(found["a"].labels) == {"age", "gender"}
+    assert found["b"].labels == ("inclusive",)

@@ -24,8 +24,10 @@ from biasloop.config import (
     template,
     write_secrets,
 )
+from biasloop.domain.label import LabelSource
 from biasloop.domain.round import OVER, Situation, State
 from biasloop.errors import ConfigError, WorkspaceError
+from biasloop.ingest import ImportReport, Unit, import_file
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from biasloop.loop import Loop, Pace
@@ -92,6 +94,34 @@ class Biasloop:
     def pool(self) -> ArrowPool:
         """The pool."""
         return ArrowPool(self.workspace.pool)
+
+    def import_file(
+        self,
+        path: Path,
+        *,
+        label_source: LabelSource = LabelSource.SEED,
+        unit: Unit | None = None,
+        columns: Mapping[str, str] | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> ImportReport:
+        """Brings a file into pool and ledger; see biasloop.ingest. `unit` is the campaign's
+        unless told otherwise."""
+        campaign = self.campaign
+        return import_file(
+            path,
+            pool=self.pool,
+            scheme=campaign.scheme,
+            unit=unit or campaign.about.unit,
+            language=campaign.about.language,
+            campaign_seed=self.settings.seed,
+            label_source=label_source,
+            columns=columns or {},
+            record=self.ledger.record,
+            now=datetime.now(UTC),
+            policy_id=campaign.policy.id,
+            rejects_folder=self.workspace.rejects,
+            progress=progress,
+        )
 
     # --- Label Studio --------------------------------------------------------------------------
 

@@ -19,10 +19,9 @@ from typing import Any
 from biasloop.bootstrap import Biasloop, create_workspace
 from biasloop.config import SETTINGS_FILE
 from biasloop.domain.item import text_hash
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.label import Scheme
 from biasloop.domain.round import OVER
 from biasloop.errors import BiasloopError, DataError
-from biasloop.ingest import import_file
 from biasloop.labelstudio.session import Session
 from biasloop.status import curve
 
@@ -124,21 +123,7 @@ def _import(biasloop: Biasloop, demo: Demo) -> dict[str, tuple[str, ...]]:
     _write(folder / "seeds.jsonl", rows[:cut])
     _write(folder / "pool.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows[cut:]])
     for name in ("seeds", "pool"):
-        import_file(
-            folder / f"{name}.jsonl",
-            pool=biasloop.pool,
-            scheme=scheme,
-            unit="text",
-            language=biasloop.campaign.about.language,
-            campaign_seed=demo.seed,
-            label_source=LabelSource.SEED,
-            columns={},
-            record=biasloop.ledger.record,
-            now=datetime.now(UTC),
-            policy_id=biasloop.campaign.policy.id,
-            rejects_folder=biasloop.workspace.rejects,
-            progress=lambda _: None,
-        )
+        biasloop.import_file(folder / f"{name}.jsonl", unit="text")
     return {text_hash(row["text"]): tuple(row["labels"]) for row in rows}
 
 

@@ -21,6 +21,8 @@ from biasloop.ports import Pool
 from biasloop.rows import EXCERPT, BadRow, Reject, Row, read_rows
 from biasloop.segment import sentences
 
+Unit = Literal["sentence", "text"]
+
 # What is held in memory at once: about one shard of the pool.
 BATCH_ROWS = 45_000
 BATCH_CHARS = 4 * 2**20
@@ -45,7 +47,7 @@ def import_file(
     *,
     pool: Pool,
     scheme: Scheme,
-    unit: Literal["sentence", "text"],
+    unit: Unit,
     language: str,
     campaign_seed: int,
     label_source: LabelSource,
@@ -115,7 +117,7 @@ class _Importer:
 
     pool: Pool
     scheme: Scheme
-    unit: Literal["sentence", "text"]
+    unit: Unit
     language: str
     campaign_seed: int
     label_source: LabelSource

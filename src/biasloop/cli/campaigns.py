@@ -21,7 +21,7 @@ def validate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Checks seed sentences: labels, spans, duplicates, roots. Ends with 1 if something is wrong."""
+    """Checks seed sentences: labels, spans, duplicates, roots. Ends with 1 on a problem."""
     from biasloop.campaign import read_campaign, shipped
     from biasloop.validate import seed_rows
     from biasloop.validate import validate as check

@@ -99,25 +99,10 @@ def _import(
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from biasloop.ingest import import_file
-
-    campaign = biasloop.campaign
     size = path.stat().st_size if path.exists() else None
     with progress(f"import {path.name}", size) as done:
-        report = import_file(
-            path,
-            pool=biasloop.pool,
-            scheme=campaign.scheme,
-            unit=unit or campaign.about.unit,
-            language=campaign.about.language,
-            campaign_seed=biasloop.settings.seed,
-            label_source=label_source,
-            columns=columns or {},
-            record=biasloop.ledger.record,
-            now=now(),
-            policy_id=campaign.policy.id,
-            rejects_folder=biasloop.workspace.rejects,
-            progress=done,
+        report = biasloop.import_file(
+            path, label_source=label_source, unit=unit, columns=columns, progress=done
         )
     told = asdict(report)
     biasloop.ledger.note("imported", told | {"file": str(path)}, now())

@@ -19,10 +19,10 @@ import pandas as pd
 from filelock import FileLock
 
 import biasloop.classifiers  # noqa: F401 - registers the plug-ins
-from biasloop.domain.label import LabelSource
 from biasloop.errors import BiasloopError
-from biasloop.ports import Checkpoint, Classifier, TrainingSet
+from biasloop.ports import Checkpoint, Classifier
 from biasloop.registry import Kind, create, plugin
+from biasloop.steps.train import training_set
 from biasloop.store.pool import ArrowPool
 
 Result = dict[str, Any]
@@ -33,7 +33,8 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
     """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
     probabilities to FOLDER/oof.npy."""
     classifier: Classifier = create(Kind.CLASSIFIER, job["classifier"], job["options"])
-    report = classifier.fit(_training_set(folder, job), seed=job["seed"], checkpoint=checkpoint)
+    data = training_set(pd.read_parquet(folder / "data.parquet"), job["labels"], job["multi"])
+    report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint)
     model = folder / "model"
     if model.exists():  # a killed attempt's
         _remove(model)
@@ -93,19 +94,6 @@ def load(classifier: str, folder: Path) -> Classifier:
     """A saved model of the classifier of that name."""
     loaded: Classifier = plugin(Kind.CLASSIFIER, classifier).load().load(folder)
     return loaded
-
-
-def _training_set(folder: Path, job: dict[str, Any]) -> TrainingSet:
-    frame = pd.read_parquet(folder / "data.parquet")
-    return TrainingSet(
-        texts=frame["text"].tolist(),
-        labels=frame[job["labels"]].to_numpy(np.int8),
-        weights=frame["weight"].to_numpy(np.float32),
-        roots=frame["root"].to_numpy(str),
-        sources=[LabelSource(source) for source in frame["source"]],
-        label_names=tuple(job["labels"]),
-        multi=job["multi"],
-    )
 
 
 def _remove(folder: Path) -> None:

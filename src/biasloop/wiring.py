@@ -134,16 +134,13 @@ class Steps:
         self, sequence: int, model_id: str, job: Path, heartbeat: Heartbeat = no_heartbeat
     ) -> Done:
         """A new model on the labels as of a ledger sequence number."""
-        settings = self.settings.classifier
         return train(
             model_id=model_id,
             pool=self.pool,
             annotations=self.ledger.annotations(sequence),
             sequence=sequence,
             scheme=self.campaign.scheme,
-            recipe=Recipe(
-                settings.name, settings.options, settings.constructed_weight, self.settings.seed
-            ),
+            recipe=self.recipe,
             job_folder=job,
             models_folder=self.workspace.models,
             heartbeat=heartbeat,
@@ -171,6 +168,14 @@ class Steps:
         """Clears the round's working folders away."""
         heavy = ("score", "train", "evaluate")
         return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the settings want a model trained."""
+        settings = self.settings.classifier
+        return Recipe(
+            settings.name, settings.options, settings.constructed_weight, self.settings.seed
+        )
 
     # --- shared lookups ------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from biasloop.domain.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.ports import Pool
+from biasloop.ports import Pool, TrainingSet
 from biasloop.process import Heartbeat, run_job
 
 VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops")
@@ -91,8 +91,8 @@ def train(
 def training_data(
     pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, constructed_weight: float
 ) -> pd.DataFrame:
-    """One row per labelled train item: item_id, text, root, group, source, weight, family, and a
-    column per label, which is 1, 0, or -1 where the label was not asked about.
+    """One row per labelled train item: item_id, text, root, group, operation, source, weight,
+    family, and a column per label, which is 1, 0, or -1 where the label was not asked about.
 
     `family` joins the versions that somebody wrote of one sentence; "" for all other rows.
     """
@@ -110,6 +110,7 @@ def training_data(
             "text": [item.text for item in items],
             "root": [item.roots[0] for item in items],
             "group": [item.group for item in items],
+            "operation": [item.operation for item in items],
             "family": _families(items),
             "source": [str(v.source) for v in found],
             "weight": [weight.get(v.source, 1.0) for v in found],
@@ -118,6 +119,19 @@ def training_data(
     for j, name in enumerate(scheme.labels):
         data[name] = labels[:, j]
     return data[data["weight"] > 0].reset_index(drop=True)
+
+
+def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> TrainingSet:
+    """The rows of `training_data` as a classifier takes them."""
+    return TrainingSet(
+        texts=data["text"].tolist(),
+        labels=data[list(labels)].to_numpy(np.int8),
+        weights=data["weight"].to_numpy(np.float32),
+        roots=data["root"].to_numpy(str),
+        sources=[LabelSource(source) for source in data["source"]],
+        label_names=tuple(labels),
+        multi=multi,
+    )
 
 
 def _families(items: Sequence[Item]) -> list[str]:

@@ -15,7 +15,7 @@ CHUNK = 500
 
 
 def classify(
-    rows: Iterable[tuple[str, str]],
+    rows: Iterable[tuple[Any, str]],
     classifier: Classifier,
     scheme: Scheme,
     *,
@@ -28,7 +28,7 @@ def classify(
     flagged when one of its sentences is. Offsets are characters of the text given. A text without
     a sentence has no flags and probabilities of 0.
     """
-    batch: list[tuple[str, str]] = []
+    batch: list[tuple[Any, str]] = []
     for row in rows:
         batch.append(row)
         if len(batch) == CHUNK:
@@ -38,7 +38,7 @@ def classify(
 
 
 def _classify(
-    batch: list[tuple[str, str]], classifier: Classifier, scheme: Scheme, unit: str, language: str
+    batch: list[tuple[Any, str]], classifier: Classifier, scheme: Scheme, unit: str, language: str
 ) -> Iterator[dict[str, Any]]:
     cut = [
         sentences(text, language) if unit == "sentence" else [(0, len(text))] for _, text in batch

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.campaign import read_campaign, shipped
 from biasloop.config import SETTINGS_FILE
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
@@ -48,12 +49,16 @@ class Demo:
 
 
 def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
-    """Runs the rounds and returns a row for each. The workspace stays, to look at."""
+    """Runs the rounds and returns a row for each. The workspace stays, to look at.
+
+    Raises DataError, before anything is made, when the data cannot be used or is too little.
+    """
+    rows = _rows(demo)
     create_workspace(demo.folder, demo.campaign, demo.seed)
     _settings(demo)
     biasloop = Biasloop(demo.folder)
     biasloop.ledger.add_policy(biasloop.campaign.policy, datetime.now(UTC))
-    gold = _import(biasloop, demo)
+    gold = _import(biasloop, demo, rows)
     tell(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
     with biasloop.embedded(tell), _labelling(biasloop, demo, gold, tell):
         scheduler = biasloop.scheduler(tell)
@@ -112,11 +117,28 @@ def _free_port() -> int:
     return port
 
 
-def _import(biasloop: Biasloop, demo: Demo) -> dict[str, tuple[str, ...]]:
-    """Imports a share of the labelled rows as seeds and the others without their labels."""
-    scheme = biasloop.campaign.scheme
-    rows = list(_labelled_rows([demo.data] if demo.data else biasloop.campaign.seed_files, scheme))
+def _rows(demo: Demo) -> list[dict[str, Any]]:
+    """The labelled rows, one per text, shuffled. Raises DataError."""
+    configuration, seeds = shipped(demo.campaign)
+    scheme = read_campaign(configuration).scheme
+    files = [demo.data] if demo.data else sorted(seeds.glob("*.jsonl"))
+    labelled = _labelled_rows([path for path in files if path.name != "ads.jsonl"], scheme)
+    rows = list({text_hash(row["text"]): row for row in labelled}.values())
+    asked = demo.rounds * demo.batch
+    if len(rows) * (1 - SEED_SHARE) <= asked:
+        raise DataError(
+            f"{demo.rounds} rounds of {demo.batch} need over {asked / (1 - SEED_SHARE):.0f} "
+            f"labelled texts, {', '.join(map(str, files))} hold {len(rows)}; ask for less, or give "
+            "more with --data"
+        )
     random.Random(demo.seed).shuffle(rows)  # noqa: S311 - not for secrets
+    return rows
+
+
+def _import(
+    biasloop: Biasloop, demo: Demo, rows: list[dict[str, Any]]
+) -> dict[str, tuple[str, ...]]:
+    """Imports a share of the labelled rows as seeds and the others without their labels."""
     cut = round(len(rows) * SEED_SHARE)
     folder = biasloop.workspace.folder / "demo-data"
     folder.mkdir()
@@ -130,24 +152,26 @@ def _import(biasloop: Biasloop, demo: Demo) -> dict[str, tuple[str, ...]]:
 def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]]:
     for path in paths:
         try:
-            lines = path.read_text("utf-8").splitlines()
+            lines = path.read_text("utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from None
         for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
-                labels = row["labels"] if "labels" in row else [row["label"]]
-                found = {"id": f"{path.stem}-{number}", "text": row["text"], "labels": labels}
-            except (ValueError, KeyError, TypeError):
+                labels = list(row["labels"] if "labels" in row else [row["label"]])
+                found = {"id": f"{path.stem}-{number}", "text": row["text"].strip()}
+            except (ValueError, KeyError, TypeError, AttributeError):
                 raise DataError(
                     f'{path}, line {number}: want {{"text", "labels": […]}} or {{"text", "label"}}'
                 ) from None
-            if not set(labels) <= set(scheme.choices):
+            if aside := scheme.aside([str(label) for label in labels]):
                 raise DataError(
-                    f"{path}, line {number}: labels {labels} are not the campaign's "
-                    f"({', '.join(scheme.choices)})"
+                    f"{path}, line {number}: {aside}: {labels}; the campaign's labels are "
+                    f"{', '.join(scheme.choices)}"
                 )
-            yield found
+            yield found | {"labels": labels}
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -1,16 +1,18 @@
 """Looks at everything biasloop leans on and says what to fix."""
 
-import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from biasloop.bootstrap import Biasloop
-from biasloop.errors import BiasloopError
+from biasloop.errors import BiasloopError, LabelStudioDown
 
 LOW_DISK = 2 * 1024**3
 """Bytes; below this a training may fill the disk."""
+PROBE = 2**20
+"""Bytes written to see whether writing works."""
 
 
 @dataclass
@@ -33,7 +35,7 @@ def examine(biasloop: Biasloop) -> list[Check]:
         ),
         _check("ledger", lambda: f"{len(biasloop.ledger.rounds.all())} rounds"),
         _check("pool", lambda: f"{len(biasloop.pool)} items"),
-        _check("Label Studio and token", lambda: _label_studio(biasloop)),
+        _label_studio(biasloop),
         _disk(biasloop),
         _gpu(),
         _hub(),
@@ -47,16 +49,33 @@ def _check(what: str, look: Callable[[], str]) -> Check:
         return Check(what, False, str(error))
 
 
-def _label_studio(biasloop: Biasloop) -> str:
-    server = biasloop.label_studio.whoami()
-    return f"{biasloop.label_studio_url}, version {server.version}, as {server.email}"
+def _label_studio(biasloop: Biasloop) -> Check:
+    what = "Label Studio and token"
+    try:
+        server = biasloop.label_studio.whoami()
+    except LabelStudioDown as error:
+        if biasloop.settings.labelstudio.url:
+            return Check(what, False, str(error))
+        return Check(what, False, "not running; `biasloop up` starts it", needed=False)
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    found = f"{biasloop.label_studio_url}, version {server.version}, as {server.email}"
+    return Check(what, True, found)
 
 
 def _disk(biasloop: Biasloop) -> Check:
-    free = shutil.disk_usage(biasloop.workspace.folder).free
-    writable = os.access(biasloop.workspace.folder, os.W_OK)
-    found = f"{free / 1024**3:.1f} GB free" + ("" if writable else ", but not writable")
-    return Check("disk", writable and free > LOW_DISK, found)
+    folder = biasloop.workspace.folder
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1024**3:.1f} GB free"
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x" * PROBE)
+    except OSError as error:
+        found += f", but {folder} cannot be written: {error.strerror}; check rights and quota"
+        return Check("disk", False, found)
+    if free < LOW_DISK:
+        return Check("disk", False, f"{found}; a training may need {LOW_DISK / 1024**3:.0f} GB")
+    return Check("disk", True, found)
 
 
 def _gpu() -> Check:

@@ -1,13 +1,13 @@
 """The tables of an export: items, votes, ads. Rows are plain values, for any exporter."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.consensus import resolve
 from biasloop.domain.item import Item
-from biasloop.domain.label import LabelSource
 
 Row = dict[str, Any]
 Verdicts = Callable[[Sequence[str]], list[Row]]
@@ -15,6 +15,42 @@ Verdicts = Callable[[Sequence[str]], list[Row]]
 
 PIECE = 5_000
 """Items looked at together."""
+
+ITEMS = {
+    "item_id": str,
+    "text": str,
+    "ad_id": str,
+    "start": int,
+    "end": int,
+    "origin": str,
+    "split": str,
+    "roots": list,
+    "parents": list,
+    "operation": str,
+    "group": str,
+    "labels": list,
+    "asked": list,
+    "label_source": str,
+    "arm": str,
+    "inclusion_probability": float,
+    "round": int,
+    "policies": list,
+}
+VOTES = {
+    "annotation": str,
+    "item_id": str,
+    "annotator": str,
+    "label_source": str,
+    "standing": str,
+    "reason": str,
+    "labels": list,
+    "asked": list,
+    "policy": str,
+    "at": datetime,
+    "seconds": float,
+    "extra": dict,
+}
+ADS = {"ad_id": str, "title": str, "text": str, "language": str, "source": str}
 
 
 def item_rows(
@@ -57,21 +93,18 @@ def item_rows(
 
 
 def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
-    """One row per current annotation, whoever made it. People appear as A1, A2, … in the order
-    of their first annotation; what was set aside or skipped is there, with its standing."""
+    """One row per current annotation, whoever made it. People appear as A1, A2, …, the same in
+    every export; what was set aside or skipped is there, with its standing."""
     annotations = biasloop.ledger.annotations()
     erased = _erased(biasloop)
-    people: dict[str, str] = {}
+    names = _pseudonyms(annotations)
     for found in annotations:
         if found.standing is Standing.DELETED:
             continue
-        human = found.source is LabelSource.HUMAN
         yield {
             "annotation": found.key,
             "item_id": found.item_id,
-            "annotator": people.setdefault(found.annotator, f"A{len(people) + 1}")
-            if human
-            else found.annotator,
+            "annotator": names.get(found.annotator, found.annotator),
             "label_source": str(found.source),
             "standing": str(found.standing),
             "reason": found.reason or None,
@@ -81,7 +114,7 @@ def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
             "at": found.at,
             "seconds": found.seconds,
             # Spans and rewrites repeat words of the ad.
-            "extra": {} if found.item_id in erased else _extra(found),
+            "extra": {} if found.item_id in erased else dict(found.extra),
         }
 
 
@@ -113,8 +146,14 @@ def _item(item: Item) -> Row:
     }
 
 
-def _extra(found: Annotation) -> Row:
-    return dict(found.extra)
+def _pseudonyms(annotations: Sequence[Annotation]) -> dict[str, str]:
+    """A name for everybody who labelled in Label Studio, in the order of their first annotation
+    there, deleted ones included: what comes later renames nobody."""
+    there = sorted(
+        (int(a.key.removeprefix("ls:")), a.annotator) for a in annotations if a.task_id is not None
+    )
+    people = dict.fromkeys(annotator for _, annotator in there)
+    return {annotator: f"A{number}" for number, annotator in enumerate(people, 1)}
 
 
 def _erased(biasloop: Biasloop) -> set[str]:

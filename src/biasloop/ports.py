@@ -209,13 +209,20 @@ class Expander(Protocol):
         """From labelled train items (item, labels); the same input gives the same output."""
 
 
+Columns = Mapping[str, type]
+"""Names and types of a table's columns: str, int, float, datetime (aware), list (of str) or dict
+(of what JSON can say); every value may be None."""
+
+
 class Exporter(Protocol):
     """Writes one table of an export."""
 
     suffix: str
 
-    def write(self, table: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
-        """Writes `rows` to folder/table+suffix and returns that path."""
+    def write(
+        self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
+    ) -> Path:
+        """Writes `rows`, a stream, to folder/table+suffix and returns that path."""
 
 
 # --- Storage ----------------------------------------------------------------------------------

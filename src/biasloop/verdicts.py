@@ -19,10 +19,15 @@ def in_service(biasloop: Biasloop) -> tuple[ModelVersion, Classifier]:
     return model, load(model.classifier, biasloop.workspace.folder / model.folder)
 
 
-def verdict_columns(biasloop: Biasloop) -> Callable[[Sequence[str]], list[dict[str, Any]]]:
-    """For an export: probability per label, flagged labels and the model's id, per text."""
+def verdict_columns(
+    biasloop: Biasloop,
+) -> tuple[dict[str, type], Callable[[Sequence[str]], list[dict[str, Any]]]]:
+    """For an export: columns with probability per label, flagged labels and the model's id, and
+    what fills them for texts."""
     model, classifier = in_service(biasloop)
     scheme = biasloop.campaign.scheme
+    columns: dict[str, type] = {f"p_{name}": float for name in scheme.labels}
+    columns |= {"flagged": list, "model": str}
 
     def verdicts(texts: Sequence[str]) -> list[dict[str, Any]]:
         proba = classifier.predict_proba(texts)
@@ -36,4 +41,4 @@ def verdict_columns(biasloop: Biasloop) -> Callable[[Sequence[str]], list[dict[s
             for row, flagged in zip(proba, flags, strict=True)
         ]
 
-    return verdicts
+    return columns, verdicts

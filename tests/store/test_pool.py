@@ -65,6 +65,13 @@ def test_an_empty_pool_answers(pool: ArrowPool) -> None:
     assert pool.stats().items == 0
 
 
+def test_all_ads_come_in_order_without_the_erased(pool: ArrowPool, small_shards: None) -> None:
+    assert list(pool.all_ads()) == []
+    ads, _ = fill(pool, range(30))
+    pool.erase("ad-7")
+    assert list(ArrowPool(pool._folder).all_ads()) == [ad for ad in ads if ad.id != "ad-7"]
+
+
 def test_what_goes_in_comes_out(pool: ArrowPool, small_shards: None) -> None:
     ads, items = fill(pool, range(30))
     child = synthetic_item((items[0], items[4]), "Una frase nuova", "swap")

@@ -15,6 +15,7 @@ from biasloop.cli.context import (
     say,
 )
 from biasloop.domain.label import LabelSource
+from biasloop.errors import LabelStudioError, PoolError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -121,11 +122,9 @@ def takedown(
     json: Json = False,
 ) -> None:
     """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
-    from biasloop.errors import LabelStudioError
-
     biasloop = open_workspace()
     if not biasloop.pool.ads([ad]):
-        raise fail(f"there is no ad {ad!r} in the pool")
+        raise PoolError(f"there is no ad {ad!r} in the pool; `biasloop export` lists the ids")
     items = biasloop.pool.erase(ad)
     biasloop.ledger.bury(ad, items, now())
     biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
@@ -158,7 +157,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Writes items, votes and ads with their provenance."""
-    from biasloop.export import ad_rows, item_rows, vote_rows
+    from biasloop.export import ADS, ITEMS, VOTES, ad_rows, item_rows, vote_rows
     from biasloop.registry import Kind, create
     from biasloop.verdicts import verdict_columns
 
@@ -166,12 +165,12 @@ def export(
     exporter = create(Kind.EXPORTER, format)
     folder = to or biasloop.workspace.exports / f"{now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
-    columns = verdict_columns(biasloop) if verdicts else None
+    more, judge = verdict_columns(biasloop) if verdicts else ({}, None)
     with progress("export items", len(biasloop.pool)) as done:
         written = [
-            exporter.write("items", item_rows(biasloop, columns, done), folder),
-            exporter.write("votes", vote_rows(biasloop), folder),
-            exporter.write("ads", ad_rows(biasloop), folder),
+            exporter.write("items", ITEMS | more, item_rows(biasloop, judge, done), folder),
+            exporter.write("votes", VOTES, vote_rows(biasloop), folder),
+            exporter.write("ads", ADS, ad_rows(biasloop), folder),
         ]
     if json:
         print_json([str(path) for path in written])

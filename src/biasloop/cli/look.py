@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, fail, local, open_workspace, print_json, say, table
+from biasloop.cli.context import Json, local, open_workspace, print_json, say, table
+from biasloop.errors import PoolError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,8 +35,21 @@ def status(json: Json = False) -> None:
     if found["label_studio"]["trouble"]:
         say(f"  trouble  {found['label_studio']['trouble']}")
     say(f"  next     {found['next_round']}")
+    say(f"  do       {_advice(found)}")
     if found["rounds"]:
         table([_round(r) for r in found["rounds"]], ["round", "state", "opened", "batch", "now"])
+
+
+def _advice(found: dict[str, Any]) -> str:
+    """What a person would do now."""
+    if not found["pool"]["by_origin"].get("real"):
+        return "`biasloop import FILE` brings in ads to label"
+    if found["label_studio"]["project"] is None:
+        return "`biasloop up` starts the loop and Label Studio (`serve`: against your own)"
+    if found["open_tasks"]["all"]:
+        server = found["label_studio"]
+        return f"label at {server['url']}/projects/{server['project']}/data?labeling=1"
+    return "nothing to label; rounds go on while `biasloop up` or `serve` runs"
 
 
 def _round(found: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +74,7 @@ def trip(
     biasloop = open_workspace()
     row = int(biasloop.pool.rows_of([item])[0])
     if row < 0:
-        raise fail(f"there is no item {item!r} in the pool; `biasloop export` lists the ids")
+        raise PoolError(f"there is no item {item!r} in the pool; `biasloop export` lists the ids")
     found = biasloop.pool.items([row])[0]
     facts = biasloop.ledger.trip(item)
     if json:

@@ -2,7 +2,8 @@
 
 import json as json_
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from os.path import isfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,6 @@ import typer
 
 from biasloop.cli.context import (
     Json,
-    fail,
     local,
     now,
     open_workspace,
@@ -19,6 +19,7 @@ from biasloop.cli.context import (
     table,
 )
 from biasloop.domain.model import Promotion
+from biasloop.errors import ClassifierError, DataError, LedgerError
 
 app = typer.Typer(help="Model versions.", no_args_is_help=True)
 
@@ -44,7 +45,9 @@ def train(json: Json = False) -> None:
         job = biasloop.workspace.job(None, f"train-{model_id}")
         done = biasloop.steps.train_at(biasloop.ledger.sequence(), model_id, job)
     if not done.records:
-        raise fail(f"nothing to train on: {done.facts['note']}; import labelled rows or label some")
+        raise ClassifierError(
+            f"nothing to train on: {done.facts['note']}; import labelled rows or label some"
+        )
     biasloop.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
     close(job_folders=[job])
     card = done.records[0].card
@@ -73,7 +76,9 @@ def _f1(cell: dict[str, Any]) -> str:
 
 
 def classify(
-    what: Annotated[str, typer.Argument(help="A JSONL file, - for standard input, or a text.")],
+    what: Annotated[
+        str, typer.Argument(help='A file of {"id", "text"} lines, - for standard input, or a text.')
+    ],
 ) -> None:
     """Prints a JSON line per text: probabilities, flags, sentences, the words that carry them."""
     from biasloop.classify import classify as verdicts
@@ -89,34 +94,37 @@ def classify(
         unit=about.unit,
         language=about.language,
     ):
-        typer.echo(json_.dumps(verdict, ensure_ascii=False))
+        line = json_.dumps(verdict, ensure_ascii=False)
+        # UTF-8 whatever the locale; half a surrogate pair goes out as JSON's escape.
+        typer.echo(line.encode("utf-8", "backslashreplace"))
 
 
-def _rows(what: str) -> Iterator[tuple[str, str]]:
-    """(id, text) rows; raises ConfigError naming the line that is wrong."""
+def _rows(what: str) -> Iterator[tuple[Any, str]]:
+    """(id, text) rows. Raises DataError naming the line that is wrong."""
     if what == "-":
-        yield from _parse(enumerate(sys.stdin, 1), "standard input")
-    elif what.endswith(".jsonl"):
-        try:
-            with Path(what).open(encoding="utf-8") as file:
-                yield from _parse(enumerate(file, 1), what)
-        except (OSError, UnicodeDecodeError) as error:
-            raise fail(f"{what} cannot be read: {error}") from None
+        yield from _parse(sys.stdin.buffer, "standard input")
+    elif isfile(what) or what.endswith(".jsonl"):
+        with Path(what).open("rb") as file:
+            yield from _parse(file, what)
     else:
         yield "text", what
 
 
-def _parse(lines: Any, where: str) -> Iterator[tuple[str, str]]:
-    for number, line in lines:
+def _parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json_.loads(line)
-            yield str(row.get("id", number)), str(row["text"])
+            row_id, text = row.get("id", number), row["text"]
         except (ValueError, KeyError, AttributeError):
-            raise fail(
-                f'{where}, line {number}: want a JSON object {{"id", "text"}}, got {line[:60]!r}'
-            ) from None
+            text = None
+        if not isinstance(text, str):
+            start = line[:60].decode("utf-8", "replace").strip()
+            raise DataError(
+                f'{where}, line {number}: want a JSON object {{"id", "text"}}, got {start}'
+            )
+        yield row_id, text
 
 
 @app.command("list")
@@ -162,7 +170,7 @@ def rollback() -> None:
     current = history[-1][1].model_id if history else None
     before = [(at, p.model_id) for at, p in history if p.model_id != current]
     if not before:
-        raise fail("there is no earlier model to go back to")
+        raise LedgerError("there is no earlier model to go back to; `biasloop models list`")
     at, model_id = before[-1]
     ledger.add([Promotion(model_id, f"rolled back from {current}")], now())
     say(f"model {model_id}, in service from {local(at)}, is back in service")

@@ -1,4 +1,4 @@
-"""CSV in UTF-8, for spreadsheets: lists joined by "|", formulas defused."""
+"""CSV for spreadsheets: UTF-8 with the mark Excel wants, lists joined by "|", formulas defused."""
 
 import csv
 import json
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from biasloop.ports import Columns
+
+FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 """A cell that begins so may be run by a spreadsheet (OWASP, "CSV Injection")."""
 
 
@@ -15,16 +17,15 @@ class Csv:
 
     suffix = ".csv"
 
-    def write(self, table: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
-        """Writes the rows; all have the keys of the first."""
+    def write(
+        self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
+    ) -> Path:
+        """Writes the rows below a line of column names."""
         path = folder / f"{table}{self.suffix}"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer: csv.DictWriter[str] | None = None
-            for row in rows:
-                if writer is None:
-                    writer = csv.DictWriter(file, list(row))
-                    writer.writeheader()
-                writer.writerow({key: cell(value) for key, value in row.items()})
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows([cell(row[name]) for name in columns] for row in rows)
         return path
 
 

@@ -1,15 +1,28 @@
 """Parquet, written in pieces; lists stay lists, mappings become JSON text."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from biasloop.ports import Columns
+
 PIECE = 10_000
 """Rows held at a time."""
+
+TYPES = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    datetime: pa.timestamp("us", "UTC"),
+    list: pa.list_(pa.string()),
+    dict: pa.string(),
+}
 
 
 class Parquet:
@@ -17,42 +30,21 @@ class Parquet:
 
     suffix = ".parquet"
 
-    def write(self, table: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
-        """Writes the rows. A column's type follows from the first piece that has values in it,
-        text where all are None."""
+    def write(
+        self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
+    ) -> Path:
+        """Writes the rows; the schema is the same whatever is in them."""
         path = folder / f"{table}{self.suffix}"
-        schema: Any = None
-        writer: Any = None
-        for piece in _pieces(rows):
-            batch = pa.RecordBatch.from_pylist(piece, schema=schema)
-            if writer is None:
-                schema = pa.schema(
-                    [
-                        f if f.type != pa.null() else pa.field(f.name, pa.string())
-                        for f in batch.schema
-                    ]
-                )
-                writer = pq.ParquetWriter(path, schema)
-            writer.write_batch(batch.cast(schema))
-        if writer is None:
-            pq.write_table(pa.table({}), path)
-        else:
-            writer.close()
+        schema = pa.schema([(name, TYPES[kind]) for name, kind in columns.items()])
+        stream = iter(rows)
+        with pq.ParquetWriter(path, schema) as writer:
+            while piece := [_plain(row) for row in islice(stream, PIECE)]:
+                writer.write_batch(pa.RecordBatch.from_pylist(piece, schema))
         return path
 
 
-def _pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    piece: list[dict[str, Any]] = []
-    for row in rows:
-        piece.append({key: _plain(value) for key, value in row.items()})
-        if len(piece) == PIECE:
-            yield piece
-            piece = []
-    if piece:
-        yield piece
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return list(value) if isinstance(value, tuple) else value
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        for name, value in row.items()
+    }

@@ -34,10 +34,7 @@ class Session:
     def next_task(self, project: int) -> dict[str, Any] | None:
         """The task that the labelling stream shows next; None when there is none."""
         answer = self._send("GET", f"/api/projects/{project}/next")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return None
-        task: dict[str, Any] = answer.json()
-        return task
+        return None if answer.status_code == httpx.codes.NOT_FOUND else dict(answer.json())
 
     def submit(self, task_id: int, result: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
         """Submits an annotation; a task that was withdrawn meanwhile is no error."""
@@ -52,6 +49,12 @@ class Session:
             answer = self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise LabelStudioDown(f"Label Studio at {self.url} does not answer: {error}") from None
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise LabelStudioDown(f"Label Studio at {self.url} answered {answer.status_code}")
+        status = answer.status_code
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise LabelStudioDown(f"Label Studio at {self.url} answered {status}; see its log")
+        if answer.is_client_error and status != httpx.codes.NOT_FOUND:
+            raise LabelStudioRefused(
+                f"Label Studio at {self.url} refused {method} {path} ({status}): "
+                f"{answer.text[:200]}"
+            )
         return answer

@@ -113,6 +113,16 @@ class ArrowPool:
         taken = ads.take(rows[rows >= 0], AD_FIELDS)
         return {values[0]: Ad(*values) for values in zip(*taken.values(), strict=True)}
 
+    def all_ads(self) -> Iterator[Ad]:
+        """Every ad that is not erased, in the order in which they came; a stream."""
+        ads = self._state().ads
+        for begin in range(0, ads.rows, CHUNK_ROWS):
+            rows = np.arange(begin, min(begin + CHUNK_ROWS, ads.rows))
+            taken = ads.take(rows, (*AD_FIELDS, "erased"))
+            for *values, erased in zip(*taken.values(), strict=True):
+                if not erased:
+                    yield Ad(*values)
+
     def shards(self) -> list[tuple[int, int, int]]:
         """(number, first row, rows) of every shard of items. These never change; only what an
         erased ad leaves in a shard does."""

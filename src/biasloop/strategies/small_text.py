@@ -87,13 +87,3 @@ class BreakingTies(SmallText):
                 "set strategy.name to margin_to_border or auto"
             )
         return small_text.BreakingTies()
-
-
-class Auto(SmallText):
-    """breaking_ties in single-label schemes, margin_to_border in multi-label ones."""
-
-    def query_strategy(self, scores: Scores) -> Any:
-        """The strategy that fits the scheme."""
-        from biasloop.strategies.multi_label import BorderMargin
-
-        return BorderMargin(scores.thresholds) if scores.multi else small_text.BreakingTies()

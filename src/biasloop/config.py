@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from biasloop.domain.round import Opening
 from biasloop.errors import ConfigError
@@ -162,11 +167,13 @@ def read_settings(workspace: Path) -> Settings:
     path = workspace / SETTINGS_FILE
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(
             f"{workspace} is no workspace: it has no {SETTINGS_FILE}; "
             "`biasloop init DIR --campaign NAME` makes one, --workspace names another"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     try:
@@ -174,6 +181,8 @@ def read_settings(workspace: Path) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{path} (or BIASLOOP_* in the environment): {wrong}") from None
+    except SettingsError as error:
+        raise ConfigError(f"BIASLOOP_* in the environment: {error}; it must be JSON") from None
 
 
 SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD")
@@ -204,6 +213,7 @@ def write_secrets(workspace: Path, values: dict[str, str]) -> None:
     """Writes the secrets file with mode 0600 from its first byte on."""
     path = workspace / SECRETS_FILE
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(handle, 0o600)  # a file that was there keeps its mode
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())
 

@@ -106,6 +106,8 @@ def _import(
             path, label_source=label_source, unit=unit, columns=columns, progress=done
         )
     told = asdict(report)
+    if report.rejects_file:
+        told["rejects_file"] = str(report.rejects_file)
     biasloop.ledger.note("imported", told | {"file": str(path)}, now())
     if not quiet:
         say(

@@ -107,7 +107,8 @@ def _watch_parent() -> Checkpoint:
     orphaned = threading.Event()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # The parent never writes. Not through sys.stdin, whose lock would abort our end.
+        os.read(0, 1)
         orphaned.set()
 
     threading.Thread(target=watch, daemon=True).start()

@@ -4,62 +4,18 @@ The reader is cautious: when it cannot tell what a word that changes with gender
 raises Unsure, and the sentence is left alone.
 """
 
-from dataclasses import dataclass, field
-
-from biasloop.expanders.language import CELLS, Cell, Language
+from biasloop.expanders.language import Language
+from biasloop.expanders.mentions import Analysis, Mention
 from biasloop.expanders.sentence import NOUNS, VERBAL, Sentence, Unsure
 from biasloop.expanders.tokens import tokenise
 
 WORDS_AT_MOST = 45
+_BEFORE_A_NOUN = frozenset({"determiner", "prepositions", "number", "thing", "unknown", "have"})
 _PREDICATIVE = frozenset({"copulas", "copulas_you", "copulas_infinitive"})
 _NOBODY = -1
 """The word agrees with a thing, with the speakers, or with nothing."""
 _IMPLIED = -2
 """The word means the person sought, who is not named."""
-
-
-@dataclass(slots=True)
-class Mention:
-    """A person in the sentence: the places of the words that agree, and their common cells.
-
-    `noun` is None when only agreement shows the person.
-    """
-
-    noun: int | None
-    words: list[int] = field(default_factory=list)
-    cells: frozenset[Cell] = frozenset(CELLS)
-    role: str = "sought"
-
-    @property
-    def number(self) -> str:
-        """ "s" or "p"; "" while both are possible."""
-        numbers = {cell[1] for cell in self.cells}
-        return numbers.pop() if len(numbers) == 1 else ""
-
-    @property
-    def gender(self) -> str:
-        """ "m" or "f"; "" when nothing tells."""
-        genders = {cell[0] for cell in self.cells}
-        return genders.pop() if len(genders) == 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """A sentence that is understood, and the people in it."""
-
-    sentence: Sentence
-    mentions: tuple[Mention, ...]
-
-    def marked(self, mention: Mention, index: int) -> bool:
-        """Whether this word of the mention names one gender only."""
-        if self.sentence.tokens[index].paired or not mention.number:
-            return False
-        cells = {c for c in self.sentence.cells(index) if c[1] == mention.number}
-        return len(cells) == 1
-
-    def paired(self, mention: Mention) -> bool:
-        """Whether some word of the mention already names both genders."""
-        return any(self.sentence.tokens[index].paired for index in mention.words)
 
 
 def analyse(text: str, language: Language) -> Analysis:
@@ -80,19 +36,34 @@ class _Reader:
             i: Mention(i) for i in places if sentence.kind(i) == "person" and not self._named(i)
         }
         self.implied: Mention | None = None
+        self.taken: set[int] = set()
 
     def mentions(self) -> list[Mention]:
+        self._check_people()
         for noun, mention in self.people.items():
             reading = self.s.tokens[noun].person
             mention.role = reading.entry.role if reading else "any"
             self._join(mention, noun)
             self._take_determiner(mention, noun)
         for index in range(len(self.s)):
-            if self.s.kind(index) == "quality":
+            if self.s.kind(index) == "quality" and index not in self.taken:
                 self._give(index)
         self._check_rest()
         found = [*self.people.values(), *([self.implied] if self.implied else [])]
         return sorted(found, key=lambda mention: min(mention.words))
+
+    def _check_people(self) -> None:
+        """Refuses a person's word that a thing's word precedes, and one said in both genders."""
+        for noun in self.people:
+            word = self.s.tokens[noun].lower
+            begins = self.s.kind(noun - 1) in ("end", "mark", "conjunctions", "particles")
+            if begins and word in self.s.language.classes["imperative"]:
+                raise Unsure(f"{word!r} may be a verb")
+            if self.s.kind(noun - 1) == "thing" and self.s.agree(noun - 1, noun):
+                raise Unsure(f"{self.s.tokens[noun].text!r} may describe a thing")
+        entries = [id(reading.entry) for noun in self.people if (reading := self.s.reading(noun))]
+        if len(set(entries)) < len(entries):
+            raise Unsure("the same person twice")
 
     def _named(self, noun: int) -> bool:
         """Whether the person only names a register, a degree, a contract."""
@@ -118,11 +89,16 @@ class _Reader:
                 or (self.s.kind(i) in passes and noun - i <= 3 and self._foreign(i))
             ),
         )
+        if self.s.kind(before) == "unknown" and not self.s.tokens[before].text[0].isupper():
+            raise Unsure(f"{self.s.tokens[before].text!r} before a person")
         if self.s.kind(before) != "determiner":
             return
         if self.s.kind(before - 1) == "determiner":
             raise Unsure("a pronoun before an article")
-        self._join(mention, before)
+        for index in range(before, noun):
+            if self.s.kind(index) in ("determiner", "quality"):
+                self._join(mention, index)
+                self.taken.add(index)
 
     def _forms(self, index: int) -> list[str]:
         reading = self.s.reading(index)
@@ -146,6 +122,8 @@ class _Reader:
         return reading.entry.role if reading and reading.entry.kind == "quality" else "either"
 
     def _owner(self, index: int) -> int:
+        if self.s.tokens[index].paired:
+            return self._sought(index)
         before = self.s.skip(index - 1, -1, lambda i: self._in_row(i, index))
         kind = self.s.kind(before)
         if kind in NOUNS:
@@ -170,7 +148,15 @@ class _Reader:
         if self.s.kind(place) == "quality":
             return self.s.agree(place, index)
         joins = self.s.kind(place) == "conjunctions" or self.s.tokens[place].text == ","
-        return joins and self.s.kind(place - 1) in ("quality", "invariable")
+        return joins and (
+            self.s.kind(place - 1) in ("quality", "invariable") or self._adjectival(place - 1)
+        )
+
+    def _adjectival(self, index: int) -> bool:
+        """Whether an unknown word has the shape of an adjective or participle."""
+        if self.s.kind(index) != "unknown":
+            return False
+        return self.s.language.shapes["adjectival"].match(self.s.tokens[index].lower) is not None
 
     def _noun_before(self, noun: int, index: int) -> int:
         """The nearest noun to the left that agrees, over nouns that hang on a preposition."""
@@ -185,6 +171,9 @@ class _Reader:
                     and self.s.agree(further, index)
                 ):
                     raise Unsure("two nouns that an adjective may belong to")
+                doubtful = self._role(index) == "person" or not self.s.surely_noun(noun)
+                if noun not in self.people and doubtful and self._any_person(index):
+                    raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
                 return noun
             further = self._head_of(noun)
             if further is None:
@@ -193,6 +182,9 @@ class _Reader:
         if self._role(index) == "thing" and nearest not in self.people:
             return _NOBODY
         raise Unsure(f"{self.s.tokens[index].text!r} agrees with no noun before it")
+
+    def _any_person(self, index: int) -> bool:
+        return any(self.s.agree(noun, index) for noun in self.people)
 
     def _head_of(self, noun: int) -> int | None:
         """The noun that the phrase of this one hangs on, by a preposition."""
@@ -216,13 +208,21 @@ class _Reader:
         subjects = self._free_nouns(before, index)
         if len(subjects) == 1:
             return subjects[0]
-        if not subjects and (after := self.s.noun_after(index)) is not None:
+        if not subjects and (after := self._subject_after(index)) is not None:
             return after
         if not subjects and self._role(index) == "person":
             return self._sought(index)
         if self._role(index) == "thing" and not set(subjects) & set(self.people):
             return _NOBODY
         raise Unsure(f"no clear subject for {self.s.tokens[index].text!r}")
+
+    def _subject_after(self, index: int) -> int | None:
+        """A subject that follows its predicate ("è ammesso anche il lavoro da casa")."""
+        article = self.s.skip(index + 1, 1, self.s.transparent)
+        if self.s.kind(article) == "determiner" and self.s.agree(article, index):
+            noun = self.s.skip(article + 1, 1, self.s.transparent)
+            return noun if self.s.kind(noun) in NOUNS else None
+        return self.s.noun_after(index)
 
     def _free_nouns(self, place: int, index: int) -> list[int]:
         """Nouns of the clause up to `place` that agree and hang on no preposition."""
@@ -236,6 +236,8 @@ class _Reader:
     def _alone(self, index: int, nominal: bool) -> int:
         role = self._role(index)
         if role == "thing":
+            if self._after_person(index):
+                raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
             return _NOBODY
         if role == "either":
             raise Unsure(f"cannot tell whom {self.s.tokens[index].text!r} describes")
@@ -243,14 +245,33 @@ class _Reader:
             raise Unsure(f"{self.s.tokens[index].text!r} stands for a noun")
         return self._sought(index)
 
+    def _after_person(self, index: int) -> bool:
+        """Whether a person that the word agrees with is named before it in the clause."""
+        return any(noun in self.people for noun in self._free_nouns(index - 1, index))
+
     def _sought(self, index: int) -> int:
         """The one person of the sentence that agrees; the unnamed one when nobody is named."""
+        if any(self._stands_in(i) and self.s.agree(i, index) for i in range(len(self.s))):
+            if self.people:
+                raise Unsure(f"cannot tell whom {self.s.tokens[index].text!r} describes")
+            return _NOBODY
         if not self.people:
+            if self._speakers() and not any(c[1] == "s" for c in self.s.cells(index)):
+                raise Unsure(f"{self.s.tokens[index].text!r} may describe those who write")
+            if any(self.s.kind(i) == "unknown" for i in self._free_nouns(index - 1, index)):
+                raise Unsure(f"{self.s.tokens[index].text!r} may describe another word")
             return _IMPLIED
         fitting = [noun for noun in self.people if self.s.agree(noun, index)]
         if len(fitting) != 1:
             raise Unsure(f"cannot tell which person {self.s.tokens[index].text!r} describes")
         return fitting[0]
+
+    def _stands_in(self, index: int) -> bool:
+        return self.s.tokens[index].lower in self.s.language.classes["stand_ins"]
+
+    def _speakers(self) -> bool:
+        shape = self.s.language.shapes["speakers"]
+        return any(shape.match(token.lower) for token in self.s.tokens)
 
     def _check_rest(self) -> None:
         """Refuses what may be a person or an adjective that the lexicon does not know."""
@@ -261,19 +282,37 @@ class _Reader:
                 raise Unsure(f"{token.text!r} is a pronoun here")
             if kind != "unknown":
                 continue
-            if self.s.kind(self.s.skip(index - 1, -1, self.s.transparent)) in _PREDICATIVE:
+            if self._may_describe(index):
                 raise Unsure(f"{token.text!r} may describe a person")
             if shapes["suspicious"].match(token.lower):
                 raise Unsure(f"{token.text!r} may be a person")
-            if shapes["adjectival"].match(token.lower):
+            if self._adjectival(index):
                 self._check_adjective(index)
             if shapes["nominal"].match(token.lower) and self._nominal(index):
                 raise Unsure(f"{token.text!r} may be a person")
+
+    def _may_describe(self, index: int) -> bool:
+        """Whether an unknown word may be an adjective of a person: by its ending and its place."""
+        token = self.s.tokens[index]
+        before = self.s.kind(self.s.skip(index - 1, -1, self.s.transparent))
+        if before in _BEFORE_A_NOUN or (index and token.text[0].isupper()):
+            return False
+        if self.s.language.shapes["substantive"].match(token.lower):
+            return False
+        cells = self.s.cells(index)
+        people = [*self.people.values(), *([self.implied] if self.implied else [])]
+        return before in _PREDICATIVE or any(
+            mention.cells & cells and (len(cells) < 3 or mention.cells & cells == {"fp"})
+            for mention in people
+        )
 
     def _check_adjective(self, index: int) -> None:
         before = self.s.skip(index - 1, -1, lambda i: self._in_row(i, index))
         if self.s.kind(before) == "have" or self.s.noun_after(index) is not None:
             return
+        bare = self.s.kind(index - 1) == "prepositions"
+        if bare and all(cell[1] == "s" for cell in self.s.cells(index)):
+            return  # people in the singular have an article ("in possesso")
         if self.s.kind(before) not in NOUNS or self._noun_before(before, index) in self.people:
             raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
 

@@ -19,6 +19,17 @@ Cell = str
 """ms, mp, fs or fp."""
 
 CELLS: tuple[Cell, ...] = ("ms", "mp", "fs", "fp")
+_SHAPES = (
+    "verb_shapes",
+    "speakers",
+    "suspicious",
+    "adjectival",
+    "nominal",
+    "shared",
+    "substantive",
+    "unread",
+)
+"""Keys of words.toml that hold a pattern; the others hold words."""
 COLUMNS = ("masculine", "masculine_plural", "feminine", "feminine_plural")
 
 
@@ -111,7 +122,6 @@ def _read(folder: Path) -> Language:
         for word in qualities[role].split()
     ]
     guesses = {ending: frozenset(cells.split()) for ending, cells in agreement["guess"].items()}
-    shapes = ("verb_shapes", "suspicious", "adjectival", "nominal", "shared", "unread")
     return Language(
         persons=_index([*persons, *(entry for entry in occupations if _single(entry))]),
         qualities=_index(described),
@@ -120,9 +130,9 @@ def _read(folder: Path) -> Language:
         occupations=occupations,
         sectors={name: frozenset(text.split()) for name, text in sectors.items()},
         classes={
-            name: frozenset(text.split()) for name, text in words.items() if name not in shapes
+            name: frozenset(text.split()) for name, text in words.items() if name not in _SHAPES
         },
-        shapes={name: re.compile(words[name]) for name in shapes},
+        shapes={name: re.compile(words[name]) for name in _SHAPES},
         onset={name: re.compile(text) for name, text in agreement["onset"].items()},
         guesses=sorted(guesses.items(), key=lambda pair: -len(pair[0])),
         pairs=[(first, second, rest) for first, second, rest in agreement["pairs"]],

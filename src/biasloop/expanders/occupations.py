@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from biasloop.expanders import inflect
-from biasloop.expanders.analysis import Analysis, Mention, analyse
+from biasloop.expanders.analysis import analyse
 from biasloop.expanders.draft import Draft
 from biasloop.expanders.language import Entry, Language
+from biasloop.expanders.mentions import Analysis, Mention
 from biasloop.expanders.sentence import Unsure
 
 _CONTENT = frozenset({"thing", "unknown", "quality", "verbs", "person"})

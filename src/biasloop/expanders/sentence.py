@@ -97,6 +97,14 @@ class Sentence:
                 before -= 1
         return self.kind(before) == "prepositions"
 
+    def surely_noun(self, index: int) -> bool:
+        """Whether a word that the lexicon does not know can only be a noun here."""
+        if self.kind(index) != "unknown":
+            return self.kind(index) in NOUNS
+        before = self.kind(index - 1)
+        shape = self.language.shapes["substantive"].match(self.tokens[index].lower)
+        return shape is not None or before in ("determiner", "prepositions", "number")
+
     def phrase_start(self, noun: int) -> int:
         """The place just before the noun's phrase, its preposition included in the phrase."""
         before = self.skip(
@@ -134,7 +142,7 @@ class Sentence:
             return "mark"
         if word in known["refuse"] or (token.paired and not any(token.readings())):
             raise Unsure(f"cannot tell what {token.text!r} refers to")
-        if word[0].isdigit():
+        if word[0].isdigit() or (word in known["numerals"] and word not in known["copulas_you"]):
             return "number"
         closed = next((name for name in _CLOSED if word in known[name]), None)
         return closed or self._open_class(index, word)
@@ -174,9 +182,11 @@ class Sentence:
         before = self.skip(index - 1, -1, self.transparent)
         if self.kind(before) in NOUNS | {"quality", "copulas", "copulas_you", "copulas_infinitive"}:
             return adjective
-        if self.kind(before) == "conjunctions":
-            first = self.kind(self.skip(before - 1, -1, self.transparent))
-            return adjective if first == "quality" else noun
+        joins = self.kind(before) == "conjunctions" or (
+            self.kind(before) == "mark" and self.tokens[before].text in ",/"
+        )
+        if joins:
+            return adjective if self.kind(before - 1) in ("quality", "invariable") else noun
         after = self.kind(index + 1)
         prenominal = adjective == "invariable" and after in NOUNS | {"quality"}
         return "invariable" if prenominal else noun

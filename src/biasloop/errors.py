@@ -81,3 +81,8 @@ class UnknownName(BiasloopError):
     """No plug-in of that kind has that name."""
 
     exit_code = 2
+
+
+def in_words(error: Exception) -> str:
+    """What people are told of an error: ours as it is, anybody else's marked as unexpected."""
+    return str(error) if isinstance(error, BiasloopError) else f"unexpected: {error!r}"

@@ -15,7 +15,7 @@ from biasloop.domain.round import (
     may_open,
     retry_delay,
 )
-from biasloop.errors import BiasloopError, LostLease
+from biasloop.errors import BiasloopError, LostLease, in_words
 from biasloop.process import Heartbeat
 from biasloop.store.ledger import Ledger
 
@@ -99,7 +99,7 @@ class Loop:
     def _fail(self, claim: Claim, error: Exception) -> str:
         now = self._clock()
         delay = retry_delay(claim.round.attempts + 1, self._pace.retry_base, self._pace.retry_cap)
-        told = str(error) if isinstance(error, BiasloopError) else f"unexpected: {error!r}"
+        told = in_words(error)
         try:
             self._ledger.rounds.fail(claim, told, now + delay, now)
         except LostLease as lost:

@@ -11,14 +11,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from biasloop.config import SchedulerSettings
 from biasloop.domain.round import retry_delay
-from biasloop.errors import BiasloopError
+from biasloop.errors import BiasloopError, in_words
 from biasloop.store.ledger import Ledger
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 LEASE = "scheduler"
 TROUBLE = "labelstudio_trouble"
 """Bookmark: what is wrong with Label Studio, for the status page; None when all is well."""
+POLL_CAP = 60.0
+"""Longest wait in seconds after a poll failed: people notice when their labels do not arrive."""
 
 
 class Scheduler:
@@ -84,22 +87,26 @@ class Scheduler:
             return
         try:
             new = self._poll()
-        except BiasloopError as error:
-            self._poll_failures += 1
-            delay = retry_delay(
-                self._poll_failures, self._settings.retry_base_seconds, 60
-            ).total_seconds()
-            self._poll_after = time.monotonic() + delay
-            if self._poll_failures == 1:
-                self._tell(f"poll failed, trying again: {error}")
-            self._note_trouble(str(error))
+        except Exception as error:  # what nobody foresaw should be seen and back off as well
+            if not isinstance(error, BiasloopError):
+                log.exception("poll failed")
+            self._back_off(in_words(error))
             return
-        if self._poll_failures:
+        self._poll_failures = 0
+        # The ledger knows of trouble before this process as well.
+        if self._guarded(lambda: self._ledger.bookmark(TROUBLE)):
             self._tell("Label Studio answers again")
             self._note_trouble(None)
-        self._poll_failures = 0
         if new:
             self._tell(f"{new} new annotations")
+
+    def _back_off(self, trouble: str) -> None:
+        self._poll_failures += 1
+        delay = retry_delay(self._poll_failures, self._settings.retry_base_seconds, POLL_CAP)
+        self._poll_after = time.monotonic() + delay.total_seconds()
+        if self._poll_failures == 1:
+            self._tell(f"poll failed, trying again: {trouble}")
+        self._note_trouble(trouble)
 
     def _lead(self) -> None:
         now = datetime.now(UTC)

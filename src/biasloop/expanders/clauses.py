@@ -9,7 +9,8 @@ from pathlib import Path
 from biasloop.errors import CampaignError
 from biasloop.expanders.draft import Draft
 from biasloop.expanders.labels import LabelNames
-from biasloop.expanders.language import Language
+from biasloop.expanders.seeds import Span
+from biasloop.language.data import Language
 
 _PART = re.compile(r"(?:[^,]|,(?! ))+")
 _FEWEST_WORDS_LEFT = 3
@@ -31,6 +32,7 @@ class Clauses:
     fits: re.Pattern[str]
     bars: re.Pattern[str]
     longest: int
+    remark: re.Pattern[str]
     fewest: int
     most: int
     clauses: tuple[Clause, ...]
@@ -57,6 +59,7 @@ def read_clauses(path: Path) -> Clauses:
             fits=re.compile(table["fits"]),
             bars=re.compile(table["bars"]),
             longest=table["longest"],
+            remark=re.compile(table["remark"]),
             fewest=table["fewest_words"],
             most=table["most_words"],
             clauses=tuple(
@@ -71,18 +74,59 @@ def read_clauses(path: Path) -> Clauses:
 
 
 def clause_versions(
-    text: str, labels: Sequence[str], clauses: Clauses, language: Language, names: LabelNames
+    text: str, labels: Sequence[str], clauses: Clauses, names: LabelNames
 ) -> Iterator[Draft]:
-    """The sentence with a request more, or with one less."""
-    fits = clauses.fit(text, labels, names)
+    """The sentence with one request more at its end."""
+    if not clauses.fit(text, labels, names):
+        return
     body, end = _body(text)
     for clause in clauses.clauses:
-        if clause.label in labels:
-            yield from _without(text, labels, clause, clauses, language, names)
-        elif fits and not clause.cue.search(text):
+        if clause.label not in labels and not clause.cue.search(text):
             more = names.plus(labels, clause.label)
             for added in clause.texts:
                 yield Draft(f"{body}, {added}{end}", more, f"clause:+{clause.label}@{len(body)}")
+
+
+def clause_removals(
+    text: str,
+    labels: Sequence[str],
+    spans: Sequence[Span],
+    clauses: Clauses,
+    language: Language,
+    names: LabelNames,
+) -> Iterator[Draft]:
+    """The sentence without a part between commas that carries a label, all of it, and no other.
+
+    `spans` are the words that carry the labels, as the author of the sentence marked them.
+    """
+    body, end = _body(text)
+    parts = list(_PART.finditer(body))
+    for part in parts[1:]:
+        inside = {s.label for s in spans if part.start() <= s.start and s.end <= part.end()}
+        outside = {s.label for s in spans if s.end <= part.start() or part.end() <= s.start}
+        if len(inside) != 1 or inside & outside or not inside <= set(labels):
+            continue
+        if _removable(part.group(), body[: part.start() - 1], clauses, language):
+            before, tail = body[: part.start() - 1], body[part.end() :]
+            if _governs(tail.removeprefix(",").split()[:1], language):
+                tail = tail.removeprefix(",")
+            kept = names.without(labels, *inside)
+            operation = f"clause:-{next(iter(inside))}@{len(before)}"
+            yield Draft(before + tail + end, kept, operation)
+
+
+def _removable(part: str, before: str, clauses: Clauses, language: Language) -> bool:
+    """Whether the sentence stands without this part: a short remark after a whole phrase."""
+    words = part.split()
+    last = _words(before)[-1:]
+    loose = language.classes["conjunctions"] | language.classes["relatives"]
+    return (
+        len(words) <= clauses.longest
+        and clauses.remark.match(part.strip()) is not None
+        and len(before.split()) >= _FEWEST_WORDS_LEFT
+        and not set(last) & loose
+        and not any(mark in part for mark in ":;")
+    )
 
 
 def disclaimer_versions(
@@ -105,57 +149,14 @@ def _body(text: str) -> tuple[str, str]:
     return body, text[len(body) :]
 
 
-def _without(
-    text: str,
-    labels: Sequence[str],
-    clause: Clause,
-    clauses: Clauses,
-    language: Language,
-    names: LabelNames,
-) -> Iterator[Draft]:
-    """Takes out the one part between commas that carries the label, when it carries no more."""
-    body, end = _body(text)
-    parts = list(_PART.finditer(body))
-    carrying = [i for i, part in enumerate(parts) if clause.cue.search(part.group())]
-    if len(carrying) != 1 or carrying[0] == 0 or ";" in text:
-        return
-    index = carrying[0]
-    part = parts[index].group()
-    after = parts[index + 1].group().split() if index + 1 < len(parts) else []
-    joined = language.classes["conjunctions"] | language.classes["relatives"]
-    if len(part.split()) > clauses.longest or part.split()[0].lower() in joined or ":" in part:
-        return
-    if (after and after[0].lower() in joined) or _may_say_more(part, labels, language, names):
-        return
-    comma = not after or not _governs(after[0], language)
-    tail = body[parts[index].end() :]
-    rest = body[: parts[index].start() - 1] + (tail if comma else tail.removeprefix(","))
-    if len(rest.split()) >= _FEWEST_WORDS_LEFT:
-        operation = f"clause:-{clause.label}@{parts[index].start() - 1}"
-        yield Draft(rest + end, names.without(labels, clause.label), operation)
-
-
-def _governs(word: str, language: Language) -> bool:
-    reading = language.determiners.get(word.lower())
-    return word.lower() in language.classes["prepositions"] or (
-        reading is not None and reading.entry.role == "preposition"
-    )
-
-
-def _may_say_more(part: str, labels: Sequence[str], language: Language, names: LabelNames) -> bool:
-    """Whether the part may also carry another label: a person, or an adjective with a gender."""
-    if names.sought not in labels and names.others not in labels:
+def _governs(words: Sequence[str], language: Language) -> bool:
+    """Whether the first of these words is a preposition, alone or with an article."""
+    if not words:
         return False
-    words = _words(part)
-    described = any(
-        reading.entry.role != "thing"
-        for reading in map(language.qualities.get, words)
-        if reading is not None
-    )
-    return (
-        described
-        or _mentions(part, "refuse", language)
-        or any(word in language.persons for word in words)
+    word = re.split("(?<=['’])", words[0].lower())[0]
+    reading = language.determiners.get(word.replace("’", "'"))
+    return word in language.classes["prepositions"] or (
+        reading is not None and reading.entry.role == "preposition"
     )
 
 

@@ -14,13 +14,18 @@ import numpy as np
 from biasloop.domain.item import Item, synthetic_item, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.expanders.clauses import clause_versions, disclaimer_versions, read_clauses
+from biasloop.expanders.clauses import (
+    clause_removals,
+    clause_versions,
+    disclaimer_versions,
+    read_clauses,
+)
 from biasloop.expanders.draft import Draft
 from biasloop.expanders.gender import gender_versions
 from biasloop.expanders.labels import read_names
-from biasloop.expanders.language import read_language
 from biasloop.expanders.occupations import occupation_versions
-from biasloop.expanders.written import read_versions
+from biasloop.expanders.seeds import Seed, read_seeds
+from biasloop.language.data import read_language
 from biasloop.ports import Made
 from biasloop.registry import Options
 
@@ -44,12 +49,14 @@ class Counterfactual:
 
     def __init__(self, options: CounterfactualOptions) -> None:
         self._limit = options.max_per_parent
-        self._written = read_versions(options.folder / "seeds")
         data = options.folder / "counterfactual"
         self._language = read_language(data)
+        none_label = None
         if self._language is not None:
             self._names = read_names(data / "labels.toml")
             self._clauses = read_clauses(data / "clauses.toml")
+            none_label = self._names.none
+        self._seeds = read_seeds(options.folder / "seeds", none_label)
 
     def expand(self, parents: Sequence[Labelled], seed: int) -> Iterator[Made]:
         """Versions of the train items among `parents`; audit items are passed over.
@@ -68,25 +75,32 @@ class Counterfactual:
         self, item: Item, labels: tuple[str, ...], seed: int, taken: set[str]
     ) -> Iterator[Draft]:
         """Drafts with a text of their own, one of each kind and variant."""
-        written = self._written.get(item.text_hash, ())
+        known = self._seeds.get(item.text_hash)
+        written = known.versions if known else ()
         keys: set[str] = set()
-        for draft in chain(written, self._rewritten(item, labels, seed)):
+        for draft in chain(written, self._rewritten(item, labels, known, seed)):
             key = text_hash(draft.text)
             if key not in taken and draft.key not in keys:
                 taken.add(key)
                 keys.add(draft.key)
                 yield draft
 
-    def _rewritten(self, item: Item, labels: tuple[str, ...], seed: int) -> Iterator[Draft]:
+    def _rewritten(
+        self, item: Item, labels: tuple[str, ...], known: Seed | None, seed: int
+    ) -> Iterator[Draft]:
         """Drafts of all operations, one of each in turn, in a seeded order."""
-        if self._language is None:
+        language = self._language
+        if language is None:
             return
+        text, names, clauses = item.text, self._names, self._clauses
+        spans = known.spans if known and known.text == text else ()
         rng = np.random.default_rng([seed, int(item.text_hash, 16)])
         families = [
-            gender_versions(item.text, labels, self._language, self._names),
-            clause_versions(item.text, labels, self._clauses, self._language, self._names),
-            disclaimer_versions(item.text, labels, self._clauses, self._language, self._names),
-            occupation_versions(item.text, labels, self._language),
+            gender_versions(text, labels, language, names),
+            clause_removals(text, labels, spans, clauses, language, names),
+            clause_versions(text, labels, clauses, names),
+            disclaimer_versions(text, labels, clauses, language, names),
+            occupation_versions(text, labels, language),
         ]
         shuffled = [_shuffled(list(family), rng) for family in families]
         for turn in zip_longest(*shuffled):

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from biasloop.expanders.analysis import analyse
 from biasloop.expanders.draft import Draft
 from biasloop.expanders.labels import LabelNames
-from biasloop.expanders.language import Language
-from biasloop.expanders.mentions import Analysis, Mention
-from biasloop.expanders.sentence import Unsure
 from biasloop.expanders.writer import FORMS, GENDERED, OPEN, write
+from biasloop.language.analysis import analyse
+from biasloop.language.data import Language
+from biasloop.language.mentions import Analysis, Mention
+from biasloop.language.sentence import Unsure
 
 
 def gender_versions(

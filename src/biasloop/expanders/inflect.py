@@ -1,6 +1,6 @@
 """Forms of single words: by cell, as a slash pair, with an open ending."""
 
-from biasloop.expanders.language import Cell, Entry, Language
+from biasloop.language.data import Cell, Entry, Language
 
 
 def determiner(entry: Entry, cell: Cell, following: str, language: Language) -> str | None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from biasloop.expanders import inflect
-from biasloop.expanders.analysis import analyse
 from biasloop.expanders.draft import Draft
-from biasloop.expanders.language import Entry, Language
-from biasloop.expanders.mentions import Analysis, Mention
-from biasloop.expanders.sentence import Unsure
+from biasloop.language.analysis import analyse
+from biasloop.language.data import Entry, Language
+from biasloop.language.mentions import Analysis, Mention
+from biasloop.language.sentence import Unsure
 
 _CONTENT = frozenset({"thing", "unknown", "quality", "verbs", "person"})
 
@@ -70,8 +70,9 @@ def _fitting(analysis: Analysis, present: Entry) -> frozenset[str]:
         if index not in mine
         and sentence.kind(index) in _CONTENT
         and not (index > 0 and sentence.kind(index) == "unknown" and token.text.istitle())
+        and not (token.quality and token.quality.entry.role == "person")
     }
-    others -= language.classes["general"]
+    others -= language.classes["general"] | language.classes["verbs"] | language.classes["seeking"]
     if not others:
         return frozenset(entry.sector for entry in language.occupations)
     if others <= language.sectors.get(present.sector, frozenset()):

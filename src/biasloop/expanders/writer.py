@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from biasloop.expanders import inflect
-from biasloop.expanders.language import Entry
-from biasloop.expanders.mentions import Analysis, Mention
-from biasloop.expanders.sentence import VERBAL, Unsure
+from biasloop.language.data import Entry
+from biasloop.language.mentions import Analysis, Mention
+from biasloop.language.sentence import VERBAL, Unsure
 
 GENDERED = {"masculine": "m", "feminine": "f"}
 OPEN = ("schwa", "asterisk")
@@ -112,9 +112,9 @@ class _Writer:
         if number == "p" or not entry.epicene(number):
             raise Unsure("no neutral phrase")
         before = [i for i in mention.words if i < index]
-        if not before:
-            raise Unsure("no article to begin the phrase with")
-        self.title = 1 + min(before)
+        if len(before) != 1 or not self._is_determiner(before[0]):
+            raise Unsure("no plain article to begin the phrase with")
+        self.title = 1 + before[0]
         return self.tokens[index].text
 
     def _check(self, mention: Mention) -> None:

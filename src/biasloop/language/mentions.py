@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from biasloop.expanders.language import CELLS, Cell
-from biasloop.expanders.sentence import Sentence
+from biasloop.language.data import CELLS, Cell
+from biasloop.language.sentence import Sentence
 
 
 @dataclass(slots=True)

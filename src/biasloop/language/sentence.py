@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from biasloop.expanders.language import Cell, Language, Reading
-from biasloop.expanders.tokens import Token
+from biasloop.language.data import Cell, Language, Reading
+from biasloop.language.tokens import Token
 
 NOUNS = frozenset({"person", "thing", "unknown"})
 VERBAL = frozenset({"verbs", "have", "copulas", "modals", "copulas_you", "copulas_us"})
@@ -111,6 +111,14 @@ class Sentence:
             noun - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality", "determiner"}
         )
         return before - 1 if self.kind(before) == "prepositions" else before
+
+    def head_of(self, noun: int) -> int | None:
+        """The noun that the phrase of this one hangs on, by a preposition."""
+        if not self.governed(noun):
+            return None
+        start = self.phrase_start(noun)
+        head = self.skip(start, -1, lambda i: self.transparent(i) or self.kind(i) == "quality")
+        return head if self.kind(head) in NOUNS else None
 
     def noun_after(self, index: int) -> int | None:
         """The noun that an adjective at `index` may stand before, if it agrees."""

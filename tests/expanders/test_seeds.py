@@ -1,13 +1,15 @@
-"""Versions that the author of a seed wrote."""
+"""What the author of a seed wrote beside it: versions, a rewrite, spans."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from biasloop.domain.item import seed_item
+from biasloop.domain.item import seed_item, text_hash
 from biasloop.errors import CampaignError
 from biasloop.expanders.counterfactual import Counterfactual, CounterfactualOptions
+from biasloop.expanders.draft import Draft
+from biasloop.expanders.seeds import Span, read_seeds
 
 
 def campaign(folder: Path, *rows: object) -> Path:
@@ -48,8 +50,32 @@ def test_a_campaign_without_seeds_makes_nothing(tmp_path: Path) -> None:
     assert list(expander.expand([(seed_item("r", ROW["text"]), ("gender",))], 0)) == []
 
 
+def test_a_rewrite_carries_the_explicit_negative(tmp_path: Path) -> None:
+    row = {"text": "Max 30 anni.", "labels": ["age"], "rewrite": "Anche alla prima esperienza."}
+    seeds = campaign(tmp_path, row) / "seeds"
+    found = read_seeds(seeds, "inclusive")[text_hash("Max 30 anni.")]
+    assert found.versions == (
+        Draft("Anche alla prima esperienza.", ("inclusive",), "version:rewrite"),
+    )
+    assert read_seeds(seeds, None)[text_hash("Max 30 anni.")].versions == ()
+
+
+def test_spans_are_read_and_rows_without_labels_are_no_seeds(tmp_path: Path) -> None:
+    span = {"start": 0, "end": 11, "label": "age"}
+    row = {"text": "Max 30 anni.", "labels": ["age"], "spans": [span]}
+    found = read_seeds(campaign(tmp_path, row, {"title": "an ad", "text": "…"}) / "seeds", None)
+    assert [seed.spans for seed in found.values()] == [(Span(0, 11, "age"),)]
+
+
 @pytest.mark.parametrize(
-    "row", ["{", "[]", {"text": "x", "versions": [{"form": "paired"}]}, {"versions": [1]}]
+    "row",
+    [
+        "{",
+        "[]",
+        {"text": "x", "labels": [], "versions": [{"form": "paired"}]},
+        {"labels": ["a"], "versions": [1]},
+        {"labels": ["a"]},
+    ],
 )
 def test_an_unreadable_row_is_named(tmp_path: Path, row: object) -> None:
     with pytest.raises(CampaignError, match=r"a\.jsonl, line 2"):

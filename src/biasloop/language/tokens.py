@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from biasloop.expanders.language import Cell, Entry, Language, Reading
+from biasloop.language.data import Cell, Entry, Language, Reading
 
 _WORD = re.compile(r"\w+(?:-\w+)*(?:[*@](?!\w))?(?:['’](?=\w))?|[^\w\s]")
 

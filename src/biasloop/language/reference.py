@@ -1,0 +1,163 @@
+"""Whom or what an adjective or participle agrees with."""
+
+from biasloop.language.sentence import NOUNS, Sentence, Unsure
+
+NOBODY = -1
+"""The word agrees with a thing, with the speakers, or with nothing."""
+IMPLIED = -2
+"""The word means the person sought, who is not named."""
+
+
+class Reference:
+    """Finds the noun that a word belongs to; `people` are the places of the persons' nouns."""
+
+    def __init__(self, sentence: Sentence, people: frozenset[int]) -> None:
+        self.s = sentence
+        self.people = people
+
+    def owner(self, index: int) -> int:
+        if self.s.tokens[index].paired:
+            return self._sought(index)
+        before = self.s.skip(index - 1, -1, lambda i: self.in_row(i, index))
+        kind = self.s.kind(before)
+        if kind in NOUNS:
+            return self.noun_before(before, index)
+        if kind == "have":
+            return NOBODY
+        if kind == "copulas_us":
+            return NOBODY
+        if kind == "copulas_you":
+            return self._sought(index)
+        if kind in ("copulas", "copulas_infinitive"):
+            return self._subject(before, index)
+        after = self.s.noun_after(index)
+        if after is not None:
+            return after
+        return self._alone(index, nominal=kind in ("determiner", "prepositions"))
+
+    def _role(self, index: int) -> str:
+        reading = self.s.reading(index)
+        return reading.entry.role if reading and reading.entry.kind == "quality" else "either"
+
+    def in_row(self, place: int, index: int) -> bool:
+        """Whether a walk from the adjective at `index` to its noun passes over `place`."""
+        if self.s.transparent(place):
+            return True
+        if self.s.kind(place) == "quality":
+            return self.s.agree(place, index)
+        joins = self.s.kind(place) == "conjunctions" or self.s.tokens[place].text == ","
+        return joins and (
+            self.s.kind(place - 1) in ("quality", "invariable") or self.adjectival(place - 1)
+        )
+
+    def adjectival(self, index: int) -> bool:
+        """Whether an unknown word has the shape of an adjective or participle."""
+        if self.s.kind(index) != "unknown":
+            return False
+        return self.s.language.shapes["adjectival"].match(self.s.tokens[index].lower) is not None
+
+    def noun_before(self, noun: int, index: int) -> int:
+        """The nearest noun to the left that agrees, over nouns that hang on a preposition."""
+        nearest = noun
+        while self.s.kind(noun) in NOUNS:
+            if self.s.agree(noun, index):
+                further = self.s.head_of(noun)
+                if (
+                    noun not in self.people
+                    and self._role(index) != "thing"
+                    and further in self.people
+                    and self.s.agree(further, index)
+                ):
+                    raise Unsure("two nouns that an adjective may belong to")
+                doubtful = self._role(index) == "person" or not self.s.surely_noun(noun)
+                if noun not in self.people and doubtful and self._any_person(index):
+                    raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
+                return noun
+            further = self.s.head_of(noun)
+            if further is None:
+                break
+            noun = further
+        if self._role(index) == "thing" and nearest not in self.people:
+            return NOBODY
+        raise Unsure(f"{self.s.tokens[index].text!r} agrees with no noun before it")
+
+    def _any_person(self, index: int) -> bool:
+        return any(self.s.agree(noun, index) for noun in self.people)
+
+    def _subject(self, copula: int, index: int) -> int:
+        light = ("adverbs", "clitics", "modals", "copulas")
+        before = self.s.skip(copula - 1, -1, lambda i: self.s.kind(i) in light)
+        infinitive = self.s.kind(copula) == "copulas_infinitive"
+        if infinitive and not any(self.s.kind(i) == "modals" for i in range(before + 1, copula)):
+            return self._sought(index) if self._role(index) != "thing" else NOBODY
+        if self.s.kind(before) == "relatives":
+            noun = self.s.skip(before - 1, -1, lambda i: self.s.kind(i) not in NOUNS)
+            return self.noun_before(noun, index) if noun >= 0 else self._sought(index)
+        subjects = self._free_nouns(before, index)
+        if len(subjects) == 1:
+            return subjects[0]
+        if not subjects and (after := self._subject_after(index)) is not None:
+            return after
+        if not subjects and self._role(index) == "person":
+            return self._sought(index)
+        if self._role(index) == "thing" and not set(subjects) & set(self.people):
+            return NOBODY
+        raise Unsure(f"no clear subject for {self.s.tokens[index].text!r}")
+
+    def _subject_after(self, index: int) -> int | None:
+        """A subject that follows its predicate ("è ammesso anche il lavoro da casa")."""
+        article = self.s.skip(index + 1, 1, self.s.transparent)
+        if self.s.kind(article) == "determiner" and self.s.agree(article, index):
+            noun = self.s.skip(article + 1, 1, self.s.transparent)
+            return noun if self.s.kind(noun) in NOUNS else None
+        return self.s.noun_after(index)
+
+    def _free_nouns(self, place: int, index: int) -> list[int]:
+        """Nouns of the clause up to `place` that agree and hang on no preposition."""
+        start = self.s.skip(place, -1, lambda i: not self.s.ends_clause(i))
+        return [
+            i
+            for i in range(start + 1, place + 1)
+            if self.s.kind(i) in NOUNS and not self.s.governed(i) and self.s.agree(i, index)
+        ]
+
+    def _alone(self, index: int, nominal: bool) -> int:
+        role = self._role(index)
+        if role == "thing":
+            if self._after_person(index):
+                raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
+            return NOBODY
+        if role == "either":
+            raise Unsure(f"cannot tell whom {self.s.tokens[index].text!r} describes")
+        if nominal:
+            raise Unsure(f"{self.s.tokens[index].text!r} stands for a noun")
+        return self._sought(index)
+
+    def _after_person(self, index: int) -> bool:
+        """Whether a person that the word agrees with is named before it in the clause."""
+        return any(noun in self.people for noun in self._free_nouns(index - 1, index))
+
+    def _sought(self, index: int) -> int:
+        """The one person of the sentence that agrees; the unnamed one when nobody is named."""
+        if any(self._stands_in(i) and self.s.agree(i, index) for i in range(len(self.s))):
+            if self.people:
+                raise Unsure(f"cannot tell whom {self.s.tokens[index].text!r} describes")
+            return NOBODY
+        if not self.people:
+            if self._speakers() and not any(c[1] == "s" for c in self.s.cells(index)):
+                raise Unsure(f"{self.s.tokens[index].text!r} may describe those who write")
+            free = self._free_nouns(index - 1, index)
+            if any(self.s.kind(i) == "unknown" and len(self.s.tokens[i].text) > 1 for i in free):
+                raise Unsure(f"{self.s.tokens[index].text!r} may describe another word")
+            return IMPLIED
+        fitting = [noun for noun in self.people if self.s.agree(noun, index)]
+        if len(fitting) != 1:
+            raise Unsure(f"cannot tell which person {self.s.tokens[index].text!r} describes")
+        return fitting[0]
+
+    def _stands_in(self, index: int) -> bool:
+        return self.s.tokens[index].lower in self.s.language.classes["stand_ins"]
+
+    def _speakers(self) -> bool:
+        shape = self.s.language.shapes["speakers"]
+        return any(shape.match(token.lower) for token in self.s.tokens)

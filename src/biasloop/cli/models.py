@@ -100,17 +100,21 @@ def classify(
 
 
 def _rows(what: str) -> Iterator[tuple[Any, str]]:
-    """(id, text) rows. Raises DataError naming the line that is wrong."""
+    """(id, text) rows."""
     if what == "-":
-        yield from _parse(sys.stdin.buffer, "standard input")
+        yield from parse(sys.stdin.buffer, "standard input")
     elif isfile(what) or what.endswith(".jsonl"):
         with Path(what).open("rb") as file:
-            yield from _parse(file, what)
+            yield from parse(file, what)
     else:
         yield "text", what
 
 
-def _parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
+def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
+    """(id, text) of every line; the id is the line's number where there is none.
+
+    Raises DataError naming the line that is wrong.
+    """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -1,0 +1,138 @@
+"""An engineer makes a workspace and brings in data."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cli.conftest import AD, ADS, SEEDS
+from cli.support import Cli, write_jsonl
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Cli:
+    return Cli(tmp_path / "nowhere")
+
+
+def test_the_shipped_campaign_needs_nothing_running(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    told = Cli(folder)("init", folder, "--campaign", "job_ads_it", "--example-ads")
+    assert f"next: cd {folder}" in told
+    found = Cli(folder).json("status")
+    assert found["pool"]["ads"] >= 40
+    assert found["labels"]["seed"] >= 100
+    assert (folder / "secrets").stat().st_mode & 0o777 == 0o600
+    for secret in (folder / "secrets").read_text().split():
+        assert secret.partition("=")[2] not in told
+
+
+def test_init_takes_only_a_new_folder(cli: Cli, tmp_path: Path) -> None:
+    assert "workspace already" in cli.error("init", cli.workspace, "--campaign", "job_ads_it")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    assert "not empty" in cli.error("init", tmp_path / "full", "--campaign", "job_ads_it")
+    file = tmp_path / "full" / "mine.txt"
+    assert str(file) in cli.error("init", file, "--campaign", "job_ads_it")
+    assert str(file) in cli.error("init", file / "below", "--campaign", "job_ads_it")
+
+
+def test_init_names_the_known_campaigns(nowhere: Cli) -> None:
+    told = nowhere.error("init", nowhere.workspace, "--campaign", "annunci", code=2)
+    assert "job_ads_it" in told
+    assert not nowhere.workspace.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("label_config.xml", "<View><Choices"),
+        ("label_config.xml", "<View><Text name='text' value='$text'/></View>"),
+        ("campaign.toml", "name = "),
+        ("guidelines.md", None),
+    ],
+)
+def test_init_says_what_is_wrong_in_a_campaign(
+    nowhere: Cli, campaign: Path, tmp_path: Path, file: str, content: str | None
+) -> None:
+    broken = Path(shutil.copytree(campaign, tmp_path / "broken"))
+    if content is None:
+        (broken / file).unlink()
+    else:
+        (broken / file).write_text(content)
+    assert file in nowhere.error("init", nowhere.workspace, "--campaign", broken, code=2)
+    assert not nowhere.workspace.exists()
+
+
+def test_no_workspace_no_command(nowhere: Cli, tmp_path: Path) -> None:
+    assert "biasloop init" in nowhere.error("status", code=2)
+    assert "biasloop init" in nowhere.error("import", tmp_path / "x.jsonl", code=2)
+    assert "Missing argument" in nowhere.usage_error("init")
+    assert "No such command" in nowhere.usage_error("labels")
+
+
+def test_what_was_imported_is_counted(cli: Cli) -> None:
+    found = cli.json("status")
+    assert found["pool"]["ads"] == len(ADS)
+    # AD has four sentences, the others one each.
+    assert found["pool"]["by_origin"] == {"seed": SEEDS, "real": 4 + len(ADS) - 1}
+    assert found["labels"] == {"seed": SEEDS}
+
+
+def test_the_same_file_again_adds_nothing(cli: Cli, tmp_path: Path) -> None:
+    (again,) = cli.json("import", write_jsonl(tmp_path / "ads.jsonl", *ADS)).values()
+    assert (again["ads"], again["items"], again["duplicates"]) == (0, 0, len(ADS))
+
+
+def test_a_bad_row_costs_only_itself(cli: Cli, tmp_path: Path) -> None:
+    rows = [
+        json.dumps({"id": "x1", "text": "Cerchiamo una cassiera."}),
+        '{"id": "x2", "text": ',
+        json.dumps({"id": "x3", "text": "  "}),
+        json.dumps(AD | {"text": "Un altro testo."}),
+        json.dumps({"id": "x5", "text": "Cerchiamo un cassiere.", "labels": ["sesso"]}),
+        json.dumps({"id": "x6", "text": "Cerchiamo personale di cassa."}),
+    ]
+    path = tmp_path / "mixed.jsonl"
+    path.write_bytes("\n".join(rows).encode() + b'\n{"id": "x7", "text": "citt\xe0"}\n')
+    (told,) = cli.json("import", path).values()
+    assert (told["ads"], told["rejects"]) == (2, 5)
+    lines = Path(told["rejects_file"]).read_text("utf-8").splitlines()
+    rejects = [json.loads(line) for line in lines]
+    reasons = {reject["line"]: reject["reason"].split()[0] for reject in rejects}
+    assert reasons == {2: "broken", 3: "no", 4: "ad", 5: "a", 7: "not"}
+
+
+def test_csv_as_a_spreadsheet_saves_it(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "annunci.csv"
+    frame = pd.DataFrame({"codice": [7], "corpo": ["Cerchiamo un cuoco; età: 18-30.\nSubito."]})
+    frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    columns = ("--column", "id=codice", "--column", "text=corpo")
+    told = cli("import", path, *columns, "--unit", "text")
+    assert "1 ads, 1 new items" in told
+    exported = pd.read_parquet(_export(cli) / "ads.parquet").set_index("ad_id")
+    assert exported.loc["7", "text"] == frame["corpo"][0]
+    told = cli.error("import", path)
+    assert "text" in told
+    assert "codice, corpo" in told
+    assert "FIELD=COLUMN" in cli.error("import", path, "--column", "text", code=2)
+
+
+def test_labels_come_as_whose_they_are(cli: Cli, tmp_path: Path) -> None:
+    text = "Cerchiamo una segretaria."
+    by_people = write_jsonl(tmp_path / "l.jsonl", {"id": "p1", "text": text, "labels": ["gender"]})
+    cli("import", by_people, "--label-source", "human")
+    assert cli.json("status")["labels"] == {"seed": SEEDS, "human": 1}
+    assert "seed or human" in cli.error("import", by_people, "--label-source", "llm", code=2)
+    assert "sentence or text" in cli.error("import", by_people, "--unit", "word", code=2)
+
+
+def test_a_file_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
+    assert "none.jsonl" in cli.error("import", tmp_path / "none.jsonl")
+    assert ".jsonl" in cli.error("import", tmp_path)
+
+
+def _export(cli: Cli) -> Path:
+    cli("export", "--to", cli.workspace / "out")
+    return cli.workspace / "out"

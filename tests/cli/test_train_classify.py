@@ -1,0 +1,147 @@
+"""An engineer trains, chooses models, and classifies."""
+
+import json
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biasloop.cli.models import parse
+from biasloop.errors import DataError
+from cli.conftest import AD, SEEDS
+from cli.support import Cli, write_jsonl
+
+LABELS = {
+    "gender", "gender_others", "age", "origin", "disability", "family", "religion", "orientation",
+    "appearance", "opinions",
+}  # fmt: skip
+
+
+def classified(cli: Cli, what: object, **how: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in cli("classify", what, **how).splitlines()]
+
+
+def test_without_a_model_each_command_says_how_to_get_one(cli: Cli) -> None:
+    for command in (["classify", "Ciao"], ["export", "--verdicts"]):
+        assert "`biasloop train` makes one" in cli.error(*command)
+    assert "biasloop train" in cli("models", "list")
+    assert "no earlier model" in cli.error("models", "rollback")
+    assert cli.json("models", "list") == []
+
+
+def test_the_newest_model_serves_until_a_person_says_otherwise(cli_with_model: Cli) -> None:
+    cli = cli_with_model
+    told = cli.json("train")
+    assert told["card"]["rows"]["seed"] == SEEDS
+    assert set(told["card"]["out_of_fold"]["labels"]) == LABELS
+    first, second = cli.json("models", "list")
+    assert second["model"] == told["model"]
+    assert (first["in service"], second["in service"]) == ("", "yes")
+    listed = cli("models", "list")
+    assert f"{first['model']} " in listed  # whole, to copy
+    cli("models", "promote", first["model"])
+    assert cli.json("status")["model_in_service"] == first["model"]
+    cli("models", "rollback")
+    assert cli.json("status")["model_in_service"] == second["model"]
+    assert first["model"] in cli.error("models", "promote", "m1")
+
+
+def test_train_without_labels(campaign: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(campaign, tmp_path / "bare"))
+    shutil.rmtree(bare / "seeds")
+    cli = Cli(tmp_path / "workspace")
+    cli("init", cli.workspace, "--campaign", bare)
+    assert "nothing to train on" in cli.error("train")
+
+
+def test_the_verdict_of_a_text_follows_from_its_sentences(trained: Path, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "in.jsonl", AD, {"id": 7, "text": ""}, {"text": "\n•  \n"})
+    whole, empty, blank = classified(Cli(trained), file)
+    assert set(whole) == {"id", "labels", "flagged", "sentences"}
+    assert [whole["id"], empty["id"], blank["id"]] == [AD["id"], 7, 3]
+    assert set(whole["labels"]) == LABELS
+    cut = [AD["text"][found["start"] : found["end"]] for found in whole["sentences"]]
+    assert [s.lstrip("🙂 ") for s in cut] == [
+        "Cerchiamo un barista a Lecco.",
+        "Orario serale.",
+        "Età massima: 30 anni.",
+        "Perché?",
+    ]
+    for found in whole["sentences"]:
+        assert set(found) == {"start", "end", "labels", "flagged", "evidence"}
+        assert set(found["flagged"]) <= LABELS
+        for words in found["evidence"]:
+            assert AD["text"][words["start"] : words["end"]] == words["text"]
+            assert words["label"] in found["flagged"]
+            assert found["start"] <= words["start"] < words["end"] <= found["end"]
+    for label in LABELS:
+        found = [sentence["labels"][label] for sentence in whole["sentences"]]
+        assert whole["labels"][label] == max(found)
+        said = [label in sentence["flagged"] for sentence in whole["sentences"]]
+        assert (label in whole["flagged"]) == any(said)
+    for nothing in (empty, blank):
+        assert nothing["sentences"] == nothing["flagged"] == []
+        assert set(nothing["labels"].values()) == {0.0}
+
+
+def test_a_text_as_an_argument_and_lines_on_standard_input(trained: Path) -> None:
+    cli = Cli(trained)
+    odd = '{"id": "\\ud83d", "text": "Cerchiamo \\ud83d una cuoca"}'
+    (said,) = classified(cli, AD["text"])
+    piped, strange = classified(cli, "-", input=f"{json.dumps(AD)}\n\n{odd}\n")
+    assert said["sentences"] == piped["sentences"]
+    assert strange["id"] == "\ud83d"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"id": "b"', b'["b", "Ciao"]', b'{"id": "b"}', b'{"id": "b", "text": null}', b'"\xff"'],
+)
+def test_a_broken_line_is_named(line: bytes) -> None:
+    lines = [b'{"id": "a", "text": "Ciao."}\n', b"\n", line]
+    with pytest.raises(DataError, match=r"in\.jsonl, line 3: want"):
+        list(parse(lines, "in.jsonl"))
+
+
+def test_a_file_of_something_else(trained: Path, tmp_path: Path) -> None:
+    cli = Cli(trained)
+    assert "none.jsonl" in cli.error("classify", tmp_path / "none.jsonl")
+    sheet = tmp_path / "ads.csv"
+    sheet.write_text("id,text\n1,Ciao\n")
+    assert f"{sheet}, line 1: want" in cli.error("classify", sheet)
+
+
+def test_verdicts_stream(trained: Path) -> None:
+    """Of 3,000 texts the first verdicts are out before the last text is in, and `head` may leave
+    in the middle."""
+    cli = Cli(trained)
+    lines = [json.dumps(AD | {"id": n}).encode() + b"\n" for n in range(3000)]
+    with subprocess.Popen(
+        cli.command("classify", "-"),
+        env=cli.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        os.write(process.stdin.fileno(), b"".join(lines[:600]))
+        for n in range(500):
+            assert json.loads(process.stdout.readline())["id"] == n
+        process.stdout.close()
+        with suppress(BrokenPipeError):  # it may have ended already
+            os.write(process.stdin.fileno(), b"".join(lines[600:]))
+        process.stdin.close()
+        assert process.stderr.read() == b""
+
+
+def test_standard_output_on_a_full_disk(trained: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = Cli(trained).run("classify", "Ciao.", capture_output=False, stdout=full, stderr=-1)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr

@@ -1,0 +1,55 @@
+"""An occupation for another."""
+
+import pytest
+
+from biasloop.expanders.occupations import occupation_versions
+from biasloop.language.data import Language
+
+
+def texts(text: str, language: Language) -> set[str]:
+    return {draft.text for draft in occupation_versions(text, ("gender",), language)}
+
+
+def test_any_sector_where_nothing_tells(italian: Language) -> None:
+    made = texts("Cercasi saldatore con esperienza, zona Bari.", italian)
+    assert "Cercasi programmatore con esperienza, zona Bari." in made
+    assert "Cercasi saldatore con esperienza, zona Bari." not in made
+    # another pattern of gender would change more than one thing
+    assert "Cercasi barista con esperienza, zona Bari." not in made
+
+
+def test_the_same_sector_where_a_place_tells(italian: Language) -> None:
+    made = texts("Cercasi cuoco per ristorante in centro.", italian)
+    assert "Cercasi cameriere per ristorante in centro." in made
+    assert "Cercasi programmatore per ristorante in centro." not in made
+
+
+def test_articles_and_number_follow(italian: Language) -> None:
+    made = texts("Cerchiamo un saldatore con esperienza.", italian)
+    assert "Cerchiamo uno scenografo con esperienza." in made
+    assert "Cerchiamo un idraulico con esperienza." in made
+    made = texts("Cerchiamo una saldatrice con esperienza.", italian)
+    assert "Cerchiamo un'illustratrice con esperienza." in made
+    made = texts("Gli intonacatori lavorano su turni.", italian)
+    assert "I saldatori lavorano su turni." in made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cercasi saldatore TIG con patentino.",  # what is said fits only this occupation
+        "Cercasi saldatore e tornitore con esperienza.",
+        "Cercasi addetto con esperienza.",  # says too little without its complement
+        "Cercasi persona con esperienza.",
+        "Cercasi saldatore/trice con esperienza.",
+    ],
+)
+def test_nothing_where_it_would_make_no_sense(text: str, italian: Language) -> None:
+    assert texts(text, italian) == set()
+
+
+def test_labels_stay_and_the_place_is_recorded(italian: Language) -> None:
+    made = list(occupation_versions("Cercasi cuoco con esperienza.", ("gender", "age"), italian))
+    assert {(draft.labels, draft.operation) for draft in made} == {
+        (("gender", "age"), "occupation@8")
+    }

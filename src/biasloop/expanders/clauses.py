@@ -97,14 +97,15 @@ def clause_removals(
 ) -> Iterator[Draft]:
     """The sentence without a part between commas that carries a label, all of it, and no other.
 
-    `spans` are the words that carry the labels, as the author of the sentence marked them.
+    `spans` are the words that carry the labels, as the author of the sentence marked them; a
+    label without words of its own may be the part's, so nothing is taken out then.
     """
     body, end = _body(text)
     parts = list(_PART.finditer(body))
     for part in parts[1:]:
         inside = {s.label for s in spans if part.start() <= s.start and s.end <= part.end()}
         outside = {s.label for s in spans if s.end <= part.start() or part.end() <= s.start}
-        if len(inside) != 1 or inside & outside or not inside <= set(labels):
+        if len(inside) != 1 or inside & outside or inside | outside != set(labels):
             continue
         if _removable(part.group(), body[: part.start() - 1], clauses, language):
             before, tail = body[: part.start() - 1], body[part.end() :]

@@ -194,7 +194,9 @@ class Sentence:
             self.kind(before) == "mark" and self.tokens[before].text in ",/"
         )
         if joins:
-            return adjective if self.kind(before - 1) in ("quality", "invariable") else noun
+            personal = token.quality is not None and token.quality.entry.role == "person"
+            joined = self.kind(before - 1) in ("quality", "invariable")
+            return adjective if joined or personal else noun
         after = self.kind(index + 1)
         prenominal = adjective == "invariable" and after in NOUNS | {"quality"}
         return "invariable" if prenominal else noun

@@ -66,7 +66,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plugins.mkdir()
     (plugins / "trouble.py").write_text(TROUBLE)
     (plugins / "sitecustomize.py").write_text(REGISTER)
-    monkeypatch.setenv("PYTHONPATH", str(plugins))
+    monkeypatch.setenv("PYTHONPATH", str(plugins), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     made = tmp_path / "0000-evaluate"
     made.mkdir()

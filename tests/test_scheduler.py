@@ -154,11 +154,13 @@ def test_two_ticks_run_at_a_time_and_no_third(ledger: Ledger) -> None:
     desk.work = tick
     desk.scheduler.start()
     with ThreadPoolExecutor(1) as pool:
-        until(lambda: running[0] == 2)
-        stopping = pool.submit(desk.scheduler.stop)
-        until(lambda: not desk.scheduler._jobs.running)
-        assert not ledger.hold_lease(LEASE, "other", datetime.now(UTC), 1)  # still at work
-        go_on.set()
+        try:
+            until(lambda: running[0] == 2)
+            stopping = pool.submit(desk.scheduler.stop)
+            until(lambda: not desk.scheduler._jobs.running)
+            assert not ledger.hold_lease(LEASE, "other", datetime.now(UTC), 1)  # still at work
+        finally:
+            go_on.set()
         stopping.result()
     assert (running, most) == ([0], [2])
     assert desk.told[:3] == ["this process runs the loop", *["round 0: train done"] * 2]

@@ -26,7 +26,7 @@ from biasloop.domain.item import VERSION
 from biasloop.domain.label import LabelSource
 from biasloop.domain.metric import Interval, compare, evaluate
 from biasloop.registry import Kind, create
-from biasloop.steps.train import training_data, training_set
+from biasloop.steps.train import columns, training_data, training_set
 from biasloop.validate import seed_rows
 
 FOLDS = 5
@@ -65,7 +65,7 @@ def arm_rows(data: pd.DataFrame, arm: str) -> pd.Series:
 def cross_validate(biasloop: Biasloop, data: pd.DataFrame, arm: str, by: str) -> Any:
     """(probabilities, flags), (n, k) each, of every row by a model that saw none of its group."""
     scheme = biasloop.campaign.scheme
-    labels = data[list(scheme.labels)].to_numpy(np.int8)
+    labels = data[columns(scheme.labels)].to_numpy(np.int8)
     groups = data[by].to_numpy(str)
     if arm == "random":
         rate = (labels[(data["source"] == LabelSource.SEED).to_numpy()] == 1).mean(axis=0)
@@ -89,7 +89,7 @@ def cross_validate(biasloop: Biasloop, data: pd.DataFrame, arm: str, by: str) ->
 def measure(biasloop: Biasloop, data: pd.DataFrame, by: str) -> dict[str, Any]:
     """Every arm's figures under one grouping, and expansion's paired gain over each other arm."""
     scheme = biasloop.campaign.scheme
-    labels = data[list(scheme.labels)].to_numpy(np.int8)
+    labels = data[columns(scheme.labels)].to_numpy(np.int8)
     seeds = (data["source"] == LabelSource.SEED).to_numpy()
     written = arm_rows(data, "versions").to_numpy()
     groups = data[by].to_numpy(str)

@@ -50,6 +50,12 @@ class Campaign:
         return sorted(p for p in (self.folder / "seeds").glob("*.jsonl") if p.name != "ads.jsonl")
 
     @property
+    def language_data(self) -> Path | None:
+        """Words, forms and clauses of the campaign's language, for rewriter and classifier."""
+        path = self.folder / "counterfactual"
+        return path if path.is_dir() else None
+
+    @property
     def ad_file(self) -> Path | None:
         """Unlabelled example ads that come with the campaign."""
         path = self.folder / "seeds" / "ads.jsonl"

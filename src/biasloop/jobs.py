@@ -7,6 +7,7 @@ the folder makes the new child wait for the old one's end.
 
 import json
 import os
+import shutil
 import sys
 import threading
 import traceback
@@ -36,8 +37,7 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
     data = training_set(pd.read_parquet(folder / "data.parquet"), job["labels"], job["multi"])
     report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint)
     model = folder / "model"
-    if model.exists():  # a killed attempt's
-        _remove(model)
+    shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
     model.mkdir()
     classifier.save(model)
     np.save(folder / "oof.npy", report.oof)
@@ -94,12 +94,6 @@ def load(classifier: str, folder: Path) -> Classifier:
     """A saved model of the classifier of that name."""
     loaded: Classifier = plugin(Kind.CLASSIFIER, classifier).load().load(folder)
     return loaded
-
-
-def _remove(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
 
 
 def _watch_parent() -> Checkpoint:

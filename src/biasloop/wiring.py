@@ -13,6 +13,7 @@ from biasloop.domain.round import STEPS, Done, Outcome, Round, State
 from biasloop.loop import Step
 from biasloop.ports import Expander, LabelStudio, Scores, Strategy
 from biasloop.process import Heartbeat, no_heartbeat
+from biasloop.registry import Kind, plugin
 from biasloop.steps.aggregate import aggregate
 from biasloop.steps.close import close
 from biasloop.steps.evaluate import audit_set, evaluate
@@ -171,11 +172,15 @@ class Steps:
 
     @property
     def recipe(self) -> Recipe:
-        """How the settings want a model trained."""
+        """How the settings want a model trained; a classifier that can use the campaign's
+        language data is told where they are."""
         settings = self.settings.classifier
-        return Recipe(
-            settings.name, settings.options, settings.constructed_weight, self.settings.seed
-        )
+        options = dict(settings.options)
+        model = plugin(Kind.CLASSIFIER, settings.name).options_model()
+        data = self.campaign.language_data
+        if data and model and "language" in model.model_fields:
+            options.setdefault("language", str(data))
+        return Recipe(settings.name, options, settings.constructed_weight, self.settings.seed)
 
     # --- shared lookups ------------------------------------------------------------------------
 

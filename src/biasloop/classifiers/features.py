@@ -13,8 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from biasloop.classifiers.grammar import grammar_terms
+from biasloop.language.cues import cue_terms
+from biasloop.language.data import Language
+
 Blocks = tuple[sparse.csr_matrix, ...]
-"""Counts of word n-grams, then of character n-grams, each of shape (n, its vocabulary)."""
+"""Counts of word n-grams, of character n-grams and, where there is a language, of grammar terms
+and cue terms; each of shape (n, its vocabulary)."""
+
+SHARES = (1.0, 1.0, 0.7, 0.7)
+"""Length of each block in a row; chosen out of fold on the Italian seeds."""
 
 # "impiegato/a", "impiegato(a)", "tutt*", "un'": ending, sign and article carry the gender.
 _WORD = re.compile(r"(?<=\w)[/(-][\w*@]+|[\w*@]+'?")
@@ -48,12 +56,15 @@ class Ngrams:
 
     shortest: int
     longest: int
+    language: Language | None = None
     words: dict[str, int] = field(default_factory=dict)
     chars: dict[str, int] = field(default_factory=dict)
+    grammar: dict[str, int] = field(default_factory=dict)
+    cues: dict[str, int] = field(default_factory=dict)
 
     def fit(self, texts: Sequence[str]) -> Blocks:
         """Learns the vocabulary of `texts`; returns their counts."""
-        self.words, self.chars = {}, {}
+        self.words, self.chars, self.grammar, self.cues = {}, {}, {}, {}
         return self._count(texts, grow=True)
 
     def count(self, texts: Sequence[str]) -> Blocks:
@@ -61,6 +72,16 @@ class Ngrams:
         return self._count(texts, grow=False)
 
     def _count(self, texts: Sequence[str], *, grow: bool) -> Blocks:
+        if self.language is None:
+            return self._ngrams(texts, grow=grow)
+        language = self.language
+        return (
+            *self._ngrams(texts, grow=grow),
+            _counts((grammar_terms(text, language) for text in texts), self.grammar, grow=grow),
+            _counts((cue_terms(text, language.cues) for text in texts), self.cues, grow=grow),
+        )
+
+    def _ngrams(self, texts: Sequence[str], *, grow: bool) -> Blocks:
         texts = [plain(text) for text in texts]
         words = _counts((word_ngrams(text) for text in texts), self.words, grow=grow)
         # Most tokens come again and again: cut each into characters once, then multiply.
@@ -93,7 +114,7 @@ def _counts(
 
 @dataclass(frozen=True, slots=True)
 class Weighting:
-    """TF-IDF with logarithmic counts; each block of a row has length 1.
+    """TF-IDF with logarithmic counts; each block of a row has the length that SHARES gives it.
 
     `idf` holds one array per block; an n-gram that the fitted rows lack weighs 0.
     """
@@ -107,7 +128,10 @@ class Weighting:
 
     def rows(self, blocks: Blocks) -> sparse.csr_matrix:
         """Feature rows, shape (n, all n-grams)."""
-        weighted = [_weigh(block, idf) for block, idf in zip(blocks, self.idf, strict=True)]
+        weighted = [
+            _weigh(block, idf) * share
+            for block, idf, share in zip(blocks, self.idf, SHARES, strict=False)
+        ]
         return sparse.hstack(weighted, format="csr", dtype=np.float32)
 
 

@@ -7,6 +7,7 @@ constructed and LLM-labelled rows train it, but choose nothing.
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,14 @@ from biasloop.classifiers.folds import group_folds
 from biasloop.classifiers.linear import Linear, fit_linear
 from biasloop.domain.label import MISSING, LabelSource
 from biasloop.errors import ClassifierError
+from biasloop.language.data import Language, read_language
 from biasloop.ports import Checkpoint, Evidence, FitReport, Proba, TrainingSet, no_checkpoint
 from biasloop.registry import Options
 
 FILE = "model.skops"
-FORMAT = 1
+LANGUAGE = "language"
+"""The language data of a model, beside it: what it learned is only right with them."""
+FORMAT = 2
 TRUSTED: frozenset[str] = frozenset()
 """Types beyond those that skops itself holds safe that a model file may contain: none."""
 BATCH = 4096
@@ -41,13 +45,15 @@ STRONG = 0.25
 
 class TfidfOptions(Options):
     """`shortest` and `longest` bound the character n-grams; an n-gram counts from `min_rows`
-    training rows on; `strength` is the inverse of the regularisation (C)."""
+    training rows on; `strength` is the inverse of the regularisation (C); `language` is a folder
+    of language data (a campaign's `language`), whose grammar then joins the features."""
 
     shortest: int = Field(2, ge=1, le=8)
     longest: int = Field(5, ge=1, le=8)
     min_rows: int = Field(1, ge=1)
     strength: float = Field(8.0, gt=0)
     folds: int = Field(5, ge=2, le=20)
+    language: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,9 @@ class Tfidf:
                 f"none of the {len(data.texts)} training rows has a label and a weight; "
                 "import seeds or label some items first"
             )
-        ngrams = Ngrams(self.options.shortest, self.options.longest)
+        options = self.options
+        language = read_language(options.language) if options.language else None
+        ngrams = Ngrams(options.shortest, options.longest, language)
         blocks = ngrams.fit(data.texts)
         if not ngrams.chars:
             raise ClassifierError(
@@ -141,12 +149,14 @@ class Tfidf:
         model = self._model
         state = {
             "format": FORMAT,
-            "options": self.options.model_dump(),
+            "options": self.options.model_dump(exclude={"language"}),
             "names": list(model.names),
             "multi": model.calibration.multi,
             # No n-gram holds a line break: it is white space.
             "words": "\n".join(model.ngrams.words),
             "chars": "\n".join(model.ngrams.chars),
+            "grammar": "\n".join(model.ngrams.grammar),
+            "cues": "\n".join(model.ngrams.cues),
             "idf": list(model.weighting.idf),
             "coef": model.linear.coef,
             "intercept": model.linear.intercept,
@@ -154,6 +164,8 @@ class Tfidf:
             "offset": model.calibration.offset,
             "thresholds": model.thresholds,
         }
+        if self.options.language and model.ngrams.language:
+            shutil.copytree(self.options.language, folder / LANGUAGE)
         part = folder / f"{FILE}.part"
         skops.io.dump(state, part)
         os.replace(part, folder / FILE)
@@ -163,7 +175,7 @@ class Tfidf:
         """Reads it back. Raises ClassifierError when the file is missing, damaged or foreign."""
         file = folder / FILE
         try:
-            return cls._from_state(_read(file))
+            return cls._from_state(_read(file), read_language(folder / LANGUAGE))
         except ClassifierError:
             raise
         except Exception as error:  # a damaged archive fails in too many ways to name
@@ -173,11 +185,13 @@ class Tfidf:
             ) from error
 
     @classmethod
-    def _from_state(cls, state: dict[str, Any]) -> Self:
+    def _from_state(cls, state: dict[str, Any], language: Language | None) -> Self:
         found = cls(TfidfOptions(**state["options"]))
-        ngrams = Ngrams(found.options.shortest, found.options.longest)
+        ngrams = Ngrams(found.options.shortest, found.options.longest, language)
         ngrams.words = _vocabulary(state["words"])
         ngrams.chars = _vocabulary(state["chars"])
+        ngrams.grammar = _vocabulary(state["grammar"])
+        ngrams.cues = _vocabulary(state["cues"])
         found._fitted = _Model(
             names=tuple(state["names"]),
             ngrams=ngrams,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from biasloop.errors import CampaignError
+from biasloop.language.cues import Cues, read_cues
 
 Cell = str
 """ms, mp, fs or fp."""
@@ -82,6 +83,7 @@ class Language:
     joining: Mapping[str, str]
     neutral: Mapping[str, str]
     open_signs: Mapping[str, str]
+    cues: Cues
 
     def guess(self, word: str) -> frozenset[Cell]:
         """The cells that an unknown word can agree with, by its ending."""
@@ -139,6 +141,7 @@ def _read(folder: Path) -> Language:
         joining=agreement["joining"],
         neutral=agreement["neutral"],
         open_signs=agreement["open"],
+        cues=read_cues(folder / "cues.toml"),
     )
 
 

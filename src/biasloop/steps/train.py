@@ -92,7 +92,7 @@ def training_data(
     pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, constructed_weight: float
 ) -> pd.DataFrame:
     """One row per labelled train item: item_id, text, root, group, operation, source, weight,
-    family, and a column per label, which is 1, 0, or -1 where the label was not asked about.
+    family, and a column per label (see `columns`): 1, 0, or -1 where it was not asked about.
 
     `family` joins the versions that somebody wrote of one sentence; "" for all other rows.
     """
@@ -116,16 +116,20 @@ def training_data(
             "weight": [weight.get(v.source, 1.0) for v in found],
         }
     )
-    for j, name in enumerate(scheme.labels):
-        data[name] = labels[:, j]
+    data[columns(scheme.labels)] = labels
     return data[data["weight"] > 0].reset_index(drop=True)
+
+
+def columns(labels: Sequence[str]) -> list[str]:
+    """Names of the labels' columns; prefixed, since a campaign may call a label "family"."""
+    return [f"label_{name}" for name in labels]
 
 
 def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> TrainingSet:
     """The rows of `training_data` as a classifier takes them."""
     return TrainingSet(
         texts=data["text"].tolist(),
-        labels=data[list(labels)].to_numpy(np.int8),
+        labels=data[columns(labels)].to_numpy(np.int8),
         weights=data["weight"].to_numpy(np.float32),
         roots=data["root"].to_numpy(str),
         sources=[LabelSource(source) for source in data["source"]],
@@ -149,7 +153,7 @@ def card(
     vouches for a model.
     """
     real = (data["source"] != LabelSource.CONSTRUCTED).to_numpy()
-    labels = data[list(scheme.labels)].to_numpy(np.int8)
+    labels = data[columns(scheme.labels)].to_numpy(np.int8)
     thresholds = np.asarray(result["thresholds"], np.float32)
     flags = decide(oof, thresholds, scheme.multi)
     report = measure(
@@ -163,7 +167,7 @@ def card(
     )
     return {
         "rows": dict(Counter(data["source"])),
-        "positives": {name: int((data[name] == 1).sum()) for name in scheme.labels},
+        "positives": {name: int((labels[:, j] == 1).sum()) for j, name in enumerate(scheme.labels)},
         "out_of_fold": report.as_dict(),
         "flip_consistency": flip_consistency(
             data["family"].tolist(), labels, flags, seed=recipe.seed

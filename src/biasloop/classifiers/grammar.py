@@ -1,0 +1,87 @@
+"""What a campaign's language data say of a sentence, as terms for the linear model.
+
+N-grams know words; these terms know kinds of words. "un cuoco" and "un idraulico" share the term
+"determiner ms | person ms", so that a form which no training sentence holds is still recognised.
+Where the reader of the language understands a sentence, what it found of the people in it
+(marked for one gender, paired, or neither) are terms as well: the model learns how far to trust it.
+"""
+
+from collections.abc import Iterator
+
+from biasloop.language.analysis import analyse
+from biasloop.language.data import Language, Reading
+from biasloop.language.mentions import Analysis, Mention
+from biasloop.language.sentence import Unsure
+from biasloop.language.tokens import Token, tokenise
+
+ENDING = 2
+"""Letters of an unknown word that stand for it."""
+
+
+def grammar_terms(text: str, language: Language) -> list[str]:
+    """Terms of a text: word classes in their neighbourhood, and the reader's findings."""
+    return [*_class_terms(tokenise(text, language), language), *_reader_terms(text, language)]
+
+
+def _class_terms(tokens: list[Token], language: Language) -> Iterator[str]:
+    """Classes around every word that tells a gender: alone, with a neighbour's class or word."""
+    words = ["^", *(token.lower for token in tokens), "$"]
+    classes = ["^", *(_class(token, language) for token in tokens), "$"]
+    for i in range(1, len(words) - 1):
+        here, before, after = classes[i], classes[i - 1], classes[i + 1]
+        if here.startswith(("person", "quality", "pair", "copulas")):
+            yield here
+            yield f"{before}|{here}"
+            yield f"{words[i - 1]}|{here}"
+            yield f"{here}|{after}"
+            yield f"{here}|{words[i + 1]}"
+            yield f"{before}|{here}|{after}"
+            if i > 1:
+                yield f"{classes[i - 2]}|{before}|{here}"
+        elif here.startswith("determiner"):
+            yield here
+            yield f"{words[i]}|{after}"
+        elif here.startswith("other") and before.startswith("determiner"):
+            yield f"{before}|{here}"
+
+
+def _class(token: Token, language: Language) -> str:
+    if not token.is_word:
+        return token.text
+    reading = next(token.readings(), None)
+    if token.paired:
+        return f"pair {reading.entry.kind if reading else ''}"
+    if reading is not None:
+        return _gendered(token, reading)
+    word = token.lower
+    if word in language.things:
+        return "thing"
+    known = (name for name, words in language.classes.items() if word in words)
+    return next(known, "number" if word[0].isdigit() else f"other {word[-ENDING:]}")
+
+
+def _gendered(token: Token, first: Reading) -> str:
+    reading = token.person or token.determiner or first
+    return f"{reading.entry.kind} {reading.entry.role} {' '.join(sorted(reading.cells))}"
+
+
+def _reader_terms(text: str, language: Language) -> Iterator[str]:
+    try:
+        analysis = analyse(text, language)
+    except Unsure:
+        yield "reader unsure"
+        return
+    yield "reader sure"
+    for mention in analysis.mentions:
+        who = "others" if mention.role == "other" else "sought"
+        how = _how(analysis, mention)
+        yield f"reader {who} {how}"
+        yield f"reader {mention.role} {how} {mention.gender}"
+    if not any(_how(analysis, mention) == "marked" for mention in analysis.mentions):
+        yield "reader nobody marked"
+
+
+def _how(analysis: Analysis, mention: Mention) -> str:
+    if any(analysis.marked(mention, index) for index in mention.words):
+        return "marked"
+    return "paired" if analysis.paired(mention) else "neither"

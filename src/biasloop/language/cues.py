@@ -1,0 +1,61 @@
+"""Cues: beginnings of words that say what a sentence is about, and how it speaks of that."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NEAR = 30
+"""Characters before a cue in which an operator is near it."""
+
+Patterns = Mapping[str, re.Pattern[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """A pattern for each label, and for each operator (a way to speak of a cue: to exclude, to
+    prefer, to require …)."""
+
+    labels: Patterns = field(default_factory=dict)
+    operators: Patterns = field(default_factory=dict)
+
+
+def read_cues(path: Path) -> Cues:
+    """Cues from a TOML file with the tables `label` and `operator`; none without the file.
+
+    A value holds alternatives apart by white space: beginnings of words, as regular expressions in
+    lower case. Raises KeyError, ValueError or re.error when the file is wrong.
+    """
+    if not path.exists():
+        return Cues()
+    tables = tomllib.loads(path.read_text("utf-8"))
+    return Cues(_patterns(tables["label"]), _patterns(tables["operator"]))
+
+
+def _patterns(table: Mapping[str, str]) -> Patterns:
+    return {
+        name: re.compile(rf"(?<!\w)(?:{'|'.join(words.split())})") for name, words in table.items()
+    }
+
+
+def cue_terms(text: str, cues: Cues) -> Iterator[str]:
+    """Terms of a text: each label's cues, alone and together with the operators of the sentence
+    and with those near before the cue."""
+    text = text.lower().replace("’", "'")
+    operators = [name for name, pattern in cues.operators.items() if pattern.search(text)]
+    yield from (f"operator {name}" for name in operators)
+    for label, pattern in cues.labels.items():
+        found = list(pattern.finditer(text))
+        if not found:
+            continue
+        yield f"cue {label}"
+        if len(found) > 1:
+            yield f"cue {label} again"
+        yield from (f"cue {label} with {name}" for name in operators)
+        for match in found:
+            yield f"cue {label}: {match.group()}"
+            before = text[max(0, match.start() - NEAR) : match.start()]
+            for name in operators:
+                if cues.operators[name].search(before):
+                    yield f"cue {label} near {name}"

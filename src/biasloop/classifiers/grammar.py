@@ -8,7 +8,7 @@ Where the reader of the language understands a sentence, what it found of the pe
 
 from collections.abc import Iterator
 
-from biasloop.language.analysis import analyse
+from biasloop.language.analysis import analyse, glance
 from biasloop.language.data import Language, Reading
 from biasloop.language.mentions import Analysis, Mention
 from biasloop.language.sentence import Unsure
@@ -67,18 +67,21 @@ def _gendered(token: Token, first: Reading) -> str:
 
 def _reader_terms(text: str, language: Language) -> Iterator[str]:
     try:
-        analysis = analyse(text, language)
+        analysis, sure = analyse(text, language), "sure"
     except Unsure:
-        yield "reader unsure"
-        return
-    yield "reader sure"
+        analysis, sure = glance(text, language), "unsure"
+    yield f"reader {sure}"
+    marked = False
     for mention in analysis.mentions:
         who = "others" if mention.role == "other" else "sought"
         how = _how(analysis, mention)
+        marked = marked or how == "marked"
+        named = "implied" if mention.noun is None else "named"
         yield f"reader {who} {how}"
-        yield f"reader {mention.role} {how} {mention.gender}"
-    if not any(_how(analysis, mention) == "marked" for mention in analysis.mentions):
-        yield "reader nobody marked"
+        yield f"reader {who} {how} {sure}"
+        yield f"reader {mention.role} {named} {how} {mention.gender}"
+    if not marked:
+        yield f"reader nobody marked {sure}"
 
 
 def _how(analysis: Analysis, mention: Mention) -> str:

@@ -4,6 +4,8 @@ The reader is cautious: when it cannot tell what a word that changes with gender
 raises Unsure, and the sentence is left alone.
 """
 
+from collections.abc import Callable
+
 from biasloop.language.data import Cell, Language
 from biasloop.language.doubts import Doubts
 from biasloop.language.mentions import Analysis, Mention
@@ -24,9 +26,19 @@ def analyse(text: str, language: Language) -> Analysis:
     return Analysis(sentence, tuple(_Reader(sentence).mentions()))
 
 
+def glance(text: str, language: Language) -> Analysis:
+    """The people of any sentence, as far as they show: a word in doubt belongs to nobody.
+
+    Good enough to learn from, not to rewrite from.
+    """
+    sentence = Sentence(tokenise(text, language), language, bold=True)
+    return Analysis(sentence, tuple(_Reader(sentence, bold=True).mentions()))
+
+
 class _Reader:
-    def __init__(self, sentence: Sentence) -> None:
+    def __init__(self, sentence: Sentence, *, bold: bool = False) -> None:
         self.s = sentence
+        self.bold = bold
         places = range(len(sentence))
         self.people = {
             i: Mention(i) for i in places if sentence.kind(i) == "person" and not self._named(i)
@@ -36,20 +48,29 @@ class _Reader:
         self.taken: set[int] = set()
 
     def mentions(self) -> list[Mention]:
-        self._check_people()
+        if not self.bold:
+            self._check_people()
         for noun, mention in self.people.items():
             reading = self.s.tokens[noun].person
             mention.role = reading.entry.role if reading else "any"
             self._join(mention, noun)
-            self._take_determiner(mention, noun)
+            self._try(self._take_determiner, mention, noun)
         for index in range(len(self.s)):
             if self.s.kind(index) == "quality" and index not in self.taken:
-                self._give(index)
+                self._try(self._give, index)
         found = [*self.people.values(), *([self.implied] if self.implied else [])]
-        Doubts(self.reference, found).check()
+        if not self.bold:
+            Doubts(self.reference, found).check()
         for noun, mention in self.people.items():
             mention.cells = self._likelier(noun, mention.cells)
         return sorted(found, key=lambda mention: min(mention.words))
+
+    def _try(self, step: Callable[..., None], *what: object) -> None:
+        try:
+            step(*what)
+        except Unsure:
+            if not self.bold:
+                raise
 
     def _check_people(self) -> None:
         """Refuses a person's word that a thing's word precedes, and one said in both genders."""
@@ -78,10 +99,11 @@ class _Reader:
         return head is not None and self.s.tokens[head].lower in names
 
     def _join(self, mention: Mention, index: int) -> None:
-        mention.words.append(index)
-        mention.cells &= self.s.cells(index)
-        if not mention.cells:
+        common = mention.cells & self.s.cells(index)
+        if not common:
             raise Unsure(f"{self.s.tokens[index].text!r} does not agree with its noun")
+        mention.words.append(index)
+        mention.cells = common
 
     def _take_determiner(self, mention: Mention, noun: int) -> None:
         fixed = len(set(self._forms(noun))) == 1  # a title like "Project Manager" keeps its words

@@ -31,11 +31,17 @@ class Unsure(Exception):
 
 
 class Sentence:
-    """The tokens of a text with their word class; -1 and len stand for the borders."""
+    """The tokens of a text with their word class; -1 and len stand for the borders.
 
-    def __init__(self, tokens: Sequence[Token], language: Language) -> None:
+    When `bold`, a word that cannot be understood is unknown, and nothing raises Unsure.
+    """
+
+    def __init__(
+        self, tokens: Sequence[Token], language: Language, *, bold: bool = False
+    ) -> None:
         self.tokens = tokens
         self.language = language
+        self.bold = bold
         self.classes: list[str] = []
         for index in range(len(tokens)):
             self.classes.append(self._class(index))
@@ -149,7 +155,9 @@ class Sentence:
         if not token.is_word:
             return "mark"
         if word in known["refuse"] or (token.paired and not any(token.readings())):
-            raise Unsure(f"cannot tell what {token.text!r} refers to")
+            if not self.bold:
+                raise Unsure(f"cannot tell what {token.text!r} refers to")
+            return "unknown"
         if word[0].isdigit() or (word in known["numerals"] and word not in known["copulas_you"]):
             return "number"
         closed = next((name for name in _CLOSED if word in known[name]), None)

@@ -29,6 +29,15 @@ _WORD = re.compile(r"(?<=\w)[/(-][\w*@]+|[\w*@]+'?")
 _ALIKE = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"})
 
 
+# Markdown emphasis around words; an asterisk that follows a letter is an open ending ("tutt*").
+_EMPHASIS = re.compile(r"(?<!\w)(\*\*|__|\*|_)(?=\w)(.+?)(?<=\S)\1(?!\w)")
+
+
+def unmarked(text: str) -> str:
+    """The text without Markdown emphasis, which would hide that a word stands beside another."""
+    return _EMPHASIS.sub(r"\2", text)
+
+
 def plain(text: str) -> str:
     """The text in lower case, with one kind of apostrophe and dash."""
     return text.lower().translate(_ALIKE)
@@ -72,6 +81,7 @@ class Ngrams:
         return self._count(texts, grow=False)
 
     def _count(self, texts: Sequence[str], *, grow: bool) -> Blocks:
+        texts = [unmarked(text) for text in texts]
         if self.language is None:
             return self._ngrams(texts, grow=grow)
         language = self.language

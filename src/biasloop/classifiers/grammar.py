@@ -56,8 +56,11 @@ def _class(token: Token, language: Language) -> str:
     word = token.lower
     if word in language.things:
         return "thing"
-    known = (name for name, words in language.classes.items() if word in words)
-    return next(known, "number" if word[0].isdigit() else f"other {word[-ENDING:]}")
+    known = next((name for name, words in language.classes.items() if word in words), None)
+    if known or word[0].isdigit():
+        return known or "number"
+    # A capital within a sentence: a title or a name ("il Project Manager").
+    return "other capital" if token.start and token.text[0].isupper() else f"other {word[-ENDING:]}"
 
 
 def _gendered(token: Token, first: Reading) -> str:

@@ -2,22 +2,39 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
-from biasloop.errors import LabelStudioDown, LabelStudioRefused
+from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
 
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
 class Session:
     """Does what the browser does. Raises LabelStudioRefused for a wrong password,
-    LabelStudioDown when the server does not answer."""
+    LabelStudioDown when the server does not answer. Close it, or use it in a `with`."""
 
     def __init__(self, url: str, email: str, password: str, timeout: float = 60.0) -> None:
         self.url = url
         self._http = httpx.Client(base_url=url, timeout=timeout)
+        try:
+            self._sign_in(email, password)
+        except LabelStudioError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._http.close()
+
+    def _sign_in(self, email: str, password: str) -> None:
         page = self._send("GET", "/user/login/").text
         token = CSRF.search(page)
         form = {
@@ -26,7 +43,9 @@ class Session:
             "csrfmiddlewaretoken": token[1] if token else "",
         }
         if not self._send("POST", "/user/login/", data=form).is_redirect:
-            raise LabelStudioRefused(f"{email} cannot sign in at {url}: wrong e-mail or password")
+            raise LabelStudioRefused(
+                f"{email} cannot sign in at {self.url}: wrong e-mail or password"
+            )
         key = self._send("GET", "/api/current-user/token").json()["token"]
         self._http.cookies.clear()
         self._http.headers["Authorization"] = f"Token {key}"

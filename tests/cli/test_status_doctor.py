@@ -1,0 +1,139 @@
+"""An engineer looks: status, trip, doctor, pause; and what stands in the way."""
+
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biasloop.bootstrap import Biasloop
+from cli.conftest import AD
+from cli.support import Cli
+from labelstudio_server import Server, free_port
+
+
+def room_for(size: int) -> Callable[[], None]:
+    """For a process whose files may not grow over that: writing fails as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def checks(cli: Cli, **how: Any) -> dict[str, dict[str, Any]]:
+    done = cli.run("doctor", **how)
+    lines = done.stdout.splitlines()
+    found = {line[5:].partition(": ")[0]: line for line in lines}
+    assert done.returncode == any(line.startswith("FIX") for line in lines)
+    assert not done.stderr
+    return {what: {"ok": line[:2] == "ok", "found": line} for what, line in found.items()}
+
+
+def test_an_empty_workspace_says_what_to_do_next(campaign: Path, tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "workspace")
+    cli("init", cli.workspace, "--campaign", campaign)
+    told = cli("status")
+    assert "biasloop import" in told
+    assert "biasloop train" in told
+
+
+def test_a_workspace_with_ads_says_how_to_start(cli: Cli) -> None:
+    assert "biasloop up" in cli("status")
+    assert cli.json("status")["rounds"] == []
+
+
+def test_pause_drain_resume(cli: Cli) -> None:
+    for command, state in (("pause", "paused"), ("resume", "running")):
+        cli(command)
+        assert cli.json("status")["loop"] == state
+    assert "biasloop resume" in cli("pause", "--drain")
+    assert "draining" in cli("status")
+
+
+def test_what_is_not_there_is_named(cli: Cli) -> None:
+    assert "there is no round 7" in cli.error("cancel", 7)
+    assert "there is no item 'x'" in cli.error("trip", "x")
+    assert "there is no ad 'x'" in cli.error("takedown", "x")
+    assert "labelstudio.url is not set" in cli.error("serve", code=2)
+
+
+def test_an_erased_item_keeps_its_trip(cli: Cli) -> None:
+    told = cli("takedown", AD["id"])
+    assert "items erased" in told
+    item = str(Biasloop(cli.workspace).pool.column("id")[-1])
+    assert cli.json("trip", item)["split"] in ("train", "audit")
+    again = cli.json("takedown", AD["id"])
+    assert again["tasks_withdrawn"] == 0
+    gone = Cli(cli.workspace).json("trip", again["items"][0])
+    assert gone["text"] == ""
+    cli("export", "--format", "csv", "--to", cli.workspace / "out")
+    for table in ("items", "ads", "votes"):
+        assert "barista" not in (cli.workspace / "out" / f"{table}.csv").read_text("utf-8")
+
+
+@pytest.mark.labelstudio
+def test_doctor_on_a_sound_workspace(cli: Cli, label_studio_server: Server) -> None:
+    found = checks(cli)
+    assert found["ledger"]["ok"]
+    assert "biasloop up" in found["Label Studio and token"]["found"]
+    cli.environment |= {
+        "BIASLOOP_LABELSTUDIO__URL": label_studio_server.url,
+        "BIASLOOP_LABEL_STUDIO_TOKEN": label_studio_server.token,
+    }
+    assert label_studio_server.email in checks(cli)["Label Studio and token"]["found"]
+    cli.environment["BIASLOOP_LABEL_STUDIO_TOKEN"] = "0" * 40
+    wrong = checks(cli)["Label Studio and token"]
+    assert not wrong["ok"]
+    assert "token" in wrong["found"]
+    first, *_ = json.loads(cli.run("doctor", "--json").stdout)
+    assert set(first) == {"what", "ok", "found", "needed"}
+
+
+def test_doctor_on_what_is_broken(cli: Cli) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    cli.environment["BIASLOOP_LABELSTUDIO__URL"] = url
+    dead = checks(cli)["Label Studio and token"]
+    assert not dead["ok"]
+    assert url in dead["found"]
+    secrets = cli.workspace / "secrets"
+    secrets.chmod(0o644)
+    assert f"chmod 600 {secrets}" in checks(cli)["Label Studio and token"]["found"]
+    full = checks(cli, preexec_fn=room_for(500_000))["disk"]
+    assert not full["ok"]
+    assert str(cli.workspace) in full["found"]
+
+
+def test_a_full_disk(cli: Cli, tmp_path: Path) -> None:
+    cli.error("export", "--format", "csv", preexec_fn=room_for(36_000))
+    ads = tmp_path / "ads.jsonl"
+    line = '{{"id": "b{0}", "text": "Cercasi cuoco per la sede numero {0} di Lecco."}}\n'
+    ads.write_text("".join(line.format(n) for n in range(5000)))
+    before = cli.json("status")["pool"]["ads"]
+    told = cli.error("import", ads, preexec_fn=room_for(500_000))
+    assert str(cli.workspace) in told
+    assert cli.json("import", ads)[str(ads)]["rejects"] == 0
+    assert cli.json("status")["pool"]["ads"] == before + 5000
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("[loop]\nbatchsize = 5\n", "loop.batchsize"),
+        ("[loop]\nbatch_size = 'many'\n", "loop.batch_size"),
+        ("[loop\n", "not valid TOML"),
+    ],
+)
+def test_wrong_settings_are_named(cli: Cli, settings: str, said: str) -> None:
+    (cli.workspace / "biasloop.toml").write_text(settings)
+    told = cli.error("status", code=2)
+    assert said in told
+    assert "biasloop.toml" in told
+
+
+def test_a_wrong_strategy_is_refused_with_the_known_ones(cli: Cli) -> None:
+    cli.environment["BIASLOOP_STRATEGY__NAME"] = "best"
+    assert "random" in cli.error("train", code=2)
+
+
+def test_a_damaged_ledger_is_one_line(cli: Cli) -> None:
+    (cli.workspace / "ledger.db").write_bytes(b"no database" * 1000)
+    assert "ledger" in cli.error("status")

@@ -12,8 +12,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.annotation import Annotation
-from biasloop.domain.batch import Rows, Selection
+from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
 from biasloop.domain.label import Labels, LabelSource
 
@@ -256,13 +255,3 @@ class Pool(Protocol):
     def erase(self, ad_id: str) -> list[str]:
         """Blanks the ad's text and its items' (and what descends from it) for ever; returns the
         ids of the erased items. The rows stay as tombstones."""
-
-
-class SelectionLog(Protocol):
-    """What steps may ask the ledger; they never write to it (the loop does)."""
-
-    def annotations(self, up_to: int | None = None) -> Sequence[Annotation]:
-        """The current version of every annotation, as of a sequence number."""
-
-    def selections(self, round_id: int | None = None) -> Sequence[tuple[int, Selection]]:
-        """(round, selection), in order."""

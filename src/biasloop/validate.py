@@ -36,7 +36,8 @@ def seed_rows(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     JSON object, and for a file that cannot be read."""
     for path in paths:
         try:
-            lines = path.read_text("utf-8").splitlines()
+            # Not splitlines(): JSON strings may hold other line separators of Unicode.
+            lines = path.read_text("utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from None
         for number, line in enumerate(lines, 1):

@@ -1,17 +1,11 @@
 """Workspaces of a small Italian campaign, made once and copied, each on its own project."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from cli.support import Cli, write_jsonl
-from labelstudio_server import Server
-
-REPOSITORY = Path(__file__).parents[2]
-SEEDS = 80
+from cli.support import Cli, small_campaign, write_jsonl
 
 AD = {
     "id": "ad-1",
@@ -25,12 +19,7 @@ ADS = (AD, *({"id": f"ad-{n}", "text": f"Cercasi cuoca per la sede {n}."} for n 
 @pytest.fixture(scope="session")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Italian campaign as a folder of its own, with few seeds and no ads."""
-    folder = tmp_path_factory.mktemp("campaign") / "annunci"
-    shutil.copytree(REPOSITORY / "annotation_config" / "job_ads_it", folder)
-    (folder / "seeds").mkdir()
-    lines = (REPOSITORY / "seeds" / "job_ads_it" / "a_first.jsonl").read_text("utf-8").split("\n")
-    (folder / "seeds" / "few.jsonl").write_text("\n".join(lines[:SEEDS]) + "\n", "utf-8")
-    return folder
+    return small_campaign(tmp_path_factory.mktemp("campaign") / "annunci")
 
 
 @pytest.fixture(scope="session")
@@ -62,23 +51,3 @@ def cli(made: Path, tmp_path: Path) -> Cli:
 def cli_with_model(trained: Path, tmp_path: Path) -> Cli:
     """The command line on a copy of the trained workspace."""
     return Cli(Path(shutil.copytree(trained, tmp_path / "workspace")))
-
-
-@pytest.fixture
-def on_server(label_studio_server: Server) -> Callable[[Cli], Cli]:
-    """Points a workspace to the real Label Studio, to a project of its own."""
-
-    def point(cli: Cli) -> Cli:
-        about = cli.workspace / "campaign" / "campaign.toml"
-        lines = [
-            f'title = "Prova {uuid4().hex[:12]}"' if line.startswith("title = ") else line
-            for line in about.read_text("utf-8").splitlines()
-        ]
-        about.write_text("\n".join(lines), "utf-8")
-        return Cli(
-            cli.workspace,
-            BIASLOOP_LABELSTUDIO__URL=label_studio_server.url,
-            BIASLOOP_LABEL_STUDIO_TOKEN=label_studio_server.token,
-        )
-
-    return point

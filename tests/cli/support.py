@@ -2,12 +2,19 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from labelstudio_server import Server
+
+REPOSITORY = Path(__file__).parents[2]
+SEEDS = 80
 PROGRAM = Path(sys.executable).with_name("biasloop")
 
 
@@ -18,6 +25,15 @@ class Cli:
         self.workspace = workspace
         ours = {k: v for k, v in os.environ.items() if not k.startswith("BIASLOOP_")}
         self.environment = ours | {"COLUMNS": "100"} | environment
+
+    def work_on(self, server: Server, **settings: object) -> None:
+        """Points the workspace to a Label Studio, to a project of its own; `settings` are set by
+        the environment, as LOOP__BATCH_SIZE=5."""
+        settings |= {"LABELSTUDIO__URL": server.url, "LABEL_STUDIO_TOKEN": server.token}
+        self.environment |= {f"BIASLOOP_{name}": str(value) for name, value in settings.items()}
+        about = self.workspace / "campaign" / "campaign.toml"
+        title = f'title = "Prova {uuid4().hex[:12]}"'
+        about.write_text(re.sub("^title = .*$", title, about.read_text("utf-8"), flags=re.M))
 
     def command(self, *arguments: object) -> list[str]:
         return [str(PROGRAM), "--workspace", str(self.workspace), *map(str, arguments)]
@@ -60,3 +76,12 @@ def write_jsonl(path: Path, *rows: Mapping[str, Any]) -> Path:
     """A file of JSON lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return path
+
+
+def small_campaign(folder: Path) -> Path:
+    """The Italian campaign, with few seeds and no ads."""
+    shutil.copytree(REPOSITORY / "annotation_config" / "job_ads_it", folder)
+    (folder / "seeds").mkdir()
+    lines = (REPOSITORY / "seeds" / "job_ads_it" / "a_first.jsonl").read_text("utf-8").split("\n")
+    (folder / "seeds" / "few.jsonl").write_text("\n".join(lines[:SEEDS]) + "\n", "utf-8")
+    return folder

@@ -14,8 +14,8 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done, State
-from cli.conftest import ADS, SEEDS
-from cli.support import Cli, write_jsonl
+from cli.conftest import ADS
+from cli.support import SEEDS, Cli, write_jsonl
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 REWRITE = {"result": [{"from_name": "rewrite", "value": {"text": ["Cerchiamo personale"]}}]}

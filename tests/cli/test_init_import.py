@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cli.conftest import AD, ADS, SEEDS
-from cli.support import Cli, write_jsonl
+from cli.conftest import AD, ADS
+from cli.support import SEEDS, Cli, write_jsonl
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """People, tasks and withdrawal on the real Label Studio, by the command line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,21 +8,17 @@ from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.session import Session
 from cli.support import Cli
-from labelstudio_server import free_port
+from labelstudio_server import Server, free_port
 
 BATCH = 4
 
 
 @pytest.fixture
 def on_site(
-    cli: Cli, on_server: Callable[[Cli], Cli], monkeypatch: pytest.MonkeyPatch
+    cli: Cli, label_studio_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Cli, Biasloop]]:
     """The command line and the same workspace from within, with a batch at people."""
-    cli = on_server(cli)
-    cli.environment |= {
-        "BIASLOOP_LOOP__BATCH_SIZE": str(BATCH),
-        "BIASLOOP_LOOP__LOW_WATER": "0",
-    }
+    cli.work_on(label_studio_server, LOOP__BATCH_SIZE=BATCH, LOOP__LOW_WATER=0)
     for name, value in cli.environment.items():
         if name.startswith("BIASLOOP_"):
             monkeypatch.setenv(name, value)

@@ -103,7 +103,6 @@ def test_doctor_on_what_is_broken(cli: Cli) -> None:
 
 
 def test_a_full_disk(cli: Cli, tmp_path: Path) -> None:
-    cli.error("export", "--format", "csv", preexec_fn=room_for(36_000))
     ads = tmp_path / "ads.jsonl"
     line = '{{"id": "b{0}", "text": "Cercasi cuoco per la sede numero {0} di Lecco."}}\n'
     ads.write_text("".join(line.format(n) for n in range(5000)))
@@ -112,6 +111,8 @@ def test_a_full_disk(cli: Cli, tmp_path: Path) -> None:
     assert str(cli.workspace) in told
     assert cli.json("import", ads)[str(ads)]["rejects"] == 0
     assert cli.json("status")["pool"]["ads"] == before + 5000
+    told = cli.error("export", "--format", "csv", preexec_fn=room_for(100_000))
+    assert "free space" in told
 
 
 @pytest.mark.parametrize(

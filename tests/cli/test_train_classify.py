@@ -12,8 +12,8 @@ import pytest
 
 from biasloop.cli.models import parse
 from biasloop.errors import DataError
-from cli.conftest import AD, SEEDS
-from cli.support import Cli, write_jsonl
+from cli.conftest import AD
+from cli.support import SEEDS, Cli, write_jsonl
 
 LABELS = {
     "gender", "gender_others", "age", "origin", "disability", "family", "religion", "orientation",

@@ -12,7 +12,7 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from biasloop.classifiers.calibration import f1_threshold, fit_sigmoid, fit_temperature
-from biasloop.classifiers.features import Ngrams, Weighting, char_ngrams, plain, word_ngrams
+from biasloop.classifiers.features import Terms, Weighting, char_ngrams, plain, word_ngrams
 from biasloop.classifiers.folds import group_folds
 from biasloop.classifiers.tfidf import FILE, Tfidf
 from biasloop.domain.label import LabelSource
@@ -50,7 +50,7 @@ def test_words_keep_what_carries_gender(text, words):
 @settings(deadline=None)
 def test_character_counts_are_those_of_scikit_learn(texts):
     texts = [*texts, "uno"]
-    ours = Ngrams(2, 3)
+    ours = Terms(2, 3)
     _, counts = ours.fit(texts)
     # char_wb counts a word shorter than n once, as a whole; ours not at all.
     expected = {
@@ -59,21 +59,21 @@ def test_character_counts_are_those_of_scikit_learn(texts):
         for token in plain(text).split()
         for gram in CountVectorizer(analyzer="char_wb", ngram_range=(2, 3)).build_analyzer()(token)
     }
-    assert set(ours.chars) == {plain(gram) for gram in expected}
+    assert set(ours.vocabularies["chars"]) == {plain(gram) for gram in expected}
     assert counts.sum() == sum(
         len(char_ngrams(token, 2, 3)) for text in texts for token in plain(text).split()
     )
 
 
 def test_weights_are_those_of_scikit_learn():
-    blocks = Ngrams(2, 4).fit(ADS)
+    blocks = Terms(2, 4).fit(ADS)
     rows = Weighting.fit(blocks, 1).rows(blocks)
     expected = [TfidfTransformer(sublinear_tf=True).fit_transform(b).toarray() for b in blocks]
     np.testing.assert_allclose(rows.toarray(), np.hstack(expected), atol=1e-6)
 
 
 def test_a_row_does_not_depend_on_its_neighbours():
-    ngrams = Ngrams(2, 4)
+    ngrams = Terms(2, 4)
     blocks = ngrams.fit(ADS)
     weighting = Weighting.fit(blocks, 1)
     together = weighting.rows(ngrams.count(ADS)).toarray()
@@ -82,7 +82,7 @@ def test_a_row_does_not_depend_on_its_neighbours():
 
 
 def test_ngrams_of_too_few_rows_and_unknown_ones_weigh_nothing():
-    ngrams = Ngrams(2, 4)
+    ngrams = Terms(2, 4)
     weighting = Weighting.fit(ngrams.fit(["rosso blu", "rosso giallo"]), 2)
     assert weighting.rows(ngrams.count(["blu", "xyz"])).count_nonzero() == 0
     assert weighting.rows(ngrams.count(["rosso"])).count_nonzero() > 0

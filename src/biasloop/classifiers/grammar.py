@@ -20,7 +20,7 @@ ENDING = 2
 
 def grammar_terms(text: str, language: Language) -> list[str]:
     """Terms of a text: word classes in their neighbourhood, and the reader's findings."""
-    return [*_class_terms(tokenise(text, language), language), *_reader_terms(text, language)]
+    return [*_class_terms(tokenise(text, language), language), *reader_terms(text, language)]
 
 
 def _class_terms(tokens: list[Token], language: Language) -> Iterator[str]:
@@ -68,7 +68,8 @@ def _gendered(token: Token, first: Reading) -> str:
     return f"{reading.entry.kind} {reading.entry.role} {' '.join(sorted(reading.cells))}"
 
 
-def _reader_terms(text: str, language: Language) -> Iterator[str]:
+def reader_terms(text: str, language: Language) -> Iterator[str]:
+    """What the reader finds of the people in a text, and whether it is sure."""
     try:
         analysis, sure = analyse(text, language), "sure"
     except Unsure:

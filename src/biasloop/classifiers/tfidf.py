@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from biasloop.classifiers.calibration import Calibration, OutOfFold
-from biasloop.classifiers.features import Blocks, Ngrams, Weighting
+from biasloop.classifiers.features import Blocks, Terms, Weighting
 from biasloop.classifiers.folds import group_folds
 from biasloop.classifiers.linear import Linear, fit_linear
 from biasloop.domain.label import MISSING, LabelSource
@@ -31,7 +31,7 @@ from biasloop.registry import Options
 FILE = "model.skops"
 LANGUAGE = "language"
 """The language data of a model, beside it: what it learned is only right with them."""
-FORMAT = 2
+FORMAT = 3
 TRUSTED: frozenset[str] = frozenset()
 """Types beyond those that skops itself holds safe that a model file may contain: none."""
 BATCH = 4096
@@ -59,14 +59,14 @@ class TfidfOptions(Options):
 @dataclass(frozen=True, slots=True)
 class _Model:
     names: tuple[str, ...]
-    ngrams: Ngrams
+    terms: Terms
     weighting: Weighting
     linear: Linear
     calibration: Calibration
     thresholds: NDArray[np.float32]
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        return self.linear.scores(self.weighting.rows(self.ngrams.count(texts)))
+        return self.linear.scores(self.weighting.rows(self.terms.count(texts)))
 
 
 class Tfidf:
@@ -97,9 +97,9 @@ class Tfidf:
             )
         options = self.options
         language = read_language(options.language) if options.language else None
-        ngrams = Ngrams(options.shortest, options.longest, language)
-        blocks = ngrams.fit(data.texts)
-        if not ngrams.chars:
+        terms = Terms(options.shortest, options.longest, language)
+        blocks = terms.fit(data.texts)
+        if not terms.vocabularies["chars"]:
             raise ClassifierError(
                 f"the {len(data.texts)} training texts hold no word; check what was imported"
             )
@@ -109,7 +109,7 @@ class Tfidf:
         calibration, thresholds, notes = calibrate()
         weighting = Weighting.fit(blocks, self.options.min_rows)
         linear = fit_linear(weighting.rows(blocks), data.labels, weights, self.options.strength)
-        self._fitted = _Model(data.label_names, ngrams, weighting, linear, calibration, thresholds)
+        self._fitted = _Model(data.label_names, terms, weighting, linear, calibration, thresholds)
         return FitReport(
             calibration.proba(held_out.scores),
             thresholds,
@@ -152,11 +152,10 @@ class Tfidf:
             "options": self.options.model_dump(exclude={"language"}),
             "names": list(model.names),
             "multi": model.calibration.multi,
-            # No n-gram holds a line break: it is white space.
-            "words": "\n".join(model.ngrams.words),
-            "chars": "\n".join(model.ngrams.chars),
-            "grammar": "\n".join(model.ngrams.grammar),
-            "cues": "\n".join(model.ngrams.cues),
+            # No term holds a line break: it is white space.
+            "vocabularies": {
+                name: "\n".join(terms) for name, terms in model.terms.vocabularies.items()
+            },
             "idf": list(model.weighting.idf),
             "coef": model.linear.coef,
             "intercept": model.linear.intercept,
@@ -164,7 +163,7 @@ class Tfidf:
             "offset": model.calibration.offset,
             "thresholds": model.thresholds,
         }
-        if self.options.language and model.ngrams.language:
+        if self.options.language and model.terms.language:
             shutil.copytree(self.options.language, folder / LANGUAGE)
         part = folder / f"{FILE}.part"
         skops.io.dump(state, part)
@@ -187,14 +186,13 @@ class Tfidf:
     @classmethod
     def _from_state(cls, state: dict[str, Any], language: Language | None) -> Self:
         found = cls(TfidfOptions(**state["options"]))
-        ngrams = Ngrams(found.options.shortest, found.options.longest, language)
-        ngrams.words = _vocabulary(state["words"])
-        ngrams.chars = _vocabulary(state["chars"])
-        ngrams.grammar = _vocabulary(state["grammar"])
-        ngrams.cues = _vocabulary(state["cues"])
+        terms = Terms(found.options.shortest, found.options.longest, language)
+        terms.vocabularies = {
+            name: _vocabulary(joined) for name, joined in state["vocabularies"].items()
+        }
         found._fitted = _Model(
             names=tuple(state["names"]),
-            ngrams=ngrams,
+            terms=terms,
             weighting=Weighting(tuple(state["idf"])),
             linear=Linear(state["coef"], state["intercept"]),
             calibration=Calibration(state["slope"], state["offset"], state["multi"]),

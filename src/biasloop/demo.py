@@ -128,8 +128,8 @@ def _rows(demo: Demo) -> list[dict[str, Any]]:
     if len(rows) * (1 - SEED_SHARE) <= asked:
         raise DataError(
             f"{demo.rounds} rounds of {demo.batch} need over {asked / (1 - SEED_SHARE):.0f} "
-            f"labelled texts, {', '.join(map(str, files))} hold {len(rows)}; ask for less, or give "
-            "more with --data"
+            f"labelled texts, {demo.data or f'the seeds of {demo.campaign}'} hold {len(rows)}; "
+            "ask for less, or give more with --data"
         )
     random.Random(demo.seed).shuffle(rows)  # noqa: S311 - not for secrets
     return rows

@@ -42,7 +42,7 @@ def _patterns(table: Mapping[str, str]) -> Patterns:
 def cue_terms(text: str, cues: Cues) -> Iterator[str]:
     """Terms of a text: each label's cues, alone and together with the operators of the sentence
     and with those near before the cue."""
-    text = text.lower().replace("’", "'")
+    text = " ".join(text.lower().replace("’", "'").split())
     operators = [name for name, pattern in cues.operators.items() if pattern.search(text)]
     yield from (f"operator {name}" for name in operators)
     for label, pattern in cues.labels.items():

@@ -49,7 +49,7 @@ def _advice(found: dict[str, Any]) -> str:
     if found["open_tasks"]["all"]:
         server = found["label_studio"]
         return f"label at {server['url']}/projects/{server['project']}/data?labeling=1"
-    return "nothing to label; rounds go on while `biasloop up` or `serve` runs"
+    return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
 
 
 def _round(found: dict[str, Any]) -> dict[str, Any]:

@@ -69,4 +69,4 @@ def _versions(row: Mapping[str, Any], none_label: str | None) -> Iterator[Draft]
         yield Draft(version["text"], tuple(version["labels"]), f"version:{version['form']}")
     rewrite = row.get("rewrite")
     if rewrite and none_label and list(row["labels"]) != [none_label]:
-        yield Draft(rewrite, (none_label,), "version:rewrite")
+        yield Draft(rewrite, (none_label,), "rewrite")

@@ -62,7 +62,9 @@ def _classify(
                 "end": end,
                 "labels": _by_label(scheme, proba[own][i]),
                 "flagged": _names(scheme, flags[own][i]),
-                "evidence": _evidence(classifier, text[start:end], start, scheme, flags[own][i]),
+                "evidence": _evidence(
+                    classifier, text[start:end], start, _names(scheme, flags[own][i])
+                ),
             }
             for i, (start, end) in enumerate(spans)
         ]
@@ -84,7 +86,7 @@ def _names(scheme: Scheme, flags: Any) -> list[str]:
 
 
 def _evidence(
-    classifier: Classifier, text: str, offset: int, scheme: Scheme, flags: Any
+    classifier: Classifier, text: str, offset: int, flagged: list[str]
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -93,6 +95,5 @@ def _evidence(
             "label": found.label,
             "text": text[found.start : found.end],
         }
-        for name in _names(scheme, flags)
-        for found in classifier.evidence(text, name)[:3]
+        for found in (classifier.evidence(text, flagged) if flagged else ())
     ]

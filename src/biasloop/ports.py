@@ -159,8 +159,8 @@ class Classifier(Protocol):
     def thresholds(self) -> NDArray[np.float32]:
         """Per label, shape (k,): flagged where probability >= threshold."""
 
-    def evidence(self, text: str, label: str) -> list[Evidence]:
-        """The words that carry `label` in this text, strongest first; [] if it cannot tell."""
+    def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
+        """The words that carry each label in this text, strongest first; [] if it cannot tell."""
 
     def save(self, folder: Path) -> None:
         """Writes the model into an existing empty folder, without pickle."""

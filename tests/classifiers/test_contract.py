@@ -107,7 +107,7 @@ def test_saved_and_loaded_is_the_same(make, multi, tmp_path):
     unseen = ["Una mela in officina", "ə * /a", "\ud800 \x00 \n", ""]
     np.testing.assert_array_equal(classifier.predict_proba(unseen), loaded.predict_proba(unseen))
     np.testing.assert_array_equal(classifier.thresholds, loaded.thresholds)
-    assert classifier.evidence(unseen[0], "fruit") == loaded.evidence(unseen[0], "fruit")
+    assert classifier.evidence(unseen[0], ["fruit"]) == loaded.evidence(unseen[0], ["fruit"])
 
 
 def test_damaged_folders_are_refused(make, tmp_path):
@@ -224,14 +224,14 @@ def test_evidence_lies_in_the_text_on_whole_words(make):
     classifier = make()
     classifier.fit(training(), seed=1)
     text = "Oggi compriamo (mela rossa), forse al mercato."
-    found = classifier.evidence(text, "fruit")
+    found = classifier.evidence(text, ["fruit"])
     for span in found:
         assert span.label == "fruit"
         assert span.weight > 0
         assert not text[span.start - 1].isalnum()
         assert not text[span.end].isalnum()
     assert [span.weight for span in found] == sorted((s.weight for s in found), reverse=True)
-    assert classifier.evidence("", "fruit") == []
+    assert classifier.evidence("", ["fruit"]) == []
 
 
 def test_checkpoint_is_called_and_may_end_the_work(make):

@@ -272,9 +272,9 @@ def test_evidence_is_the_word_that_decides():
     classifier = Tfidf()
     classifier.fit(ads(), seed=1)
     text = "Per la cucina cerchiamo un uomo, come cuoco"
-    found = classifier.evidence(text, "gender")
+    found = classifier.evidence(text, ["gender"])
     assert text[found[0].start : found[0].end] == "un uomo"
-    assert classifier.evidence("!!! ...", "gender") == []
+    assert classifier.evidence("!!! ...", ["gender"]) == []
 
 
 def test_the_model_file_holds_only_what_skops_trusts_and_is_written_whole(tmp_path):

@@ -133,16 +133,19 @@ class Tfidf:
         """Per label, shape (k,); zeros in a single-label scheme."""
         return self._model.thresholds
 
-    def evidence(self, text: str, label: str) -> list[Evidence]:
-        """The words whose absence lowers the score most (erasure, Li et al. 2016), strongest
-        first; neighbouring ones are one span."""
+    def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
+        """For each label the words whose absence lowers its score most (erasure, Li et al. 2016),
+        strongest first; neighbouring ones are one span."""
         model = self._model
-        column = model.names.index(label)
         words = [match.span() for match in _WORD.finditer(text)]
         erased = [text[:start] + _ERASED + text[end:] for start, end in words]
-        scores = model.scores([text, *erased])[:, column]
+        scores = model.scores([text, *erased])
         drops = scores[0] - scores[1:]
-        return _spans(words, drops, label)
+        return [
+            span
+            for label in labels
+            for span in _spans(words, drops[:, model.names.index(label)], label)
+        ]
 
     def save(self, folder: Path) -> None:
         """Writes `model.skops`: arrays, strings and numbers only."""

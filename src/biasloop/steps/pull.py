@@ -37,6 +37,8 @@ def pull(
         return Done(facts={"annotated": len(answered), "left_open": open_tasks})
     why = f"{open_tasks} of {len(tasks)} tasks are open; the next round comes at {low_water}"
     last = max((a.at for a in answers), default=pushed_at)
+    if aside := sum(a.standing is Standing.ASIDE for a in answers if a.item_id not in answered):
+        why += f"; {aside} answers were set aside and must be mended (see status)"
     if now > last + deadline:
         why += f"; nobody has labelled since {last:%Y-%m-%d %H:%M} UTC"
     return Wait(until=now + look_again, why=why)

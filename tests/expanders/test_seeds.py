@@ -54,9 +54,7 @@ def test_a_rewrite_carries_the_explicit_negative(tmp_path: Path) -> None:
     row = {"text": "Max 30 anni.", "labels": ["age"], "rewrite": "Anche alla prima esperienza."}
     seeds = campaign(tmp_path, row) / "seeds"
     found = read_seeds(seeds, "inclusive")[text_hash("Max 30 anni.")]
-    assert found.versions == (
-        Draft("Anche alla prima esperienza.", ("inclusive",), "rewrite"),
-    )
+    assert found.versions == (Draft("Anche alla prima esperienza.", ("inclusive",), "rewrite"),)
     assert read_seeds(seeds, None)[text_hash("Max 30 anni.")].versions == ()
 
 

@@ -36,9 +36,7 @@ class Sentence:
     When `bold`, a word that cannot be understood is unknown, and nothing raises Unsure.
     """
 
-    def __init__(
-        self, tokens: Sequence[Token], language: Language, *, bold: bool = False
-    ) -> None:
+    def __init__(self, tokens: Sequence[Token], language: Language, *, bold: bool = False) -> None:
         self.tokens = tokens
         self.language = language
         self.bold = bold

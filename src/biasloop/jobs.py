@@ -64,7 +64,7 @@ def score(_folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
             )
             for begin in range(start, start + rows, CHUNK_TEXTS)
         ]
-        beside = path.with_suffix(".tmp.npy")
+        beside = path.with_suffix(f".{os.getpid()}.npy")
         np.save(beside, np.concatenate(parts))
         beside.rename(path)
         scored += rows

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,22 @@ POLL_SECONDS = 0.05
 
 def no_heartbeat() -> None:
     """For work that holds no lease."""
+
+
+def job_folder(base: Path, job: Mapping[str, Any], data: bytes = b"") -> Path:
+    """The folder under `base` for this very job on this very data, if any, in its data.parquet.
+
+    So a retry takes over what a killed attempt left only if nothing has changed since: no import,
+    takedown, setting or late vote.
+    """
+    key = blake2b(json.dumps(job, sort_keys=True).encode() + data, digest_size=8).hexdigest()
+    folder = base / key
+    folder.mkdir(parents=True, exist_ok=True)
+    if data and not (folder / "data.parquet").exists():
+        beside = folder / "data.tmp"
+        beside.write_bytes(data)
+        beside.rename(folder / "data.parquet")
+    return folder
 
 
 def run_job(

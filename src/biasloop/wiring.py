@@ -68,7 +68,7 @@ class Steps:
             model=model,
             model_folder=self.workspace.folder / model.folder if model else None,
             scores_folder=self.workspace.scores,
-            job_folder=self.workspace.job(round_.id, "score"),
+            work_folder=self.workspace.job(round_.id, "score"),
             heartbeat=heartbeat,
         )
 
@@ -142,7 +142,7 @@ class Steps:
             sequence=sequence,
             scheme=self.campaign.scheme,
             recipe=self.recipe,
-            job_folder=job,
+            work_folder=job,
             models_folder=self.workspace.models,
             heartbeat=heartbeat,
         )
@@ -154,13 +154,14 @@ class Steps:
         annotations, scheme = self.ledger.annotations(), self.campaign.scheme
         return evaluate(
             model=self.ledger.model(model) if model else None,
+            trained_on=self.ledger.trained_on(model) if model else (),
             in_service=self.ledger.in_service(),
             folders=self.workspace.folder,
             pool=self.pool,
             audit=audit_set(self.pool, annotations, scheme, asked),
             scheme=scheme,
             promote=self.settings.loop.promote == "auto",
-            job_folder=self.workspace.job(round_.id, "evaluate"),
+            work_folder=self.workspace.job(round_.id, "evaluate"),
             seed=self.settings.seed,
             heartbeat=heartbeat,
         )

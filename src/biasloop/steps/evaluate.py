@@ -19,7 +19,7 @@ from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.ports import Pool
-from biasloop.process import Heartbeat, run_job
+from biasloop.process import Heartbeat, job_folder, run_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,22 @@ class AuditSet:
 def evaluate(
     *,
     model: ModelVersion | None,
+    trained_on: Sequence[str],
     in_service: ModelVersion | None,
     folders: Path,
     pool: Pool,
     audit: AuditSet,
     scheme: Scheme,
     promote: bool,
-    job_folder: Path,
+    work_folder: Path,
     seed: int,
     heartbeat: Heartbeat,
 ) -> Done:
     """Reports on the new model, and on the one in service on the same items beside it.
 
-    `folders` is what the models' folders are relative to. The newest model goes into service
-    when `promote` says so; nothing is chosen on audit items.
+    `trained_on` are the items that the new model learned from; `folders` is what the models'
+    folders are relative to. The newest model goes into service when `promote` says so; nothing is
+    chosen on audit items.
     """
     if model is None:
         return Done(facts={"evaluated": None})
@@ -64,11 +66,11 @@ def evaluate(
         return Done(facts=facts, records=promotion)
     baseline = in_service if in_service and in_service.id != model.id else None
     proba, flags = _predict(
-        [m for m in (model, baseline) if m], folders, audit.items, scheme, job_folder, heartbeat
+        [m for m in (model, baseline) if m], folders, audit.items, scheme, work_folder, heartbeat
     )
     labels = scheme.encode([v.labels for v in audit.verdicts], [v.asked for v in audit.verdicts])
     roots = np.array([item.roots[0] for item in audit.items])
-    seen = _seen(pool, model)
+    seen = _text_hashes(pool, trained_on)
     unseen = np.array([item.text_hash not in seen for item in audit.items])
     how: dict[str, Any] = {"multi": scheme.multi, "seed": seed}
 
@@ -122,13 +124,11 @@ def _predict(
     folders: Path,
     items: Sequence[Item],
     scheme: Scheme,
-    job_folder: Path,
+    work_folder: Path,
     heartbeat: Heartbeat,
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
     """(probabilities, flags) of each model, by model id; each (n, k)."""
-    job_folder.mkdir(parents=True, exist_ok=True)
-    (job_folder / "result.json").unlink(missing_ok=True)  # late votes may have changed the items
-    pd.DataFrame({"text": [item.text for item in items]}).to_parquet(job_folder / "data.parquet")
+    texts = pd.DataFrame({"text": [item.text for item in items]})
     job = {
         "kind": "predict",
         "models": [
@@ -136,15 +136,16 @@ def _predict(
             for m in models
         ],
     }
-    run_job(job_folder, job, heartbeat)
-    proba = {m.id: np.load(job_folder / f"{m.id}.npy") for m in models}
+    work = job_folder(work_folder, job, texts.to_parquet())
+    run_job(work, job, heartbeat)
+    proba = {m.id: np.load(work / f"{m.id}.npy") for m in models}
     flags = {
-        name: decide(found, np.load(job_folder / f"{name}.thresholds.npy"), scheme.multi)
+        name: decide(found, np.load(work / f"{name}.thresholds.npy"), scheme.multi)
         for name, found in proba.items()
     }
     return proba, flags
 
 
-def _seen(pool: Pool, model: ModelVersion) -> set[str]:
-    rows = pool.rows_of(model.trained_on)
+def _text_hashes(pool: Pool, item_ids: Sequence[str]) -> set[str]:
+    rows = pool.rows_of(item_ids)
     return set(pool.column("text_hash")[rows[rows >= 0]])

@@ -22,7 +22,7 @@ from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.ports import Pool, TrainingSet
-from biasloop.process import Heartbeat, run_job
+from biasloop.process import Heartbeat, job_folder, run_job
 
 VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops")
 
@@ -45,7 +45,7 @@ def train(
     sequence: int,
     scheme: Scheme,
     recipe: Recipe,
-    job_folder: Path,
+    work_folder: Path,
     models_folder: Path,
     heartbeat: Heartbeat,
 ) -> Done:
@@ -57,35 +57,36 @@ def train(
     data = training_data(pool, annotations, scheme, recipe.constructed_weight)
     if data.empty:
         return Done(facts={"model": None, "note": "no labelled train items yet"})
-    job_folder.mkdir(parents=True, exist_ok=True)
-    if not (job_folder / "result.json").exists():
-        data.to_parquet(job_folder / "data.parquet")
-    result = run_job(
-        job_folder,
-        {
-            "kind": "train",
-            "classifier": recipe.classifier,
-            "options": dict(recipe.options),
-            "labels": list(scheme.labels),
-            "multi": scheme.multi,
-            "seed": recipe.seed,
-        },
-        heartbeat,
-    )
-    folder = models_folder / model_id
-    if not folder.exists():
-        models_folder.mkdir(exist_ok=True)
-        shutil.copytree(job_folder / "model", folder.with_suffix(".tmp"), dirs_exist_ok=True)
-        folder.with_suffix(".tmp").rename(folder)
+    job = {
+        "kind": "train",
+        "classifier": recipe.classifier,
+        "options": dict(recipe.options),
+        "labels": list(scheme.labels),
+        "multi": scheme.multi,
+        "seed": recipe.seed,
+    }
+    work = job_folder(work_folder, job, data.to_parquet())
+    result = run_job(work, job, heartbeat)
+    heartbeat()  # who was taken over must not touch the model of who took over
+    _replace(models_folder / model_id, work / "model")
     model = ModelVersion(
         id=model_id,
         classifier=recipe.classifier,
         seq=sequence,
         folder=f"models/{model_id}",
-        card=card(data, np.load(job_folder / "oof.npy"), result, scheme, recipe),
+        card=card(data, np.load(work / "oof.npy"), result, scheme, recipe),
         trained_on=tuple(data["item_id"]),
     )
     return Done(facts={"model": model_id, "trained_on": len(data)}, records=(model,))
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """A model that is there already is a killed attempt's; the ledger does not know it."""
+    beside = folder.with_suffix(".tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(made, beside)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
 
 
 def training_data(

@@ -1,0 +1,204 @@
+"""kill -9 before, in and after every step: after restarts the round ends as if nothing had been.
+
+One round dies three times at every step. The tests go with it, in this order: each takes it from
+where the one before left it, the last one to its end.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Any
+
+import httpx
+import pytest
+
+from acceptance.support import (
+    PATIENCE,
+    copy,
+    label_open,
+    put_on,
+    run_biasloop,
+    state,
+    step_until,
+    tasks_of,
+    wait_until,
+)
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.batch import Arm
+from biasloop.domain.label import LabelSource
+from biasloop.domain.round import STEPS, State
+from labelstudio_server import Server, free_port
+
+DYING = Path(__file__).with_name("dying.py")
+BATCH = 12
+ONE_ROUND = {"loop": {"budget": BATCH}}
+KILLS = (
+    "expand",
+    "score",
+    "select",
+    "push",
+    "poll",
+    "pull",
+    "aggregate",
+    "train",
+    "evaluate",
+    "close",
+)
+LABELS = 2
+"""How many tasks somebody labels before each restart: some are new at every death of the poll."""
+
+pytestmark = pytest.mark.labelstudio
+
+
+def run(biasloop: Biasloop, *death: str) -> int:
+    """Runs the workspace in a process of its own; returns how it ended."""
+    command = [sys.executable, str(DYING), str(biasloop.workspace.folder), *death]
+    return subprocess.run(command, timeout=PATIENCE, check=False).returncode
+
+
+def outcome(biasloop: Biasloop) -> dict[str, Any]:
+    """Everything that must be the same whether somebody died or not."""
+    ledger = biasloop.ledger
+    round_ = ledger.rounds.get(0)
+    human = [a for a in ledger.annotations() if a.source is LabelSource.HUMAN]
+    return {
+        "facts": {key: value for key, value in round_.facts.items() if key != "expanded"},
+        "events": [e["kind"] for e in reversed(ledger.events(1000)) if e["round_id"] == 0],
+        "batch": [(s.item_id, s.arm, s.probability) for _, s in ledger.selections()],
+        "tasks": tasks_of(biasloop),
+        "votes": sorted((a.item_id, a.labels, a.standing) for a in human),
+        "versions": ledger.sequence(),
+        "pool": biasloop.pool.column("id").tolist(),
+        "consensus": ledger.consensus(),
+        "trained_on": ledger.trained_on("r0000"),
+        "card": ledger.model("r0000").card,
+        "reports": [found.report for _, found in ledger.evaluations()],
+        "in service": [promotion.model_id for _, promotion in ledger.promotions()][1:],
+        "left over": list((biasloop.workspace.folder / "work").iterdir()),
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tiny_trained: Path, tmp_path_factory: pytest.TempPathFactory, label_studio_server: Server
+) -> dict[str, Any]:
+    """What comes of the round when nobody dies."""
+    workspace = copy(tiny_trained, tmp_path_factory.mktemp("calm") / "workspace")
+    with put_on(label_studio_server, workspace, **ONE_ROUND) as biasloop:
+        step_until(biasloop, State.PUSHED)
+        assert label_open(biasloop, label_studio_server) == BATCH
+        step_until(biasloop, State.CLOSED)
+        return outcome(biasloop)
+
+
+@pytest.fixture(scope="module")
+def shaken(
+    tiny_trained: Path, tmp_path_factory: pytest.TempPathFactory, label_studio_server: Server
+) -> Iterator[Biasloop]:
+    """The workspace whose round dies again and again."""
+    workspace = copy(tiny_trained, tmp_path_factory.mktemp("shaken") / "workspace")
+    with put_on(label_studio_server, workspace, **ONE_ROUND) as biasloop:
+        yield biasloop
+
+
+def test_the_undisturbed_round_is_whole(undisturbed: dict[str, Any]) -> None:
+    assert undisturbed["events"] == ["opened", *(state for _, state in STEPS.values())]
+    assert len(undisturbed["batch"]) == len(undisturbed["votes"]) == BATCH
+    assert undisturbed["tasks"] == sorted((item_id, 1) for item_id, _, _ in undisturbed["batch"])
+    assert [report["audit"]["n_items"] > 0 for report in undisturbed["reports"]] == [True]
+    assert undisturbed["left over"] == []
+
+
+@pytest.mark.parametrize("step", KILLS)
+def test_a_process_dies(step: str, shaken: Biasloop, label_studio_server: Server) -> None:
+    for moment in ("before", "in", "after"):
+        label_open(shaken, label_studio_server, LABELS)
+        assert run(shaken, step, moment) == -SIGKILL, f"{moment} {step}"
+
+
+def test_the_round_ends_as_if_nothing_had_happened(
+    shaken: Biasloop, undisturbed: dict[str, Any]
+) -> None:
+    assert run(shaken) == 0
+    assert outcome(shaken) == undisturbed
+
+
+def test_what_is_imported_while_it_is_dead_is_scored(
+    tiny_trained: Path, tmp_path: Path, label_studio_server: Server
+) -> None:
+    workspace = copy(tiny_trained, tmp_path / "workspace")
+    with put_on(label_studio_server, workspace) as biasloop:
+        assert run(biasloop, "score", "after") == -SIGKILL
+        news = tmp_path / "news.jsonl"
+        news.write_text('{"id": "new", "text": "Assumiamo personale di guida a Como."}\n', "utf-8")
+        run_biasloop(workspace, "import", str(news))
+        step_until(biasloop, State.PUSHED)
+        assert biasloop.ledger.rounds.get(0).facts["pool_rows"] == len(biasloop.pool)
+
+
+def test_what_is_taken_down_while_it_is_dead_is_not_learned(
+    tiny: Path, tmp_path: Path, label_studio_server: Server
+) -> None:
+    with put_on(label_studio_server, copy(tiny, tmp_path / "workspace"), **ONE_ROUND) as biasloop:
+        step_until(biasloop, State.PUSHED)
+        label_open(biasloop, label_studio_server)
+        assert run(biasloop, "train", "after") == -SIGKILL
+        gone = next(s for _, s in biasloop.ledger.selections() if s.arm is Arm.ACQUISITION)
+        (item,) = biasloop.pool.items([gone.row])
+        run_biasloop(biasloop.workspace.folder, "takedown", item.ad_id)
+        step_until(biasloop, State.CLOSED)
+        learned = biasloop.ledger.trained_on("r0000")
+        assert gone.item_id not in learned
+        assert sum(biasloop.ledger.model("r0000").card["rows"].values()) == len(learned)
+
+
+@contextmanager
+def serving(biasloop: Biasloop) -> Iterator[subprocess.Popen[bytes]]:
+    """`biasloop serve`, once its page answers."""
+    command = [sys.executable, "-m", "biasloop.cli.main"]
+    with subprocess.Popen([*command, "-w", str(biasloop.workspace.folder), "serve"]) as process:
+        try:
+            wait_until(lambda: answers(biasloop))
+            yield process
+        finally:
+            process.kill()
+
+
+def answers(biasloop: Biasloop) -> bool:
+    """Whether the page is there."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{biasloop.settings.web.port}/").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_the_service_dies_and_is_started_again(
+    tiny_trained: Path, tmp_path: Path, label_studio_server: Server
+) -> None:
+    server, port = label_studio_server, free_port()
+    workspace = copy(tiny_trained, tmp_path / "workspace")
+
+    def votes() -> int:
+        return biasloop.ledger.sequence() - before
+
+    with put_on(server, workspace, web={"port": port}, **ONE_ROUND) as biasloop:
+        before = biasloop.ledger.sequence()
+        with serving(biasloop) as process:
+            wait_until(lambda: state(biasloop) is State.PUSHED)
+            label_open(biasloop, server, 5)
+            wait_until(lambda: votes() == 5)
+            process.send_signal(SIGKILL)
+            assert process.wait() == -SIGKILL
+        label_open(biasloop, server, 4)
+        with serving(biasloop) as process:
+            wait_until(lambda: votes() == 9)
+            label_open(biasloop, server)
+            wait_until(lambda: state(biasloop) is State.CLOSED)
+            process.send_signal(SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        batch = sorted((s.item_id, 1) for _, s in biasloop.ledger.selections())
+        assert tasks_of(biasloop) == batch
+        assert votes() == len(batch) == BATCH

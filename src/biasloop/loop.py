@@ -1,7 +1,9 @@
 """tick(): claim a round, run its step, commit what it returned (R2)."""
 
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +17,7 @@ from biasloop.domain.round import (
     may_open,
     retry_delay,
 )
-from biasloop.errors import BiasloopError, LostLease, in_words
+from biasloop.errors import BiasloopError, LedgerError, LostLease, in_words
 from biasloop.process import Heartbeat
 from biasloop.store.ledger import Ledger
 
@@ -66,9 +68,14 @@ class Loop:
         now = self._clock()
         if self._ledger.pause_state() == "paused":
             return None
-        opened = self._open(now)
-        claim = self._ledger.rounds.claim(now, self._owner, now + self._pace.lease)
-        return opened if claim is None else self._run(claim)
+        told = self._open(now)
+        # What only waits for people must not keep the others from their turn.
+        while claim := self._ledger.rounds.claim(
+            now, self._owner, self._clock() + self._pace.lease
+        ):
+            if told := self._run(claim):
+                break
+        return told
 
     def _open(self, now: datetime) -> str | None:
         if may_open(self._opening, self._situation(now)) is not None:
@@ -83,7 +90,8 @@ class Loop:
             self._ledger.rounds.renew(claim, self._clock() + self._pace.lease)
 
         try:
-            outcome = self._steps[step](round_, heartbeat)
+            with self._beating(heartbeat):
+                outcome = self._steps[step](round_, heartbeat)
             if isinstance(outcome, Wait):
                 self._ledger.rounds.wait(claim, outcome)
                 return None
@@ -95,6 +103,28 @@ class Loop:
                 log.exception("round %s: step %s failed", round_.id, step)
             return self._fail(claim, error)
         return f"round {round_.id}: {step} done"
+
+    @contextmanager
+    def _beating(self, heartbeat: Heartbeat) -> Iterator[None]:
+        """Beats while a step runs: a slow server or a large pool may take longer than a lease."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(self._pace.lease.total_seconds() / 3):
+                try:
+                    heartbeat()
+                except LostLease:
+                    return  # the commit will find out
+                except LedgerError as error:
+                    log.warning("the lease could not be renewed: %s", error)
+
+        beating = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            beating.join()
 
     def _fail(self, claim: Claim, error: Exception) -> str:
         now = self._clock()

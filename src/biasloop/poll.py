@@ -32,8 +32,10 @@ def poll(ledger: Ledger, label_studio: LabelStudio, config: LabelConfig, policy_
         newest = max(newest or task.updated_at, task.updated_at)
         if len(batch) == CHUNK:
             new += _record(ledger, batch, config, policy_id)
+            _withdraw_doubles(ledger, batch, label_studio)
             batch = []
     new += _record(ledger, batch, config, policy_id)
+    _withdraw_doubles(ledger, batch, label_studio)
     if newest and newest.isoformat() != cursor:
         ledger.set_bookmark(CURSOR, newest.isoformat())
     if new:
@@ -46,6 +48,22 @@ def _record(ledger: Ledger, tasks: Sequence[TaskState], config: LabelConfig, pol
         return 0
     known = ledger.annotations_of([task.task_id for task in tasks])
     return ledger.record(changes(tasks, known, config, policy_id))
+
+
+def _withdraw_doubles(
+    ledger: Ledger, tasks: Sequence[TaskState], label_studio: LabelStudio
+) -> None:
+    """Label Studio may commit an import long after it was given up and sent again: of an item's
+    tasks the first stays, unless somebody has labelled another, too."""
+    pushed = ledger.task_ids()
+    suspects = [
+        task
+        for task in tasks
+        if pushed.get(task.item_id, task.task_id) != task.task_id and not task.annotations
+    ]
+    if suspects:
+        first = label_studio.task_ids([task.item_id for task in suspects])
+        label_studio.withdraw([t.task_id for t in suspects if first.get(t.item_id) != t.task_id])
 
 
 def changes(

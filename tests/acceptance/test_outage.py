@@ -1,0 +1,198 @@
+"""Label Studio goes and comes back, and answers get lost: the loop waits and duplicates nothing."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from acceptance.proxy import Proxy, proxy_of
+from acceptance.support import (
+    copy,
+    label_open,
+    put_on,
+    state,
+    step_until,
+    tasks_of,
+    wait_until,
+)
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.round import State
+from biasloop.errors import LabelStudioDown
+from biasloop.status import overview
+from labelstudio_server import Server
+
+BATCH = 12
+SHORT = {"timeout_seconds": 4}
+"""The client gives up soon, where a test makes it wait."""
+
+pytestmark = pytest.mark.labelstudio
+
+
+@pytest.fixture
+def proxy(label_studio_server: Server) -> Iterator[Proxy]:
+    with proxy_of(label_studio_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def biasloop(
+    tiny: Path, tmp_path: Path, label_studio_server: Server, proxy: Proxy
+) -> Iterator[Biasloop]:
+    """A workspace that reaches Label Studio through the proxy; one round."""
+    sections = {"loop": {"budget": BATCH}, "labelstudio": SHORT}
+    workspace = copy(tiny, tmp_path / "workspace")
+    with put_on(label_studio_server, workspace, url=proxy.url, **sections) as made:
+        yield made
+
+
+def tick_until(biasloop: Biasloop, wanted: State) -> None:
+    """Ticks alone, so that no poll stands between."""
+
+    def turn() -> bool:
+        biasloop.loop.tick()
+        return state(biasloop) is wanted
+
+    wait_until(turn, lambda: str(biasloop.ledger.rounds.all()))
+
+
+def assert_one_task_each(biasloop: Biasloop) -> None:
+    batch = Counter(selection.item_id for _, selection in biasloop.ledger.selections())
+    assert Counter(item_id for item_id, _ in tasks_of(biasloop)) == batch
+    assert batch.total() == BATCH
+    assert biasloop.ledger.task_ids() == biasloop.label_studio.task_ids(list(batch))
+
+
+def test_a_push_waits_until_label_studio_is_back(biasloop: Biasloop, proxy: Proxy) -> None:
+    proxy.off()
+    tick_until(biasloop, State.SELECTED)
+    wait_until(lambda: bool(biasloop.loop.tick()) and biasloop.ledger.rounds.get(0).attempts > 1)
+    failed = biasloop.ledger.rounds.get(0)
+    assert failed.state is State.SELECTED
+    assert failed.retry_at is not None
+    assert f"no connection to Label Studio at {proxy.url}" in str(failed.error)
+    assert "is it running?" in str(failed.error)
+    proxy.on()
+    tick_until(biasloop, State.PUSHED)
+    pushed = biasloop.ledger.rounds.get(0)
+    assert (pushed.attempts, pushed.error) == (0, None)
+    assert_one_task_each(biasloop)
+
+
+def test_polls_wait_say_so_and_lose_nothing(
+    biasloop: Biasloop, proxy: Proxy, label_studio_server: Server
+) -> None:
+    def trouble() -> str | None:
+        found: str | None = overview(biasloop)["label_studio"]["trouble"]
+        return found
+
+    told: list[str] = []
+    scheduler = biasloop.scheduler(told.append)
+    scheduler.start()
+    try:
+        wait_until(lambda: state(biasloop) is State.PUSHED)
+        proxy.off()
+        wait_until(lambda: trouble() is not None)
+        assert f"no connection to Label Studio at {proxy.url}" in str(trouble())
+        label_open(biasloop, label_studio_server)  # people reach it; only we do not
+        assert state(biasloop) is State.PUSHED
+        proxy.on()
+        wait_until(lambda: state(biasloop) is State.CLOSED)
+        assert trouble() is None
+    finally:
+        scheduler.stop()
+    assert sum("poll failed" in line for line in told) == 1
+    assert "Label Studio answers again" in told
+    assert overview(biasloop)["labels"]["human"] == BATCH
+    assert_one_task_each(biasloop)
+
+
+def test_an_import_whose_answer_is_lost_makes_no_doubles(biasloop: Biasloop, proxy: Proxy) -> None:
+    def commit_and_hang_up(call):
+        call()
+
+    proxy.imports = commit_and_hang_up
+    tick_until(biasloop, State.PUSHED)
+    assert_one_task_each(biasloop)
+
+
+def test_an_import_that_times_out_after_it_was_committed_makes_no_doubles(
+    biasloop: Biasloop, proxy: Proxy
+) -> None:
+    given_up = threading.Event()
+
+    def commit_and_keep_the_answer(call):
+        answer = call()
+        given_up.wait()
+        return answer
+
+    proxy.imports = commit_and_keep_the_answer
+    tick_until(biasloop, State.PUSHED)
+    given_up.set()
+    assert_one_task_each(biasloop)
+
+
+def test_an_import_that_is_committed_after_the_next_one_leaves_no_doubles(
+    biasloop: Biasloop, proxy: Proxy
+) -> None:
+    again = threading.Event()
+    calls = []
+
+    def commit_late(call):
+        calls.append(call)
+        if len(calls) == 1:
+            again.wait()
+        return call()
+
+    proxy.imports = commit_late
+    tick_until(biasloop, State.PUSHED)
+    assert len(calls) == 2
+    again.set()
+    wait_until(lambda: len(tasks_of(biasloop)) == 2 * BATCH)
+    biasloop.poll()
+    assert_one_task_each(biasloop)
+
+
+def test_nobody_takes_over_a_push_that_takes_longer_than_a_lease(
+    biasloop: Biasloop, proxy: Proxy
+) -> None:
+    calls = []
+
+    def take_two_leases(call):
+        calls.append(call)
+        time.sleep(2 * biasloop.settings.scheduler.lease_seconds)
+        return call()
+
+    proxy.imports = take_two_leases
+    told: list[str] = []
+    scheduler = biasloop.scheduler(told.append)
+    scheduler.start()
+    try:
+        wait_until(lambda: state(biasloop) is State.PUSHED, lambda: str(told))
+    finally:
+        scheduler.stop()
+    assert len(calls) == 1
+    assert not [line for line in told if "taken over" in line]
+    assert_one_task_each(biasloop)
+
+
+def test_a_broken_answer_is_tried_again(biasloop: Biasloop, proxy: Proxy) -> None:
+    proxy.imports = lambda _: httpx.Response(502, text="<html>Bad gateway</html>")
+    tick_until(biasloop, State.SELECTED)
+    wait_until(lambda: bool(biasloop.loop.tick()) and biasloop.ledger.rounds.get(0).attempts > 1)
+    assert "answered 502 without JSON" in str(biasloop.ledger.rounds.get(0).error)
+    proxy.imports = None
+    tick_until(biasloop, State.PUSHED)
+    assert_one_task_each(biasloop)
+
+
+def test_a_poll_in_the_foreground_says_that_label_studio_is_down(
+    biasloop: Biasloop, proxy: Proxy
+) -> None:
+    step_until(biasloop, State.PUSHED)
+    proxy.off()
+    with pytest.raises(LabelStudioDown, match="is it running"):
+        biasloop.poll()

@@ -25,7 +25,7 @@ from biasloop.config import (
     write_secrets,
 )
 from biasloop.domain.label import LabelSource
-from biasloop.domain.round import OVER, Situation, State
+from biasloop.domain.round import Situation, State
 from biasloop.errors import ConfigError, WorkspaceError
 from biasloop.ingest import ImportReport, Unit, import_file
 from biasloop.labelstudio.client import LabelStudioClient
@@ -251,10 +251,6 @@ class Biasloop:
             self.owner,
             tell,
         )
-
-    def open_rounds(self) -> list[int]:
-        """Ids of the rounds that are not over."""
-        return [r.id for r in self.ledger.rounds.all() if r.state not in OVER]
 
     def cancel(self, round_id: int, why: str) -> int:
         """Ends a round; withdraws its unlabelled tasks. Returns how many were withdrawn."""

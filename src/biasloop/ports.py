@@ -4,13 +4,14 @@ Adapters implement them; steps see nothing else of the outside.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
@@ -18,6 +19,9 @@ from biasloop.domain.label import Labels, LabelSource
 
 Proba = NDArray[np.float32]
 """Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""
+
+Features = sparse.csr_matrix | NDArray[np.float32]
+"""Feature rows, shape (n, d)."""
 
 Checkpoint = Callable[[], None]
 """Called now and then by long work; ends the process when its parent is gone."""
@@ -110,7 +114,8 @@ class TrainingSet:
     """What a classifier learns from; all aligned, n rows.
 
     `labels` is (n, k) with -1 where a label was not asked about; `weights` (n,) float;
-    `roots` and `groups` (n,) keep out-of-fold predictions honest: folds never cut a root.
+    `roots` (n,) keeps out-of-fold predictions honest: folds never cut a root. `features` (n, d)
+    are the rows that the classifier's encoder made of the texts, where it has one.
     """
 
     texts: Sequence[str]
@@ -120,6 +125,7 @@ class TrainingSet:
     sources: Sequence[LabelSource]
     label_names: tuple[str, ...]
     multi: bool
+    features: Features | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,12 @@ class Evidence:
 
 
 class Classifier(Protocol):
-    """Probabilities for texts. Seeded: same data and seed, same model."""
+    """Probabilities for texts. Seeded: same data and seed, same model.
+
+    `offers` are the names of what it can `score`.
+    """
+
+    offers: frozenset[str]
 
     def fit(
         self, data: TrainingSet, *, seed: int, checkpoint: Checkpoint = no_checkpoint
@@ -154,6 +165,17 @@ class Classifier(Protocol):
         self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint
     ) -> Proba:
         """Calibrated probabilities (n, k)."""
+
+    def score(
+        self,
+        texts: Sequence[str],
+        needs: frozenset[str],
+        *,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> dict[str, NDArray[np.float32]]:
+        """What strategies need, by name: "proba" (n, k); "embedding" (n, e), close where texts
+        mean the same; "passes" (n, p, k), the probabilities of p members of a committee or passes
+        with dropout. Raises ClassifierError for a name that is not in `offers`."""
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
@@ -170,17 +192,62 @@ class Classifier(Protocol):
         """Reads it back. Raises ClassifierError when the folder is damaged."""
 
 
+class Encoder(Protocol):
+    """Texts to feature rows that never change, so that they are made once per item and kept.
+
+    `id` is a hash of all that it depends on: rows of two encoders are never mixed.
+    """
+
+    id: str
+
+    def encode(
+        self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> Features:
+        """Feature rows (n, d)."""
+
+    def embed(self, features: Features) -> NDArray[np.float32]:
+        """Feature rows as short dense vectors (n, e), for strategies that measure distances."""
+
+    def save(self, folder: Path) -> None:
+        """Writes it into an existing empty folder, without pickle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads it back. Raises ClassifierError when the folder is damaged."""
+
+
+class EncoderClassifier(Classifier, Protocol):
+    """A classifier on an encoder: only its head is trained, on features that are kept.
+
+    `fit` takes them from `TrainingSet.features` where they are given, and else encodes the texts,
+    with an encoder that it makes of them if it has none.
+    """
+
+    encoder: Encoder | None
+
+    def make_encoder(self, texts: Sequence[str]) -> Encoder:
+        """An encoder for texts like these; the same texts in the same order, the same encoder."""
+
+    def score_features(
+        self, features: Features, needs: frozenset[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """As `score`, of feature rows of its encoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What score stored, for m candidates.
+    """What score stored, for m candidates, and beside it of l labelled train items.
 
-    `arrays` holds what the strategy needs, by name, each of shape (m, …): "proba" is (m, k).
-    `thresholds` is (k,).
+    `arrays` holds what the strategy needs, by name, each of shape (m, …): "proba" is (m, k),
+    "embedding" (m, e), "passes" (m, p, k). `thresholds` is (k,). `labelled` holds the same arrays
+    of the labelled items, (l, …), and `labels` what they are labelled with, (l, k).
     """
 
     arrays: Mapping[str, NDArray[Any]]
     thresholds: NDArray[np.float32]
     multi: bool
+    labelled: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    labels: Labels | None = None
 
 
 class Strategy(Protocol):

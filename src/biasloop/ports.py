@@ -11,7 +11,6 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
@@ -20,8 +19,15 @@ from biasloop.domain.label import Labels, LabelSource
 Proba = NDArray[np.float32]
 """Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""
 
-Features = sparse.csr_matrix | NDArray[np.float32]
-"""Feature rows, shape (n, d)."""
+
+class Features(Protocol):
+    """Feature rows: an array (n, d), or what an encoder has instead of one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """These rows, by a slice, a mask or row numbers."""
+
 
 Checkpoint = Callable[[], None]
 """Called now and then by long work; ends the process when its parent is gone."""
@@ -200,36 +206,47 @@ class Encoder(Protocol):
 
     id: str
 
-    def encode(
-        self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint
-    ) -> Features:
+    def encode(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> Features:
         """Feature rows (n, d)."""
 
-    def embed(self, features: Features) -> NDArray[np.float32]:
+    def embed(self, features: Any) -> NDArray[np.float32]:
         """Feature rows as short dense vectors (n, e), for strategies that measure distances."""
+
+    def pack(self, features: Any) -> dict[str, NDArray[Any]]:
+        """Feature rows as arrays to keep, by name."""
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Features:
+        """Feature rows from kept arrays, which may be memory-mapped."""
+
+    def join(self, parts: Sequence[Any]) -> Features:
+        """The feature rows of all parts, one after the other; at least one part."""
 
     def save(self, folder: Path) -> None:
         """Writes it into an existing empty folder, without pickle."""
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Reads it back. Raises ClassifierError when the folder is damaged."""
 
 
 class EncoderClassifier(Classifier, Protocol):
     """A classifier on an encoder: only its head is trained, on features that are kept.
 
-    `fit` takes them from `TrainingSet.features` where they are given, and else encodes the texts,
-    with an encoder that it makes of them if it has none.
+    `fit` takes them from `TrainingSet.features` where they are given (of `encoder`, set before),
+    and else encodes the texts, with an encoder that it makes of them if it has none.
     """
 
     encoder: Encoder | None
 
-    def make_encoder(self, texts: Sequence[str]) -> Encoder:
-        """An encoder for texts like these; the same texts in the same order, the same encoder."""
+    def encoder_key(self) -> str:
+        """Changes with all that `make_encoder` depends on, except the texts."""
+
+    def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> Encoder:
+        """An encoder for labelled texts and unlabelled ones like these; from the same texts in
+        the same order, the same encoder. Raises ClassifierError when it cannot be made."""
+
+    @staticmethod
+    def load_encoder(folder: Path) -> Encoder:
+        """One that was saved. Raises ClassifierError when the folder is damaged."""
 
     def score_features(
-        self, features: Features, needs: frozenset[str]
+        self, features: Any, needs: frozenset[str]
     ) -> dict[str, NDArray[np.float32]]:
         """As `score`, of feature rows of its encoder."""
 

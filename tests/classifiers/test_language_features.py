@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.classifiers.features import unmarked
+from biasloop.classifiers.encoded import ENCODER
 from biasloop.classifiers.grammar import grammar_terms, reader_terms
-from biasloop.classifiers.tfidf import LANGUAGE, Tfidf, TfidfOptions
+from biasloop.classifiers.term_encoder import LANGUAGE
+from biasloop.classifiers.terms import unmarked
+from biasloop.classifiers.tfidf import Tfidf, TfidfOptions
 from biasloop.domain.label import LabelSource
 from biasloop.errors import CampaignError, ClassifierError
 from biasloop.language.cues import cue_terms
@@ -99,7 +101,7 @@ def test_an_unseen_word_of_a_known_kind_is_recognised_and_the_model_keeps_its_la
     masculine, neutral = model.predict_proba(texts)[:, 0]
     assert masculine > neutral
     model.save(tmp_path)
-    assert (tmp_path / LANGUAGE / "cues.toml").exists()
+    assert (tmp_path / ENCODER / LANGUAGE / "cues.toml").exists()
     assert np.array_equal(Tfidf.load(tmp_path).predict_proba(texts), model.predict_proba(texts))
 
 
@@ -107,6 +109,6 @@ def test_a_model_whose_language_is_damaged_is_refused(tmp_path: Path) -> None:
     model = Tfidf(TfidfOptions(language=FOLDER))
     model.fit(training_set(), seed=0)
     model.save(tmp_path)
-    (tmp_path / LANGUAGE / "words.toml").unlink()
+    (tmp_path / ENCODER / LANGUAGE / "words.toml").unlink()
     with pytest.raises((ClassifierError, CampaignError), match=r"words|language"):
         Tfidf.load(tmp_path)

@@ -2,19 +2,26 @@
 
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from biasloop.classifiers.calibration import f1_threshold, fit_sigmoid, fit_temperature
-from biasloop.classifiers.features import Terms, Weighting, char_ngrams, plain, word_ngrams
+from biasloop.classifiers.encoded import FILE
 from biasloop.classifiers.folds import group_folds
-from biasloop.classifiers.tfidf import FILE, Tfidf
+from biasloop.classifiers.term_encoder import TermEncoder
+from biasloop.classifiers.term_rows import TermRows, interleaved, joined
+from biasloop.classifiers.terms import plain, word_ngrams
+from biasloop.classifiers.tfidf import Tfidf, TfidfOptions
+from biasloop.classifiers.weighting import TermWeighting
 from biasloop.domain.label import LabelSource
 from biasloop.errors import ClassifierError
 from biasloop.ports import TrainingSet
@@ -46,12 +53,14 @@ def test_words_keep_what_carries_gender(text, words):
     assert len(word_ngrams(plain(text))) == max(0, 2 * len(words) - 1)
 
 
+def encoder(texts, unlabelled=(), shortest=2, longest=4):
+    return TermEncoder.fit(texts, unlabelled, shortest=shortest, longest=longest, language=None)
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=40), max_size=5))
 @settings(deadline=None)
-def test_character_counts_are_those_of_scikit_learn(texts):
+def test_character_terms_are_those_of_scikit_learn(texts):
     texts = [*texts, "uno"]
-    ours = Terms(2, 3)
-    _, counts = ours.fit(texts)
     # char_wb counts a word shorter than n once, as a whole; ours not at all.
     expected = {
         gram
@@ -59,33 +68,109 @@ def test_character_counts_are_those_of_scikit_learn(texts):
         for token in plain(text).split()
         for gram in CountVectorizer(analyzer="char_wb", ngram_range=(2, 3)).build_analyzer()(token)
     }
-    assert set(ours.vocabularies["chars"]) == {plain(gram) for gram in expected}
-    assert counts.sum() == sum(
-        len(char_ngrams(token, 2, 3)) for text in texts for token in plain(text).split()
-    )
+    ours = encoder(texts, longest=3).vocabularies["chars"]
+    assert set(ours) == {plain(gram) for gram in expected}
+
+
+def presence(made, texts):
+    """The terms of each block of each text as scikit-learn would hold them."""
+    rows = made.encode(texts).presence().toarray()
+    return [rows[b :: len(made.vocabularies)] for b in range(len(made.vocabularies))]
 
 
 def test_weights_are_those_of_scikit_learn():
-    blocks = Terms(2, 4).fit(ADS)
-    rows = Weighting.fit(blocks, 1).rows(blocks)
-    expected = [TfidfTransformer(sublinear_tf=True).fit_transform(b).toarray() for b in blocks]
-    np.testing.assert_allclose(rows.toarray(), np.hstack(expected), atol=1e-6)
+    made = encoder(ADS)
+    features = made.encode(ADS)
+    rows = TermWeighting.fit(features).matrix(features).toarray()
+    expected = [TfidfTransformer().fit_transform(block).toarray() for block in presence(made, ADS)]
+    np.testing.assert_allclose(rows, sum(expected), atol=1e-6)
+
+
+@given(st.integers(0, 2**16), st.integers(0, 40), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_scores_are_the_product_with_the_weighted_rows(seed, n, blocks):
+    rng = np.random.default_rng(seed)
+    made = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
+    features = interleaved(made[:blocks])
+    coef = rng.normal(size=(features.width, 2)).astype(np.float32)
+    weighting = TermWeighting.fit(features[: n // 2])
+    expected = weighting.matrix(features) @ coef
+    np.testing.assert_allclose(weighting.scores(features, coef), expected, atol=1e-5)
+
+
+@given(st.integers(0, 2**16), st.integers(1, 30), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_rows_are_taken_and_joined_like_those_of_a_matrix(seed, n, blocks):
+    rng = np.random.default_rng(seed)
+    made = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
+    features = interleaved(made[:blocks])
+
+    def dense(rows: TermRows):
+        return rows.presence().toarray().reshape(len(rows), rows.blocks * rows.width)
+
+    whole = dense(features)
+    picked = rng.integers(0, n, rng.integers(0, 2 * n))
+    np.testing.assert_array_equal(dense(features[picked]), whole[picked])
+    mask = rng.random(n) < 0.5
+    np.testing.assert_array_equal(dense(features[mask]), whole[mask])
+    start, stop = sorted(rng.integers(0, n + 1, 2))
+    part = features[start:stop]
+    np.testing.assert_array_equal(dense(part), whole[start:stop])
+    np.testing.assert_array_equal(dense(part[::-1]), whole[start:stop][::-1])
+    together = joined([part, features[picked]])
+    np.testing.assert_array_equal(dense(together), np.vstack([whole[start:stop], whole[picked]]))
 
 
 def test_a_row_does_not_depend_on_its_neighbours():
-    ngrams = Terms(2, 4)
-    blocks = ngrams.fit(ADS)
-    weighting = Weighting.fit(blocks, 1)
-    together = weighting.rows(ngrams.count(ADS)).toarray()
-    alone = [weighting.rows(ngrams.count([text])).toarray()[0] for text in ADS]
+    made = encoder(ADS)
+    weighting = TermWeighting.fit(made.encode(ADS))
+    together = weighting.matrix(made.encode(ADS)).toarray()
+    alone = [weighting.matrix(made.encode([text])).toarray()[0] for text in ADS]
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-def test_ngrams_of_too_few_rows_and_unknown_ones_weigh_nothing():
-    ngrams = Terms(2, 4)
-    weighting = Weighting.fit(ngrams.fit(["rosso blu", "rosso giallo"]), 2)
-    assert weighting.rows(ngrams.count(["blu", "xyz"])).count_nonzero() == 0
-    assert weighting.rows(ngrams.count(["rosso"])).count_nonzero() > 0
+def test_only_terms_that_can_teach_something_are_known():
+    made = encoder(["rosso blu"], ["rosso giallo", "verde giallo"])
+    assert set(made.vocabularies["words"]) == {"rosso", "blu", "rosso blu", "giallo"}
+    assert len(made.encode(["xyz", ""]).indices) == 0
+
+
+def test_terms_that_the_training_rows_lack_weigh_nothing():
+    made = encoder(["rosso blu", "tende"])
+    weighting = TermWeighting.fit(made.encode(["rosso blu"]))
+    rows = weighting.matrix(made.encode(["tende", "rosso", "rosso rosso"])).toarray()
+    assert not rows[0].any()
+    assert rows[1].any()
+    np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
+
+
+def test_the_encoder_is_the_same_in_every_process_and_after_loading(tmp_path):
+    made = encoder(ADS)
+    code = (
+        "import sys; from biasloop.classifiers.term_encoder import TermEncoder;"
+        "print(TermEncoder.fit(sys.argv[1:], (), shortest=2, longest=4, language=None).id)"
+    )
+    for hash_seed in "12":
+        found = subprocess.run(
+            [sys.executable, "-c", code, *ADS],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == made.id
+    made.save(tmp_path)
+    assert TermEncoder.load(tmp_path).id == made.id
+    assert encoder(ADS[:-1]).id != made.id
+
+
+def test_embeddings_nearly_keep_angles():
+    made = encoder(ADS)
+    features = made.encode(ADS)
+    rows = TermWeighting.fit(features).matrix(features).toarray()
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    embedded = made.embed(features)
+    np.testing.assert_allclose(embedded @ embedded.T, rows @ rows.T, atol=0.25)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -219,7 +304,7 @@ def test_the_label_of_a_root_does_not_reach_its_own_out_of_fold_rows():
     )
     classifier = Tfidf()
     report = classifier.fit(data, seed=0)
-    inside = classifier._model.scores(data.texts)[:, 0] > 0
+    inside = classifier.head.model.scores(classifier.encoder.encode(data.texts))[:, 0] > 0
     outside = report.oof[:, 0] > np.median(report.oof)
     assert (inside == (data.labels[:, 0] == 1)).mean() == 1
     assert abs((outside == (data.labels[:, 0] == 1)).mean() - 0.5) < 0.2
@@ -281,8 +366,10 @@ def test_the_model_file_holds_only_what_skops_trusts_and_is_written_whole(tmp_pa
     classifier = Tfidf()
     classifier.fit(ads(), seed=1)
     classifier.save(tmp_path)
-    assert os.listdir(tmp_path) == [FILE]
-    assert skops.io.get_untrusted_types(file=tmp_path / FILE) == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {FILE, "encoder.skops"}
+    for file in files:
+        assert skops.io.get_untrusted_types(file=file) == []
 
 
 class Evil:
@@ -307,6 +394,20 @@ def test_a_later_format_is_refused_by_name(tmp_path):
     skops.io.dump({"format": 99}, tmp_path / FILE)
     with pytest.raises(ClassifierError, match="format 99"):
         Tfidf.load(tmp_path)
+
+
+def test_a_committee_is_kept_where_it_is_asked_for(tmp_path):
+    data = ads()
+    alone, several = Tfidf(), Tfidf(TfidfOptions(committee=True))
+    alone.fit(data, seed=1)
+    with pytest.raises(ClassifierError, match="committee"):
+        alone.score(data.texts, frozenset({"passes"}))
+    several.fit(data, seed=1)
+    several.save(tmp_path)
+    found = Tfidf.load(tmp_path).score(data.texts, frozenset({"passes", "proba"}))
+    assert found["passes"].shape == (len(data.texts), 5, 1)
+    assert (found["passes"].std(axis=1) > 0).any()
+    np.testing.assert_allclose(found["passes"].mean(axis=1), found["proba"], atol=0.2)
 
 
 def test_texts_without_a_word_are_an_error():

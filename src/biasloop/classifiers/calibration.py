@@ -50,6 +50,10 @@ class OutOfFold:
     roots: NDArray[np.str_]
     names: tuple[str, ...]
 
+    def calibrate(self, multi: bool) -> tuple[Calibration, NDArray[np.float32], list[str]]:
+        """What fits the scheme: the calibration, thresholds (k,), and notes in words."""
+        return self.calibrate_labels() if multi else self.calibrate_classes()
+
     def calibrate_labels(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
         """One sigmoid and one threshold per label, and notes on labels that had too little."""
         k = len(self.names)

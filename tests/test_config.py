@@ -109,6 +109,12 @@ def test_a_wrong_key_is_refused_by_name(workspace: Path, text: str, told: str) -
     assert f"biasloop.toml (or BIASLOOP_* in the environment): {told}" in str(error.value)
 
 
+def test_an_unknown_key_is_refused_with_those_known_in_its_place(workspace: Path) -> None:
+    for text, known in (("sed = 1", "seed, ledger_url, loop,"), ("[web]\nhots = 1", "host, port")):
+        with pytest.raises(ConfigError, match=f"no such setting here; known are {known}"):
+            read_settings(put(workspace, text))
+
+
 def test_every_wrong_key_is_told_at_once(workspace: Path) -> None:
     with pytest.raises(ConfigError, match=r"loop\.x: .*; sed: |sed: .*; loop\.x: "):
         read_settings(put(workspace, "sed = 1\n[loop]\nx = 1"))

@@ -6,11 +6,14 @@ environment or from the workspace's `secrets` file and are never logged or shown
 
 import os
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -179,10 +182,20 @@ def read_settings(workspace: Path) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in error.errors())
         raise ConfigError(f"{path} (or BIASLOOP_* in the environment): {wrong}") from None
     except SettingsError as error:
         raise ConfigError(f"BIASLOOP_* in the environment: {error}; it must be JSON") from None
+
+
+def _told(error: ErrorDetails) -> str:
+    """What is wrong with a key; of an unknown one, which there are in its place."""
+    if error["type"] != "extra_forbidden":
+        return error["msg"]
+    known: Mapping[str, FieldInfo] = Settings.model_fields
+    for section in error["loc"][:-1]:
+        known = type(known[str(section)].default).model_fields
+    return f"there is no such setting here; known are {', '.join(known)}"
 
 
 SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD")

@@ -24,7 +24,8 @@ from biasloop.classifiers.folds import group_folds
 from biasloop.domain.flip import flip_consistency
 from biasloop.domain.item import VERSION
 from biasloop.domain.label import LabelSource
-from biasloop.domain.metric import Interval, compare, evaluate
+from biasloop.domain.metric import compare, evaluate
+from biasloop.domain.resample import Interval
 from biasloop.registry import Kind, create
 from biasloop.steps.train import columns, training_data, training_set
 from biasloop.validate import seed_rows

@@ -14,7 +14,8 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from biasloop.domain.metric import Interval, compare, decide, evaluate
+from biasloop.domain.metric import compare, decide, evaluate, micro_f1
+from biasloop.domain.resample import Interval
 
 
 def noisy(seed, n, k, per_root=3, missing=0.0):
@@ -206,3 +207,20 @@ def test_flags_by_threshold_or_by_the_most_probable_class():
     thresholds = np.array([0.5, 0.1, 0.4])
     assert decide(proba, thresholds, True).tolist() == [[True, True, False], [False, True, False]]
     assert decide(proba, thresholds, False).tolist() == [[True, False, False]] * 2
+
+
+def test_many_models_are_measured_as_each_alone_is():
+    truth, proba, roots, names = noisy(4, 300, 3, missing=0.2)
+    flags = [decide(proba, np.full(3, at), multi=True) for at in (0.3, 0.5, 0.7)]
+    found = micro_f1(truth, flags, roots, seed=1, resamples=50)
+    assert found.shape == (51, 3)
+    for column, each in zip(found.T, flags, strict=True):
+        alone = evaluate(truth, proba, each, roots, names, multi=True, seed=1, resamples=50).micro
+        bounds = np.quantile(column[1:], (0.025, 0.975))
+        assert (alone.value, alone.low, alone.high) == pytest.approx((column[0], *bounds))
+
+
+def test_without_a_positive_there_is_no_micro_f1():
+    nothing = np.zeros((6, 2), np.int8)
+    found = micro_f1(nothing, [nothing == 0], list("aabbcc"), seed=0, resamples=5)
+    assert np.isnan(found).all()

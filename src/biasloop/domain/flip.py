@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
-from biasloop.domain.metric import LEVEL, RESAMPLES, Interval
+from biasloop.domain.resample import RESAMPLES, Interval, interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,7 @@ def flip_consistency(
     if not len(found):
         return Flip(0, None)
     draws = np.random.default_rng(seed).integers(0, len(found), (RESAMPLES, len(found)))
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(found[draws].mean(axis=1), (tail, 1 - tail))
-    return Flip(len(found), Interval(float(found.mean()), float(low), float(high)))
+    return Flip(len(found), interval(np.append(found.mean(), found[draws].mean(axis=1))))
 
 
 def _consistent(truth: Labels, flags: NDArray[np.bool_]) -> bool | None:

@@ -1,10 +1,10 @@
 """How good a classifier is on labelled items, and how sure we are of it.
 
-Intervals are percentile bootstrap intervals that draw roots, not items: sentences of one ad are
-no independent witnesses. Labels that were not asked (-1) are left out, cell by cell.
+Intervals resample roots (see domain.resample). Labels that were not asked (-1) are left out, cell
+by cell.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,28 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
+from biasloop.domain.resample import RESAMPLES, Array, Interval, Roots, interval
 
-Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MIN_POSITIVES = 30
 """Positives below which a label's cell says "too few" (R7)."""
-RESAMPLES = 1000
-LEVEL = 0.95
-CHUNK = 2_000_000
-"""Cells (resamples x items) held at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A measured value and the bounds between which LEVEL of the resamples lie."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +106,24 @@ def evaluate(
     fewer than two roots nothing can be resampled and every measure is None.
     """
     sample = _Sample.of(truth, roots, names, min_positives)
-    measured = [_measure(sample, draws, flags, proba) for draws in sample.draws(seed, resamples)]
+    measured = [
+        _measure(sample, draws, flags, proba) for draws in sample.roots.draws(seed, resamples)
+    ]
     m = _Measures.joined(measured)
     cells = {}
     for j, name in enumerate(sample.names):
         n, asked = int((truth[:, j] == 1).sum()), int((truth[:, j] >= 0).sum())
         columns = (m.precision, m.recall, m.f1, m.average_precision)
         enough = j in sample.enough
-        cells[name] = Cell(n, asked, *(_interval(c[:, j]) for c in columns if enough))
+        cells[name] = Cell(n, asked, *(interval(c[:, j]) for c in columns if enough))
     return Report(
         labels=cells,
-        macro=_interval(m.macro),
+        macro=interval(m.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
-        micro=_interval(m.micro),
-        accuracy=None if multi else _interval(m.accuracy),
+        micro=interval(m.micro),
+        accuracy=None if multi else interval(m.accuracy),
         n_items=len(truth),
-        n_roots=sample.n_roots,
+        n_roots=sample.roots.count,
     )
 
 
@@ -160,32 +146,52 @@ def compare(
     sample = _Sample.of(truth, roots, names, min_positives)
     pairs = [
         (_measure(sample, draws, old), _measure(sample, draws, new))
-        for draws in sample.draws(seed, resamples)
+        for draws in sample.roots.draws(seed, resamples)
     ]
     before = _Measures.joined([pair[0] for pair in pairs])
     after = _Measures.joined([pair[1] for pair in pairs])
     f1 = after.f1 - before.f1
     return Comparison(
         labels={
-            name: _interval(f1[:, j]) if j in sample.enough else None
+            name: interval(f1[:, j]) if j in sample.enough else None
             for j, name in enumerate(sample.names)
         },
-        macro=_interval(after.macro - before.macro),
+        macro=interval(after.macro - before.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
-        micro=_interval(after.micro - before.micro),
-        accuracy=None if multi else _interval(after.accuracy - before.accuracy),
+        micro=interval(after.micro - before.micro),
+        accuracy=None if multi else interval(after.accuracy - before.accuracy),
         n_items=len(truth),
-        n_roots=sample.n_roots,
+        n_roots=sample.roots.count,
     )
+
+
+def micro_f1(
+    truth: Labels,
+    flags: Sequence[Flags],
+    roots: Sequence[str] | NDArray[np.str_],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Array:
+    """The F1 over all cells of each of m models, `flags` (n, k) each, on the same resamples:
+    (1 + resamples, m), NaN where no cell is positive."""
+    drawn, yes, asked = Roots.named(roots), truth == 1, truth >= 0
+    hit = drawn.sums(np.stack([(yes & each).sum(axis=1) for each in flags], axis=1))
+    flagged = drawn.sums(np.stack([(asked & each).sum(axis=1) for each in flags], axis=1))
+    positive = drawn.sums(yes.sum(axis=1, keepdims=True))
+    parts = [
+        _ratio(2 * (d @ hit), d @ (flagged + positive), where=np.tile(d @ positive > 0, len(flags)))
+        for d in drawn.draws(seed, resamples)
+    ]
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What is resampled. `root_of` (n,) numbers the roots, `enough` the reportable labels."""
+    """What is resampled; `enough` are the labels with enough positives to report."""
 
     truth: Labels
-    root_of: NDArray[np.int64]
-    n_roots: int
+    roots: Roots
     names: tuple[str, ...]
     enough: tuple[int, ...]
 
@@ -197,28 +203,9 @@ class _Sample:
         names: Sequence[str],
         min_positives: int,
     ) -> "_Sample":
-        distinct, root_of = np.unique(np.asarray(roots, dtype=np.str_), return_inverse=True)
         positives = (truth == 1).sum(axis=0)
         enough = np.flatnonzero(positives >= max(1, min_positives))
-        return cls(truth, root_of, len(distinct), tuple(names), tuple(enough.tolist()))
-
-    def draws(self, seed: int, resamples: int) -> Iterator[Array]:
-        """How often each root is drawn, (resamples, roots) in chunks; once each, then at random."""
-        yield np.ones((1, self.n_roots))
-        if self.n_roots < 2:
-            return
-        rng = np.random.default_rng(seed)
-        at_once = max(1, CHUNK // len(self.truth))
-        for start in range(0, resamples, at_once):
-            size = min(at_once, resamples - start)
-            even = np.full(self.n_roots, 1 / self.n_roots)
-            yield rng.multinomial(self.n_roots, even, size=size).astype(np.float64)
-
-    def per_root(self, cells: Flags) -> Array:
-        """Sums over the items of each root, (roots, …)."""
-        sums = np.zeros((self.n_roots, *cells.shape[1:]))
-        np.add.at(sums, self.root_of, cells)
-        return sums
+        return cls(truth, Roots.named(roots), tuple(names), tuple(enough.tolist()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +229,11 @@ def _measure(
     sample: _Sample, draws: Array, flags: Flags, proba: NDArray[np.floating] | None = None
 ) -> _Measures:
     yes, asked = sample.truth == 1, sample.truth >= 0
-    hit = draws @ sample.per_root(yes & flags)
-    flagged = draws @ sample.per_root(asked & flags)
-    positive = draws @ sample.per_root(yes)
-    known = draws @ sample.per_root(np.asarray(asked.any(axis=1)))
-    right = draws @ sample.per_root(np.asarray((yes & flags).any(axis=1)))
+    hit = draws @ sample.roots.sums(yes & flags)
+    flagged = draws @ sample.roots.sums(asked & flags)
+    positive = draws @ sample.roots.sums(yes)
+    known = draws @ sample.roots.sums(np.asarray(asked.any(axis=1)))
+    right = draws @ sample.roots.sums(np.asarray((yes & flags).any(axis=1)))
     f1 = _ratio(2 * hit, flagged + positive, where=positive > 0)
     enough = list(sample.enough)
     average_precision = np.full_like(f1, np.nan)
@@ -274,7 +261,7 @@ def _average_precision(
     asked = np.flatnonzero(sample.truth[:, label] >= 0)
     order = asked[np.argsort(-proba[asked], kind="stable")]
     last_of_tie = np.append(np.diff(proba[order]) != 0, True)
-    weights = draws[:, sample.root_of[order]]
+    weights = draws[:, sample.roots.of_item[order]]
     found = (weights * (sample.truth[order, label] == 1)).cumsum(axis=1)[:, last_of_tie]
     passed = weights.cumsum(axis=1)[:, last_of_tie]
     precision = np.divide(found, passed, out=np.zeros_like(found), where=passed > 0)
@@ -285,12 +272,3 @@ def _average_precision(
 def _ratio(top: Array, bottom: Array, where: Flags | None = None) -> Array:
     where = bottom > 0 if where is None else where
     return np.divide(top, bottom, out=np.full_like(top, np.nan), where=where)
-
-
-def _interval(column: Array) -> Interval | None:
-    resampled = column[1:][np.isfinite(column[1:])]
-    if not np.isfinite(column[0]) or len(resampled) == 0:
-        return None
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(resampled, (tail, 1 - tail))
-    return Interval(float(column[0]), float(low), float(high))

@@ -58,6 +58,7 @@ class LoopSettings(_Section):
     random_share: float = Field(
         0.1, ge=0, le=1, description="Share of items drawn at random from train roots."
     )
+    max_per_ad: int = Field(3, ge=1, description="Most sentences of one ad in a batch.")
     promote: Literal["auto", "manual"] = Field(
         "auto", description="Whether the newest model goes into service by itself."
     )

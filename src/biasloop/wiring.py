@@ -84,6 +84,7 @@ class Steps:
             wanted=self._quota(selected),
             strategy=self.strategy,
             read_scores=self._scores(round_.facts["scored_with"]),
+            max_per_ad=self.settings.loop.max_per_ad,
             seed=self.settings.seed,
         )
 

@@ -1,13 +1,14 @@
 """Batches: quotas, arms, inclusion probabilities, order."""
 
 from collections import Counter
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose, quota
+from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose, draw, quota
 
 # --- quota ----------------------------------------------------------------------------------------
 
@@ -55,13 +56,15 @@ def test_a_campaign_begins_with_an_audit_block() -> None:
 # --- candidates -----------------------------------------------------------------------------------
 
 
-def candidates(hashes: list[str], first_row: int = 0) -> Candidates:
+def candidates(hashes: list[str], first_row: int = 0, roots: list[str] | None = None) -> Candidates:
+    """Each item in an ad of its own unless `roots` are given."""
     rows = np.arange(first_row, first_row + len(hashes))
-    return Candidates(rows, np.array([f"item {row}" for row in rows], str), np.array(hashes, str))
+    ids = np.array([f"item {row}" for row in rows], str)
+    return Candidates(rows, ids, np.array(hashes, str), ids if roots is None else np.array(roots))
 
 
-def distinct(n: int, first_row: int = 0) -> Candidates:
-    return candidates([f"text {first_row + i}" for i in range(n)], first_row)
+def distinct(n: int, first_row: int = 0, roots: list[str] | None = None) -> Candidates:
+    return candidates([f"text {first_row + i}" for i in range(n)], first_row, roots)
 
 
 hashes = st.lists(st.sampled_from("abcdef"), max_size=12)
@@ -73,7 +76,7 @@ def test_one_item_per_text(have: list[str], taken: list[str]) -> None:
     first = {text: i for i, text in reversed(list(enumerate(have))) if text not in taken}
     assert found.hashes.tolist() == [have[i] for i in sorted(first.values())]
     assert found.rows.tolist() == [10 + i for i in sorted(first.values())]
-    assert found.ids.tolist() == [f"item {row}" for row in found.rows]
+    assert found.ids.tolist() == found.roots.tolist() == [f"item {row}" for row in found.rows]
     assert len(found) == len(set(have) - set(taken))
 
 
@@ -95,7 +98,7 @@ def test_a_batch(
     train = candidates(train_texts).distinct()
     audit = candidates(audit_texts, 100).distinct()  # texts may stand on both sides
     rng = np.random.default_rng(seed)
-    batch = compose(train, audit, wanted, last_rows if model else None, rng)
+    batch = compose(train, audit, wanted, last_rows if model else None, rng, max_per_ad=1)
 
     texts = dict(zip([*train.ids, *audit.ids], [*train.hashes, *audit.hashes], strict=True))
     rows = dict(zip([*train.ids, *audit.ids], [*train.rows, *audit.rows], strict=True))
@@ -119,7 +122,9 @@ def test_a_batch(
 def test_the_same_seed_gives_the_same_batch(seed: int) -> None:
     def once(with_seed: int) -> list[Selection]:
         rng = np.random.default_rng(with_seed)
-        return compose(distinct(40), distinct(20, 100), Quota(5, 4, 3), last_rows, rng)
+        return compose(
+            distinct(40), distinct(20, 100), Quota(5, 4, 3), last_rows, rng, max_per_ad=3
+        )
 
     assert once(seed) == once(seed)
     assert once(seed) != once(seed + 1)
@@ -133,7 +138,7 @@ def test_the_strategy_chooses_among_what_the_random_arm_left() -> None:
         return rows[:n]
 
     rng = np.random.default_rng(1)
-    batch = compose(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng)
+    batch = compose(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng, max_per_ad=3)
     drawn = [s.row for s in batch if s.arm is Arm.RANDOM_TRAIN]
     assert offered[0].tolist() == [row for row in range(50, 60) if row not in drawn]
     chosen = {s.row for s in batch if s.arm is Arm.ACQUISITION}
@@ -145,7 +150,8 @@ def test_empty_pools_give_what_there_is(pool: str) -> None:
     train = distinct(0 if pool in ("train", "both") else 9)
     audit = distinct(0 if pool in ("audit", "both") else 9, 100)
     for acquire in (last_rows, None):
-        batch = compose(train, audit, Quota(3, 2, 1), acquire, np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        batch = compose(train, audit, Quota(3, 2, 1), acquire, rng, max_per_ad=3)
         arms = Counter(s.arm for s in batch)
         if pool == "train":
             assert arms == {Arm.AUDIT: 2}
@@ -155,29 +161,101 @@ def test_empty_pools_give_what_there_is(pool: str) -> None:
             assert batch == []
 
 
+# --- at most so many of one ad --------------------------------------------------------------------
+
+
+sizes = st.lists(st.integers(1, 9), min_size=1, max_size=12)
+
+
+@given(sizes, st.integers(0, 60), st.integers(1, 4), st.integers(0, 2**32))
+def test_a_draw_keeps_to_the_cap_and_is_else_of_equal_chances(
+    ad_sizes: list[int], n: int, most: int, seed: int
+) -> None:
+    ads = np.repeat(np.arange(len(ad_sizes)), ad_sizes)
+    drawn, chance = draw(ads, n, most, np.random.default_rng(seed))
+    assert len(drawn) == min(n, sum(min(size, most) for size in ad_sizes))
+    assert np.all(np.diff(drawn) > 0)
+    assert np.bincount(ads[drawn]).max(initial=0) <= most
+    assert chance.sum() == pytest.approx(len(drawn))
+    share = np.bincount(ads, weights=chance)
+    assert np.all(share <= most + 1e-9)
+    free = share[ads] < most - 1e-9  # items of ads that the cap does not hold back
+    if free.any():
+        assert np.ptp(chance[free]) < 1e-9
+        assert chance.max() <= chance[free].max() + 1e-9
+
+
+@given(sizes, quotas, st.integers(1, 4), st.booleans(), st.integers(0, 2**32))
+def test_a_batch_holds_at_most_so_many_of_an_ad_and_is_full_if_it_can(
+    ad_sizes: list[int], wanted: Quota, most: int, model: bool, seed: int
+) -> None:
+    """Rows are ranked by ad, so that a strategy runs into full ads all the time."""
+    roots = [f"ad {a}" for a, size in enumerate(ad_sizes) for _ in range(size)]
+    half = len(roots) // 2
+    train, audit = distinct(half, 0, roots[:half]), distinct(len(roots) - half, 100, roots[half:])
+    rng = np.random.default_rng(seed)
+    batch = compose(train, audit, wanted, last_rows if model else None, rng, max_per_ad=most)
+    pools = {Arm.AUDIT: roots[half:], Arm.ACQUISITION: roots[:half]}
+    rows = [s.row for s in batch]
+    assert len(set(rows)) == len(rows)
+    for arm, pool in pools.items():  # here an ad may have items on both sides
+        own = [s for s in batch if (s.arm is Arm.AUDIT) == (arm is Arm.AUDIT)]
+        assert max(Counter(pool[s.row % 100] for s in own).values(), default=0) <= most
+    possible = {
+        arm: sum(min(c, most) for c in Counter(pool).values()) for arm, pool in pools.items()
+    }
+    arms = Counter(s.arm for s in batch)
+    assert arms[Arm.AUDIT] == min(wanted.audit, possible[Arm.AUDIT])
+    total = wanted.acquisition + wanted.audit + wanted.random_train
+    assert len(batch) == min(total, arms[Arm.AUDIT] + possible[Arm.ACQUISITION])
+
+
+@given(sizes, st.integers(0, 40), st.integers(1, 4), st.integers(0, 2**32))
+def test_a_ranking_is_gone_down_and_full_ads_are_skipped(
+    ad_sizes: list[int], n: int, most: int, seed: int
+) -> None:
+    roots = [f"ad {a}" for a, size in enumerate(ad_sizes) for _ in range(size)]
+    rank = np.random.default_rng(seed).permutation(len(roots))
+
+    def acquire(rows: Rows, wanted: int) -> Rows:
+        return np.sort(rows[np.argsort(rank[rows])[:wanted]])
+
+    pool, rng = distinct(len(roots), 0, roots), np.random.default_rng(0)
+    with patch("biasloop.domain.batch.ASKS", 100):
+        batch = compose(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=most)
+    expected: list[int] = []
+    for row in np.argsort(rank):
+        if len(expected) < n and sum(roots[r] == roots[row] for r in expected) < most:
+            expected.append(int(row))
+    assert sorted(s.row for s in batch) == sorted(expected)
+
+
 @pytest.mark.parametrize("model", [True, False])
 def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
     """Over many seeds each item is drawn as often as its probability says; the order tells no arm.
 
-    With a strategy only the random arms have probabilities, and only they are counted.
+    With a strategy only the random arms have probabilities, and only they are counted. One audit
+    ad has three items, of which at most one may be drawn; the others' chances stay equal.
     """
-    train, audit, n = distinct(12), distinct(5, 100), 3_000
+    train, n = distinct(12), 3_000
+    audit = distinct(5, 100, ["long", "long", "a", "long", "b"])
     drawn: Counter[tuple[Arm, int]] = Counter()
-    probability: dict[Arm, float] = {}
+    probability: dict[tuple[Arm, int], float] = {}
     places: dict[Arm, list[int]] = {arm: [] for arm in Arm}
     for seed in range(n):
         rng = np.random.default_rng(seed)
-        for s in compose(train, audit, Quota(4, 2, 3), last_rows if model else None, rng):
+        acquire = last_rows if model else None
+        for s in compose(train, audit, Quota(4, 2, 3), acquire, rng, max_per_ad=1):
             places[s.arm].append(s.position)
             if s.probability is not None:
                 drawn[s.arm, s.row] += 1
-                assert probability.setdefault(s.arm, s.probability) == s.probability
-    assert probability[Arm.AUDIT] == pytest.approx(2 / 5)
-    assert probability[Arm.RANDOM_TRAIN] == pytest.approx(3 / 12)
-    assert probability.get(Arm.ACQUISITION) == (None if model else pytest.approx(4 / 12))
-    for arm, p in probability.items():
-        for row in audit.rows if arm is Arm.AUDIT else train.rows:
-            off = abs(drawn[arm, int(row)] / n - p)
-            assert off < 5 * (p * (1 - p) / n) ** 0.5, (arm, row)
+                assert probability.setdefault((s.arm, s.row), s.probability) == s.probability
+    expected = {(Arm.AUDIT, row): 1 / 3 if row in (100, 101, 103) else 1 / 2 for row in audit.rows}
+    expected |= {(Arm.RANDOM_TRAIN, row): 3 / 12 for row in train.rows}
+    if not model:
+        expected |= {(Arm.ACQUISITION, row): 4 / 12 for row in train.rows}
+    assert probability == pytest.approx(expected)
+    for key, p in probability.items():
+        assert abs(drawn[key] / n - p) < 5 * (p * (1 - p) / n) ** 0.5, key
     for found in places.values():  # positions 0 … 8 are uniform for every arm
         assert abs(np.mean(found) - 4) < 5 * np.std(found) / len(found) ** 0.5

@@ -26,20 +26,22 @@ def select(
     wanted: Quota,
     strategy: Strategy,
     read_scores: ReadScores | None,
+    max_per_ad: int,
     seed: int,
 ) -> Done:
     """Composes the batch. Seeded by campaign and round: the same facts give the same batch."""
     busy = asked_items(annotations, selected)
     train, audit = candidates(pool, busy, pool_rows)
-    entropy = np.random.SeedSequence([seed, round_id])
-    rng = np.random.default_rng(entropy)
-    strategy_seed = int(entropy.generate_state(1)[0])
+    rng = np.random.default_rng([seed, round_id])
+    strategy_rng = np.random.default_rng([seed, round_id, 1])
 
     def acquire(rows: Rows, n: int) -> Rows:
         assert read_scores is not None
-        return rows[strategy.choose(read_scores(rows), n, strategy_seed)]
+        return rows[strategy.choose(read_scores(rows), n, int(strategy_rng.integers(2**32)))]
 
-    batch = compose(train, audit, wanted, acquire if read_scores else None, rng)
+    batch = compose(
+        train, audit, wanted, acquire if read_scores else None, rng, max_per_ad=max_per_ad
+    )
     arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
     return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
 
@@ -65,10 +67,11 @@ def candidates(
         & ~pool.column("erased", pool_rows)
     )
     split = pool.column("split", pool_rows)
+    roots = pool.column("root", pool_rows)
 
     def of(name: Split, known: NDArray[np.bool_]) -> Candidates:
         rows: NDArray[np.int64] = np.flatnonzero(free & (split == name))
-        return Candidates(rows, ids[rows], hashes[rows]).distinct(hashes[known])
+        return Candidates(rows, ids[rows], hashes[rows], roots[rows]).distinct(hashes[known])
 
     # A text labelled on a train root stays an audit candidate on an audit root: audit must stay
     # a fair sample of real ads, and evaluation reports those texts apart (R7).

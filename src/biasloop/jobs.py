@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from filelock import FileLock
 
 import biasloop.classifiers  # noqa: F401 - registers the plug-ins
 from biasloop.errors import BiasloopError
-from biasloop.ports import Checkpoint, Classifier
+from biasloop.ports import Checkpoint, Classifier, has_encoder
 from biasloop.registry import Kind, create, plugin
 from biasloop.steps.train import training_set
+from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
+from biasloop.store.scores import score_file, write_scores
 
 Result = dict[str, Any]
 CHUNK_TEXTS = 5_000
@@ -34,7 +37,13 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
     """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
     probabilities to FOLDER/oof.npy."""
     classifier: Classifier = create(Kind.CLASSIFIER, job["classifier"], job["options"])
-    data = training_set(pd.read_parquet(folder / "data.parquet"), job["labels"], job["multi"])
+    frame = pd.read_parquet(folder / "data.parquet")
+    data = training_set(frame, job["labels"], job["multi"])
+    if has_encoder(classifier):
+        store = FeatureStore(Path(job["features"]), ArrowPool(Path(job["pool"])))
+        classifier.encoder = store.encoder(classifier, data.texts)
+        rows = store.rows(classifier.encoder, frame["row"].to_numpy(), checkpoint=checkpoint)
+        data = replace(data, features=rows)
     report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint)
     model = folder / "model"
     shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
@@ -46,27 +55,36 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
 
 
 def score(_folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
-    """Writes the probabilities of every shard below `pool_rows` that has none yet."""
+    """Writes what the strategy needs of every shard below `pool_rows` that lacks it."""
     classifier = load(job["classifier"], Path(job["model"]))
     pool = ArrowPool(Path(job["pool"]))
+    store = FeatureStore(Path(job["features"]), pool)
     out = Path(job["out"])
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "thresholds.npy", classifier.thresholds)
     scored = 0
-    for number, start, rows in pool.shards():
-        path = out / f"{number:06d}.proba.npy"
-        if path.exists() or start >= job["pool_rows"]:
+    for shard in pool.shards():
+        number, start, rows = shard
+        missing = frozenset(n for n in job["needs"] if not score_file(out, number, n).exists())
+        if not missing or start >= job["pool_rows"]:
             continue
-        parts = [
-            classifier.predict_proba(
-                pool.texts(range(begin, min(begin + CHUNK_TEXTS, start + rows))),
-                checkpoint=checkpoint,
-            )
-            for begin in range(start, start + rows, CHUNK_TEXTS)
-        ]
-        beside = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(beside, np.concatenate(parts))
-        beside.rename(path)
+        if has_encoder(classifier) and classifier.encoder:
+            features = store.shard(classifier.encoder, shard, checkpoint=checkpoint)
+            parts = [
+                classifier.score_features(features[begin : begin + CHUNK_TEXTS], missing)
+                for begin in range(0, rows, CHUNK_TEXTS)
+            ]
+        else:
+            parts = [
+                classifier.score(
+                    pool.texts(range(begin, min(begin + CHUNK_TEXTS, start + rows))),
+                    missing,
+                    checkpoint=checkpoint,
+                )
+                for begin in range(start, start + rows, CHUNK_TEXTS)
+            ]
+        write_scores(out, number, parts)
+        checkpoint()
         scored += rows
     return {"scored": scored}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -251,6 +251,11 @@ class EncoderClassifier(Classifier, Protocol):
         """As `score`, of feature rows of its encoder."""
 
 
+def has_encoder(classifier: Classifier) -> TypeGuard[EncoderClassifier]:
+    """Whether feature rows can be kept for it."""
+    return hasattr(classifier, "encoder")
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What score stored, for m candidates, and beside it of l labelled train items.
@@ -329,6 +334,9 @@ class Pool(Protocol):
 
     def texts(self, rows: Sequence[int] | Rows) -> list[str]:
         """Their texts."""
+
+    def shards(self) -> list[tuple[int, int, int]]:
+        """(number, first row, rows) of every shard; these never change."""
 
     def rows_of(self, item_ids: Sequence[str]) -> Rows:
         """Row per item id, -1 where unknown."""

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from biasloop.campaign import Campaign
 from biasloop.config import Settings
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
@@ -21,11 +24,11 @@ from biasloop.steps.expand import expand
 from biasloop.steps.pull import pull
 from biasloop.steps.push import push
 from biasloop.steps.score import score
-from biasloop.steps.select import ReadScores, select
+from biasloop.steps.select import ReadScores, labelled_rows, select
 from biasloop.steps.train import Recipe, train
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import read_proba, read_thresholds
+from biasloop.store.scores import read_scores, read_thresholds
 from biasloop.workspace import Workspace
 
 
@@ -67,7 +70,9 @@ class Steps:
             pool_folder=self.workspace.pool,
             model=model,
             model_folder=self.workspace.folder / model.folder if model else None,
+            features_folder=self.workspace.features,
             scores_folder=self.workspace.scores,
+            needs=self.strategy.needs,
             work_folder=self.workspace.job(round_.id, "score"),
             heartbeat=heartbeat,
         )
@@ -83,7 +88,7 @@ class Steps:
             selected=selected,
             wanted=self._quota(selected),
             strategy=self.strategy,
-            read_scores=self._scores(round_.facts["scored_with"]),
+            read_scores=self._scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
             max_per_ad=self.settings.loop.max_per_ad,
             seed=self.settings.seed,
         )
@@ -139,6 +144,8 @@ class Steps:
         return train(
             model_id=model_id,
             pool=self.pool,
+            pool_folder=self.workspace.pool,
+            features_folder=self.workspace.features,
             annotations=self.ledger.annotations(sequence),
             sequence=sequence,
             scheme=self.campaign.scheme,
@@ -180,8 +187,11 @@ class Steps:
         options = dict(settings.options)
         model = plugin(Kind.CLASSIFIER, settings.name).options_model()
         data = self.campaign.language_data
-        if data and model and "language" in model.model_fields:
+        known = model.model_fields if model else {}
+        if data and "language" in known:
             options.setdefault("language", str(data))
+        if "passes" in self.strategy.needs and "committee" in known:
+            options.setdefault("committee", True)
         return Recipe(settings.name, options, settings.constructed_weight, self.settings.seed)
 
     # --- shared lookups ------------------------------------------------------------------------
@@ -205,13 +215,22 @@ class Steps:
             random_share=loop.random_share,
         )
 
-    def _scores(self, model_id: str | None) -> ReadScores | None:
+    def _scores(self, model_id: str | None, pool_rows: int) -> ReadScores | None:
         if model_id is None:
             return None
         folder = self.workspace.scores / model_id
+        needs, shards = sorted(self.strategy.needs), self.pool.shards()
+        known, labels = labelled_rows(
+            self.pool, self.ledger.annotations(), self.campaign.scheme, pool_rows
+        )
 
-        def read(rows: Rows) -> Scores:
-            proba = read_proba(folder, self.pool.shards(), rows)
-            return Scores({"proba": proba}, read_thresholds(folder), self.campaign.scheme.multi)
+        def read(rows: Rows) -> dict[str, NDArray[np.float32]]:
+            return {name: read_scores(folder, name, shards, rows) for name in needs}
 
-        return read
+        return lambda rows: Scores(
+            read(rows),
+            read_thresholds(folder),
+            self.campaign.scheme.multi,
+            labelled=read(known),
+            labels=labels,
+        )

@@ -26,6 +26,11 @@ class Workspace:
         return self.folder / "models"
 
     @property
+    def features(self) -> Path:
+        """What never changes of the items, by encoder and shard."""
+        return self.folder / "features"
+
+    @property
     def scores(self) -> Path:
         """Score files, by model and shard."""
         return self.folder / "scores"

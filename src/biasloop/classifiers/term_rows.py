@@ -1,7 +1,7 @@
 """Which terms stand in which text: the feature rows of the linear classifier.
 
 Presence, not counts: on sentences it is as good, it needs no numbers on disk, and a row's length
-under any weights is one more column of the same matrix product.
+under any weights is one more column of the same sum.
 """
 
 from collections.abc import Sequence
@@ -44,16 +44,12 @@ class TermRows:
         taken = np.asarray(self.indices[np.repeat(starts, lengths) + within])
         return TermRows(taken, ends, self.blocks, self.width)
 
-    def presence(self, ones: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
-        """A row per row and block, shape (n * blocks, width), 1 where the term is there.
-
-        `ones`, if given, holds at least as many ones as there are terms, to save making them.
-        """
+    def presence(self) -> sparse.csr_matrix:
+        """A row per row and block, shape (n * blocks, width), 1 where the term is there."""
         first, last = int(self.ends[0]), int(self.ends[-1])
-        data = np.ones(last - first, np.float32) if ones is None else ones[: last - first]
         matrix = sparse.csr_matrix((len(self.ends) - 1, self.width), dtype=np.float32)
         # Not through the constructor, which would look at every index again.
-        matrix.data, matrix.indices = data, self.indices[first:last]
+        matrix.data, matrix.indices = np.ones(last - first, np.float32), self.indices[first:last]
         matrix.indptr = (self.ends - first).astype(np.int32)
         return matrix
 

@@ -1,6 +1,7 @@
 """init, import, takedown, export."""
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Annotated, Any
 
 import typer
@@ -128,6 +129,7 @@ def takedown(
     if not biasloop.pool.ads([ad]):
         raise PoolError(f"there is no ad {ad!r} in the pool; `biasloop export` lists the ids")
     items = biasloop.pool.erase(ad)
+    rmtree(biasloop.workspace.features, ignore_errors=True)  # words of the ad; made again
     biasloop.ledger.bury(ad, items, now())
     biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
     known = biasloop.ledger.task_ids()

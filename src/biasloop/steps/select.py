@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose
+from biasloop.domain.consensus import resolve
 from biasloop.domain.item import Origin
+from biasloop.domain.label import Labels, LabelSource, Scheme
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.ports import Pool, Scores, Strategy
@@ -76,3 +78,24 @@ def candidates(
     # A text labelled on a train root stays an audit candidate on an audit root: audit must stay
     # a fair sample of real ads, and evaluation reports those texts apart (R7).
     return of(Split.TRAIN, taken), of(Split.AUDIT, taken & (split == Split.AUDIT))
+
+
+def labelled_rows(
+    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, pool_rows: int
+) -> tuple[Rows, Labels]:
+    """Train items below `pool_rows` that people labelled or wrote: their rows (l,), sorted, and
+    their labels (l, k)."""
+    verdicts = {
+        item_id: verdict
+        for item_id, verdict in resolve(annotations, scheme).items()
+        if verdict.source in (LabelSource.HUMAN, LabelSource.SEED)
+    }
+    rows = pool.rows_of(list(verdicts))
+    usable = (rows >= 0) & (rows < pool_rows)
+    usable[usable] &= (pool.column("split") == Split.TRAIN)[rows[usable]]
+    usable[usable] &= ~pool.column("erased")[rows[usable]]
+    order = np.flatnonzero(usable)[np.argsort(rows[usable])]
+    found = list(verdicts.values())
+    chosen = [found[i] for i in order]
+    labels = scheme.encode([v.labels for v in chosen], [v.asked for v in chosen])
+    return rows[order], labels

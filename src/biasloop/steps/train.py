@@ -41,6 +41,8 @@ def train(
     *,
     model_id: str,
     pool: Pool,
+    pool_folder: Path,
+    features_folder: Path,
     annotations: Iterable[Annotation],
     sequence: int,
     scheme: Scheme,
@@ -64,6 +66,8 @@ def train(
         "labels": list(scheme.labels),
         "multi": scheme.multi,
         "seed": recipe.seed,
+        "pool": str(pool_folder),
+        "features": str(features_folder),
     }
     work = job_folder(work_folder, job, data.to_parquet())
     result = run_job(work, job, heartbeat)
@@ -92,22 +96,26 @@ def _replace(folder: Path, made: Path) -> None:
 def training_data(
     pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, constructed_weight: float
 ) -> pd.DataFrame:
-    """One row per labelled train item: item_id, text, root, group, operation, source, weight,
-    family, and a column per label (see `columns`): 1, 0, or -1 where it was not asked about.
+    """One row per labelled train item, in the order of the pool: item_id, row, text, root, group,
+    operation, source, weight, family, and a column per label (see `columns`): 1, 0, or -1 where
+    it was not asked about.
 
     `family` joins the versions that somebody wrote of one sentence; "" for all other rows.
     """
     verdicts = resolve(annotations, scheme)
     rows = pool.rows_of(list(verdicts))
     erased = pool.column("erased")
-    items = pool.items(sorted(int(row) for row in rows if row >= 0 and not erased[row]))
-    items = [item for item in items if item.split is Split.TRAIN]
+    split = pool.column("split")
+    rows = np.sort(rows[rows >= 0])
+    rows = rows[~erased[rows] & (split[rows] == Split.TRAIN)]
+    items = pool.items(rows)
     found = [verdicts[item.id] for item in items]
     labels = scheme.encode([v.labels for v in found], [v.asked for v in found])
     weight = {LabelSource.CONSTRUCTED: constructed_weight}
     data = pd.DataFrame(
         {
             "item_id": [item.id for item in items],
+            "row": rows,
             "text": [item.text for item in items],
             "root": [item.roots[0] for item in items],
             "group": [item.group for item in items],

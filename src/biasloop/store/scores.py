@@ -1,6 +1,9 @@
 """Score files: one per model and shard, memory-mapped."""
 
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +15,22 @@ Shards = list[tuple[int, int, int]]
 """(number, first row, rows) of every shard of the pool."""
 
 
-def read_proba(folder: Path, shards: Shards, rows: Rows) -> NDArray[np.float32]:
-    """Stored probabilities (n, k) of these pool rows, which are sorted.
+def score_file(folder: Path, shard: int, name: str) -> Path:
+    """Where the scores of that name are, of one shard."""
+    return folder / f"{shard:06d}.{name}.npy"
+
+
+def write_scores(folder: Path, shard: int, parts: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+    """Writes the scores of one shard, given in parts of some rows each."""
+    for name in parts[0]:
+        path = score_file(folder, shard, name)
+        beside = path.with_suffix(f".{os.getpid()}.npy")
+        np.save(beside, np.concatenate([part[name] for part in parts]))
+        beside.rename(path)
+
+
+def read_scores(folder: Path, name: str, shards: Shards, rows: Rows) -> NDArray[np.float32]:
+    """Stored scores (n, …) of these pool rows, which are sorted.
 
     Raises PoolError when a shard was never scored.
     """
@@ -21,7 +38,7 @@ def read_proba(folder: Path, shards: Shards, rows: Rows) -> NDArray[np.float32]:
     for number, start, count in shards:
         wanted = rows[(rows >= start) & (rows < start + count)] - start
         if len(wanted):
-            parts.append(_map(folder / f"{number:06d}.proba.npy")[wanted])
+            parts.append(_map(score_file(folder, number, name))[wanted])
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 

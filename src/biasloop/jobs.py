@@ -44,12 +44,14 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
         classifier.encoder = store.encoder(classifier, data.texts)
         rows = store.rows(classifier.encoder, frame["row"].to_numpy(), checkpoint=checkpoint)
         data = replace(data, features=rows)
-    report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint)
+    work = folder / "training"
+    report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint, work=work)
     model = folder / "model"
     shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
     model.mkdir()
     classifier.save(model)
     np.save(folder / "oof.npy", report.oof)
+    shutil.rmtree(work, ignore_errors=True)
     thresholds = [round(float(t), 4) for t in report.thresholds]
     return {"thresholds": thresholds, "notes": list(report.notes)}
 

@@ -163,9 +163,18 @@ class Classifier(Protocol):
     offers: frozenset[str]
 
     def fit(
-        self, data: TrainingSet, *, seed: int, checkpoint: Checkpoint = no_checkpoint
+        self,
+        data: TrainingSet,
+        *,
+        seed: int,
+        checkpoint: Checkpoint = no_checkpoint,
+        work: Path | None = None,
     ) -> FitReport:
-        """Trains, calibrates and sets thresholds. Raises ClassifierError when it cannot."""
+        """Trains, calibrates and sets thresholds. Raises ClassifierError when it cannot.
+
+        A long training keeps in the folder `work` what it goes on from after a kill; it then ends
+        with the same model as an unbroken one.
+        """
 
     def predict_proba(
         self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from biasloop.classifiers.erasure import spans, words_and_erased
 from biasloop.classifiers.head import Head, fit_head
+from biasloop.classifiers.report import require_labels
 from biasloop.classifiers.state import read_state, readable, write_state
-from biasloop.domain.label import MISSING
 from biasloop.errors import ClassifierError
 from biasloop.ports import (
     Checkpoint,
@@ -74,14 +74,15 @@ class EncodedClassifier:
         raise NotImplementedError
 
     def fit(
-        self, data: TrainingSet, *, seed: int, checkpoint: Checkpoint = no_checkpoint
+        self,
+        data: TrainingSet,
+        *,
+        seed: int,
+        checkpoint: Checkpoint = no_checkpoint,
+        work: Path | None = None,
     ) -> FitReport:
         """Trains the head; see classifiers.head. Raises ClassifierError when it cannot."""
-        if not ((data.labels != MISSING).any(axis=1) & (data.weights > 0)).any():
-            raise ClassifierError(
-                f"none of the {len(data.texts)} training rows has a label and a weight; "
-                "import seeds or label some items first"
-            )
+        require_labels(data)
         if data.features is None:
             encoder = self.encoder = self.encoder or self.make_encoder(data.texts)
             checkpoint()

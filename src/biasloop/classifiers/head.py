@@ -1,9 +1,6 @@
-"""The part of a classifier that is trained: a linear model on feature rows, calibrated and
-thresholded out of fold.
+"""The part of a classifier that is trained: a linear model on feature rows.
 
-Calibration and thresholds are fitted to out-of-fold scores, by root, of rows that people labelled
-or wrote (sources human and seed) with their weights; constructed and LLM-labelled rows train it,
-but choose nothing.
+Calibrated and thresholded out of fold, see classifiers.report.
 """
 
 from collections.abc import Mapping
@@ -13,11 +10,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.classifiers.calibration import Calibration, OutOfFold
+from biasloop.classifiers.calibration import Calibration
 from biasloop.classifiers.folds import group_folds
 from biasloop.classifiers.linear import Linear, fit_linear
+from biasloop.classifiers.report import calibrated
 from biasloop.classifiers.weighting import Scaling, TermWeighting, Weighting, weighting_of
-from biasloop.domain.label import Labels, LabelSource
+from biasloop.domain.label import Labels
 from biasloop.ports import Checkpoint, FitReport, Proba, TrainingSet
 
 
@@ -111,10 +109,7 @@ def fit_head(
     checkpoint: Checkpoint,
 ) -> tuple[Head, FitReport]:
     """Trains on all rows of `data.features`; the report's `oof` comes from models that did not
-    see the root. The seed decides the folds.
-
-    The two numbers that calibrate a label are fitted to all out-of-fold scores at once.
-    """
+    see the root. The seed decides the folds."""
     assert data.features is not None
     features, weights = data.features, data.weights.astype(np.float64)
     fold_of = group_folds(data.labels, data.roots, folds, seed)
@@ -129,20 +124,7 @@ def fit_head(
         scores[outside] = model.scores(features[outside])
         members.append(model)
         checkpoint()
-    chooses = np.isin(data.sources, (LabelSource.HUMAN, LabelSource.SEED))
-    held_out = OutOfFold(scores, data.labels, weights * chooses, data.roots, data.label_names)
-    calibration, thresholds, notes = held_out.calibrate(data.multi)
+    calibration, report = calibrated(data, scores)
     model = Model.fit(features, data.labels, weights, strength)
     kept = tuple(members) if committee else ()
-    head = Head(data.label_names, model, calibration, thresholds, kept)
-    report = FitReport(calibration.proba(scores), thresholds, (*_without_positives(data), *notes))
-    return head, report
-
-
-def _without_positives(data: TrainingSet) -> list[str]:
-    found = (data.labels == 1).any(axis=0)
-    return [
-        f"{name}: no row has it; its probability is 0"
-        for name, positive in zip(data.label_names, found, strict=True)
-        if not positive
-    ]
+    return Head(data.label_names, model, calibration, report.thresholds, kept), report

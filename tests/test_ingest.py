@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -257,7 +259,7 @@ def test_a_bad_line_is_rejected_and_the_rest_imported(
 
 
 def test_an_endless_line_is_one_reject(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("biasloop.rows.MAX_LINE", 100)
+    monkeypatch.setattr("biasloop.files.MAX_LINE", 100)
     report = desk.take(desk.write("bad.jsonl", b'{"text": "' + b"x" * 1000 + b'"}\n' + GOOD))
     assert rejects(report) == [(1, "a line of over 100 characters")]
     assert report.ads == 1
@@ -349,10 +351,89 @@ def test_a_file_that_cannot_be_read_says_why(
         desk.take(path, columns=columns)
 
 
-def test_a_folder_is_no_file(desk: Desk) -> None:
+def test_a_folder_without_a_file_says_what_is_known(desk: Desk) -> None:
     (desk.folder / "x.csv").mkdir()
-    with pytest.raises(DataError, match="Is a directory"):
+    with pytest.raises(DataError, match=r"folder without a file to import; known are .*parquet"):
         desk.take(desk.folder / "x.csv")
+
+
+# --- Parquet, plain text, folders, saved datasets ------------------------------------------------
+
+TABLE = {
+    "id": ["a", "b", "c"],
+    "text": ["Uno. Due.", None, "Tre."],
+    "labels": [None, ["age"], ["gender", "age"]],
+}
+
+
+def test_parquet_comes_as_jsonl_would(desk: Desk) -> None:
+    path = desk.folder / "a.parquet"
+    pd.DataFrame(TABLE).to_parquet(path)
+    report = desk.take(path)
+    assert rejects(report) == [(2, "no text")]
+    assert (report.ads, report.items, report.labelled) == (1, 3, 1)
+    assert {said.labels for said in desk.said.values()} == {("gender", "age")}
+    assert desk.read[-1] == path.stat().st_size
+
+
+def test_a_text_file_is_an_ad_and_a_folder_of_them_many(desk: Desk) -> None:
+    folder = desk.folder / "ads"
+    (folder / "più").mkdir(parents=True)
+    (folder / "uno.txt").write_text("Cercasi cuoco.\nTurni serali.", encoding="utf-8-sig")
+    (folder / "più" / "due.txt").write_text("Cercasi barista.")
+    (folder / "tre.txt").write_bytes(b"perch\xe9")
+    assert desk.take(folder / "uno.txt") == ImportReport(1, 2, 0, 0, 0, None)
+    report = desk.take(folder)
+    assert (report.ads, report.duplicates) == (1, 1)
+    assert rejects(report) == [(1, "not UTF-8; save the file as UTF-8")]
+    assert set(desk.pool.ads(["uno", "due"])) == {"uno", "due"}
+
+
+def test_a_folder_gives_the_tables_below_it(desk: Desk) -> None:
+    folder = desk.folder / "hub"
+    (folder / "data").mkdir(parents=True)
+    pd.DataFrame(TABLE).to_parquet(folder / "data" / "train-00000.parquet")
+    (folder / "more.jsonl").write_text('{"id": "z", "text": "Zero."}\n{broken\n')
+    (folder / "README.txt").write_text("Not an ad.")
+    report = desk.take(folder)
+    assert (report.ads, report.rejects) == (2, 2)
+    assert any(reason.startswith("more.jsonl: broken JSON") for _, reason in rejects(report))
+
+
+@pytest.mark.parametrize("splits", [False, True])
+def test_a_saved_dataset_gives_its_rows_and_the_names_of_its_classes(
+    desk: Desk, splits: bool
+) -> None:
+    data = Dataset.from_dict(
+        {"text": ["Uno.", "Due.", "Tre."], "label": [1, 0, -1]},
+        features=Features({"text": Value("string"), "label": ClassLabel(names=["age", "gender"])}),
+    )
+    found = (
+        DatasetDict({"train": data.select([0, 1]), "test": data.select([2])}) if splits else data
+    )
+    found.save_to_disk(str(desk.folder / "saved"))
+    report = desk.take(desk.folder / "saved")
+    assert (report.items, report.labelled, report.rejects) == (3, 2, 0)
+    assert [said.labels for said in desk.said.values()] == [("gender",), ("age",)]
+
+
+@pytest.mark.parametrize("damage", ["cut", "column"])
+def test_a_damaged_table_says_why(desk: Desk, damage: str) -> None:
+    path = desk.folder / "a.parquet"
+    pd.DataFrame(TABLE).rename(columns={"text": "testo"}).to_parquet(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-20])
+    wrong = {"cut": "is no whole Parquet file", "column": r"no column text; it has: id, testo"}
+    with pytest.raises(DataError, match=wrong[damage]):
+        desk.take(path)
+
+
+def test_a_damaged_saved_dataset_says_why(desk: Desk) -> None:
+    Dataset.from_dict({"text": ["Uno."]}).save_to_disk(str(desk.folder / "saved"))
+    for file in (desk.folder / "saved").glob("*.arrow"):
+        file.unlink()
+    with pytest.raises(DataError, match=r"is no whole saved dataset|cannot read"):
+        desk.take(desk.folder / "saved")
 
 
 def test_rejects_that_cannot_be_written_stop_the_import(desk: Desk) -> None:

@@ -17,8 +17,9 @@ from biasloop.domain.item import Ad, Item, item_id, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import split_of
 from biasloop.errors import WorkspaceError
+from biasloop.files import BadRow
 from biasloop.ports import Pool
-from biasloop.rows import EXCERPT, BadRow, Reject, Row, read_rows
+from biasloop.rows import EXCERPT, Reject, Row, read_rows
 from biasloop.segment import sentences
 
 Unit = Literal["sentence", "text"]
@@ -58,7 +59,7 @@ def import_file(
     rejects_folder: Path,
     progress: Callable[[int], None],
 ) -> ImportReport:
-    """Imports a JSONL or CSV file.
+    """Imports a file or folder; see biasloop.files for the kinds.
 
     A row without labels is an ad and cut into sentences, or one item if `unit` is "text". A row
     with labels is never cut: it is a seed if `label_source` is SEED, else (HUMAN) an ad of one

@@ -1,26 +1,22 @@
-"""Rows of an input file: JSONL or CSV, one at a time, bad ones with the reason why.
+"""Rows of an input, one at a time, bad ones with the reason why.
 
 What comes in is untrusted. A row is checked here for its form; what it means is ingest's matter.
 """
 
-import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from io import TextIOWrapper
-from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from biasloop.errors import DataError
+from biasloop.files import BadRow, records
 
 MAX_TEXT = 100_000
 MAX_NAME = 200
 """Characters of an id, a root, a group and the like."""
-MAX_LINE = 2_000_000
 EXCERPT = 200
-PROGRESS_ROWS = 500
 
 FIELDS = {
     "id": "id", "title": "title", "text": "text", "language": "language", "source": "source",
@@ -31,8 +27,6 @@ FIELDS = {
 
 _NAMES = ("id", "language", "source", "root", "group")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_DELIMITERS = {".csv": ",;\t", ".tsv": "\t"}
-_LINES = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,109 +55,26 @@ class Reject:
     excerpt: str
 
 
-class BadRow(Exception):
-    """Why a row is rejected; never leaves the import."""
-
-
 def read_rows(
     path: Path,
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Row | Reject]:
-    """Streams the rows of a JSONL or CSV file (UTF-8; CSV by comma, semicolon or tab).
+    """Streams the rows of a file or folder; see biasloop.files for the kinds.
 
     `columns` names the column of a field where it is not the one in FIELDS. `labels` is a list; in
     CSV its names stand between "|". `progress` is told the bytes read so far, now and then.
 
-    Raises DataError when the file cannot be read, is of an unknown kind, or is a CSV without the
-    columns that are needed.
+    Raises DataError when the input cannot be read, is of an unknown kind, or is a table without
+    the columns that are needed.
     """
     wanted = FIELDS | dict(columns or {})
     if len(wanted) > len(FIELDS):
         odd = ", ".join(sorted(wanted.keys() - FIELDS.keys()))
         raise DataError(f"no field {odd} to map a column to; known: {', '.join(FIELDS)}")
-    suffix = path.suffix.lower()
-    if suffix not in (*_LINES, *_DELIMITERS):
-        known = ", ".join((*_LINES, *_DELIMITERS))
-        raise DataError(f"cannot tell what {path} is by its suffix; rename it to one of: {known}")
-    newline = "" if suffix in _DELIMITERS else "\n"
-    try:
-        # What is not UTF-8 becomes lone surrogates, so that it costs its row and no other.
-        with (
-            path.open("rb") as raw,
-            TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline=newline) as file,
-        ):
-            if suffix in _DELIMITERS:
-                needed = {wanted["text"], *(columns or {}).values()}
-                records = _csv_records(file, path, needed)
-            else:
-                records = _json_records(file)
-            for count, (line, start, record) in enumerate(records):
-                if count % PROGRESS_ROWS == 0:
-                    progress(raw.tell())
-                yield _checked(line, start, record, wanted)
-            progress(raw.tell())
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}; check path and rights") from error
-
-
-Record = tuple[int, str, Mapping[str, Any] | BadRow]
-"""Line, how it begins, and the values by column or what is wrong."""
-
-
-def _lines(file: TextIO) -> Iterator[str]:
-    """Lines with their ends; of an endless one the first MAX_LINE characters."""
-    while line := file.readline(MAX_LINE):
-        rest = line
-        while len(rest) == MAX_LINE and not rest.endswith("\n"):
-            rest = file.readline(MAX_LINE)
-        yield line
-
-
-def _json_records(file: TextIO) -> Iterator[Record]:
-    for number, line in enumerate(_lines(file), start=1):
-        if line.strip():
-            yield number, line, _json_object(line.strip())
-
-
-def _json_object(line: str) -> Mapping[str, Any] | BadRow:
-    if len(line) >= MAX_LINE:
-        return BadRow(f"a line of over {MAX_LINE} characters")
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        return BadRow(f"broken JSON: {error.msg} at character {error.pos}")
-    except (ValueError, RecursionError):
-        return BadRow("broken JSON: a number too long, or nested too deeply")
-    return value if isinstance(value, dict) else BadRow("not a JSON object")
-
-
-def _csv_records(file: TextIO, path: Path, needed: set[str]) -> Iterator[Record]:
-    lines = _lines(file)
-    first = next(lines, "")
-    delimiter = max(_DELIMITERS[path.suffix.lower()], key=first.count)
-    reader = csv.reader(chain([first], lines), delimiter=delimiter)
-    header = next(reader, [])
-    if missing := needed - set(header):
-        raise DataError(
-            f"{path} has no column {', '.join(sorted(missing))}; it has: {', '.join(header)}. "
-            "Say which column is which, as in --column text=NAME"
-        )
-    while True:
-        line = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, "", BadRow(f"broken CSV: {error}")
-            continue
-        if len(values) > len(header):
-            excess = f"{len(values)} columns where the header has {len(header)}"
-            yield line, delimiter.join(values), BadRow(excess)
-        elif values:
-            # A short row is taken as if its last columns were empty.
-            yield line, delimiter.join(values), dict(zip(header, values, strict=False))
+    needed = {wanted["text"], *(columns or {}).values()}
+    for line, start, record in records(path, needed, progress):
+        yield _checked(line, start, record, wanted)
 
 
 def _checked(

@@ -54,7 +54,9 @@ def init(
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="JSONL or CSV files.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files (JSONL, CSV, Parquet, text) or folders.")
+    ],
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,8 +103,9 @@ def _import(
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
-    size = path.stat().st_size if path.exists() else None
-    with progress(f"import {path.name}", size) as done:
+    from biasloop.files import size
+
+    with progress(f"import {path.name}", size(path)) as done:
         report = biasloop.import_file(
             path, label_source=label_source, unit=unit, columns=columns, progress=done
         )

@@ -19,7 +19,7 @@ ORDER = (
     {"errors"},
     {"domain"},
     {"ports"},
-    {"config", "language", "process", "registry", "rows", "segment", "workspace"},
+    {"config", "files", "language", "process", "registry", "rows", "segment", "workspace"},
     ADAPTERS | PLUGINS,
     {"campaign", "steps"},
     {"classify", "ingest", "jobs", "loop", "poll", "scheduler", "validate"},

@@ -130,7 +130,8 @@ def test_labels_come_as_whose_they_are(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
     assert "none.jsonl" in cli.error("import", tmp_path / "none.jsonl")
-    assert ".jsonl" in cli.error("import", tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert ".jsonl" in cli.error("import", tmp_path / "empty")
 
 
 def _export(cli: Cli) -> Path:

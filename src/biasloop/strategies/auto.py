@@ -1,17 +1,17 @@
 """The strategy that fits the scheme."""
 
-from typing import Any
+import numpy as np
 
-import small_text
-
+from biasloop.domain.batch import Rows
 from biasloop.ports import Scores
-from biasloop.strategies.multi_label import BorderMargin
-from biasloop.strategies.small_text import SmallText
+from biasloop.strategies.own import Own
+from biasloop.strategies.uncertainty import BreakingTies, MarginToBorder
 
 
-class Auto(SmallText):
+class Auto(Own):
     """breaking_ties in single-label schemes, margin_to_border in multi-label ones."""
 
-    def query_strategy(self, scores: Scores) -> Any:
+    def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
         """The one of the two that fits."""
-        return BorderMargin(scores.thresholds) if scores.multi else small_text.BreakingTies()
+        fitting = MarginToBorder() if scores.multi else BreakingTies()
+        return fitting.pick(scores, n, rng)

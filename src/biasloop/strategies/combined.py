@@ -1,0 +1,84 @@
+"""Strategies made of another one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from biasloop.domain.batch import Rows
+from biasloop.ports import Scores, Strategy
+from biasloop.registry import Kind, Options, create
+from biasloop.strategies.kmeans import EmbeddingKMeans
+
+
+class InnerOptions(Options):
+    """`of` is the strategy inside, `options` are its options."""
+
+    of: str
+    options: Mapping[str, Any] = {}
+
+    def make(self) -> Strategy:
+        """The strategy inside. Raises UnknownName or ConfigError."""
+        inner: Strategy = create(Kind.STRATEGY, self.of, self.options)
+        return inner
+
+
+class SubsampleOptions(InnerOptions):
+    """`size` candidates are drawn at random for the strategy inside."""
+
+    of: str = "auto"
+    size: int = Field(4096, ge=1)
+
+
+class Subsample:
+    """Draws candidates at random and lets another strategy choose among these.
+
+    Cheap on big pools, and spreads a batch. small-text's SubsamplingQueryStrategy fails where a
+    batch is larger than the sample; here the sample grows.
+    """
+
+    def __init__(self, options: SubsampleOptions) -> None:
+        self.inner = options.make()
+        self.size = options.size
+        self.needs = self.inner.needs
+
+    def choose(self, scores: Scores, n: int, seed: int) -> Rows:
+        """See Strategy."""
+        m = len(next(iter(scores.arrays.values())))
+        rng = np.random.default_rng(seed)
+        drawn = np.sort(rng.choice(m, min(m, max(n, self.size)), replace=False))
+        return drawn[self.inner.choose(_of(scores, drawn), n, seed)]
+
+
+class ClusterDiverseOptions(InnerOptions):
+    """The strategy inside chooses `factor` times too many."""
+
+    of: str = "auto"
+    factor: int = Field(10, ge=2)
+
+
+class ClusterDiverse:
+    """Lets another strategy choose too many, and takes one from each of n clusters of these.
+
+    Diverse mini-batches, Zhdanov 2019, "Diverse mini-batch Active Learning", with clusters that do
+    not weigh how informative an item is.
+    """
+
+    def __init__(self, options: ClusterDiverseOptions) -> None:
+        self.inner = options.make()
+        self.factor = options.factor
+        self.spread = EmbeddingKMeans()
+        self.needs = self.inner.needs | self.spread.needs
+
+    def choose(self, scores: Scores, n: int, seed: int) -> Rows:
+        """See Strategy."""
+        m = len(next(iter(scores.arrays.values())))
+        many = self.inner.choose(scores, min(m, self.factor * n), seed)
+        return many[self.spread.choose(_of(scores, many), n, seed)]
+
+
+def _of(scores: Scores, rows: Rows) -> Scores:
+    """The scores of these candidates only."""
+    return replace(scores, arrays={name: array[rows] for name, array in scores.arrays.items()})

@@ -22,7 +22,7 @@ ORDER = (
     {"config", "files", "language", "process", "registry", "segment", "workspace"},
     {"rows"},
     ADAPTERS | PLUGINS,
-    {"campaign", "steps"},
+    {"campaign", "cascade", "steps"},
     {"classify", "ingest", "jobs", "loop", "poll", "scheduler", "validate"},
     {"wiring"},
     {"bootstrap"},

@@ -79,6 +79,11 @@ class ClassifierSettings(_Section):
     constructed_weight: float = Field(
         0.5, ge=0, description="Weight of a counterfactual version beside a human label's 1."
     )
+    cascade: int = Field(
+        20_000,
+        ge=1000,
+        description="Items that a slow classifier scores; a linear one chooses them.",
+    )
 
 
 class ExpanderSettings(_Section):

@@ -20,14 +20,17 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-import biasloop.classifiers  # noqa: F401 - registers the plug-ins
+import biasloop.classifiers
+import biasloop.strategies  # noqa: F401 - both register their plug-ins
+from biasloop.cascade import LINEAR, Shortlist, shortlist
+from biasloop.classifiers.tfidf import Tfidf
 from biasloop.errors import BiasloopError
 from biasloop.ports import Checkpoint, Classifier, has_encoder
 from biasloop.registry import Kind, create, plugin
 from biasloop.steps.train import training_set
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import score_file, write_scores
+from biasloop.store.scores import score_file, spread, write_scores
 
 Result = dict[str, Any]
 CHUNK_TEXTS = 5_000
@@ -50,20 +53,30 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
     shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
     model.mkdir()
     classifier.save(model)
+    if not has_encoder(classifier):
+        linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job["linear"])
+        linear.fit(data, seed=job["seed"], checkpoint=checkpoint)
+        (model / LINEAR).mkdir()
+        linear.save(model / LINEAR)
     np.save(folder / "oof.npy", report.oof)
     shutil.rmtree(work, ignore_errors=True)
     thresholds = [round(float(t), 4) for t in report.thresholds]
     return {"thresholds": thresholds, "notes": list(report.notes)}
 
 
-def score(_folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
-    """Writes what the strategy needs of every shard below `pool_rows` that lacks it."""
+def score(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
+    """Writes what the strategy needs of every shard below `pool_rows` that lacks it.
+
+    Without an encoder and with more candidates (data.parquet) than job["cascade"], only of those
+    that a cascade chooses; the other rows are NaN.
+    """
     classifier = load(job["classifier"], Path(job["model"]))
     pool = ArrowPool(Path(job["pool"]))
     store = FeatureStore(Path(job["features"]), pool)
     out = Path(job["out"])
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "thresholds.npy", classifier.thresholds)
+    chosen = None if has_encoder(classifier) else _shortlist(folder, job, pool, store, checkpoint)
     scored = 0
     for shard in pool.shards():
         number, start, rows = shard
@@ -77,18 +90,44 @@ def score(_folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
                 for begin in range(0, rows, CHUNK_TEXTS)
             ]
         else:
+            wanted = np.arange(rows) if chosen is None else chosen.within(start, rows)
             parts = [
                 classifier.score(
-                    pool.texts(range(begin, min(begin + CHUNK_TEXTS, start + rows))),
+                    pool.texts(start + wanted[begin : begin + CHUNK_TEXTS]),
                     missing,
                     checkpoint=checkpoint,
                 )
-                for begin in range(start, start + rows, CHUNK_TEXTS)
+                for begin in range(0, max(1, len(wanted)), CHUNK_TEXTS)
             ]
+            parts = [spread(parts, wanted, rows)]
         write_scores(out, number, parts)
         checkpoint()
         scored += rows
-    return {"scored": scored}
+    told: Result = {"scored": scored}
+    if chosen:
+        told["cascade"] = chosen.report(out, pool, classifier.thresholds, job["multi"])
+    return told
+
+
+def _shortlist(
+    folder: Path, job: dict[str, Any], pool: ArrowPool, store: FeatureStore, checkpoint: Checkpoint
+) -> Shortlist | None:
+    frame = pd.read_parquet(folder / "data.parquet")
+    candidates = frame.loc[~frame["always"], "row"].to_numpy()
+    linear = Path(job["model"]) / LINEAR
+    if len(candidates) <= job["cascade"] or not linear.exists():
+        return None
+    return shortlist(
+        Tfidf.load(linear),
+        pool,
+        store,
+        candidates,
+        frame.loc[frame["always"], "row"].to_numpy(),
+        job["cascade"],
+        multi=job["multi"],
+        seed=job["seed"],
+        checkpoint=checkpoint,
+    )
 
 
 def predict(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:

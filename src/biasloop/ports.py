@@ -155,12 +155,11 @@ class Evidence:
 
 
 class Classifier(Protocol):
-    """Probabilities for texts. Seeded: same data and seed, same model.
+    """Probabilities for texts. Seeded: same data and seed, same model."""
 
-    `offers` are the names of what it can `score`.
-    """
-
-    offers: frozenset[str]
+    @property
+    def offers(self) -> frozenset[str]:
+        """The names of what it can `score`."""
 
     def fit(
         self,

@@ -24,7 +24,7 @@ from biasloop.steps.expand import expand
 from biasloop.steps.pull import pull
 from biasloop.steps.push import push
 from biasloop.steps.score import score
-from biasloop.steps.select import ReadScores, labelled_rows, select
+from biasloop.steps.select import ReadScores, asked_items, candidates, labelled_rows, select
 from biasloop.steps.train import Recipe, train
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
@@ -73,6 +73,10 @@ class Steps:
             features_folder=self.workspace.features,
             scores_folder=self.workspace.scores,
             needs=self.strategy.needs,
+            multi=self.campaign.scheme.multi,
+            cascade=self.settings.classifier.cascade,
+            asked_of=self._asked_of,
+            seed=self.settings.seed,
             work_folder=self.workspace.job(round_.id, "score"),
             heartbeat=heartbeat,
         )
@@ -188,11 +192,14 @@ class Steps:
         model = plugin(Kind.CLASSIFIER, settings.name).options_model()
         data = self.campaign.language_data
         known = model.model_fields if model else {}
-        if data and "language" in known:
-            options.setdefault("language", str(data))
+        linear = {"language": str(data)} if data else {}
+        if "language" in known:
+            options = linear | options
         if "passes" in self.strategy.needs and "committee" in known:
             options.setdefault("committee", True)
-        return Recipe(settings.name, options, settings.constructed_weight, self.settings.seed)
+        return Recipe(
+            settings.name, options, linear, settings.constructed_weight, self.settings.seed
+        )
 
     # --- shared lookups ------------------------------------------------------------------------
 
@@ -214,6 +221,12 @@ class Steps:
             audit_share=loop.audit_share,
             random_share=loop.random_share,
         )
+
+    def _asked_of(self, pool_rows: int) -> tuple[Rows, Rows]:
+        annotations = self.ledger.annotations()
+        busy = asked_items(annotations, self.ledger.live_selections())
+        train, _ = candidates(self.pool, busy, pool_rows)
+        return train.rows, labelled_rows(self.pool, annotations, self.campaign.scheme, pool_rows)[0]
 
     def _scores(self, model_id: str | None, pool_rows: int) -> ReadScores | None:
         if model_id is None:

@@ -1,6 +1,7 @@
 """SCORED -> SELECTED: the batch is fixed, in the order in which people will see it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +40,26 @@ def select(
 
     def acquire(rows: Rows, n: int) -> Rows:
         assert read_scores is not None
-        return rows[strategy.choose(read_scores(rows), n, int(strategy_rng.integers(2**32)))]
+        rows, scores = _scored(rows, read_scores(rows), n)
+        return rows[strategy.choose(scores, n, int(strategy_rng.integers(2**32)))]
 
     batch = compose(
         train, audit, wanted, acquire if read_scores else None, rng, max_per_ad=max_per_ad
     )
     arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
     return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
+
+
+def _scored(rows: Rows, scores: Scores, n: int) -> tuple[Rows, Scores]:
+    """Without the rows that a cascade left out, which are NaN, if at least n are left."""
+    first = next(iter(scores.arrays.values()))
+    kept = ~np.isnan(first.reshape(len(rows), -1)[:, 0])
+    if kept.all():
+        return rows, scores
+    if kept.sum() < n:  # more were asked about since than a cascade allows for
+        kept |= np.cumsum(~kept) <= n - kept.sum()
+    arrays = {name: np.nan_to_num(array[kept], nan=0.5) for name, array in scores.arrays.items()}
+    return rows[kept], replace(scores, arrays=arrays)
 
 
 def asked_items(

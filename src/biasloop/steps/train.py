@@ -29,10 +29,12 @@ VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Which classifier learns, and how."""
+    """Which classifier learns, and how; `linear` are the options of the linear one that learns
+    beside a slow one (see biasloop.cascade)."""
 
     classifier: str
     options: Mapping[str, Any]
+    linear: Mapping[str, Any]
     constructed_weight: float
     seed: int
 
@@ -63,6 +65,7 @@ def train(
         "kind": "train",
         "classifier": recipe.classifier,
         "options": dict(recipe.options),
+        "linear": dict(recipe.linear),
         "labels": list(scheme.labels),
         "multi": scheme.multi,
         "seed": recipe.seed,

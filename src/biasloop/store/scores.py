@@ -29,6 +29,19 @@ def write_scores(folder: Path, shard: int, parts: Sequence[Mapping[str, NDArray[
         beside.rename(path)
 
 
+def spread(
+    parts: Sequence[Mapping[str, NDArray[Any]]], places: Rows, rows: int
+) -> dict[str, NDArray[np.float32]]:
+    """The scores of some rows of a shard, given in parts, at their places among all; the others
+    are NaN: not scored."""
+    whole = {}
+    for name in parts[0]:
+        found = np.concatenate([part[name] for part in parts])
+        whole[name] = np.full((rows, *found.shape[1:]), np.nan, np.float32)
+        whole[name][places] = found
+    return whole
+
+
 def read_scores(folder: Path, name: str, shards: Shards, rows: Rows) -> NDArray[np.float32]:
     """Stored scores (n, …) of these pool rows, which are sorted.
 

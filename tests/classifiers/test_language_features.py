@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.classifiers.encoded import ENCODER
-from biasloop.classifiers.grammar import grammar_terms, reader_terms
+from biasloop.classifiers.grammar import grammar_terms
+from biasloop.classifiers.reader import reader_terms
 from biasloop.classifiers.term_encoder import LANGUAGE
 from biasloop.classifiers.terms import unmarked
 from biasloop.classifiers.tfidf import Tfidf, TfidfOptions

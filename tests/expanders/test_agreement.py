@@ -140,7 +140,7 @@ def test_other_forms(
 @pytest.mark.parametrize(
     ("text", "labels"),
     [
-        ("Cerchiamo un cuoco e uno smanettone.", ("gender",)),  # a person it does not know
+        ("Cerchiamo un cuoco e un capellone.", ("gender",)),  # a person it does not know
         ("Cerchiamo un cuoco bislacco.", ("gender",)),  # an adjective it does not know
         ("Cerchiamo un cuoco, lo contatteremo noi.", ("gender",)),  # a pronoun
         ("Cerchiamo un cuoco.", ("inclusive",)),  # the label says otherwise

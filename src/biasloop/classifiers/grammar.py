@@ -1,30 +1,21 @@
-"""What a campaign's language data say of a sentence, as terms for the linear model.
+"""Kinds of words as terms for the linear model.
 
 N-grams know words; these terms know kinds of words. "un cuoco" and "un idraulico" share the term
 "determiner ms | person ms", so that a form which no training sentence holds is still recognised.
-Where the reader of the language understands a sentence, what it found of the people in it
-(marked for one gender, paired, or neither) are terms as well: the model learns how far to trust it.
 """
 
 from collections.abc import Iterator
 
-from biasloop.language.analysis import analyse, glance
 from biasloop.language.data import Language, Reading
-from biasloop.language.mentions import Analysis, Mention
-from biasloop.language.sentence import Unsure
 from biasloop.language.tokens import Token, tokenise
 
 ENDING = 2
 """Letters of an unknown word that stand for it."""
 
 
-def grammar_terms(text: str, language: Language) -> list[str]:
-    """Terms of a text: word classes in their neighbourhood, and the reader's findings."""
-    return [*_class_terms(tokenise(text, language), language), *reader_terms(text, language)]
-
-
-def _class_terms(tokens: list[Token], language: Language) -> Iterator[str]:
+def grammar_terms(text: str, language: Language) -> Iterator[str]:
     """Classes around every word that tells a gender: alone, with a neighbour's class or word."""
+    tokens = tokenise(text, language)
     words = ["^", *(token.lower for token in tokens), "$"]
     classes = ["^", *(_class(token, language) for token in tokens), "$"]
     for i in range(1, len(words) - 1):
@@ -66,29 +57,3 @@ def _class(token: Token, language: Language) -> str:
 def _gendered(token: Token, first: Reading) -> str:
     reading = token.person or token.determiner or first
     return f"{reading.entry.kind} {reading.entry.role} {' '.join(sorted(reading.cells))}"
-
-
-def reader_terms(text: str, language: Language) -> Iterator[str]:
-    """What the reader finds of the people in a text, and whether it is sure."""
-    try:
-        analysis, sure = analyse(text, language), "sure"
-    except Unsure:
-        analysis, sure = glance(text, language), "unsure"
-    yield f"reader {sure}"
-    marked = False
-    for mention in analysis.mentions:
-        who = "others" if mention.role == "other" else "sought"
-        how = _how(analysis, mention)
-        marked = marked or how == "marked"
-        named = "implied" if mention.noun is None else "named"
-        yield f"reader {who} {how}"
-        yield f"reader {who} {how} {sure}"
-        yield f"reader {mention.role} {named} {how} {mention.gender}"
-    if not marked:
-        yield f"reader nobody marked {sure}"
-
-
-def _how(analysis: Analysis, mention: Mention) -> str:
-    if any(analysis.marked(mention, index) for index in mention.words):
-        return "marked"
-    return "paired" if analysis.paired(mention) else "neither"

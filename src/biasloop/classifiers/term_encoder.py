@@ -13,7 +13,8 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 from sklearn.random_projection import SparseRandomProjection
 
-from biasloop.classifiers.grammar import grammar_terms, reader_terms
+from biasloop.classifiers.grammar import grammar_terms
+from biasloop.classifiers.reader import reader_terms
 from biasloop.classifiers.state import read_state, readable, write_state
 from biasloop.classifiers.term_rows import TermRows, interleaved, joined
 from biasloop.classifiers.terms import char_ngrams, plain, unmarked, word_ngrams

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from biasloop.expanders import inflect
-from biasloop.language.data import Entry
+from biasloop.language.data import CELLS, Entry
 from biasloop.language.mentions import Analysis, Mention
 from biasloop.language.sentence import VERBAL, Unsure
 
@@ -55,6 +55,8 @@ class _Writer:
         number = mention.number
         if reading.entry.kind == "determiner":
             made = self._determiner(mention, index)
+        elif len(reading.entry.forms) < len(CELLS):
+            raise Unsure(f"{token.text!r} has no forms for both genders")
         elif self.form in GENDERED:
             made = reading.entry.forms[GENDERED[self.form] + number]
         elif self.form == "paired":

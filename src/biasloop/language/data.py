@@ -29,6 +29,9 @@ _SHAPES = (
     "shared",
     "substantive",
     "unread",
+    "agents",
+    "foreign_agents",
+    "both",
 )
 """Keys of words.toml that hold a pattern; the others hold words."""
 COLUMNS = ("masculine", "masculine_plural", "feminine", "feminine_plural")
@@ -80,6 +83,7 @@ class Language:
     onset: Mapping[str, re.Pattern[str]]
     guesses: Sequence[tuple[str, frozenset[Cell]]]
     pairs: Sequence[tuple[str, str, str]]
+    rests: frozenset[str]
     joining: Mapping[str, str]
     neutral: Mapping[str, str]
     open_signs: Mapping[str, str]
@@ -138,6 +142,7 @@ def _read(folder: Path) -> Language:
         onset={name: re.compile(text) for name, text in agreement["onset"].items()},
         guesses=sorted(guesses.items(), key=lambda pair: -len(pair[0])),
         pairs=[(first, second, rest) for first, second, rest in agreement["pairs"]],
+        rests=frozenset(agreement["rests"].split()),
         joining=agreement["joining"],
         neutral=agreement["neutral"],
         open_signs=agreement["open"],
@@ -153,7 +158,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _person(row: Mapping[str, str]) -> Entry:
     return Entry(
         kind="person",
-        forms=dict(zip(CELLS, (row[column] for column in COLUMNS), strict=True)),
+        forms={cell: row[name] for cell, name in zip(CELLS, COLUMNS, strict=True) if row[name]},
         role=row.get("role") or "any",
         sector=row.get("sector") or "",
         neutral={"s": row.get("neutral") or "", "p": row.get("neutral_plural") or ""},
@@ -161,7 +166,7 @@ def _person(row: Mapping[str, str]) -> Entry:
 
 
 def _single(entry: Entry) -> bool:
-    return " " not in entry.forms["ms"]
+    return not any(" " in form for form in entry.forms.values())
 
 
 def _quality(word: str, role: str, endings: Iterable[Sequence[str]]) -> Entry:

@@ -10,13 +10,15 @@ from biasloop.language.sentence import Sentence
 class Mention:
     """A person in the sentence: the places of the words that agree, and their common cells.
 
-    `noun` is None when only agreement shows the person.
+    `noun` is None when only agreement shows the person. `both` says that the person is named in
+    both genders, word beside word ("la cuoca o il cuoco") or by a sign ("cuoco m/f").
     """
 
     noun: int | None
     words: list[int] = field(default_factory=list)
     cells: frozenset[Cell] = frozenset(CELLS)
     role: str = "sought"
+    both: bool = False
 
     @property
     def number(self) -> str:
@@ -40,11 +42,11 @@ class Analysis:
 
     def marked(self, mention: Mention, index: int) -> bool:
         """Whether this word of the mention names one gender only."""
-        if self.sentence.tokens[index].paired or not mention.number:
+        if mention.both or self.sentence.tokens[index].paired or not mention.number:
             return False
         cells = {c for c in self.sentence.cells(index) if c[1] == mention.number}
         return len(cells) == 1
 
     def paired(self, mention: Mention) -> bool:
         """Whether some word of the mention already names both genders."""
-        return any(self.sentence.tokens[index].paired for index in mention.words)
+        return mention.both or any(self.sentence.tokens[index].paired for index in mention.words)

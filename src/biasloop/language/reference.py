@@ -15,6 +15,10 @@ class Reference:
         self.s = sentence
         self.people = people
 
+    def doubt(self, why: str, guess: int) -> int:
+        """What to do when the owner is in doubt: refuses; a bolder reader takes the guess."""
+        raise Unsure(why)
+
     def owner(self, index: int) -> int:
         if self.s.tokens[index].paired:
             return self._sought(index)
@@ -68,10 +72,11 @@ class Reference:
                     and further in self.people
                     and self.s.agree(further, index)
                 ):
-                    raise Unsure("two nouns that an adjective may belong to")
+                    return self.doubt("two nouns that an adjective may belong to", noun)
                 doubtful = self._role(index) == "person" or not self.s.surely_noun(noun)
                 if noun not in self.people and doubtful and self._any_person(index):
-                    raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
+                    why = f"{self.s.tokens[index].text!r} may describe a person"
+                    return self.doubt(why, noun if self.s.surely_noun(noun) else IMPLIED)
                 return noun
             further = self.s.head_of(noun)
             if further is None:
@@ -79,7 +84,8 @@ class Reference:
             noun = further
         if self._role(index) == "thing" and nearest not in self.people:
             return NOBODY
-        raise Unsure(f"{self.s.tokens[index].text!r} agrees with no noun before it")
+        why = f"{self.s.tokens[index].text!r} agrees with no noun before it"
+        return self.doubt(why, IMPLIED if self._role(index) == "person" else NOBODY)
 
     def _any_person(self, index: int) -> bool:
         return any(self.s.agree(noun, index) for noun in self.people)
@@ -102,7 +108,9 @@ class Reference:
             return self._sought(index)
         if self._role(index) == "thing" and not set(subjects) & set(self.people):
             return NOBODY
-        raise Unsure(f"no clear subject for {self.s.tokens[index].text!r}")
+        persons = [noun for noun in subjects if noun in self.people]
+        guess = persons[-1] if persons else subjects[0] if subjects else IMPLIED
+        return self.doubt(f"no clear subject for {self.s.tokens[index].text!r}", guess)
 
     def _subject_after(self, index: int) -> int | None:
         """A subject that follows its predicate ("è ammesso anche il lavoro da casa")."""
@@ -125,12 +133,16 @@ class Reference:
         role = self._role(index)
         if role == "thing":
             if self._after_person(index):
-                raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
+                why = f"{self.s.tokens[index].text!r} may describe a person"
+                return self.doubt(why, NOBODY)
             return NOBODY
         if role == "either":
-            raise Unsure(f"cannot tell whom {self.s.tokens[index].text!r} describes")
+            why = f"cannot tell whom {self.s.tokens[index].text!r} describes"
+            return self.doubt(why, NOBODY if nominal else IMPLIED)
         if nominal:
-            raise Unsure(f"{self.s.tokens[index].text!r} stands for a noun")
+            bare = self.s.kind(index - 1) == "prepositions"  # an adverb: "di sicuro"
+            why = f"{self.s.tokens[index].text!r} stands for a noun"
+            return self.doubt(why, NOBODY if bare else IMPLIED)
         return self._sought(index)
 
     def _after_person(self, index: int) -> bool:
@@ -141,18 +153,24 @@ class Reference:
         """The one person of the sentence that agrees; the unnamed one when nobody is named."""
         if any(self._stands_in(i) and self.s.agree(i, index) for i in range(len(self.s))):
             if self.people:
-                raise Unsure(f"cannot tell whom {self.s.tokens[index].text!r} describes")
+                why = f"cannot tell whom {self.s.tokens[index].text!r} describes"
+                return self.doubt(why, NOBODY)
             return NOBODY
         if not self.people:
             if self._speakers() and not any(c[1] == "s" for c in self.s.cells(index)):
-                raise Unsure(f"{self.s.tokens[index].text!r} may describe those who write")
+                why = f"{self.s.tokens[index].text!r} may describe those who write"
+                return self.doubt(why, NOBODY)
             free = self._free_nouns(index - 1, index)
             if any(self.s.kind(i) == "unknown" and len(self.s.tokens[i].text) > 1 for i in free):
-                raise Unsure(f"{self.s.tokens[index].text!r} may describe another word")
+                why = f"{self.s.tokens[index].text!r} may describe another word"
+                return self.doubt(why, IMPLIED)
             return IMPLIED
         fitting = [noun for noun in self.people if self.s.agree(noun, index)]
         if len(fitting) != 1:
-            raise Unsure(f"cannot tell which person {self.s.tokens[index].text!r} describes")
+            before = [noun for noun in fitting if noun < index]
+            guess = before[-1] if before else fitting[0] if fitting else IMPLIED
+            why = f"cannot tell which person {self.s.tokens[index].text!r} describes"
+            return self.doubt(why, guess)
         return fitting[0]
 
     def _stands_in(self, index: int) -> bool:

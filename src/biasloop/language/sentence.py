@@ -33,19 +33,21 @@ class Unsure(Exception):
 class Sentence:
     """The tokens of a text with their word class; -1 and len stand for the borders.
 
-    When `bold`, a word that cannot be understood is unknown, and nothing raises Unsure.
+    Raises Unsure when a word cannot be understood.
     """
 
-    def __init__(self, tokens: Sequence[Token], language: Language, *, bold: bool = False) -> None:
+    def __init__(self, tokens: Sequence[Token], language: Language) -> None:
         self.tokens = tokens
         self.language = language
-        self.bold = bold
         self.classes: list[str] = []
         for index in range(len(tokens)):
             self.classes.append(self._class(index))
         for index, name in enumerate(self.classes):
             if name == "ambiguous":
                 self.classes[index] = self._settle(index)
+        for index, name in enumerate(self.classes):
+            if name == "twofold":
+                self.classes[index] = self.person_or_thing(index)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -68,6 +70,18 @@ class Sentence:
         if name == "quality":
             return token.quality or token.person
         return {"person": token.person, "determiner": token.determiner}.get(name)
+
+    def refused(self, index: int) -> bool:
+        """Whether the word at `index` is one that leaves a sentence unread."""
+        token = self.tokens[index]
+        refuse = self.language.classes["refuse"]
+        return token.lower in refuse or (token.paired and not any(token.readings()))
+
+    def person_or_thing(self, index: int) -> str:
+        """The class of a noun that names a person or a thing ("un grafico")."""
+        if self.kind(index - 1) == "prepositions":
+            return "thing"
+        raise Unsure(f"{self.tokens[index].text!r} may be a person or a thing")
 
     def agree(self, first: int, second: int) -> bool:
         """Whether two words can agree in gender and number."""
@@ -152,10 +166,8 @@ class Sentence:
         word = token.lower
         if not token.is_word:
             return "mark"
-        if word in known["refuse"] or (token.paired and not any(token.readings())):
-            if not self.bold:
-                raise Unsure(f"cannot tell what {token.text!r} refers to")
-            return "unknown"
+        if self.refused(index):
+            raise Unsure(f"cannot tell what {token.text!r} refers to")
         if word[0].isdigit() or (word in known["numerals"] and word not in known["copulas_you"]):
             return "number"
         closed = next((name for name in _CLOSED if word in known[name]), None)
@@ -173,12 +185,18 @@ class Sentence:
             ("ambiguous", person and bare),
             ("person", person),
             ("verbs", verb),
+            ("twofold", thing and self._changes(index)),
             ("thing", thing),
             ("quality", token.quality is not None),
             ("invariable", bare or self._describes(index, word)),
             ("verbs", self.language.shapes["verb_shapes"].match(word) is not None),
         )
         return next((name for name, holds in ways if holds), "unknown")
+
+    def _changes(self, index: int) -> bool:
+        """Whether the word is a person's whose form tells the gender."""
+        reading = self.tokens[index].person
+        return reading is not None and not reading.entry.epicene("s")
 
     def _describes(self, index: int, word: str) -> bool:
         """Whether an unknown word after a noun has the shape of an adjective without gender."""
@@ -192,7 +210,8 @@ class Sentence:
         """Noun or adjective: what stands before and after a word that can be both decides."""
         token = self.tokens[index]
         adjective = "quality" if token.quality is not None else "invariable"
-        noun = "thing" if token.lower in self.language.things else "person"
+        thing = token.lower in self.language.things
+        noun = "person" if not thing else "twofold" if self._changes(index) else "thing"
         before = self.skip(index - 1, -1, self.transparent)
         if self.kind(before) in NOUNS | {"quality", "copulas", "copulas_you", "copulas_infinitive"}:
             return adjective

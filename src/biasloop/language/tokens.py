@@ -89,7 +89,8 @@ def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:
         determiner=both(first.determiner),
         paired=True,
     )
-    return found if any(found.readings()) else None
+    unknown = not any(first.readings()) and first.is_word and rest in language.rests
+    return found if any(found.readings()) or unknown else None
 
 
 def _completes(entry: Entry, cell: Cell, rest: str) -> bool:

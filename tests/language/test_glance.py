@@ -1,0 +1,67 @@
+"""The reader that guesses: whom it finds in sentences that the cautious one leaves unread."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.language.analysis import analyse
+from biasloop.language.data import Language, read_language
+from biasloop.language.glance import glance
+from biasloop.language.mentions import Analysis, Mention
+from biasloop.language.sentence import Unsure
+
+FOLDER = Path(__file__).parents[2] / "annotation_config" / "job_ads_it" / "counterfactual"
+READ = read_language(FOLDER)
+assert READ is not None
+ITALIAN: Language = READ
+
+
+def shown(found: Analysis, mention: Mention) -> str:
+    words = " ".join(found.sentence.tokens[i].text for i in sorted(mention.words))
+    if any(found.marked(mention, index) for index in mention.words):
+        return f"{mention.gender} {words}"
+    return f"{'both' if found.paired(mention) else '-'} {words}"
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        # Both genders of one person, side by side.
+        ("La candidata o il candidato ha una laurea.", ["both La candidata il candidato"]),
+        ("Le addette e gli addetti inseriti in turno", ["both Le addette gli addetti inseriti"]),
+        # A sign of both genders.
+        ("Un addetto vendite m/f per la sede", ["both Un addetto"]),
+        ("Programmatore (m/f/d)", ["both Programmatore"]),
+        # Words that no lexicon holds: by their shape, after "to be", in a slash pair.
+        ("Cerchiamo un zincatore", ["m un zincatore"]),
+        ("Si cerca un Cloud Provisioner", ["m un Provisioner"]),
+        ("Sarai formato e catapultato sul campo", ["m formato catapultato"]),
+        ("Una Sales Manager allergica/o alla noia", ["f Una Manager allergica/o"]),
+        # What only looks like a person.
+        ("Profilo ostetrico con esperienza", []),
+        ("Candidati subito!", []),
+        ("Portatile, di sicuro utile", []),
+        # A person whose name stands on the next line.
+        ("La nostra azienda ricerca un", ["m un"]),
+    ],
+)
+def test_people_as_far_as_they_show(text: str, people: list[str]) -> None:
+    found = glance(text, ITALIAN)
+    assert [shown(found, mention) for mention in found.mentions] == people
+
+
+@pytest.mark.parametrize(
+    ("text", "person"), [("Ci serve un grafico.", True), ("Cura di un grafico.", False)]
+)
+def test_a_word_for_a_person_or_a_thing(text: str, person: bool) -> None:
+    with pytest.raises(Unsure):
+        analyse(text, ITALIAN)
+    assert bool(glance(text, ITALIAN).mentions) == person
+
+
+@given(st.text(max_size=120))
+def test_any_text_is_glanced_at(text: str) -> None:
+    found = glance(text, ITALIAN)
+    assert all(mention.words for mention in found.mentions)

@@ -57,6 +57,11 @@ class Roots:
         distinct, of_item = np.unique(np.asarray(roots, dtype=np.str_), return_inverse=True)
         return cls(of_item, len(distinct))
 
+    @classmethod
+    def single(cls, n: int) -> "Roots":
+        """n items that are witnesses each for itself."""
+        return cls(np.arange(n), n)
+
     def draws(self, seed: int, resamples: int) -> Iterator[Array]:
         """How often each root is drawn, (resamples, count) in chunks; once each, then at random.
 

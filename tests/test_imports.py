@@ -23,7 +23,7 @@ ORDER = (
     {"rows"},
     ADAPTERS | PLUGINS,
     {"campaign", "cascade", "steps"},
-    {"classify", "ingest", "jobs", "loop", "poll", "scheduler", "validate"},
+    {"classify", "ingest", "jobs", "loop", "poll", "scheduler", "simulate", "validate"},
     {"wiring"},
     {"bootstrap"},
     {"export", "status", "verdicts"},
@@ -142,6 +142,7 @@ def test_adapters_know_nothing_of_each_other() -> None:
 HEAVY = {
     "torch", "transformers", "sklearn", "scipy", "pandas", "pyarrow", "datasets", "sqlalchemy",
     "alembic", "label_studio_sdk", "small_text", "pydantic", "fastapi", "httpx", "apscheduler",
+    "matplotlib", "plotly",
 }  # fmt: skip
 
 

@@ -35,19 +35,35 @@ def select(
     """Composes the batch. Seeded by campaign and round: the same facts give the same batch."""
     busy = asked_items(annotations, selected)
     train, audit = candidates(pool, busy, pool_rows)
-    rng = np.random.default_rng([seed, round_id])
-    strategy_rng = np.random.default_rng([seed, round_id, 1])
+    batch = choose_batch(
+        train, audit, wanted, strategy, read_scores, max_per_ad=max_per_ad, seeds=[seed, round_id]
+    )
+    arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
+    return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
+
+
+def choose_batch(
+    train: Candidates,
+    audit: Candidates,
+    wanted: Quota,
+    strategy: Strategy,
+    read_scores: ReadScores | None,
+    *,
+    max_per_ad: int,
+    seeds: list[int],
+) -> list[Selection]:
+    """The batch, in the order in which people see it; random where there are no scores yet."""
+    rng = np.random.default_rng(seeds)
+    strategy_rng = np.random.default_rng([*seeds, 1])
 
     def acquire(rows: Rows, n: int) -> Rows:
         assert read_scores is not None
         rows, scores = _scored(rows, read_scores(rows), n)
         return rows[strategy.choose(scores, n, int(strategy_rng.integers(2**32)))]
 
-    batch = compose(
+    return compose(
         train, audit, wanted, acquire if read_scores else None, rng, max_per_ad=max_per_ad
     )
-    arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
-    return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
 
 
 def _scored(rows: Rows, scores: Scores, n: int) -> tuple[Rows, Scores]:

@@ -1,0 +1,93 @@
+"""simulate: what strategies save on data that is labelled already."""
+
+import json as json_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from biasloop.cli.context import Json, fail, progress, say, table
+
+if TYPE_CHECKING:
+    from biasloop.domain.resample import Interval
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command of this file."""
+    app.command()(simulate)
+
+
+def simulate(
+    pool: Annotated[Path, typer.Option(help='JSON lines {"text", "label"} or {"text", "labels"}.')],
+    test: Annotated[Path, typer.Option(help="The same; only tested on.")],
+    strategies: Annotated[
+        str, typer.Option(help="Names, with commas between. random runs in any case.")
+    ] = "auto,random",
+    classifier: Annotated[str, typer.Option(help="The classifier.")] = "tfidf",
+    options: Annotated[str, typer.Option(help="Options of the classifier, as JSON.")] = "{}",
+    batch: Annotated[int, typer.Option(min=1, help="Labels in a round.")] = 25,
+    budget: Annotated[int, typer.Option(min=1, help="Labels in all.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of every strategy.")] = 10,
+    noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="By which labels saved are counted: accuracy or macro_f1 (default: accuracy in a "
+            "single-label scheme, macro_f1 in a multi-label one)."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Keeps finished runs, and the plots.")] = Path(
+        "simulation"
+    ),
+    json: Json = False,
+) -> None:
+    """The loop on labelled data, with gold labels in the place of people: what strategies save.
+
+    Needs no workspace. What is finished is kept: the same command goes on where it was stopped.
+    """
+    from biasloop.domain.curve import METRICS
+    from biasloop.simulate.gold import read_gold
+    from biasloop.simulate.grid import Grid, run_grid
+    from biasloop.simulate.plots import write_html, write_png
+    from biasloop.simulate.report import Report
+    from biasloop.simulate.run import Setup
+
+    if metric is not None and metric not in METRICS:
+        raise fail(f"no metric is called {metric!r}; known: {', '.join(METRICS)}")
+    if batch > budget:
+        raise fail(f"a batch of {batch} is more than the budget of {budget} labels")
+    names = tuple(name.strip() for name in strategies.split(",") if name.strip())
+    setup = Setup(classifier, _options(options), batch, budget, noise)
+    grid = Grid(read_gold(pool, test), setup, names, seeds)
+    with progress("simulating", len(grid.arms) * seeds) as tell:
+        runs = run_grid(grid, out, tell)
+    report = Report.of(grid, runs, metric)
+    write_html(report, out / "curves.html")
+    write_png(report, out / "curves.png")
+    if json:
+        typer.echo(json_.dumps(report.as_dict()))
+        return
+    figures = {arm: report.figures(arm) for arm in grid.arms}
+    table(
+        [
+            {"strategy": arm} | {n: _cell(f) for n, f in found.items()}
+            for arm, found in figures.items()
+        ],
+        ["strategy", *figures[grid.arms[0]]],
+    )
+    say(f"at {budget} labels, {seeds} seeds, 95 %; area and labels saved by {report.metric}")
+    say(f"curves: {out / 'curves.html'}, {out / 'curves.png'}")
+
+
+def _cell(found: "Interval | None") -> str | None:
+    return None if found is None else f"{found.value:.2f} {found.low:.2f}…{found.high:.2f}"
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json_.loads(text)
+    except ValueError as error:
+        raise fail(f"--options is not JSON: {error}") from None
+    if not isinstance(options, dict):
+        raise fail(f"--options is not a JSON object: {text[:60]}")
+    return options

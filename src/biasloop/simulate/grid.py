@@ -1,0 +1,169 @@
+"""All runs of a simulation, on all cores; what is finished is kept and never run again.
+
+A finished run is a file named by a hash of all that it depends on, the code included.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import biasloop
+from biasloop.errors import ConfigError, DataError, JobError
+from biasloop.registry import Kind, create
+from biasloop.simulate.features import keep_features, read_features
+from biasloop.simulate.gold import Gold
+from biasloop.simulate.run import Encoded, Run, Setup, simulate
+
+BASELINE = "random"
+LIBRARIES = ("numpy", "scikit-learn", "scipy", "small-text", "torch", "transformers")
+SOURCES = ("classifiers", "domain", "language", "simulate", "steps", "strategies")
+"""Folders with the code that decides how a run ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What to run: each strategy, and random beside them, once per seed."""
+
+    gold: Gold
+    setup: Setup
+    strategies: tuple[str, ...]
+    seeds: int
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The strategies, each once, random last."""
+        others = [name for name in dict.fromkeys(self.strategies) if name != BASELINE]
+        return (*others, BASELINE)
+
+    def check(self) -> None:
+        """Raises UnknownName, ConfigError or DataError where it cannot be run."""
+        classifier: Any = create(Kind.CLASSIFIER, self.setup.classifier, self.setup.options)
+        for name in self.arms:
+            needs = create(Kind.STRATEGY, name).needs
+            if missing := needs - classifier.offers:
+                raise ConfigError(
+                    f"strategy {name!r} needs {', '.join(sorted(missing))}, which classifier "
+                    f"{self.setup.classifier!r} does not give with these options"
+                )
+        texts = len(set(self.gold.pool.hashes.tolist()))
+        if self.setup.budget > texts:
+            raise DataError(
+                f"a budget of {self.setup.budget} labels is more than the {texts} different texts "
+                "of the pool; ask for less, or give a larger pool"
+            )
+
+
+def run_grid(grid: Grid, folder: Path, progress: Callable[[int], None]) -> dict[str, list[Run]]:
+    """The runs of every arm, one per seed; `progress` is told how many are finished.
+
+    Raises as `Grid.check` does, ClassifierError when a model cannot be made, and JobError when a
+    process dies. Finished runs are kept in folder/runs.
+    """
+    grid.check()
+    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    features = keep_features(grid.gold, grid.setup, folder / "features")
+    paths = {
+        (arm, seed): folder / "runs" / f"{run_id(grid, arm, seed)}.npz"
+        for arm in grid.arms
+        for seed in range(grid.seeds)
+    }
+    missing = [run for run, path in paths.items() if not path.exists()]
+    done = len(paths) - len(missing)
+    progress(done)
+    with _workers(grid, features, len(missing)) as workers:
+        for future in as_completed(workers.submit(_work, *run, paths[run]) for run in missing):
+            future.result()
+            done += 1
+            progress(done)
+    return {arm: [_read(paths[arm, seed]) for seed in range(grid.seeds)] for arm in grid.arms}
+
+
+def run_id(grid: Grid, arm: str, seed: int) -> str:
+    """A hash of all that a run depends on."""
+    question = [grid.gold.id, asdict(grid.setup), arm, seed, _code()]
+    return blake2b(json.dumps(question, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """A hash of our code and of the versions of the libraries that a run depends on."""
+    package = Path(biasloop.__file__).parent
+    digest = blake2b(json.dumps([version(name) for name in LIBRARIES]).encode(), digest_size=12)
+    for path in sorted(path for name in SOURCES for path in (package / name).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _workers(grid: Grid, features: Path | None, tasks: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that know what is simulated; none of them outlives this one."""
+    context = get_context("forkserver")  # forks of this process would copy locks of its threads
+    context.set_forkserver_preload(["biasloop.simulate.run"])  # heavy, so only once
+    pool = ProcessPoolExecutor(
+        max_workers=max(1, min(tasks, os.cpu_count() or 1)),
+        mp_context=context,
+        initializer=_start,
+        initargs=(grid.gold, grid.setup, features),
+    )
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise JobError(
+            "a process of the simulation died, perhaps for want of memory; "
+            "run the same command again: finished runs are kept"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_simulated: tuple[Gold, Setup, Encoded | None]
+"""In a worker: what it simulates."""
+
+
+def _start(gold: Gold, setup: Setup, features: Path | None) -> None:
+    global _simulated  # noqa: PLW0603 - a worker's initializer has no other way to leave something
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threadpool_limits(1)  # the processes share the cores already
+    _simulated = gold, setup, read_features(setup, features) if features else None
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(3)
+
+
+def _work(arm: str, seed: int, path: Path) -> None:
+    gold, setup, encoded = _simulated
+    _write(path, simulate(gold, setup, arm, seed, encoded))
+
+
+def _write(path: Path, run: Run) -> None:
+    """The file appears whole or not at all."""
+    beside = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+    np.savez_compressed(
+        beside, flags=np.packbits(run.flags), shape=run.flags.shape, asked=run.asked
+    )
+    beside.replace(path)
+
+
+def _read(path: Path) -> Run:
+    with np.load(path) as file:
+        shape = tuple(file["shape"])
+        flags = np.unpackbits(file["flags"], count=int(np.prod(shape)))
+        return Run(flags.reshape(shape).astype(bool), file["asked"])

@@ -1,0 +1,123 @@
+"""`biasloop simulate` as people call it: what it prints, what it keeps, how it refuses."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from biasloop.cli.main import app
+from biasloop.errors import BiasloopError
+from cli.support import Cli
+from simulate.planted import write_files
+
+SMALL = ("--batch", 10, "--budget", 30, "--seeds", 2)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """In a place where there is no workspace."""
+    return Cli(tmp_path / "no-workspace")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    pool, test = write_files(tmp_path_factory.mktemp("planted"))
+    return "--pool", pool, "--test", test
+
+
+def finished(out: Path) -> dict[str, int]:
+    """Finished runs, and when they were written."""
+    return {
+        path.name: path.stat().st_mtime_ns for path in out.glob("runs/????????????????????????.npz")
+    }
+
+
+def test_curves_labels_saved_and_plots(cli: Cli, files: tuple[Any, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ask = ("simulate", *files, "--strategies", "auto", *SMALL, "--out", out)
+    done = cli.run(*ask, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    found = json.loads(done.stdout)
+    assert found["curves"].keys() == {"auto", "random"}  # random is run though nobody asked
+    for curve in found["curves"].values():
+        assert curve["budgets"] == [10, 20, 30]
+        for metric in ("accuracy", "macro_f1"):
+            for low, mean, high in zip(
+                *(curve[metric][n] for n in ("low", "mean", "high")), strict=True
+            ):
+                assert 0 <= low <= mean <= high <= 1
+    assert found["labels_saved"]["random"] == {"at": 30, "mean": 0, "low": 0, "high": 0}
+    saved = found["labels_saved"]["auto"]
+    assert saved["at"] == 30
+    assert -1 <= saved["low"] <= saved["high"] <= 1
+    page = (out / "curves.html").read_text("utf-8")
+    assert "Plotly.newPlot" in page
+    assert 'src="http' not in page  # needs nothing from elsewhere
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+    # The same question again: nothing is run, the answer is the same, this time for people.
+    runs = finished(out)
+    assert len(runs) == 4
+    told = cli(*ask)
+    assert finished(out) == runs
+    assert f"{saved['mean']:.2f} {saved['low']:.2f}…{saved['high']:.2f}" in told
+    assert str(out / "curves.html") in told
+
+
+def test_a_killed_simulation_goes_on_where_it_was(
+    cli: Cli, files: tuple[Any, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ask = ("simulate", *files, *SMALL[:-1], 5, "--out", out, "--json")
+    process = subprocess.Popen(
+        cli.command(*ask), env=cli.environment, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    while len(finished(out)) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive  # no worker outlives the command
+    before = finished(out)
+    assert 2 <= len(before) < 10
+
+    resumed = json.loads(cli(*ask))
+    after = finished(out)
+    assert len(after) == 10
+    assert before.items() <= after.items()  # what was finished was not run again
+    assert set(resumed["labels_saved"]) == {"auto", "random"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (("--options", "{"), "--options is not JSON"),
+        (("--options", "[]"), "--options is not a JSON object"),
+        (("--metric", "f2"), "no metric is called 'f2'; known: accuracy, macro_f1"),
+        (("--batch", "40"), "a batch of 40 is more than the budget of 30"),
+        (("--strategies", "auto,nosuch"), "no strategy is called 'nosuch'; known: "),
+    ],
+)
+def test_a_wrong_question_is_refused(
+    files: tuple[Any, ...], wrong: tuple[str, str], says: str, tmp_path: Path
+) -> None:
+    asked = list(map(str, ("simulate", *files, *SMALL, "--out", tmp_path / "out", *wrong)))
+    with pytest.raises(BiasloopError, match=re.escape(says)):
+        app(asked, standalone_mode=False)
+
+
+def test_bad_input_gets_one_line(cli: Cli, files: tuple[Any, ...], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"text": "x", "label": "yes"}\n{"text": \n', "utf-8")
+    said = cli.error("simulate", *files, "--test", broken, "--out", tmp_path / "out")
+    assert "broken.jsonl, line 2: broken JSON" in said

@@ -1,0 +1,97 @@
+"""Files that can be used, and one clear line about those that cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from biasloop.errors import DataError
+from biasloop.simulate.gold import Gold, read_gold
+from cli.support import write_jsonl
+
+A, B = {"text": "one", "label": "a"}, {"text": "two", "label": "b"}
+
+
+def read(folder: Path, pool: str, test: str) -> Gold:
+    (folder / "pool.jsonl").write_text(pool, "utf-8")
+    (folder / "test.jsonl").write_text(test, "utf-8")
+    return read_gold(folder / "pool.jsonl", folder / "test.jsonl")
+
+
+def lines(*rows: object) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_single_label(tmp_path: Path) -> None:
+    found = read(tmp_path, "\ufeff" + lines(B, A) + "\n\n", lines(A | {"more": [1]}))
+    assert found.scheme.labels == ("a", "b")  # sorted
+    assert not found.scheme.multi
+    assert found.pool.texts == ("two", "one")
+    assert found.pool.labels.tolist() == [[0, 1], [1, 0]]
+    assert found.test.labels.tolist() == [[1, 0]]
+
+
+def test_multi_label(tmp_path: Path) -> None:
+    pool = lines({"text": "x\u2028y", "labels": ["b", "a"]}, {"text": "z", "labels": []})
+    found = read(tmp_path, pool, lines({"text": "w", "labels": ["b"]}))
+    assert found.scheme.multi
+    assert found.pool.texts == ("x\u2028y", "z")
+    assert found.pool.labels.tolist() == [[1, 1], [0, 0]]
+
+
+def test_numbers_are_names(tmp_path: Path) -> None:
+    found = read(tmp_path, lines(A | {"label": 0}, B | {"label": 1}), lines(A | {"label": "1"}))
+    assert found.scheme.labels == ("0", "1")
+    assert found.test.labels.tolist() == [[0, 1]]
+
+
+def test_the_id_follows_the_content(tmp_path: Path) -> None:
+    ids = {
+        read(tmp_path, *files).id
+        for files in (
+            (lines(A, B), lines(A)),
+            (lines(A, B), lines(A, A)),
+            (lines(B, A), lines(A)),
+            (lines(A, B | {"label": "a"}, B), lines(A)),
+        )
+    }
+    assert len(ids) == 4
+    assert read(tmp_path, lines(A, B), lines(A)).id in ids
+
+
+BAD = {
+    "empty file": ("", lines(A), "pool.jsonl is empty"),
+    "empty test": (lines(A, B), "\n\n", "test.jsonl is empty"),
+    "broken JSON": (lines(A) + '{"text": "x", \n', lines(A), "pool.jsonl, line 2: broken JSON"),
+    "no object": (lines(A, B), lines(A, 3), "test.jsonl, line 2: not a JSON object"),
+    "no text": (lines(A, {"label": "b"}), lines(A), "line 2: no column 'text'; it has: label"),
+    "blank text": (lines(A, B | {"text": " "}), lines(A), "line 2: text is not a text, or empty"),
+    "no label": (lines({"text": "x", "gold": 1}), lines(A), "line 1: no column 'label'"),
+    "mixed": (lines(A, {"text": "x", "labels": ["a"]}), lines(A), "line 2: no column 'label'"),
+    "list as label": (lines(A, B | {"label": ["b"]}), lines(A), "label is not a name"),
+    "name as labels": (lines({"text": "x", "labels": "a"}), lines(A), "not a list of names"),
+    "null": (lines(A, B | {"label": None}), lines(A), "line 2: label is not a name: null"),
+    "one class": (lines(A, A), lines(A), "only the label 'a'; there is nothing to learn"),
+    "no label at all": (lines({"text": "x", "labels": []}), lines(A), "no label at all"),
+    "unknown label": (lines(A, B), lines(A, B | {"label": "c"}), "test.jsonl, line 2: no row of"),
+    "other kind": (lines(A, B), lines({"text": "x", "labels": ["a"]}), "has 'labels', but"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+    pool, test, says = BAD[name]
+    with pytest.raises(DataError) as found:
+        read(tmp_path, pool, test)
+    assert says in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    good = write_jsonl(tmp_path / "good.jsonl", A, B)
+    with pytest.raises(DataError, match=r"cannot read .*nowhere.jsonl: No such file"):
+        read_gold(tmp_path / "nowhere.jsonl", good)
+    latin = tmp_path / "latin.jsonl"
+    latin.write_bytes('{"text": "è", "label": "a"}'.encode("latin-1"))
+    with pytest.raises(DataError, match=r"latin.jsonl is not UTF-8"):
+        read_gold(good, latin)

@@ -1,0 +1,101 @@
+"""Runs are kept under all that they depend on; a report is made of any runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biasloop.domain.label import Scheme
+from biasloop.errors import BiasloopError, ConfigError, DataError, UnknownName
+from biasloop.simulate.gold import Gold, Texts
+from biasloop.simulate.grid import Grid, run_grid, run_id
+from biasloop.simulate.report import Report
+from biasloop.simulate.run import Run, Setup
+from simulate.planted import rare_topics
+
+SETUP = Setup("tfidf", {}, batch=10, budget=20)
+GRID = Grid(rare_topics(), SETUP, ("auto",), seeds=2)
+
+
+def test_random_always_runs_and_nothing_twice() -> None:
+    assert replace(GRID, strategies=("random", "auto", "auto")).arms == ("auto", "random")
+    assert replace(GRID, strategies=()).arms == ("random",)
+
+
+def test_a_run_is_known_by_all_that_it_depends_on() -> None:
+    others = [
+        replace(GRID, setup=replace(SETUP, **change))
+        for change in (
+            {"batch": 5},
+            {"budget": 30},
+            {"noise": 0.1},
+            {"options": {"strength": 2.0}},
+        )
+    ]
+    part = GRID.gold.test
+    flipped = Gold(GRID.gold.scheme, GRID.gold.pool, Texts(part.texts, 1 - part.labels))
+    others.append(replace(GRID, gold=flipped))
+    ids = [run_id(grid, "auto", 0) for grid in (GRID, *others)]
+    ids += [run_id(GRID, "auto", 1), run_id(GRID, "random", 0)]
+    assert len(set(ids)) == len(ids)
+    same = replace(GRID, strategies=("auto", "breaking_ties"), seeds=9)
+    assert run_id(same, "auto", 0) == ids[0]
+
+
+@pytest.mark.parametrize(
+    ("grid", "kind", "says"),
+    [
+        (replace(GRID, strategies=("nosuch",)), UnknownName, "no strategy is called 'nosuch'; kno"),
+        (
+            replace(GRID, setup=replace(SETUP, classifier="nosuch")),
+            UnknownName,
+            "no classifier is called 'nosuch'; known: ",
+        ),
+        (replace(GRID, setup=replace(SETUP, options={"a": 1})), ConfigError, "options of classi"),
+        (replace(GRID, setup=replace(SETUP, budget=501)), DataError, "a budget of 501 labels is m"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_first(
+    grid: Grid, kind: type[BiasloopError], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match=says):
+        run_grid(grid, tmp_path / "out", lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_in_a_process_comes_out(tmp_path: Path) -> None:
+    """A strategy for single-label schemes, in a multi-label one."""
+    labels = np.tile(np.array([[1, 0], [0, 1]], np.int8), (20, 1))
+    part = Texts(tuple(f"text {n}" for n in range(40)), labels)
+    gold = Gold(Scheme(("a", "b"), multi=True), part, part)
+    with pytest.raises(ConfigError, match="breaking_ties is for single-label schemes"):
+        run_grid(Grid(gold, SETUP, ("breaking_ties",), 1), tmp_path, lambda _: None)
+
+
+def report(multi: bool, metric: str | None = None) -> Report:
+    """Of two runs per arm; the strategy is right from the second budget on, random never."""
+    truth = np.tile(np.array([[1, 0], [0, 1]], np.int8), (10, 1))
+    part = Texts(tuple(f"text {n}" for n in range(20)), truth)
+    grid = Grid(Gold(Scheme(("a", "b"), multi), part, part), SETUP, ("auto",), 2)
+    wrong, right = truth == 0, truth == 1
+    asked = np.arange(20)
+    runs = {
+        "auto": [Run(np.stack([wrong, right]), asked)] * 2,
+        "random": [Run(np.stack([wrong, wrong]), asked)] * 2,
+    }
+    return Report.of(grid, runs, metric)
+
+
+def test_the_measure_that_counts() -> None:
+    assert report(multi=False).metric == "accuracy"
+    assert report(multi=True).metric == "macro_f1"
+    assert report(multi=False, metric="macro_f1").metric == "macro_f1"
+
+
+def test_a_report_for_scripts() -> None:
+    found = report(multi=False).as_dict()
+    assert found["labels_saved"]["auto"] == {"at": 20, "mean": 0.5, "low": 0.5, "high": 0.5}
+    assert found["labels_saved"]["random"] == {"at": 20, "mean": 0, "low": 0, "high": 0}
+    assert found["curves"]["auto"]["accuracy"]["mean"] == [0, 1]
+    assert found["curves"]["auto"]["area"] == {"mean": 0.5, "low": 0.5, "high": 0.5}

@@ -12,6 +12,7 @@ import pytest
 
 from biasloop.config import SchedulerSettings
 from biasloop.errors import LabelStudioDown, LedgerError
+from biasloop.reconcile import Differences
 from biasloop.scheduler import LEASE, TROUBLE, Scheduler
 from biasloop.store.ledger import Ledger
 
@@ -33,6 +34,7 @@ class Desk:
     def __init__(self, ledger: Ledger, owner: str = "me", **settings: float) -> None:
         self.ticks = 0
         self.polls = 0
+        self.reconciled = 0
         self.told: list[str] = []
         self.work: Callable[[], str | None] = lambda: None
         self.answer: Callable[[], int] = lambda: 0
@@ -41,6 +43,7 @@ class Desk:
             ledger,
             self.tick,
             self.poll,
+            self.reconcile,
             SchedulerSettings(**(never | settings)),  # type: ignore[arg-type]
             owner,
             self.told.append,
@@ -53,6 +56,10 @@ class Desk:
     def poll(self) -> int:
         self.polls += 1
         return self.answer()
+
+    def reconcile(self) -> Differences:
+        self.reconciled += 1
+        return Differences(changed=0, lost=2, pushed_again=1)
 
     def leads(self) -> bool:
         """Whether a tick does something now."""
@@ -226,3 +233,11 @@ def test_waking_polls_at_once(ledger: Ledger) -> None:
         assert desk.polls == 0
         desk.scheduler.wake()
         until(lambda: desk.polls == 1)
+
+
+def test_who_leads_reconciles_and_tells_what_it_mended(ledger: Ledger) -> None:
+    with Desk(ledger) as first, Desk(ledger, "another") as second:
+        first.scheduler.reconcile()
+        second.scheduler.reconcile()
+        assert (first.reconciled, second.reconciled) == (1, 0)
+        assert first.told[-1] == "reconciled with Label Studio: 2 lost, 1 pushed again"

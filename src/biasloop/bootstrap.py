@@ -32,6 +32,7 @@ from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from biasloop.loop import Loop, Pace
 from biasloop.poll import poll
+from biasloop.reconcile import Differences, reconcile
 from biasloop.registry import Kind, create, plugin
 from biasloop.scheduler import Scheduler
 from biasloop.steps.select import asked_items, candidates
@@ -241,12 +242,25 @@ class Biasloop:
             self.ensure_project()
         return poll(self.ledger, self.label_studio, self.campaign.controls, self.campaign.policy.id)
 
+    def reconcile(self, *, accept_losses: bool = False) -> Differences:
+        """A full comparison with Label Studio; see biasloop.reconcile."""
+        self.ensure_project()
+        return reconcile(
+            self.ledger,
+            self.label_studio,
+            self.pool,
+            self.campaign.controls,
+            self.campaign.policy.id,
+            accept_losses=accept_losses,
+        )
+
     def scheduler(self, tell: Callable[[str], None]) -> Scheduler:
         """Ticks and polls for this workspace."""
         return Scheduler(
             self.ledger,
             self.loop.tick,
             self.poll,
+            self.reconcile,
             self.settings.scheduler,
             self.owner,
             tell,

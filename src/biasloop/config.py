@@ -110,6 +110,9 @@ class SchedulerSettings(_Section):
 
     tick_seconds: float = Field(1, gt=0, description="Time between two ticks.")
     poll_seconds: float = Field(5, gt=0, description="Time between two polls of Label Studio.")
+    reconcile_hours: float = Field(
+        24, gt=0, description="Time between two full comparisons with Label Studio."
+    )
     lease_seconds: float = Field(
         15, gt=0, description="A step whose process is silent for so long is taken over."
     )

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from biasloop.config import SchedulerSettings
 from biasloop.domain.round import retry_delay
 from biasloop.errors import BiasloopError, in_words
+from biasloop.reconcile import Differences
 from biasloop.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class Scheduler:
         ledger: Ledger,
         tick: Callable[[], str | None],
         poll: Callable[[], int],
+        reconcile: Callable[[], Differences],
         settings: SchedulerSettings,
         owner: str,
         tell: Callable[[str], None],
@@ -43,6 +46,7 @@ class Scheduler:
         self._ledger = ledger
         self._tick = tick
         self._poll = poll
+        self._reconcile = reconcile
         self._settings = settings
         self._owner = owner
         self._tell = tell
@@ -64,6 +68,7 @@ class Scheduler:
         # Two ticks at a time: one round trains while the next is on its way to people (R6).
         self._jobs.add_job(self.tick, "interval", seconds=every.tick_seconds, max_instances=2)
         self._jobs.add_job(self.poll, "interval", seconds=every.poll_seconds, id="poll")
+        self._jobs.add_job(self.reconcile, "interval", hours=every.reconcile_hours)
         self._jobs.start()
 
     def stop(self) -> None:
@@ -99,6 +104,17 @@ class Scheduler:
             self._note_trouble(None)
         if new:
             self._tell(f"{new} new annotations")
+
+    def reconcile(self) -> None:
+        """A full comparison, if this scheduler leads; tells what it mended."""
+        if self._leading.is_set() and (found := self._guarded(self._reconcile)):
+            mended = [
+                f"{count} {what.replace('_', ' ')}"
+                for what, count in asdict(found).items()
+                if count
+            ]
+            if mended:
+                self._tell(f"reconciled with Label Studio: {', '.join(mended)}")
 
     def _back_off(self, trouble: str) -> None:
         self._poll_failures += 1

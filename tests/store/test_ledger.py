@@ -276,3 +276,9 @@ def test_burying_twice_is_once(ledger: Ledger) -> None:
 def test_the_same_guideline_is_one_policy(ledger: Ledger) -> None:
     for text in ("Linee guida", "Linee guida", "Linee guida, seconda versione"):
         ledger.add_policy(Policy(text), NOW)  # the same id twice would be refused
+
+
+def test_a_task_id_may_come_again_and_an_item_may_get_another_task(ledger: Ledger) -> None:
+    ledger.add([Pushed("a", 7), Pushed("b", 8)], NOW)
+    ledger.add([Pushed("c", 8), Pushed("a", 5)], NOW)
+    assert ledger.task_ids() == {"a": 5, "b": 8, "c": 8}

@@ -55,6 +55,21 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert whole_schema(database) == before
 
 
+def test_tasks_pushed_before_they_were_numbered_are_kept(database: Database) -> None:
+    database.migrate("0001")
+    with database.write() as connection:
+        for task, item in ((8, "b"), (5, "a")):
+            connection.exec_driver_sql(
+                "INSERT INTO tasks (task_id, item_id, round_id, at) "
+                f"VALUES ({task}, '{item}', NULL, '2026-01-02 03:04:05')"
+            )
+    database.migrate()
+    with database.read() as connection:
+        found = connection.execute(sa.text("SELECT seq, task_id, item_id FROM tasks")).all()
+        assert [tuple(row) for row in found] == [(1, 5, "a"), (2, 8, "b")]
+        assert connection.execute(sa.text("SELECT count(*) FROM item_trip")).scalar() == 2
+
+
 def test_a_ledger_of_a_newer_biasloop_is_refused(database: Database) -> None:
     database.migrate()
     with database.write() as connection:

@@ -135,11 +135,11 @@ def takedown(
     rmtree(biasloop.workspace.features, ignore_errors=True)  # words of the ad; made again
     biasloop.ledger.bury(ad, items, now())
     biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
-    known = biasloop.ledger.task_ids()
-    tasks = [known[item] for item in items if item in known]
+    tasks = sorted(biasloop.ledger.task_ids().keys() & set(items))
     if tasks:
         try:
-            biasloop.label_studio.withdraw(tasks)
+            known = biasloop.label_studio.task_ids(tasks)
+            biasloop.label_studio.withdraw(list(known.values()))
         except LabelStudioError as error:
             raise type(error)(
                 f"the text is out of the pool, but {len(tasks)} tasks still hold it: {error}; "

@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(up)
     app.command()(serve)
     app.command()(tick)
+    app.command()(reconcile)
     app.command()(pause)
     app.command()(resume)
     app.command()(cancel)
@@ -92,6 +93,26 @@ def tick(json: Json = False) -> None:
         print_json({"new_annotations": new, "did": did})
     else:
         say(f"{new} new annotations; {did or 'nothing was due'}")
+
+
+def reconcile(
+    accept_losses: Annotated[
+        bool,
+        typer.Option("--accept-losses", help="Also when many answers are gone from Label Studio."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compares everything with Label Studio and mends what differs; `serve` does so daily."""
+    from dataclasses import asdict
+
+    found = open_workspace().reconcile(accept_losses=accept_losses)
+    if json:
+        print_json(asdict(found))
+        return
+    say(
+        f"{found.changed} annotations changed, {found.lost} gone with their tasks, "
+        f"{found.pushed_again} open tasks pushed again"
+    )
 
 
 def pause(

@@ -86,14 +86,14 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
 
-    def migrate(self) -> None:
-        """Brings the schema to the newest version. Repeatable."""
+    def migrate(self, version: str = "head") -> None:
+        """Brings the schema to that version, the newest. Repeatable."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.write() as connection:
             config.attributes["connection"] = connection
             try:
-                command.upgrade(config, "head")
+                command.upgrade(config, version)
             except CommandError as error:  # it knows no such version
                 raise LedgerError(
                     f"the ledger {self._where} was written by a newer biasloop ({error}); "

@@ -106,9 +106,10 @@ class Ledger:
         return [(i, s) for i, s in self.selections() if i not in cancelled]
 
     def task_ids(self) -> dict[str, int]:
-        """Task id per item id, of every task ever pushed."""
+        """Task id per item id, the newest, of every item ever pushed."""
         with self._db.read() as connection:
-            rows = connection.execute(sa.select(tasks.c.item_id, tasks.c.task_id))
+            query = sa.select(tasks.c.item_id, tasks.c.task_id).order_by(tasks.c.seq)
+            rows = connection.execute(query)
             return {row.item_id: row.task_id for row in rows}
 
     def consensus(self, up_to_round: int | None = None) -> list[Consensus]:

@@ -106,7 +106,9 @@ selections = sa.Table(
 tasks = sa.Table(
     "tasks",
     metadata,
-    sa.Column("task_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    # Not unique: on SQLite, Label Studio gives the ids of deleted tasks again.
+    sa.Column("task_id", sa.Integer, nullable=False),
     sa.Column("item_id", sa.String(20), nullable=False, index=True),
     _round(),
     _when(),

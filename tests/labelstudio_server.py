@@ -152,6 +152,11 @@ class Annotator:
         body = {"result": self.result(*labels), "lead_time": 1.0}
         return int(self._json("POST", f"/api/tasks/{task_id}/drafts", body)["id"])
 
+    def drafts(self, task_id: int) -> list[int]:
+        """Ids of one's drafts on a task."""
+        answer = self._http.get(f"/api/tasks/{task_id}/drafts")
+        return [int(draft["id"]) for draft in answer.raise_for_status().json()]
+
     def change(self, annotation_id: int, *labels: str) -> None:
         """Chooses something else in an annotation."""
         self._json("PATCH", f"/api/annotations/{annotation_id}/", {"result": self.result(*labels)})

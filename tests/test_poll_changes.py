@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource, Scheme
 from biasloop.domain.round import Done, State, Wait
+from biasloop.domain.vote import VotePlan
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.config import LabelConfig
-from biasloop.poll import CHUNK, CURSOR, OVERLAP, changes, poll, read_annotation
+from biasloop.poll import CHUNK, CURSOR, OVERLAP, asked_again, changes, poll, read_annotation
 from biasloop.ports import RawAnnotation, TaskState
 from biasloop.store.ledger import Ledger
 
@@ -23,7 +24,15 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 CONFIG = LabelConfig(SCHEME, choices="label", text="text", value="text", context=None)
-SPAN = {"type": "labels", "from_name": "span", "value": {"start": 0, "end": 3, "labels": ["age"]}}
+TEXT = "Max 30 anni."
+
+
+def span(start: int, end: int) -> dict[str, Any]:
+    value = {"start": start, "end": end, "labels": ["age"]}
+    return {"type": "labels", "from_name": "span", "to_name": "text", "value": value}
+
+
+SPAN = span(0, 6)
 POLICY = "p" * 12
 
 
@@ -45,21 +54,23 @@ def raw(number: int, *result: dict[str, Any], task: int = 1, **facts: Any) -> Ra
     return replace(made, **facts)
 
 
-def task(*annotations: RawAnnotation, number: int = 1, at: datetime = NOW) -> TaskState:
-    return TaskState(number, f"item {number}", at, annotations)
+def task(
+    *annotations: RawAnnotation, number: int = 1, at: datetime = NOW, overlap: int = 1
+) -> TaskState:
+    return TaskState(number, f"item {number}", at, annotations, TEXT, overlap)
 
 
 def news(
     tasks: Sequence[TaskState], known: Sequence[Annotation] = (), policy: str = POLICY
 ) -> list[Annotation]:
-    return changes(tasks, known, CONFIG, policy)
+    return changes(tasks, known, CONFIG, policy, VotePlan(per_item=9), audit=())
 
 
 # --- one annotation -------------------------------------------------------------------------------
 
 
 def test_an_annotation_becomes_a_fact() -> None:
-    found = read_annotation(raw(17, choices("age", "gender"), SPAN), CONFIG, POLICY)
+    found = read_annotation(raw(17, choices("age", "gender"), SPAN), TEXT, CONFIG, POLICY)
     assert found == Annotation(
         key="ls:17",
         item_id="item 1",
@@ -86,12 +97,13 @@ def test_an_annotation_becomes_a_fact() -> None:
         ([SPAN], False, Standing.ASIDE, AsideReason.EMPTY),
         ([choices("inclusive", "age")], False, Standing.ASIDE, AsideReason.CONTRADICTORY),
         ([choices("height")], False, Standing.ASIDE, AsideReason.UNKNOWN_LABEL),
+        ([choices("age"), span(9, 99)], False, Standing.ASIDE, AsideReason.BAD_SPAN),
     ],
 )
 def test_what_does_not_count_has_its_reason(
     result: list[dict[str, Any]], skipped: bool, standing: Standing, reason: str
 ) -> None:
-    found = read_annotation(raw(1, *result, skipped=skipped), CONFIG, POLICY)
+    found = read_annotation(raw(1, *result, skipped=skipped), TEXT, CONFIG, POLICY)
     assert (found.standing, found.reason) == (standing, reason)
 
 
@@ -106,8 +118,9 @@ def test_a_changed_annotation_is_a_new_version_under_the_guideline_of_now() -> N
 
 
 def test_a_deleted_annotation_is_deleted_once_and_stays_so() -> None:
-    known = news([task(raw(1, choices("age")), raw(2, choices("gender")))])
-    later = task(raw(2, choices("gender")), at=NOW + SECOND)
+    other = raw(2, choices("gender"), annotator="bea@example.org")
+    known = news([task(raw(1, choices("age")), other)])
+    later = task(other, at=NOW + SECOND)
     (deleted,) = news([later], known)
     assert (deleted.key, deleted.standing) == ("ls:1", Standing.DELETED)
     assert (deleted.labels, deleted.at) == ((), NOW + SECOND)
@@ -116,16 +129,29 @@ def test_a_deleted_annotation_is_deleted_once_and_stays_so() -> None:
     assert news([later], [deleted, known[1]]) == []
 
 
+def test_when_a_persons_first_answer_goes_the_second_counts() -> None:
+    both = [raw(1, choices("age")), raw(2, choices("gender"))]
+    known = news([task(*both)])
+    assert [a.standing for a in known] == [Standing.VOTE, Standing.ASIDE]
+    second, first = news([task(both[1])], known)
+    assert (second.key, second.standing, first.key, first.standing) == (
+        "ls:2",
+        Standing.VOTE,
+        "ls:1",
+        Standing.DELETED,
+    )
+
+
+def test_what_was_set_aside_stays_on_record_when_it_is_gone() -> None:
+    known = news([task(raw(1, choices("inclusive", "age")))])
+    assert news([task()], known) == []
+
+
 def test_only_tasks_that_were_looked_at_lose_annotations() -> None:
     known = news([task(raw(1, choices("age"))), task(raw(2, choices("age"), task=2), number=2)])
     assert [a.key for a in news([task()], known)] == ["ls:1"]
     imported = replace(known[1], key="human:item 2", task_id=None)
     assert news([task(number=2)], [imported]) == []
-
-
-def test_somebody_elses_tasks_are_left_alone() -> None:
-    foreign = TaskState(9, "", NOW, (raw(1, choices("age"), task=9, item_id=""),))
-    assert news([foreign]) == []
 
 
 results = st.sampled_from(
@@ -149,10 +175,84 @@ def test_afterwards_the_ledger_says_what_label_studio_says(history: list[TaskSta
         assert len({a.key for a in appended}) == len(appended)
         current |= {a.key: a for a in appended}
         said = {a.key: a for a in current.values() if a.standing is not Standing.DELETED}
-        assert set(said) == {f"ls:{a.id}" for a in state.annotations}
-        for there in state.annotations:
-            assert said[f"ls:{there.id}"].says_same(read_annotation(there, CONFIG, POLICY))
+        there = {f"ls:{a.id}" for a in state.annotations}
+        # What was set aside and is gone stays on record, but counts as little as before.
+        assert all(said[key].standing is Standing.ASIDE for key in set(said) - there)
+        assert there <= set(said)
+        voters: set[str] = set()
+        for raw in sorted(state.annotations, key=lambda raw: raw.id):
+            alone = read_annotation(raw, TEXT, CONFIG, POLICY)
+            found = said[alone.key]
+            if alone.standing is Standing.VOTE and raw.annotator in voters:
+                assert (found.standing, found.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
+            else:
+                assert found.says_same(alone)
+            if found.standing is Standing.VOTE:
+                voters.add(raw.annotator)
         assert news([state], list(current.values())) == []
+
+
+# --- votes that are still wanted ------------------------------------------------------------------
+
+PLAN = VotePlan()
+BEA, CARLA = "bea@example.org", "carla@example.org"
+
+
+def wanted(
+    state: TaskState, *, audit: bool = True, plan: VotePlan = PLAN
+) -> tuple[list[int], dict[int, tuple[int, bool]]]:
+    """Ids of the annotations to give back, and the overlaps to set, of one task."""
+    items = {state.item_id} if audit else set()
+    known = changes([state], (), CONFIG, POLICY, plan, items)
+    back, overlaps = asked_again([state], known, plan, items)
+    return [found.id for found in back], overlaps
+
+
+def test_an_audit_item_is_asked_about_once_more_after_its_first_vote_only() -> None:
+    assert wanted(task()) == ([], {})
+    one = raw(1, choices("age"))
+    assert wanted(task(one)) == ([], {1: (2, False)})
+    assert wanted(task(one, overlap=2)) == ([], {})
+    assert wanted(task(one), audit=False) == ([], {})
+    assert wanted(task(one), audit=False, plan=VotePlan(per_item=2)) == ([], {1: (2, False)})
+
+
+def test_a_third_vote_where_two_differ_and_not_when_they_agree_again() -> None:
+    one = raw(1, choices("age"))
+    assert wanted(task(one, raw(2, choices("age"), annotator=BEA), overlap=2)) == ([], {})
+    two = raw(2, choices("gender"), annotator=BEA)
+    assert wanted(task(one, two, overlap=2)) == ([], {1: (3, False)})
+    three = raw(3, choices("inclusive"), annotator=CARLA)
+    assert wanted(task(one, two, three, overlap=3)) == ([], {})
+    agreed = raw(2, choices("age"), annotator=BEA)
+    assert wanted(task(one, agreed, overlap=3)) == ([], {1: (2, True)})
+
+
+def test_what_can_be_mended_goes_back_to_its_author() -> None:
+    bad = raw(1, choices("inclusive", "age"))
+    assert wanted(task(bad), audit=False) == ([1], {})
+    vote = raw(2, choices("age"), annotator=BEA)
+    assert wanted(task(bad, vote), audit=False) == ([], {})  # nobody needs it any more
+    assert wanted(task(bad, vote, overlap=2)) == ([1], {})
+    assert wanted(task(bad, vote)) == ([1], {1: (2, False)})
+
+
+def test_a_second_answer_by_one_person_stays_where_it_is() -> None:
+    assert wanted(task(raw(1, choices("age")), raw(2, choices("age")))) == ([], {1: (3, False)})
+
+
+def test_a_skip_is_no_answer_that_another_vote_must_wait_for() -> None:
+    skip = raw(1, skipped=True)
+    assert wanted(task(skip)) == ([], {})
+    assert wanted(task(skip, raw(2, choices("age"), annotator=BEA))) == ([], {1: (2, False)})
+
+
+def test_the_answers_of_two_tasks_of_one_item_count_together() -> None:
+    elsewhere = news([task(raw(1, choices("age")))])
+    twin = replace(task(raw(2, choices("gender"), task=2), number=2), item_id="item 1")
+    twin = replace(twin, annotations=[replace(twin.annotations[0], item_id="item 1")])
+    (second,) = news([twin], elsewhere)
+    assert (second.standing, second.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
 
 
 # --- the whole poll, on a real ledger -------------------------------------------------------------
@@ -184,7 +284,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def once(ledger: Ledger, answers: Answers) -> int:
-    return poll(ledger, answers, CONFIG, POLICY)  # type: ignore[arg-type]
+    return poll(ledger, answers, CONFIG, POLICY, PLAN)  # type: ignore[arg-type]
 
 
 def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
@@ -214,6 +314,14 @@ def test_a_poll_that_breaks_off_keeps_what_it_had_and_asks_for_it_again(ledger: 
     assert ledger.bookmark(CURSOR) is None
     answers.dies_after = None
     assert once(ledger, answers) == 2
+
+
+def test_somebody_elses_tasks_are_left_alone(ledger: Ledger) -> None:
+    answers = Answers()
+    foreign = raw(1, choices("age"), task=9, item_id="")
+    answers.tasks = [replace(task(foreign, number=9), item_id="")]
+    assert once(ledger, answers) == 0
+    assert ledger.annotations() == []
 
 
 def test_news_wake_the_round_that_waits_for_people(ledger: Ledger) -> None:

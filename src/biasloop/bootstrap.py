@@ -240,7 +240,13 @@ class Biasloop:
         """One poll; see biasloop.poll."""
         if self.ledger.bookmark(PROJECT) is None:
             self.ensure_project()
-        return poll(self.ledger, self.label_studio, self.campaign.controls, self.campaign.policy.id)
+        return poll(
+            self.ledger,
+            self.label_studio,
+            self.campaign.controls,
+            self.campaign.policy.id,
+            self.settings.vote_plan,
+        )
 
     def reconcile(self, *, accept_losses: bool = False) -> Differences:
         """A full comparison with Label Studio; see biasloop.reconcile."""
@@ -251,6 +257,7 @@ class Biasloop:
             self.pool,
             self.campaign.controls,
             self.campaign.policy.id,
+            self.settings.vote_plan,
             accept_losses=accept_losses,
         )
 

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from biasloop.domain.round import Opening
+from biasloop.domain.vote import VotePlan
 from biasloop.errors import ConfigError
 
 SETTINGS_FILE = "biasloop.toml"
@@ -93,6 +94,20 @@ class ExpanderSettings(_Section):
     options: dict[str, dict[str, Any]] = Field({}, description="Options, by expander.")
 
 
+class VotesSettings(_Section):
+    """How many people judge an item."""
+
+    per_item: int = Field(
+        1, ge=1, description="Votes on every item; a round waits until its items have so many."
+    )
+    audit: int = Field(
+        2, ge=1, description="Votes on an audit item; those beyond per_item hold no round up."
+    )
+    tie_break: int = Field(
+        1, ge=0, description="Further votes on an audit item whose voters disagree."
+    )
+
+
 class LabelStudioSettings(_Section):
     """Where people label."""
 
@@ -146,6 +161,7 @@ class Settings(BaseSettings):
     strategy: StrategySettings = StrategySettings()
     classifier: ClassifierSettings = ClassifierSettings()
     expander: ExpanderSettings = ExpanderSettings()
+    votes: VotesSettings = VotesSettings()
     labelstudio: LabelStudioSettings = LabelStudioSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     web: WebSettings = WebSettings()
@@ -161,6 +177,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, whose content comes in as init arguments."""
         return env_settings, init_settings
+
+    @property
+    def vote_plan(self) -> VotePlan:
+        """How many votes an item gets."""
+        return VotePlan(self.votes.per_item, self.votes.audit, self.votes.tie_break)
 
     @property
     def opening(self) -> Opening:

@@ -8,6 +8,7 @@ from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.consensus import resolve
 from biasloop.domain.item import Item
+from biasloop.labelstudio.tasks import marked, rewrites
 
 Row = dict[str, Any]
 Verdicts = Callable[[Sequence[str]], list[Row]]
@@ -48,6 +49,8 @@ VOTES = {
     "policy": str,
     "at": datetime,
     "seconds": float,
+    "spans": dict,
+    "rewrite": str,
     "extra": dict,
 }
 ADS = {"ad_id": str, "title": str, "text": str, "language": str, "source": str}
@@ -94,9 +97,13 @@ def item_rows(
 
 def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
     """One row per current annotation, whoever made it. People appear as A1, A2, …, the same in
-    every export; what was set aside or skipped is there, with its standing."""
+    every export; what was set aside or skipped is there, with its standing.
+
+    `spans` (per label the characters [start, end) of its spans, aligned to whole words) and
+    `rewrite` are read from `extra`, which holds what people drew and wrote, verbatim.
+    """
     annotations = biasloop.ledger.annotations()
-    erased = _erased(biasloop)
+    texts = _texts(biasloop, {a.item_id for a in annotations if a.extra})
     names = _pseudonyms(annotations)
     for found in annotations:
         if found.standing is Standing.DELETED:
@@ -113,8 +120,7 @@ def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
             "policy": found.policy_id,
             "at": found.at,
             "seconds": found.seconds,
-            # Spans and rewrites repeat words of the ad.
-            "extra": {} if found.item_id in erased else dict(found.extra),
+            **_marks(found, biasloop.campaign.controls.text, texts.get(found.item_id, "")),
         }
 
 
@@ -156,6 +162,25 @@ def _pseudonyms(annotations: Sequence[Annotation]) -> dict[str, str]:
     return {annotator: f"A{number}" for number, annotator in enumerate(people, 1)}
 
 
-def _erased(biasloop: Biasloop) -> set[str]:
-    pool = biasloop.pool
-    return set(pool.column("id")[pool.column("erased")])
+def _texts(biasloop: Biasloop, item_ids: set[str]) -> dict[str, str]:
+    """Texts by item id; what was taken down has an empty one."""
+    known = sorted(item_ids)
+    rows = biasloop.pool.rows_of(known)
+    here = [(item_id, row) for item_id, row in zip(known, rows, strict=True) if row >= 0]
+    texts = biasloop.pool.texts([row for _, row in here])
+    return {item_id: text for (item_id, _), text in zip(here, texts, strict=True)}
+
+
+def _marks(found: Annotation, text_name: str, text: str) -> Row:
+    if not text:  # spans and rewrites repeat words of the ad
+        return {"spans": {}, "rewrite": None, "extra": {}}
+    result = found.extra.get("result", ())
+    places: dict[str, list[list[int]]] = {}
+    for span in marked(result, text_name, text):
+        places.setdefault(span.label, []).append([span.start, span.end])
+    written = rewrites(result)
+    return {
+        "spans": places,
+        "rewrite": "\n".join(written) or None,
+        "extra": dict(found.extra),
+    }

@@ -66,12 +66,18 @@ class RawAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task that changed, with all the annotations that it has now (none: all were deleted)."""
+    """A task that changed, with all the annotations that it has now (none: all were deleted).
+
+    `text` is what people see; `overlap` the number of annotations at which Label Studio shows the
+    task to nobody any more.
+    """
 
     task_id: int
     item_id: str
     updated_at: datetime
     annotations: Sequence[RawAnnotation]
+    text: str
+    overlap: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,14 @@ class LabelStudio(Protocol):
 
     def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
         """Tasks updated at or after `moment` (None: all), with their annotations."""
+
+    def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
+        """Shows a task to people who have not answered it until it has `overlap` annotations;
+        `done` says whether it has so many already."""
+
+    def give_back(self, annotation: RawAnnotation) -> None:
+        """Deletes an annotation, so that its author is shown the task again; one that changed
+        since it was read, or is gone, is left alone."""
 
     def withdraw(self, task_ids: Sequence[int]) -> None:
         """Deletes tasks (and what hangs on them); ids that are gone already are no error."""

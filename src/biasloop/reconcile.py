@@ -4,16 +4,16 @@ A poll asks for what changed since the last one. What slips past it (a task dele
 database restored from a backup, a clock set back) is found here, where everything is compared.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.round import State
+from biasloop.domain.vote import VotePlan
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.config import LabelConfig
-from biasloop.poll import CHUNK, changes
+from biasloop.poll import CHUNK, follow
 from biasloop.ports import LabelStudio, Pool, TaskState
 from biasloop.steps.push import push
 from biasloop.store.ledger import Ledger
@@ -40,6 +40,7 @@ def reconcile(
     pool: Pool,
     config: LabelConfig,
     policy_id: str,
+    plan: VotePlan,
     *,
     accept_losses: bool = False,
 ) -> Differences:
@@ -57,9 +58,9 @@ def reconcile(
         there[task.task_id] = task.item_id
         batch.append(task)
         if len(batch) == CHUNK:
-            changed += _record(ledger, batch, config, policy_id)
+            changed += follow(ledger, label_studio, batch, config, policy_id, plan)
             batch = []
-    changed += _record(ledger, batch, config, policy_id)
+    changed += follow(ledger, label_studio, batch, config, policy_id, plan)
 
     current = [
         a
@@ -79,11 +80,6 @@ def reconcile(
     if changed or lost:
         ledger.rounds.wake(State.PUSHED)
     return Differences(changed, len(lost), again)
-
-
-def _record(ledger: Ledger, tasks: Sequence[TaskState], config: LabelConfig, policy_id: str) -> int:
-    known = ledger.annotations_of([task.task_id for task in tasks])
-    return ledger.record(changes(tasks, known, config, policy_id))
 
 
 def _gone(annotation: Annotation, at: datetime) -> Annotation:

@@ -11,6 +11,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import OVER, Round, may_open
+from biasloop.domain.vote import answered
 from biasloop.scheduler import TROUBLE
 from biasloop.store.ledger import Ledger
 
@@ -21,7 +22,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
     now = datetime.now(UTC)
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
-    answered = {a.item_id for a in annotations if a.standing in (Standing.VOTE, Standing.SKIP)}
+    done = answered(annotations, biasloop.settings.votes.per_item)
     situation = biasloop.situation(now)
     in_service = ledger.in_service()
     return {
@@ -39,13 +40,19 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "labels": _labels(annotations),
         "last_label_at": max((a.at for a in annotations if _is_human_vote(a)), default=None),
         "set_aside": [
-            {"item": a.item_id, "annotator": a.annotator, "reason": a.reason, "task": a.task_id}
+            {
+                "item": a.item_id,
+                "annotator": a.annotator,
+                "reason": a.reason,
+                "task": a.task_id,
+                "open": a.item_id not in done,
+            }
             for a in annotations
             if a.standing is Standing.ASIDE
         ],
-        "open_tasks": _open_tasks(biasloop, answered),
+        "open_tasks": _open_tasks(biasloop, done),
         "model_in_service": in_service.id if in_service else None,
-        "rounds": _rounds(rounds, ledger.selections(), answered),
+        "rounds": _rounds(rounds, ledger.selections(), done),
         "curve": curve(biasloop),
         "evaluation": _evaluation(ledger),
         "events": ledger.events(20),

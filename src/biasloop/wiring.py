@@ -116,6 +116,7 @@ class Steps:
             pushed=self.ledger.task_ids(),
             annotations=self.ledger.annotations(),
             low_water=loop.low_water,
+            per_item=self.settings.votes.per_item,
             pushed_at=events.get(State.PUSHED, round_.opened_at),
             deadline=timedelta(hours=loop.deadline_hours),
             now=datetime.now(UTC),

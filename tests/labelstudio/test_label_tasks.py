@@ -4,10 +4,21 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.labelstudio.tasks import annotators, chosen, to_html, to_json, to_state
+from biasloop.domain.span import Span
+from biasloop.labelstudio import tasks
+from biasloop.labelstudio.tasks import (
+    annotators,
+    chosen,
+    rewrites,
+    spans,
+    to_html,
+    to_json,
+    to_state,
+)
 from biasloop.ports import LabelTask
 from labelstudio_server import CONFIG
 
@@ -61,6 +72,7 @@ def test_a_task_with_its_annotations() -> None:
         "id": 7,
         "data": {"item_id": "i", "text": "t"},
         "updated_at": "2026-01-02T03:04:05.678900Z",
+        "overlap": 2,
         "annotations": [
             {
                 "id": 1,
@@ -83,9 +95,10 @@ def test_a_task_with_its_annotations() -> None:
     }
     before = json.dumps(task)
     assert annotators([task]) == {3, 4}
-    state = to_state(task, {3: "anna@example.org"})
+    state = to_state(task, {3: "anna@example.org"}, CONFIG)
     moment = datetime(2026, 1, 2, 3, 4, 5, 678900, UTC)
     assert (state.task_id, state.item_id, state.updated_at) == (7, "i", moment)
+    assert (state.text, state.overlap) == ("t", 2)
     first, skip, orphan = state.annotations
     assert (first.annotator, first.seconds, first.updated_at) == ("anna@example.org", 2.25, moment)
     assert first.result == result
@@ -97,6 +110,54 @@ def test_a_task_with_its_annotations() -> None:
         (),
     )
     assert orphan.annotator == "deleted account"
+
+
+def marked(start: Any, end: Any, to_name: str = "text", **value: Any) -> dict[str, Any]:
+    value = {"start": start, "end": end, "labels": ["age", "gender"], **value}
+    return {"type": "labels", "to_name": to_name, "value": value}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        marked(2, 9),
+        marked(2, 9, text="30 anni"),
+        marked(2, 9, text="30\\nanni"),
+        marked(3, 10, text="30 anni"),  # as a browser counts behind an emoji
+    ],
+)
+def test_spans_as_they_were_drawn(value: dict[str, Any]) -> None:
+    found = spans([value, region("age"), marked(0, 999, "context")], "text", "👩 30 anni")
+    assert found == [Span(2, 9, "age"), Span(2, 9, "gender")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        marked(0, 10),
+        marked(2, 2),
+        marked(-1, 2),
+        marked("0", "2"),
+        marked(None, None),
+        marked(0, 2, text="other words"),
+        marked(0, 2, labels=None),
+    ],
+)
+def test_spans_that_are_not_in_the_text(value: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no"):
+        spans([value], "text", "Max 30 an")
+
+
+def test_marked_words_are_whole_and_told_once() -> None:
+    drawn = [marked(0, 5, labels=["age"]), marked(4, 8, labels=["age"])]
+    assert tasks.marked(drawn, "text", "Max 30 anni") == [Span(0, 6, "age"), Span(4, 11, "age")]
+    assert tasks.marked([marked(0, 3, labels=["age"])] * 2, "text", "Max") == [Span(0, 3, "age")]
+    assert tasks.marked([marked(0, 99)], "text", "Max") == []
+
+
+def test_rewrites_are_trimmed() -> None:
+    lines = {"type": "textarea", "from_name": "rewrite", "value": {"text": [" Una persona. ", " "]}}
+    assert rewrites([region("age"), lines, {"type": "textarea"}]) == ["Una persona."]
 
 
 @given(st.text())

@@ -323,6 +323,59 @@ def test_pages_and_tasks_without_item_id(
     assert found == [task.item_id for task in items(4)]
 
 
+def test_a_task_is_shown_to_the_next_person_when_more_votes_are_wanted(
+    label_studio_client: LabelStudioClient, annotator: Annotator, label_studio_server: Server
+) -> None:
+    [task_id] = label_studio_client.push(items(1)).values()
+    with _second(label_studio_client, label_studio_server) as second:
+        annotator.label(task_id, "age")
+        assert (annotator.next_task(), second.next_task()) == (None, None)
+        assert _only(label_studio_client).overlap == 1
+        label_studio_client.set_overlap(task_id, 2, done=False)
+        assert _only(label_studio_client).overlap == 2
+        assert (annotator.next_task(), second.next_task()) == (None, task_id)
+        label_studio_client.push([*items(1), *items(1, prefix="later")])
+        assert second.next_task() == task_id  # a later import takes nothing back
+        second.label(task_id, "gender")
+        label_studio_client.set_overlap(task_id, 3, done=False)
+        label_studio_client.set_overlap(task_id, 2, done=True)
+        assert second.next_task() != task_id
+
+
+def test_what_is_given_back_is_asked_again_and_no_other_vote_or_draft_is_lost(
+    label_studio_client: LabelStudioClient, annotator: Annotator, label_studio_server: Server
+) -> None:
+    [task_id] = label_studio_client.push(items(1)).values()
+    with _second(label_studio_client, label_studio_server) as second:
+        annotator.label(task_id, "inclusive", "age")
+        vote = second.label(task_id, "age")
+        draft = second.draft(task_id, "gender")
+        label_studio_client.set_overlap(task_id, 2, done=True)
+        bad, _ = sorted(_only(label_studio_client).annotations, key=lambda a: a.id)
+        annotator.change(bad.id, "age")
+        label_studio_client.give_back(bad)  # it was mended meanwhile
+        assert len(_only(label_studio_client).annotations) == 2
+        annotator.change(bad.id, "inclusive", "age")
+        bad, _ = sorted(_only(label_studio_client).annotations, key=lambda a: a.id)
+        for _ in range(2):
+            label_studio_client.give_back(bad)
+        assert [a.id for a in _only(label_studio_client).annotations] == [vote]
+        assert (annotator.next_task(), second.next_task()) == (task_id, None)
+        assert second.drafts(task_id) == [draft]
+
+
+def _only(client: LabelStudioClient) -> TaskState:
+    [state] = client.changed_since(None)
+    return state
+
+
+def _second(client: LabelStudioClient, server: Server) -> Annotator:
+    """Another person at the same project."""
+    email = f"{uuid4().hex[:12]}@example.org"
+    client.add_annotator(email, "a-long-Password-2")
+    return Annotator.sign_in(server.url, email, "a-long-Password-2", client.project)
+
+
 def test_withdrawing(label_studio_client: LabelStudioClient, annotator: Annotator) -> None:
     ids = label_studio_client.push(items(4))
     annotator.label(ids["item-0001"], "age")

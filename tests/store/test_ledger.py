@@ -72,8 +72,10 @@ def test_an_annotation_comes_back_as_it_went_in(ledger: Ledger) -> None:
     ]
     assert ledger.record(news) == 3
     assert ledger.annotations() == written(news)
-    assert ledger.annotations_of([7]) == [a for a in written(news) if a.task_id == 7]
-    assert ledger.annotations_of([]) == ledger.annotations_of([8]) == []
+    assert ledger.annotations_on([news[0].item_id, "x"]) == [
+        a for a in written(news) if a.item_id == news[0].item_id
+    ]
+    assert ledger.annotations_on([]) == ledger.annotations_on(["x"]) == []
 
 
 def test_times_are_utc_whatever_zone_they_came_in(ledger: Ledger) -> None:

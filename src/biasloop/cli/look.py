@@ -31,7 +31,8 @@ def status(json: Json = False) -> None:
     say(f"  tasks    {tasks['all']} open, {tasks['audit']} of them audit")
     say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
     if found["set_aside"]:
-        say(f"  aside    {len(found['set_aside'])} annotations set aside; their tasks stay open")
+        open_still = sum(a["open"] for a in found["set_aside"])
+        say(f"  aside    {len(found['set_aside'])} answers do not count, {open_still} tasks open")
     if found["label_studio"]["trouble"]:
         say(f"  trouble  {found['label_studio']['trouble']}")
     say(f"  next     {found['next_round']}")

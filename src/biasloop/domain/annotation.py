@@ -15,7 +15,7 @@ class Standing(StrEnum):
     VOTE = "vote"
     SKIP = "skip"
     ASIDE = "aside"
-    """Set aside, with a reason: empty, contradictory or unknown."""
+    """Set aside, with a reason (`AsideReason`)."""
     DELETED = "deleted"
 
 

@@ -32,6 +32,14 @@ class AsideReason(StrEnum):
     CONTRADICTORY = "the negative label together with another"
     UNKNOWN_LABEL = "a label outside the scheme"
     SEVERAL = "several labels in a single-label scheme"
+    BAD_SPAN = "a marked span that is not in the text"
+    DUPLICATE = "a second answer by the same person"
+    OVER = "more votes than were asked for"
+
+    @property
+    def mendable(self) -> bool:
+        """Whether the person who answered can still make a vote of it."""
+        return self not in (AsideReason.DUPLICATE, AsideReason.OVER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
@@ -19,7 +20,7 @@ from biasloop.labelstudio.tasks import (
     to_json,
     to_state,
 )
-from biasloop.ports import Account, LabelTask, TaskState
+from biasloop.ports import Account, LabelTask, RawAnnotation, TaskState
 
 MARKER = "Made by biasloop, which sends tasks and settings here: please change them there."
 """The description of our project; with the title it tells ours from others'."""
@@ -29,7 +30,9 @@ T = TypeVar("T")
 PUSH_SIZE = 500
 LOOKUP_SIZE = 300  # item ids in one URL, which must stay under 16 KB
 PAGE_SIZE = 400
-WITH_ANNOTATIONS = "id,data,updated_at,annotations,result,was_cancelled,completed_by,lead_time"
+WITH_ANNOTATIONS = (
+    "id,data,updated_at,overlap,annotations,result,was_cancelled,completed_by,lead_time"
+)
 """`include` thins out tasks and annotations alike: half the time of the whole."""
 
 WAKING = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
@@ -225,7 +228,9 @@ class LabelStudioClient:
             after = task_filter("id", "greater", "Number", last)
             page = self._list([*since, after], page_size=PAGE_SIZE, include=WITH_ANNOTATIONS)
             emails = self._addresses(annotators(page))
-            yield from (to_state(task, emails) for task in page if "item_id" in task["data"])
+            yield from (
+                to_state(task, emails, self._config) for task in page if "item_id" in task["data"]
+            )
             if len(page) < PAGE_SIZE:
                 return
             last = page[-1]["id"]
@@ -247,6 +252,29 @@ class LabelStudioClient:
                 resolve_uri=False,
             )
             return [task.dict() for task in page.items or ()]
+
+    def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
+        """Shows a task to people who have not answered it until it has `overlap` annotations;
+        `done` says whether it has so many already.
+
+        Label Studio draws that conclusion only when an annotation comes or goes, not from here.
+        """
+        with self._calling(f"set the votes wanted on task {task_id}"):
+            self._sdk.tasks.update(str(task_id), overlap=overlap, is_labeled=done)
+
+    def give_back(self, annotation: RawAnnotation) -> None:
+        """Deletes an annotation, so that its author is shown the task again; one that changed
+        since it was read, or is gone, is left alone."""
+        from label_studio_sdk.core.api_error import ApiError
+
+        with self._calling(f"give annotation {annotation.id} back"):
+            try:
+                found = self._sdk.annotations.get(annotation.id)
+                if found.updated_at == annotation.updated_at:
+                    self._sdk.annotations.delete(annotation.id)
+            except ApiError as error:
+                if error.status_code != HTTPStatus.NOT_FOUND:
+                    raise
 
     def withdraw(self, task_ids: Sequence[int]) -> None:
         """Deletes tasks (and what hangs on them); ids that are gone already are no error."""

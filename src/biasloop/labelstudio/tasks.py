@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from biasloop.domain.span import Span, aligned
 from biasloop.labelstudio.config import LabelConfig
 from biasloop.ports import LabelTask, RawAnnotation, TaskState
 
@@ -16,7 +17,7 @@ def to_json(task: LabelTask, config: LabelConfig) -> dict[str, Any]:
     return {"data": data}
 
 
-def to_state(task: Mapping[str, Any], emails: Mapping[int, str]) -> TaskState:
+def to_state(task: Mapping[str, Any], emails: Mapping[int, str], config: LabelConfig) -> TaskState:
     """A listed or exported task with the annotations that it has now.
 
     `emails` maps the number of an account to its address; a deleted account keeps its number.
@@ -26,6 +27,8 @@ def to_state(task: Mapping[str, Any], emails: Mapping[int, str]) -> TaskState:
         task_id=task["id"],
         item_id=item_id,
         updated_at=moment(task["updated_at"]),
+        text=str(task["data"].get(config.value, "")),
+        overlap=task["overlap"],
         annotations=tuple(
             RawAnnotation(
                 id=annotation["id"],
@@ -64,6 +67,56 @@ def chosen(result: Sequence[Mapping[str, Any]], choices_name: str) -> tuple[str,
             case {"type": "choices", "from_name": name, "value": {"choices": [*values]}}:
                 names += [str(value) for value in values if name == choices_name]
     return tuple(dict.fromkeys(names))
+
+
+def spans(result: Sequence[Mapping[str, Any]], text_name: str, text: str) -> list[Span]:
+    """The spans marked in the `Text` of that name, whose content is `text`, as they were drawn.
+
+    Raises ValueError for one that is not in the text, or not what it says it is.
+    """
+    found = []
+    for region in result:
+        match region:
+            case {"type": "labels", "to_name": name, "value": value} if name == text_name:
+                start, end = _place(value, text)
+                found += [Span(start, end, str(label)) for label in value["labels"]]
+    return found
+
+
+def marked(result: Sequence[Mapping[str, Any]], text_name: str, text: str) -> list[Span]:
+    """The same spans as whole words, each once; none where one is not in the text."""
+    try:
+        drawn = spans(result, text_name, text)
+    except ValueError:
+        return []
+    whole = (aligned(span, text) for span in drawn)
+    return list(dict.fromkeys(span for span in whole if span))
+
+
+def rewrites(result: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was written into text areas, without white space around it."""
+    return [
+        str(line).strip()
+        for region in result
+        if region.get("type") == "textarea"
+        for line in region.get("value", {}).get("text") or ()
+        if str(line).strip()
+    ]
+
+
+def _place(value: Mapping[str, Any], text: str) -> tuple[int, int]:
+    """Where a span is, in characters: a browser counts one beyond U+FFFF as two."""
+    start, end, labels = value.get("start"), value.get("end"), value.get("labels")
+    if not (isinstance(start, int) and isinstance(end, int) and isinstance(labels, list)):
+        raise ValueError("no place, or no labels")
+    said = str(value["text"]).replace("\\n", "\n").split() if "text" in value else None
+    for codec, width in (("utf-32-le", 4), ("utf-16-le", 2)):
+        units = text.encode(codec)
+        if 0 <= start < end <= len(units) // width:
+            first, last = (len(units[: width * i].decode(codec, "ignore")) for i in (start, end))
+            if said is None or text[first:last].split() == said:
+                return first, last
+    raise ValueError("not in the text")
 
 
 def moment(value: str | datetime) -> datetime:

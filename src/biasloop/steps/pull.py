@@ -10,6 +10,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done, Outcome, Wait
+from biasloop.domain.vote import answered
 
 
 def pull(
@@ -18,6 +19,7 @@ def pull(
     pushed: Iterable[str],
     annotations: Iterable[Annotation],
     low_water: int,
+    per_item: int,
     pushed_at: datetime,
     deadline: timedelta,
     now: datetime,
@@ -30,15 +32,19 @@ def pull(
     """
     tasks = {s.item_id for s in selections} & set(pushed)
     answers = [a for a in annotations if a.item_id in tasks and a.source is LabelSource.HUMAN]
-    answered = {a.item_id for a in answers if a.standing in (Standing.VOTE, Standing.SKIP)}
-    open_tasks = len(tasks - answered)
+    done = answered(answers, per_item)
+    open_tasks = len(tasks - done)
     # A batch smaller than the mark must not count as annotated before anybody looked at it.
     if open_tasks <= min(low_water, max(0, len(tasks) - 1)):
-        return Done(facts={"annotated": len(answered), "left_open": open_tasks})
+        return Done(facts={"annotated": len(done), "left_open": open_tasks})
     why = f"{open_tasks} of {len(tasks)} tasks are open; the next round comes at {low_water}"
     last = max((a.at for a in answers), default=pushed_at)
-    if aside := sum(a.standing is Standing.ASIDE for a in answers if a.item_id not in answered):
-        why += f"; {aside} answers were set aside and must be mended (see status)"
+    voted = {a.item_id for a in answers if a.standing is Standing.VOTE} - done
+    if voted:
+        people = len({a.annotator for a in answers})
+        why += f"; {len(voted)} of them lack votes: {per_item} are wanted, {people} people labelled"
+    if aside := {a.item_id for a in answers if a.standing is Standing.ASIDE} - done - voted:
+        why += f"; {len(aside)} were answered, but not so that it counts (see status)"
     if now > last + deadline:
         why += f"; nobody has labelled since {last:%Y-%m-%d %H:%M} UTC"
     return Wait(until=now + look_again, why=why)

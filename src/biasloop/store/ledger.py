@@ -67,10 +67,10 @@ class Ledger:
         with self._db.read() as connection:
             return [annotation(row) for row in connection.execute(current_annotations(*where))]
 
-    def annotations_of(self, task_ids: Sequence[int]) -> list[Annotation]:
-        """Current versions for these tasks."""
+    def annotations_on(self, item_ids: Sequence[str]) -> list[Annotation]:
+        """Current versions for these items."""
         with self._db.read() as connection:
-            found = current_annotations(annotations.c.task_id.in_(list(task_ids)))
+            found = current_annotations(annotations.c.item_id.in_(list(item_ids)))
             return [annotation(row) for row in connection.execute(found)]
 
     def sequence(self) -> int:
@@ -99,6 +99,13 @@ class Ledger:
                 )
                 for row in connection.execute(query)
             ]
+
+    def audit_items(self, item_ids: Sequence[str]) -> set[str]:
+        """Which of these items people were asked about in the audit arm."""
+        table = selections.c
+        query = sa.select(table.item_id).where(table.item_id.in_(list(item_ids)))
+        with self._db.read() as connection:
+            return set(connection.execute(query.where(table.arm == Arm.AUDIT)).scalars())
 
     def live_selections(self) -> list[tuple[int, Selection]]:
         """Selections of all rounds that were not cancelled."""

@@ -28,7 +28,7 @@ ORDER = (
     {"scheduler"},
     {"wiring"},
     {"bootstrap"},
-    {"export", "status", "verdicts"},
+    {"backup", "export", "status", "verdicts"},
     {"demo", "doctor"},
     {"web"},
     {"cli"},

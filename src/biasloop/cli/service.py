@@ -1,4 +1,4 @@
-"""up, serve, tick, pause, resume, cancel, demo."""
+"""up, serve, tick, reconcile, backup, pause, resume, cancel, demo."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from biasloop.cli.context import Json, fail, now, open_workspace, print_json, say, tell
+from biasloop.cli.context import Json, err, fail, now, open_workspace, print_json, say, tell
 
 if TYPE_CHECKING:
     from biasloop.bootstrap import Biasloop
@@ -19,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(tick)
     app.command()(reconcile)
+    app.command()(backup)
     app.command()(pause)
     app.command()(resume)
     app.command()(cancel)
@@ -113,6 +114,28 @@ def reconcile(
         f"{found.changed} annotations changed, {found.lost} gone with their tasks, "
         f"{found.pushed_again} open tasks pushed again"
     )
+
+
+def backup(
+    to: Annotated[Path, typer.Argument(help="A new folder outside of the workspace.")],
+    json: Json = False,
+) -> None:
+    """Copies the workspace, while it runs. The copy is a workspace: to restore, put it in place."""
+    from biasloop.backup import back_up
+
+    biasloop = open_workspace()
+    with err.status("copying …") as shown:
+        size = back_up(biasloop.workspace, to, lambda name: shown.update(f"copying {name} …"))
+    elsewhere = bool(biasloop.settings.ledger_url)
+    if json:
+        print_json({"backup": str(to), "bytes": size, "ledger_included": not elsewhere})
+        return
+    say(f"{to}: {size / 1e6:.1f} MB")
+    if elsewhere:
+        say("  the ledger is on a server and not in it: dump that first, then take this backup")
+    if biasloop.settings.labelstudio.url:
+        say("  Label Studio is a server of its own: back it up as well, after this")
+    say(f"  to restore: put it in place, then `biasloop --workspace {to} reconcile`")
 
 
 def pause(

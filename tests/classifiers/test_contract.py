@@ -10,52 +10,23 @@ from biasloop.domain.label import LabelSource
 from biasloop.errors import ClassifierError, ConfigError
 from biasloop.ports import TrainingSet
 from biasloop.registry import Kind, create, names
+from classifiers.sentences import rows, training
+from tiny_checkpoint import make_encoder
 
 assert biasloop.classifiers  # registers them
 
-FRUIT = ("mela rossa", "pera verde", "uva nera", "fico dolce")
-TOOLS = ("martello pesante", "sega lunga", "chiave inglese", "pinza corta")
-PLACES = ("in cantina", "al mercato", "sul tavolo", "in officina", "a casa", "nel cortile")
 
-
-def training(multi=True, rows_per_root=2, sources=LabelSource.HUMAN):
-    """72 sentences: labels "fruit" and "tool" follow from a word; a third is neither or both."""
-    texts, labels = [], []
-    for place in PLACES:
-        for fruit, tool in zip(FRUIT, TOOLS, strict=True):
-            texts += [f"C'è {fruit} {place}.", f"Prendi {tool} {place}!"]
-            labels += [(1, 0), (0, 1)]
-            if multi:
-                texts.append(f"Niente di nuovo {place}, {fruit[:1]}{tool[:1]}.")
-                labels.append((0, 0))
-    n = len(texts)
-    return TrainingSet(
-        texts=texts,
-        labels=np.array(labels, dtype=np.int8),
-        weights=np.ones(n, dtype=np.float32),
-        roots=np.array([f"root{i // rows_per_root}" for i in range(n)]),
-        sources=[sources] * n,
-        label_names=("fruit", "tool"),
-        multi=multi,
-    )
-
-
-def rows(data, keep, labels=None):
-    keep = np.arange(len(data.texts))[keep]
-    return TrainingSet(
-        texts=[data.texts[i] for i in keep],
-        labels=(data.labels if labels is None else labels)[keep],
-        weights=data.weights[keep],
-        roots=data.roots[keep],
-        sources=[data.sources[i] for i in keep],
-        label_names=data.label_names,
-        multi=data.multi,
-    )
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    """What each classifier needs to learn these few sentences in a second."""
+    tiny = str(make_encoder(tmp_path_factory.mktemp("encoder"), training().texts))
+    quick = {"lr": 0.02, "epochs": 1, "min_steps": 40, "folds": 2}
+    return {"tfidf": {}, "transformer": {"model": tiny, **quick}}
 
 
 @pytest.fixture(params=names(Kind.CLASSIFIER))
-def make(request):
-    return lambda: create(Kind.CLASSIFIER, request.param)
+def make(request, options):
+    return lambda: create(Kind.CLASSIFIER, request.param, options[request.param])
 
 
 @pytest.mark.parametrize("multi", [True, False])

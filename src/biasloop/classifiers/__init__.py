@@ -8,3 +8,9 @@ register(
     "biasloop.classifiers.tfidf:Tfidf",
     "biasloop.classifiers.tfidf:TfidfOptions",
 )
+register(
+    Kind.CLASSIFIER,
+    "transformer",
+    "biasloop.classifiers.transformer:Transformer",
+    "biasloop.classifiers.transformer:TransformerOptions",
+)

@@ -24,7 +24,7 @@ from biasloop.domain.split import Split
 from biasloop.ports import Pool, TrainingSet
 from biasloop.process import Heartbeat, job_folder, run_job
 
-VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops")
+VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops", "torch", "transformers", "peft")
 
 
 @dataclass(frozen=True, slots=True)

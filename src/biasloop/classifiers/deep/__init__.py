@@ -1,0 +1,1 @@
+"""What the classifiers on pretrained models share: `embedding` and `transformer`."""

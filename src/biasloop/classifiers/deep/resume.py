@@ -1,0 +1,48 @@
+"""What an interrupted training goes on from."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+"""What AdamW keeps of each weight."""
+
+
+def save_training(
+    file: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer, epochs: int
+) -> None:
+    """Weights that learn and their moments, after so many epochs; whole or not at all."""
+    tensors = {}
+    for name, weight in learning(network):
+        tensors[f"weight {name}"] = weight.detach()
+        for moment in MOMENTS:
+            tensors[f"{moment} {name}"] = optimizer.state[weight][moment]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    save_file(tensors, part, {"epochs": str(epochs)})
+    os.replace(part, file)
+
+
+def load_training(file: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Puts both back as they were and returns the epochs done; 0 when nothing usable is there."""
+    try:
+        with safe_open(file, framework="pt") as saved, torch.no_grad():
+            for name, weight in learning(network):
+                weight.copy_(saved.get_tensor(f"weight {name}"))
+            state = optimizer.state_dict()
+            state["state"] = {
+                i: {moment: saved.get_tensor(f"{moment} {name}") for moment in MOMENTS}
+                for i, (name, _) in enumerate(learning(network))
+            }
+            optimizer.load_state_dict(state)
+            return int(saved.metadata()["epochs"])
+    except (FileNotFoundError, SafetensorError):
+        return 0
+
+
+def learning(network: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
+    """The weights that learn, by name, in the optimizer's order."""
+    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]

@@ -21,7 +21,7 @@ def options(tmp_path_factory):
     """What each classifier needs to learn these few sentences in a second."""
     tiny = str(make_encoder(tmp_path_factory.mktemp("encoder"), training().texts))
     quick = {"lr": 0.02, "epochs": 1, "min_steps": 40, "folds": 2}
-    return {"tfidf": {}, "transformer": {"model": tiny, **quick}}
+    return {"tfidf": {}, "embedding": {"model": tiny}, "transformer": {"model": tiny, **quick}}
 
 
 @pytest.fixture(params=names(Kind.CLASSIFIER))

@@ -10,6 +10,12 @@ register(
 )
 register(
     Kind.CLASSIFIER,
+    "embedding",
+    "biasloop.classifiers.embedding:Embedding",
+    "biasloop.classifiers.embedding:EmbeddingOptions",
+)
+register(
+    Kind.CLASSIFIER,
     "transformer",
     "biasloop.classifiers.transformer:Transformer",
     "biasloop.classifiers.transformer:TransformerOptions",

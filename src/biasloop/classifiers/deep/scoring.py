@@ -1,12 +1,15 @@
 """What a trained network says of texts."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biasloop.classifiers.deep.batches import Tokens, by_length, padded
+from biasloop.classifiers.deep.batches import Rows, Tokens, by_length, padded
 from biasloop.classifiers.deep.hardware import batch_tokens
-from biasloop.classifiers.deep.network import Network
+from biasloop.classifiers.deep.network import Network, mean_pool
 from biasloop.ports import Checkpoint
 
 Array = NDArray[np.float32]
@@ -19,13 +22,31 @@ def scores_and_states(
     weight = network.head.weight
     scores = np.zeros((len(tokens), weight.shape[0]), np.float32)
     states = np.zeros((len(tokens), weight.shape[1]), np.float32)
-    lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
     with torch.inference_mode():
-        for rows in by_length(lengths, batch_tokens(weight.device)):
-            said, pooled = network(*padded(tokens, rows, pad, weight.device))
+        for rows, ids, mask in _batches(tokens, pad, weight.device):
+            said, pooled = network(ids, mask)
             scores[rows], states[rows] = said.cpu().numpy(), pooled.cpu().numpy()
             checkpoint()
     return scores, states
+
+
+def states(model: Any, tokens: Tokens, pad: int, checkpoint: Checkpoint) -> Array:
+    """Mean-pooled states (n, e) of n texts, of a model without a head."""
+    found = np.zeros((len(tokens), model.config.hidden_size), np.float32)
+    with torch.inference_mode():
+        for rows, ids, mask in _batches(tokens, pad, model.device):
+            said = model(ids, attention_mask=mask).last_hidden_state
+            found[rows] = mean_pool(said, mask).cpu().numpy()
+            checkpoint()
+    return found
+
+
+def _batches(
+    tokens: Tokens, pad: int, on: torch.device
+) -> Iterator[tuple[Rows, torch.Tensor, torch.Tensor | None]]:
+    lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
+    for rows in by_length(lengths, batch_tokens(on)):
+        yield rows, *padded(tokens, rows, pad, on)
 
 
 def scores_with_dropout(

@@ -1,0 +1,44 @@
+"""A frozen sentence encoder under a linear head: a text is read once, a training takes seconds."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+
+from biasloop.classifiers.deep.pretrained import find_pretrained
+from biasloop.classifiers.deep.sentence_encoder import SentenceEncoder
+from biasloop.classifiers.encoded import EncodedClassifier, HeadOptions
+
+
+class EmbeddingOptions(HeadOptions):
+    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. A dense row
+    needs a far smaller `strength` than one of terms."""
+
+    model: str = Field(min_length=1)
+    max_length: int = Field(256, ge=1)
+    strength: float = Field(0.005, gt=0)
+
+
+class Embedding(EncodedClassifier):
+    """See EncodedClassifier. The seed decides the folds; all else is deterministic."""
+
+    options_model = EmbeddingOptions
+    options: EmbeddingOptions
+
+    def encoder_key(self) -> str:
+        """The id of the one encoder that it may have. Raises ClassifierError without a model."""
+        return self._frozen.id
+
+    def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> SentenceEncoder:
+        """The same whatever the texts. Raises ClassifierError without a model."""
+        return self._frozen
+
+    @staticmethod
+    def load_encoder(folder: Path) -> SentenceEncoder:
+        """See SentenceEncoder.load."""
+        return SentenceEncoder.load(folder)
+
+    @cached_property
+    def _frozen(self) -> SentenceEncoder:
+        return SentenceEncoder(find_pretrained(self.options.model), self.options.max_length)

@@ -118,8 +118,15 @@ def test_a_formula_in_and_out_changes_no_label(
         assert (back.text, back.labels) == (SEARCH, ("gender",))
 
 
-def test_no_formula_of_equality_beside_a_sex(
-    clauses: Clauses, italian: Language, names: LabelNames
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cerchiamo donne per la cucina del ristorante.",
+        "Cerchiamo un'attrice per la parte di Medea a teatro",
+        "Cerchiamo sviluppatori esperti in Python, SQL e",
+    ],
+)
+def test_no_formula_beside_a_sex_a_part_on_stage_or_an_unfinished_list(
+    text: str, clauses: Clauses, italian: Language, names: LabelNames
 ) -> None:
-    text = "Cerchiamo donne per la cucina del ristorante."
     assert list(disclaimer_versions(text, ("gender",), clauses, italian, names)) == []

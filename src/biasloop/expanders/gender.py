@@ -61,7 +61,8 @@ def _people(analysis: Analysis, labels: Sequence[str], names: LabelNames) -> lis
         if [m for m in gendered if m not in faint]:
             raise Unsure("a gendered person, but no such label")
         return _paired_people(analysis, faint)
-    if faint and (others or len(gendered) > 1):
+    loose = any(analysis.sentence.kind(min(m.words) - 1) == "prepositions" for m in faint)
+    if faint and (others or len(gendered) > 1 or loose):
         raise Unsure("an article whose person may be another")
     if not gendered or (not others and "other" in roles) or (not sought and "sought" in roles):
         raise Unsure("the labels say otherwise")

@@ -56,6 +56,9 @@ def cue_terms(text: str, cues: Cues) -> Iterator[str]:
         for match in found:
             yield f"cue {label}: {match.group()}"
             before = text[max(0, match.start() - NEAR) : match.start()]
+            after = text[match.end() : match.end() + NEAR]
             for name in operators:
                 if cues.operators[name].search(before):
                     yield f"cue {label} near {name}"
+                if cues.operators[name].search(after):
+                    yield f"cue {label} before {name}"

@@ -48,7 +48,7 @@ def load(campaign: str, folder: Path) -> tuple[Biasloop, pd.DataFrame]:
         biasloop.pool,
         biasloop.ledger.annotations(),
         biasloop.campaign.scheme,
-        biasloop.settings.classifier.constructed_weight,
+        constructed_weight=biasloop.settings.classifier.constructed_weight,
     )
     rows = seed_rows(biasloop.campaign.seed_files)
     hard = {row["text"] for _, row in rows if row.get("hard_negative")}

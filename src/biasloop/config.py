@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from biasloop.domain.consensus import Method
 from biasloop.domain.round import Opening
 from biasloop.domain.vote import VotePlan
 from biasloop.errors import ConfigError
@@ -105,6 +106,13 @@ class VotesSettings(_Section):
     )
     tie_break: int = Field(
         1, ge=0, description="Further votes on an audit item whose voters disagree."
+    )
+    consensus: Method = Field(
+        Method.MAJORITY,
+        description="What votes come to: majority, or dawid_skene (weighs them by reliability).",
+    )
+    soft: bool = Field(
+        False, description="Whether a model learns from differing votes instead of their consensus."
     )
 
 

@@ -67,7 +67,7 @@ def item_rows(
     are left out. `tell` gets the number of items done.
     """
     annotations = biasloop.ledger.annotations()
-    known = resolve(annotations, biasloop.campaign.scheme)
+    known = resolve(annotations, biasloop.campaign.scheme, biasloop.settings.votes.consensus)
     chosen = {s.item_id: (round_id, s) for round_id, s in biasloop.ledger.live_selections()}
     policies: dict[str, set[str]] = {}
     for vote in annotations:

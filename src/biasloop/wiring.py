@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from biasloop.campaign import Campaign
 from biasloop.config import Settings
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
+from biasloop.domain.label import Labels
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import STEPS, Done, Outcome, Round, State
 from biasloop.loop import Step
@@ -57,6 +58,7 @@ class Steps:
             pool=self.pool,
             annotations=self.ledger.annotations(),
             scheme=self.campaign.scheme,
+            method=self.settings.votes.consensus,
             policy_id=self.campaign.policy.id,
             seed=self.settings.seed,
             now=datetime.now(UTC),
@@ -130,6 +132,7 @@ class Steps:
             annotations=self.ledger.annotations(sequence),
             known=self.ledger.consensus(),
             scheme=self.campaign.scheme,
+            method=self.settings.votes.consensus,
             sequence=sequence,
         )
 
@@ -171,7 +174,7 @@ class Steps:
             in_service=self.ledger.in_service(),
             folders=self.workspace.folder,
             pool=self.pool,
-            audit=audit_set(self.pool, annotations, scheme, asked),
+            audit=audit_set(self.pool, annotations, scheme, asked, self.settings.votes.consensus),
             scheme=scheme,
             promote=self.settings.loop.promote == "auto",
             work_folder=self.workspace.job(round_.id, "evaluate"),
@@ -199,7 +202,13 @@ class Steps:
         if "passes" in self.strategy.needs and "committee" in known:
             options.setdefault("committee", True)
         return Recipe(
-            settings.name, options, linear, settings.constructed_weight, self.settings.seed
+            settings.name,
+            options,
+            linear,
+            settings.constructed_weight,
+            self.settings.votes.consensus,
+            self.settings.votes.soft,
+            self.settings.seed,
         )
 
     # --- shared lookups ------------------------------------------------------------------------
@@ -227,16 +236,23 @@ class Steps:
         annotations = self.ledger.annotations()
         busy = asked_items(annotations, self.ledger.live_selections())
         train, _ = candidates(self.pool, busy, pool_rows)
-        return train.rows, labelled_rows(self.pool, annotations, self.campaign.scheme, pool_rows)[0]
+        return train.rows, self._labelled(pool_rows)[0]
+
+    def _labelled(self, pool_rows: int) -> tuple[Rows, Labels]:
+        return labelled_rows(
+            self.pool,
+            self.ledger.annotations(),
+            self.campaign.scheme,
+            pool_rows,
+            self.settings.votes.consensus,
+        )
 
     def _scores(self, model_id: str | None, pool_rows: int) -> ReadScores | None:
         if model_id is None:
             return None
         folder = self.workspace.scores / model_id
         needs, shards = sorted(self.strategy.needs), self.pool.shards()
-        known, labels = labelled_rows(
-            self.pool, self.ledger.annotations(), self.campaign.scheme, pool_rows
-        )
+        known, labels = self._labelled(pool_rows)
 
         def read(rows: Rows) -> dict[str, NDArray[np.float32]]:
             return {name: read_scores(folder, name, shards, rows) for name in needs}

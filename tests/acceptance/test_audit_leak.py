@@ -21,6 +21,7 @@ from acceptance.support import copy, run_biasloop
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Quota, Selection
+from biasloop.domain.consensus import Method
 from biasloop.domain.item import Ad, Item, Origin, item_id, real_item, seed_item, text_hash
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.model import Evaluation
@@ -132,6 +133,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
                 pool=pool,
                 annotations=ledger.values(),
                 scheme=SCHEME,
+                method=Method.MAJORITY,
                 policy_id="p",
                 seed=campaign_seed,
                 now=NOW,

@@ -1,13 +1,15 @@
 """What votes come to, and whose word counts first."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biasloop.domain import consensus
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.consensus import majority, resolve
+from biasloop.domain.consensus import Consensus, Method, majority, resolve
 from biasloop.domain.label import LabelSource, Scheme
 
 NAMES = ("age", "gender", "origin")
@@ -104,7 +106,7 @@ ORDER = ["human", "seed", "constructed", "llm"]
 @given(st.lists(st.sampled_from(ORDER), unique=True))
 def test_people_come_before_seeds_and_seeds_before_what_was_constructed(present) -> None:
     labels = dict(zip(ORDER, ("age", "gender", "origin", "age"), strict=True))
-    found = resolve([said(source, labels[source]) for source in present], MULTI)
+    found = resolve([said(source, labels[source]) for source in present], MULTI, Method.MAJORITY)
     counted = [source for source in ORDER[:3] if source in present]
     if not counted:
         assert found == {}
@@ -116,8 +118,10 @@ def test_people_come_before_seeds_and_seeds_before_what_was_constructed(present)
 
 def test_only_votes_count() -> None:
     others = [said("human", "age", standing=s) for s in ("skip", "aside", "deleted")]
-    assert resolve(others, MULTI) == {}
-    assert resolve([*others, said("seed", "gender")], MULTI)["a"].labels == ("gender",)
+    assert resolve(others, MULTI, Method.MAJORITY) == {}
+    assert resolve([*others, said("seed", "gender")], MULTI, Method.MAJORITY)["a"].labels == (
+        "gender",
+    )
 
 
 def test_people_vote_and_items_are_apart() -> None:
@@ -127,6 +131,73 @@ def test_people_vote_and_items_are_apart() -> None:
         said("human", "gender", "origin"),
         said("human", "inclusive", item="b"),
     ]
-    found = resolve(votes, MULTI)
+    found = resolve(votes, MULTI, Method.MAJORITY)
     assert set(found["a"].labels) == {"age", "gender"}
     assert found["b"].labels == ("inclusive",)
+
+
+# --- consensus by reliability ---------------------------------------------------------------------
+
+
+def vote(item: int, person: str, *labels: str) -> Annotation:
+    return replace(said("human", *labels, item=str(item)), key=f"{item}:{person}", annotator=person)
+
+
+def by_reliability(votes: list[Annotation], scheme: Scheme) -> dict[str, Consensus]:
+    by_item: dict[str, list[Annotation]] = {}
+    for found in votes:
+        by_item.setdefault(found.item_id, []).append(found)
+    return consensus.agree(by_item, scheme, Method.DAWID_SKENE)
+
+
+def test_who_is_often_alone_counts_less() -> None:
+    """Two who agree on 40 items, and one who says the opposite; then the reliable two differ."""
+    votes = []
+    for item in range(40):
+        truth, wrong = ("age", "inclusive") if item % 2 else ("inclusive", "age")
+        votes += [vote(item, "a", truth), vote(item, "b", truth), vote(item, "c", wrong)]
+    votes += [vote(99, "a", "age"), vote(99, "c", "age"), vote(99, "d", "inclusive")]
+    found = by_reliability(votes, MULTI)
+    assert all(("age" in found[str(item)].labels) == bool(item % 2) for item in range(40))
+    assert found["99"].support["age"] < majority_support(votes, "99", "age")
+    assert found["99"].votes == 3
+    assert found["0"].labels == ("inclusive",)
+
+
+def majority_support(votes: list[Annotation], item: str, label: str) -> float:
+    of_item = [v for v in votes if v.item_id == item]
+    return consensus.agree({item: of_item}, MULTI, Method.MAJORITY)[item].support[label]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.sampled_from(NAMES)),
+        min_size=1,
+        max_size=20,
+        unique_by=lambda row: row[:2],
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_support_is_a_probability_whatever_the_order(rows, random) -> None:
+    votes = [vote(*row) for row in rows]
+    for scheme in (MULTI, SINGLE):
+        found = by_reliability(votes, scheme)
+        again = by_reliability(random.sample(votes, len(votes)), scheme)
+        for item_id, agreed in found.items():
+            assert agreed.labels
+            assert set(agreed.support) == set(NAMES)
+            assert all(0 <= p <= 1 for p in agreed.support.values())
+            assert agreed.support == pytest.approx(again[item_id].support)
+            if not scheme.multi:
+                assert sum(agreed.support.values()) == pytest.approx(1)
+
+
+def test_a_label_nobody_was_asked_about_is_unknown() -> None:
+    votes = [replace(vote(1, "a", "age"), asked=("age", "gender")), vote(2, "a", "inclusive")]
+    assert by_reliability(votes, MULTI)["1"].asked == ("age", "gender")
+
+
+def test_people_who_never_err_are_believed() -> None:
+    votes = [vote(i, who, NAMES[i % 3]) for i in range(30) for who in "ab"]
+    found = by_reliability(votes, SINGLE)
+    assert [found[str(i)].labels for i in range(30)] == [(NAMES[i % 3],) for i in range(30)]

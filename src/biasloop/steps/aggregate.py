@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.consensus import Consensus, majority
+from biasloop.domain.consensus import Consensus, Method, agree
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import Done
 
@@ -13,6 +13,7 @@ def aggregate(
     annotations: Iterable[Annotation],
     known: Sequence[Consensus],
     scheme: Scheme,
+    method: Method,
     sequence: int,
 ) -> Done:
     """Consensus on every item whose votes changed since it was last taken, late ones included.
@@ -24,10 +25,7 @@ def aggregate(
         if found.source is LabelSource.HUMAN and found.standing is Standing.VOTE:
             votes.setdefault(found.item_id, []).append(found)
     before = {c.item_id: c for c in known}
-    agreed = [
-        majority(item_id, [v.labels for v in said], [v.asked for v in said], scheme)
-        for item_id, said in votes.items()
-    ]
+    agreed = list(agree(votes, scheme, method).values())
     withdrawn = [
         Consensus(item_id, labels=(), asked=(), votes=0, support={})
         for item_id, old in before.items()

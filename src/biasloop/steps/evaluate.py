@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.consensus import Verdict, resolve
+from biasloop.domain.consensus import Method, Verdict, resolve
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.metric import compare, decide
@@ -94,13 +94,17 @@ def evaluate(
 
 
 def audit_set(
-    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, asked: Sequence[str]
+    pool: Pool,
+    annotations: Iterable[Annotation],
+    scheme: Scheme,
+    asked: Sequence[str],
+    method: Method = Method.MAJORITY,
 ) -> AuditSet:
     """What people said of audit items; `asked` are the ids of the audit arm so far."""
     known = list(annotations)
     human = {
         item_id: verdict
-        for item_id, verdict in resolve(known, scheme).items()
+        for item_id, verdict in resolve(known, scheme, method).items()
         if verdict.source is LabelSource.HUMAN
     }
     erased = pool.column("erased")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.consensus import resolve
+from biasloop.domain.consensus import Method, resolve
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import Done
@@ -23,12 +23,13 @@ def expand(
     pool: Pool,
     annotations: Iterable[Annotation],
     scheme: Scheme,
+    method: Method,
     policy_id: str,
     seed: int,
     now: datetime,
 ) -> Done:
     """Runs every expander over the labelled train items. The pool skips what it has already."""
-    parents = list(train_parents(pool, annotations, scheme))
+    parents = list(train_parents(pool, annotations, scheme, method))
     labels: list[Annotation] = []
     added: dict[str, int] = {}
     for name, expander in expanders.items():
@@ -39,10 +40,10 @@ def expand(
 
 
 def train_parents(
-    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme
+    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, method: Method
 ) -> Iterator[Parent]:
     """Train items with a label of people or of a seed, in the order of the pool."""
-    verdicts = resolve(annotations, scheme)
+    verdicts = resolve(annotations, scheme, method)
     ids = [i for i, v in verdicts.items() if v.source in (LabelSource.HUMAN, LabelSource.SEED)]
     rows = pool.rows_of(ids)
     erased = pool.column("erased")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose
-from biasloop.domain.consensus import resolve
+from biasloop.domain.consensus import Method, resolve
 from biasloop.domain.item import Origin
 from biasloop.domain.label import Labels, LabelSource, Scheme
 from biasloop.domain.round import Done
@@ -111,13 +111,13 @@ def candidates(
 
 
 def labelled_rows(
-    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, pool_rows: int
+    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, pool_rows: int, method: Method
 ) -> tuple[Rows, Labels]:
     """Train items below `pool_rows` that people labelled or wrote: their rows (l,), sorted, and
     their labels (l, k)."""
     verdicts = {
         item_id: verdict
-        for item_id, verdict in resolve(annotations, scheme).items()
+        for item_id, verdict in resolve(annotations, scheme, method).items()
         if verdict.source in (LabelSource.HUMAN, LabelSource.SEED)
     }
     rows = pool.rows_of(list(verdicts))

@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.consensus import resolve
+from biasloop.domain.consensus import Method, Verdict, resolve
 from biasloop.domain.flip import flip_consistency
 from biasloop.domain.item import VERSION, Item
 from biasloop.domain.label import LabelSource, Scheme
@@ -30,12 +30,15 @@ VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops", "torch", "transformers
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Which classifier learns, and how; `linear` are the options of the linear one that learns
-    beside a slow one (see biasloop.cascade)."""
+    beside a slow one (see biasloop.cascade). `consensus` says how votes come to one; with `soft`,
+    people's votes on an item are examples of their own where they differ."""
 
     classifier: str
     options: Mapping[str, Any]
     linear: Mapping[str, Any]
     constructed_weight: float
+    consensus: Method
+    soft: bool
     seed: int
 
 
@@ -58,7 +61,14 @@ def train(
     Without a single labelled item there is nothing to learn: the round goes on without a model.
     Raises ClassifierError when the labels cannot be learned from.
     """
-    data = training_data(pool, annotations, scheme, recipe.constructed_weight)
+    data = training_data(
+        pool,
+        annotations,
+        scheme,
+        recipe.consensus,
+        constructed_weight=recipe.constructed_weight,
+        soft=recipe.soft,
+    )
     if data.empty:
         return Done(facts={"model": None, "note": "no labelled train items yet"})
     job = {
@@ -82,9 +92,9 @@ def train(
         seq=sequence,
         folder=f"models/{model_id}",
         card=card(data, np.load(work / "oof.npy"), result, scheme, recipe),
-        trained_on=tuple(data["item_id"]),
+        trained_on=tuple(data["item_id"].unique()),
     )
-    return Done(facts={"model": model_id, "trained_on": len(data)}, records=(model,))
+    return Done(facts={"model": model_id, "trained_on": len(model.trained_on)}, records=(model,))
 
 
 def _replace(folder: Path, made: Path) -> None:
@@ -97,39 +107,59 @@ def _replace(folder: Path, made: Path) -> None:
 
 
 def training_data(
-    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, constructed_weight: float
+    pool: Pool,
+    annotations: Iterable[Annotation],
+    scheme: Scheme,
+    method: Method = Method.MAJORITY,
+    *,
+    constructed_weight: float,
+    soft: bool = False,
 ) -> pd.DataFrame:
     """One row per labelled train item, in the order of the pool: item_id, row, text, root, group,
     operation, source, weight, family, and a column per label (see `columns`): 1, 0, or -1 where
     it was not asked about.
 
+    With `soft`, an item whose n votes differ has n rows of an n-th of the weight: the votes
+    instead of the consensus, which makes shares of them the target of every single label.
     `family` joins the versions that somebody wrote of one sentence; "" for all other rows.
     """
-    verdicts = resolve(annotations, scheme)
+    verdicts = resolve(annotations, scheme, method)
     rows = pool.rows_of(list(verdicts))
     erased = pool.column("erased")
     split = pool.column("split")
     rows = np.sort(rows[rows >= 0])
     rows = rows[~erased[rows] & (split[rows] == Split.TRAIN)]
-    items = pool.items(rows)
-    found = [verdicts[item.id] for item in items]
+    told = [
+        (item, row, verdict, 1 / len(verdicts_of))
+        for item, row in zip(pool.items(rows), rows, strict=True)
+        for verdicts_of in [_said(verdicts[item.id], soft)]
+        for verdict in verdicts_of
+    ]
+    items, found = [item for item, *_ in told], [verdict for _, _, verdict, _ in told]
     labels = scheme.encode([v.labels for v in found], [v.asked for v in found])
     weight = {LabelSource.CONSTRUCTED: constructed_weight}
     data = pd.DataFrame(
         {
             "item_id": [item.id for item in items],
-            "row": rows,
+            "row": [row for _, row, _, _ in told],
             "text": [item.text for item in items],
             "root": [item.roots[0] for item in items],
             "group": [item.group for item in items],
             "operation": [item.operation for item in items],
             "family": _families(items),
             "source": [str(v.source) for v in found],
-            "weight": [weight.get(v.source, 1.0) for v in found],
+            "weight": [share * weight.get(v.source, 1.0) for _, _, v, share in told],
         }
     )
     data[columns(scheme.labels)] = labels
     return data[data["weight"] > 0].reset_index(drop=True)
+
+
+def _said(verdict: Verdict, soft: bool) -> Sequence[Verdict]:
+    differ = len({frozenset(labels) for labels, _ in verdict.votes}) > 1
+    if not soft or not differ:
+        return [verdict]
+    return [replace(verdict, labels=labels, asked=asked) for labels, asked in verdict.votes]
 
 
 def columns(labels: Sequence[str]) -> list[str]:
@@ -178,7 +208,7 @@ def card(
         seed=recipe.seed,
     )
     return {
-        "rows": dict(Counter(data["source"])),
+        "rows": dict(Counter(data.drop_duplicates("item_id")["source"])),
         "positives": {name: int((labels[:, j] == 1).sum()) for j, name in enumerate(scheme.labels)},
         "out_of_fold": report.as_dict(),
         "flip_consistency": flip_consistency(

@@ -149,6 +149,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
                 wanted=data.draw(quotas, "quota"),
                 strategy=STRATEGY,
                 read_scores=(lambda rows: random_scores(rows, campaign_seed)) if modelled else None,
+                max_per_ad=3,
                 seed=campaign_seed,
             ).records
             check_batch(pool, batch, selected)

@@ -28,7 +28,7 @@ ORDER = (
     {"scheduler"},
     {"wiring"},
     {"bootstrap"},
-    {"backup", "export", "status", "verdicts"},
+    {"backup", "export", "people", "status", "verdicts"},
     {"demo", "doctor"},
     {"web"},
     {"cli"},

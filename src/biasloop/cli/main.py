@@ -41,9 +41,8 @@ def main(
         set_workspace(workspace)
 
 
-for group in (data, service, look, models, simulate, campaigns):
+for group in (data, service, look, people, models, simulate, campaigns):
     group.add_to(app)
-app.add_typer(people.app, name="annotator")
 app.add_typer(models.app, name="models")
 
 

@@ -20,6 +20,7 @@ from starlette.background import BackgroundTask
 
 from biasloop.bootstrap import Biasloop
 from biasloop.errors import BiasloopError
+from biasloop.people import annotators
 from biasloop.status import overview
 from biasloop.web import view
 from biasloop.web.metrics import metrics_registry
@@ -46,6 +47,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     look = _AtMostOnceASecond(lambda: overview(biasloop))
+    of_people = _AtMostOnceASecond(lambda: annotators(biasloop))
     registry = metrics_registry(look)
 
     @app.get("/", response_class=HTMLResponse)
@@ -58,6 +60,10 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
             points=view.curve_points(now["curve"]),
             micro_of={point["round"]: point["micro_f1"] for point in now["curve"]},
         )
+
+    @app.get("/annotators", response_class=HTMLResponse)
+    def people() -> str:
+        return _render("annotators.html", found=of_people())
 
     @app.get("/item")
     def find_item(id: Annotated[str, Query(max_length=200)]) -> RedirectResponse:
@@ -107,7 +113,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
 
 
 class _AtMostOnceASecond:
-    """Many watchers and Prometheus cost no more than one: the overview walks the whole pool."""
+    """Many watchers and Prometheus cost no more than one: it may walk the whole pool."""
 
     def __init__(self, look: Callable[[], dict[str, Any]]) -> None:
         self._look = look

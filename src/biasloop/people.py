@@ -1,0 +1,130 @@
+"""The annotators: how far they agree, how reliable they are, what they did, as plain data: for
+`biasloop annotators`, its --json, and the page."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from itertools import groupby
+from statistics import median
+from typing import Any
+
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.agreement import Agreement, agreement, competence, pairs, span_overlap
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.resample import Interval
+from biasloop.labelstudio.tasks import marked
+
+LONGEST = 10
+"""An answer that took more than so many times the median was left lying: counted as this long."""
+
+
+def annotators(biasloop: Biasloop) -> dict[str, Any]:
+    """Who labelled, and how. Times are aware UTC datetimes, durations seconds."""
+    said = [
+        a
+        for a in biasloop.ledger.annotations()
+        if a.source is LabelSource.HUMAN
+        and a.task_id is not None
+        and a.standing is not Standing.DELETED
+    ]
+    scheme, seed = biasloop.campaign.scheme, biasloop.settings.seed
+    votes = [a for a in said if a.standing is Standing.VOTE]
+    roots, texts = _items(biasloop, votes)
+    votes = [vote for vote in votes if vote.item_id in roots]
+    longest = LONGEST * median([a.seconds for a in said if a.seconds] or [0])
+    reliable = competence(votes, scheme)
+    by_person = groupby(sorted(said, key=lambda a: a.annotator), key=lambda a: a.annotator)
+    whole = agreement(votes, roots, scheme, seed)
+    return {
+        "people": [
+            _person(name, list(mine), reliable.get(name), longest) for name, mine in by_person
+        ],
+        "agreement": _told(whole),
+        "spans": _interval(
+            span_overlap(_marked(votes, roots, texts, biasloop.campaign.controls.text), seed)
+        ),
+        "rounds": _rounds(biasloop, votes, roots, scheme, seed),
+        "pairs": [
+            {"people": names, **_told(agreement(shared, roots, scheme, seed))}
+            for names, shared in sorted(pairs(votes).items())
+        ],
+        "hours": sum(_seconds(said, longest)) / 3600,
+    }
+
+
+def _person(
+    name: str, said: Sequence[Annotation], reliable: float | None, longest: float
+) -> dict[str, Any]:
+    seconds = _seconds(said, longest)
+    standings = Counter(a.standing for a in said)
+    return {
+        "annotator": name,
+        "votes": standings[Standing.VOTE],
+        "skips": standings[Standing.SKIP],
+        "aside": dict(Counter(a.reason for a in said if a.standing is Standing.ASIDE)),
+        "competence": reliable,
+        "seconds_per_item": median(seconds) if seconds else None,
+        "hours": sum(seconds) / 3600,
+        "last_at": _last(said),
+    }
+
+
+def _last(said: Sequence[Annotation]) -> datetime:
+    return max(a.at for a in said)
+
+
+def _seconds(said: Sequence[Annotation], longest: float) -> list[float]:
+    return [min(a.seconds, longest) for a in said if a.seconds]
+
+
+def _items(
+    biasloop: Biasloop, votes: Sequence[Annotation]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Root and text of every item voted on that is still there."""
+    known = sorted({vote.item_id for vote in votes})
+    rows = biasloop.pool.rows_of(known)
+    items = biasloop.pool.items(rows[rows >= 0])
+    return {i.id: i.roots[0] for i in items}, {i.id: i.text for i in items}
+
+
+def _marked(
+    votes: Sequence[Annotation], roots: Mapping[str, str], texts: Mapping[str, str], name: str
+) -> list[tuple[str, list[list[Any]]]]:
+    by_item: dict[str, list[list[Any]]] = {}
+    for vote in votes:
+        spans = marked(vote.extra.get("result", ()), name, texts[vote.item_id])
+        by_item.setdefault(vote.item_id, []).append(spans)
+    return [(roots[item_id], spans) for item_id, spans in by_item.items()]
+
+
+def _rounds(
+    biasloop: Biasloop,
+    votes: Sequence[Annotation],
+    roots: Mapping[str, str],
+    scheme: Scheme,
+    seed: int,
+) -> list[dict[str, Any]]:
+    of_item = {s.item_id: round_id for round_id, s in biasloop.ledger.live_selections()}
+    by_round: dict[int, list[Annotation]] = {}
+    for vote in votes:
+        if vote.item_id in of_item:
+            by_round.setdefault(of_item[vote.item_id], []).append(vote)
+    return [
+        {"round": number, "votes": len(by_round[number])}
+        | _told(agreement(by_round[number], roots, scheme, seed))
+        for number in sorted(by_round)
+    ]
+
+
+def _told(found: Agreement) -> dict[str, Any]:
+    return {
+        "items": found.items,
+        "sets": _interval(found.sets),
+        "labels": {label: _interval(value) for label, value in found.labels.items()},
+    }
+
+
+def _interval(found: Interval | None) -> dict[str, float] | None:
+    return asdict(found) if found else None

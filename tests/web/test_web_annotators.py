@@ -1,12 +1,16 @@
 """The annotators' page and command: two people, who differ here and there."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from biasloop.bootstrap import Biasloop
+from biasloop.cli.context import WORKSPACE
+from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource
 from biasloop.people import annotators
@@ -92,3 +96,14 @@ def test_one_annotator_alone_agrees_with_nobody(get: Get, campaign: Any) -> None
     page = get("/annotators").text
     assert "anna@example.org" in page
     assert "No item has two votes yet" in page
+
+
+def test_the_command(biasloop: Biasloop, answered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKSPACE, str(biasloop.workspace.folder))
+    told = CliRunner().invoke(app, ["annotators"])
+    assert told.exit_code == 0, told.output
+    assert "10 items have several votes" in told.stdout
+    assert "anna@example.org / bea@example.org" in told.stdout
+    assert "not measurable" in told.stdout
+    found = json.loads(CliRunner().invoke(app, ["annotators", "--json"]).stdout)
+    assert {p["annotator"] for p in found["people"]} >= {"anna@example.org", HOSTILE}

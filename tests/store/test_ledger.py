@@ -278,6 +278,10 @@ def test_burying_twice_is_once(ledger: Ledger) -> None:
 def test_the_same_guideline_is_one_policy(ledger: Ledger) -> None:
     for text in ("Linee guida", "Linee guida", "Linee guida, seconda versione"):
         ledger.add_policy(Policy(text), NOW)  # the same id twice would be refused
+    later = Policy("Linee guida, terza versione")
+    ledger.add_policy(later, NOW + MINUTE)
+    assert len(ledger.policies()) == 3
+    assert ledger.policies()[-1] == (NOW + MINUTE, later)
 
 
 def test_a_task_id_may_come_again_and_an_item_may_get_another_task(ledger: Ledger) -> None:

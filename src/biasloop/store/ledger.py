@@ -215,6 +215,12 @@ class Ledger:
                     sa.insert(policies).values(id=policy.id, at=now, text=policy.text)
                 )
 
+    def policies(self) -> list[tuple[datetime, Policy]]:
+        """Every guideline version that was in force, with the moment it first was; oldest first."""
+        query = sa.select(policies).order_by(policies.c.at, policies.c.id)
+        with self._db.read() as connection:
+            return [(row.at, Policy(row.text)) for row in connection.execute(query)]
+
     def trip(self, item_id: str) -> list[dict[str, Any]]:
         """Everything that happened to an item, in order: at, fact, round_id, detail (R5)."""
         query = sa.select(item_trip).where(item_trip.c.item_id == item_id).order_by("at")

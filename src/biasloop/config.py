@@ -62,7 +62,8 @@ class LoopSettings(_Section):
     )
     max_per_ad: int = Field(3, ge=1, description="Most sentences of one ad in a batch.")
     promote: Literal["auto", "manual"] = Field(
-        "auto", description="Whether the newest model goes into service by itself."
+        "auto",
+        description="Whether the newest model goes into service by itself unless it is worse.",
     )
 
 

@@ -1,7 +1,7 @@
 """What is going on, as plain data: for `biasloop status`, its --json, and the page."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +52,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         ],
         "open_tasks": _open_tasks(biasloop, done),
         "model_in_service": in_service.id if in_service else None,
+        "promotion": _newest(rounds, "promotion"),
         "rounds": _rounds(rounds, ledger.selections(), done),
         "curve": curve(biasloop),
         "evaluation": _evaluation(ledger),
@@ -75,6 +76,19 @@ def curve(biasloop: Biasloop) -> list[dict[str, Any]]:
         }
         for round_id, found in biasloop.ledger.evaluations()
     ]
+
+
+def decisions(ledger: Ledger) -> dict[str, str]:
+    """Why each model went into service, or did not, by its id."""
+    found = [r.facts["promotion"] for r in ledger.rounds.all() if "promotion" in r.facts]
+    return {decision["model_id"]: f"not promoted: {decision['why']}" for decision in found} | {
+        promotion.model_id: promotion.why for _, promotion in ledger.promotions()
+    }
+
+
+def _newest(rounds: Sequence[Round], fact: str) -> Any:
+    """What the newest round that recorded such a fact says; None before that."""
+    return next((r.facts[fact] for r in reversed(rounds) if fact in r.facts), None)
 
 
 def _rounds(

@@ -20,7 +20,9 @@ from biasloop.process import Heartbeat, no_heartbeat
 from biasloop.registry import Kind, plugin
 from biasloop.steps.aggregate import aggregate
 from biasloop.steps.close import close
-from biasloop.steps.evaluate import audit_set, evaluate
+from biasloop.steps.evaluate import evaluate
+from biasloop.steps.evaluate.audit import audit_set
+from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.expand import expand
 from biasloop.steps.pull import pull
 from biasloop.steps.push import push
@@ -172,14 +174,17 @@ class Steps:
             model=self.ledger.model(model) if model else None,
             trained_on=self.ledger.trained_on(model) if model else (),
             in_service=self.ledger.in_service(),
-            folders=self.workspace.folder,
             pool=self.pool,
             audit=audit_set(self.pool, annotations, scheme, asked, self.settings.votes.consensus),
-            scheme=scheme,
             promote=self.settings.loop.promote == "auto",
-            work_folder=self.workspace.job(round_.id, "evaluate"),
-            seed=self.settings.seed,
-            heartbeat=heartbeat,
+            bench=Bench(
+                scheme=scheme,
+                seed=self.settings.seed,
+                folder=self.workspace.folder,
+                models=self.workspace.models,
+                work_folder=self.workspace.job(round_.id, "evaluate"),
+                heartbeat=heartbeat,
+            ),
         )
 
     def close(self, round_: Round, _heartbeat: Heartbeat) -> Done:

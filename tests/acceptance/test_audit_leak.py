@@ -30,7 +30,7 @@ from biasloop.domain.split import Split, split_of
 from biasloop.ports import Made, Scores
 from biasloop.process import no_heartbeat
 from biasloop.registry import Kind, create
-from biasloop.steps.evaluate import audit_set
+from biasloop.steps.evaluate.audit import audit_set
 from biasloop.steps.expand import expand
 from biasloop.steps.select import select
 from biasloop.steps.train import training_data

@@ -17,6 +17,7 @@ from biasloop.domain.item import Ad, Item, real_item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.metric import compare, evaluate
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.promotion import decide_promotion
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.split import split_of
 from biasloop.web.app import create_app
@@ -118,9 +119,11 @@ class Campaign:
         card = {"rows": {"human": self.labelled, "seed": 100}}
         model = ModelVersion(name, "tfidf", 1, f"models/{name}", card, ())
         self.step(Done({"model": name}, (model,)))
-        promotion = Promotion(name, "newest finished model")
+        decision = decide_promotion(name, f"r{round_id - 1:04d}", None, auto=True)
+        promotion = Promotion(name, decision.why)
         records = (self.report(round_id, name, rates), promotion) if audited else (promotion,)
-        self.step(Done({"evaluated": 90 if audited else 0}, records))
+        facts = {"evaluated": 90 if audited else 0, "promotion": decision.as_dict()}
+        self.step(Done(facts, records))
         self.step(Done())
         assert self.ledger.rounds.get(round_id).state is State.CLOSED
 

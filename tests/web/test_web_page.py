@@ -78,6 +78,7 @@ def test_a_campaign_in_full_swing(get: Get, campaign) -> None:
     assert "In service: r0003 ." in told
     assert "10 acquisition, 5 audit, 5 random train" in told
     assert "F1 against r0002" in told
+    assert "r0003 , went into service: no out-of-fold predictions to compare with" in told
     plotted = re.search(r"data-points='([^']+)'", page.text)
     assert plotted
     points = json.loads(plotted[1])

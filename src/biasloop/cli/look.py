@@ -30,6 +30,8 @@ def status(json: Json = False) -> None:
     tasks = found["open_tasks"]
     say(f"  tasks    {tasks['all']} open, {tasks['audit']} of them audit")
     say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
+    if (decision := found["promotion"]) and not decision["promoted"]:
+        say(f"           {decision['model_id']} was not promoted: {decision['why']}")
     if found["set_aside"]:
         open_still = sum(a["open"] for a in found["set_aside"])
         say(f"  aside    {len(found['set_aside'])} answers do not count, {open_still} tasks open")

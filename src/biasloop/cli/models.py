@@ -134,8 +134,11 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
 @app.command("list")
 def list_(json: Json = False) -> None:
     """Every model version, newest last."""
+    from biasloop.status import decisions
+
     ledger = open_workspace().ledger
     service = ledger.in_service()
+    why = decisions(ledger)
     rows = [
         {
             "model": model.id,
@@ -145,6 +148,7 @@ def list_(json: Json = False) -> None:
             "classifier": model.classifier,
             "sequence": model.seq,
             "trained on": _counts(model.card["rows"]),
+            "decision": why.get(model.id),
             "card": model.card,
         }
         for at, round_id, model in ledger.models()
@@ -154,7 +158,8 @@ def list_(json: Json = False) -> None:
     elif not rows:
         say("no model yet; `biasloop train` makes one from what is labelled now")
     else:
-        table(rows, ["model", "in service", "round", "finished", "classifier", "trained on"])
+        names = ["model", "in service", "round", "finished", "classifier", "trained on", "decision"]
+        table(rows, names)
 
 
 @app.command()

@@ -21,8 +21,9 @@ from biasloop.domain.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.ports import Pool, TrainingSet
+from biasloop.ports import Pool, Proba, TrainingSet
 from biasloop.process import Heartbeat, job_folder, run_job
+from biasloop.steps.kept import flag_columns, keep
 
 VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops", "torch", "transformers", "peft")
 
@@ -86,12 +87,14 @@ def train(
     result = run_job(work, job, heartbeat)
     heartbeat()  # who was taken over must not touch the model of who took over
     _replace(models_folder / model_id, work / "model")
+    oof = np.load(work / "oof.npy")
+    keep(models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme))
     model = ModelVersion(
         id=model_id,
         classifier=recipe.classifier,
         seq=sequence,
         folder=f"models/{model_id}",
-        card=card(data, np.load(work / "oof.npy"), result, scheme, recipe),
+        card=card(data, oof, result, scheme, recipe),
         trained_on=tuple(data["item_id"].unique()),
     )
     return Done(facts={"model": model_id, "trained_on": len(model.trained_on)}, records=(model,))
@@ -165,6 +168,16 @@ def _said(verdict: Verdict, soft: bool) -> Sequence[Verdict]:
 def columns(labels: Sequence[str]) -> list[str]:
     """Names of the labels' columns; prefixed, since a campaign may call a label "family"."""
     return [f"label_{name}" for name in labels]
+
+
+def out_of_fold(
+    data: pd.DataFrame, oof: Proba, thresholds: Sequence[float], scheme: Scheme
+) -> pd.DataFrame:
+    """What was said of each row by models that had not seen its root, beside what is true."""
+    table = data[["item_id", "root", "source", *columns(scheme.labels)]].copy()
+    flags = decide(oof, np.asarray(thresholds, np.float32), scheme.multi)
+    table[flag_columns(scheme.labels)] = flags
+    return table
 
 
 def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> TrainingSet:

@@ -1,0 +1,67 @@
+"""TRAINED -> EVALUATED: how good the new model is, and whether it goes into service.
+
+Audit only reports (R7): what is decided here is decided on out-of-fold verdicts over train items.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from biasloop.domain.label import LabelSource
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion
+from biasloop.domain.promotion import Decision, decide_promotion
+from biasloop.domain.round import Done
+from biasloop.ports import Pool
+from biasloop.steps.evaluate.audit import AuditSet, report
+from biasloop.steps.evaluate.bench import Bench
+from biasloop.steps.evaluate.out_of_fold import compare_out_of_fold
+
+
+def evaluate(
+    *,
+    model: ModelVersion | None,
+    trained_on: Sequence[str],
+    in_service: ModelVersion | None,
+    pool: Pool,
+    audit: AuditSet,
+    promote: bool,
+    bench: Bench,
+) -> Done:
+    """Reports on the new model, and on the one in service on the same items beside it.
+
+    `trained_on` are the items that the new model learned from. With `promote` it goes into
+    service unless it is shown to be worse.
+    """
+    if model is None:
+        return Done(facts={"evaluated": None})
+    baseline = in_service if in_service and in_service.id != model.id else None
+    decision = _decide(model, baseline, promote, bench)
+    facts: dict[str, Any] = {
+        "evaluated": len(audit.items),
+        "audit_pending": audit.pending,
+        "audit_skipped": audit.skipped,
+        "promotion": decision.as_dict(),
+    }
+    records: list[Any] = []
+    if audit.items:
+        seen = _text_hashes(pool, trained_on)
+        found = report(model=model, baseline=baseline, audit=audit, seen=seen, bench=bench)
+        records.append(Evaluation(model.id, baseline.id if baseline else None, found))
+    if decision.promoted:
+        records.append(Promotion(model.id, decision.why))
+    return Done(facts=facts, records=tuple(records))
+
+
+def _decide(
+    model: ModelVersion, baseline: ModelVersion | None, promote: bool, bench: Bench
+) -> Decision:
+    """By what people and seeds say: a constructed label never vouches for a model."""
+    if baseline is None:
+        return decide_promotion(model.id, None, None, auto=promote)
+    real = (LabelSource.HUMAN, LabelSource.SEED)
+    found = compare_out_of_fold(baseline.id, model.id, real, bench)
+    return decide_promotion(model.id, baseline.id, found, auto=promote)
+
+
+def _text_hashes(pool: Pool, item_ids: Sequence[str]) -> set[str]:
+    rows = pool.rows_of(item_ids)
+    return set(pool.column("text_hash")[rows[rows >= 0]])

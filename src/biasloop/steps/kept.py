@@ -1,0 +1,33 @@
+"""What a model said of items, kept beside its folder, so that later models are compared with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+What = Literal["oof", "stop"]
+"""Out-of-fold verdicts on what it learned from, or verdicts on the stop set."""
+
+
+def flag_columns(labels: Sequence[str]) -> list[str]:
+    """Names of the columns that hold verdicts, one per label."""
+    return [f"flag_{name}" for name in labels]
+
+
+def keep(models: Path, model_id: str, what: What, table: pd.DataFrame) -> None:
+    """Keeps a table with a row per item; `models` is the folder of all models."""
+    path = _path(models, model_id, what)
+    beside = path.with_suffix(".tmp")
+    table.to_parquet(beside)
+    beside.rename(path)
+
+
+def kept(models: Path, model_id: str, what: What) -> pd.DataFrame | None:
+    """The table; None for a model that kept none."""
+    path = _path(models, model_id, what)
+    return pd.read_parquet(path) if path.exists() else None
+
+
+def _path(models: Path, model_id: str, what: What) -> Path:
+    return models / f"{model_id}.{what}.parquet"

@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from biasloop.config import (
     write_secrets,
 )
 from biasloop.domain.label import LabelSource
-from biasloop.domain.round import Situation, State
+from biasloop.domain.round import Round, Situation, State
 from biasloop.errors import ConfigError, WorkspaceError
 from biasloop.ingest import ImportReport, Unit, import_file
 from biasloop.labelstudio.client import LabelStudioClient
@@ -229,7 +229,20 @@ class Biasloop:
             labels=len({s.item_id for _, s in self.ledger.live_selections()}),
             candidates=self.count_candidates,
             pause=self.ledger.pause_state(),
+            stop=self._stop(rounds),
         )
+
+    def _stop(self, rounds: Sequence[Round]) -> str | None:
+        """What the stopping rule says, if there is one and `resume` has not overruled it since."""
+        advised = [r for r in rounds if r.facts.get("stopping")]
+        if self.settings.stopping.mode != "rule" or not advised:
+            return None
+        newest = advised[-1]
+        said_at = self.ledger.events_of(newest.id)[State.EVALUATED]
+        resumed_at = self.ledger.last_event("running")
+        if not newest.facts["stopping"]["stop"] or (resumed_at and resumed_at > said_at):
+            return None
+        return f"round {newest.id} ended it by the stopping rule (stopping.mode)"
 
     def count_candidates(self) -> int:
         """Unlabelled items that could go to people."""

@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from biasloop.domain.consensus import Method
 from biasloop.domain.round import Opening
+from biasloop.domain.stopping import Name, Stopping
 from biasloop.domain.vote import VotePlan
 from biasloop.errors import ConfigError
 
@@ -64,6 +65,23 @@ class LoopSettings(_Section):
     promote: Literal["auto", "manual"] = Field(
         "auto",
         description="Whether the newest model goes into service by itself unless it is worse.",
+    )
+
+
+class StoppingSettings(_Section):
+    """When there is nothing more to gain from asking people."""
+
+    mode: Literal["advise", "rule", "off"] = Field(
+        "advise", description="advise: status says so; rule: no round opens any more; off: neither."
+    )
+    needs: tuple[Name, ...] = Field(
+        ("gain", "kappa"),
+        min_length=1,
+        description="Criteria that must all say so: gain, kappa, delta_f, change, uncertainty.",
+    )
+    rounds: int = Field(3, ge=1, description="Criterion gain: the last rounds it looks at.")
+    gain: float = Field(
+        0.02, gt=0, description="Criterion gain: they gained surely less macro-F1 than this."
     )
 
 
@@ -167,6 +185,7 @@ class Settings(BaseSettings):
         "", description="SQLAlchemy URL of the ledger; empty: SQLite in the workspace."
     )
     loop: LoopSettings = LoopSettings()
+    stopping: StoppingSettings = StoppingSettings()
     strategy: StrategySettings = StrategySettings()
     classifier: ClassifierSettings = ClassifierSettings()
     expander: ExpanderSettings = ExpanderSettings()
@@ -202,6 +221,12 @@ class Settings(BaseSettings):
             interval=timedelta(minutes=self.loop.interval_minutes),
             budget=self.loop.budget,
         )
+
+    @property
+    def stopping_advice(self) -> Stopping | None:
+        """What advice on stopping goes by; None when nobody wants any."""
+        found = self.stopping
+        return None if found.mode == "off" else Stopping(found.needs, found.rounds, found.gain)
 
 
 def read_settings(workspace: Path) -> Settings:

@@ -53,6 +53,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "open_tasks": _open_tasks(biasloop, done),
         "model_in_service": in_service.id if in_service else None,
         "promotion": _newest(rounds, "promotion"),
+        "stopping": _newest(rounds, "stopping"),
         "rounds": _rounds(rounds, ledger.selections(), done),
         "curve": curve(biasloop),
         "evaluation": _evaluation(ledger),

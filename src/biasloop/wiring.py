@@ -177,12 +177,15 @@ class Steps:
             pool=self.pool,
             audit=audit_set(self.pool, annotations, scheme, asked, self.settings.votes.consensus),
             promote=self.settings.loop.promote == "auto",
+            earlier=[m.id for m in self._models_before(round_)],
+            stopping=self.settings.stopping_advice,
             bench=Bench(
                 scheme=scheme,
                 seed=self.settings.seed,
                 folder=self.workspace.folder,
                 models=self.workspace.models,
                 work_folder=self.workspace.job(round_.id, "evaluate"),
+                data={"pool": str(self.workspace.pool), "features": str(self.workspace.features)},
                 heartbeat=heartbeat,
             ),
         )
@@ -222,6 +225,11 @@ class Steps:
         """The newest finished model, in service or not."""
         models = self.ledger.models()
         return models[-1][2] if models else None
+
+    def _models_before(self, round_: Round) -> list[ModelVersion]:
+        """The models of earlier rounds, oldest first."""
+        found = self.ledger.models()
+        return [model for _, made_in, model in found if made_in is not None and made_in < round_.id]
 
     def _batch(self, round_: Round) -> list[Selection]:
         return [selection for _, selection in self.ledger.selections(round_.id)]

@@ -51,6 +51,13 @@ def why_not(
     return may_open(OPENING, Situation(NOW, rounds, labels, lambda: candidates, pause))
 
 
+def test_what_the_stopping_rule_says_is_passed_on() -> None:
+    situation = Situation(NOW, (a_round(State.CLOSED),), 0, lambda: 50, "running", "enough")
+    assert may_open(OPENING, situation) == (
+        "enough; `biasloop resume` opens rounds until it says so again"
+    )
+
+
 @pytest.mark.parametrize("state", State)
 def test_only_one_round_is_on_its_way_to_people(state: State) -> None:
     reason = why_not(a_round(state))

@@ -24,7 +24,7 @@ REAL = (LabelSource.HUMAN, LabelSource.SEED)
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(SCHEME, 0, tmp_path, tmp_path, tmp_path / "work", no_heartbeat)
+    return Bench(SCHEME, 0, tmp_path, tmp_path, tmp_path / "work", {}, no_heartbeat)
 
 
 def verdicts(
@@ -87,6 +87,8 @@ def step(bench: Bench, *, errors: float, promote: bool = True) -> Done:
         pool=ArrowPool(bench.folder / "pool"),
         audit=AuditSet((), (), pending=3, skipped=1),
         promote=promote,
+        earlier=(),
+        stopping=None,
         bench=bench,
     )
 

@@ -32,6 +32,8 @@ def status(json: Json = False) -> None:
     say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
     if (decision := found["promotion"]) and not decision["promoted"]:
         say(f"           {decision['model_id']} was not promoted: {decision['why']}")
+    if found["stopping"]:
+        say(f"  stopping {_stopping(found['stopping'])}")
     if found["set_aside"]:
         open_still = sum(a["open"] for a in found["set_aside"])
         say(f"  aside    {len(found['set_aside'])} answers do not count, {open_still} tasks open")
@@ -53,6 +55,14 @@ def _advice(found: dict[str, Any]) -> str:
         server = found["label_studio"]
         return f"label at {server['url']}/projects/{server['project']}/data?labeling=1"
     return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
+
+
+def _stopping(advice: dict[str, Any]) -> str:
+    """What the criteria come to, and the measured one."""
+    held = [found["name"] for found in advice["criteria"] if found["stop"]]
+    word = "enough is labelled" if advice["stop"] else "go on labelling"
+    wanted = " and ".join(advice["needs"])
+    return f"{word}: {', '.join(held) or 'no criterion'} says to stop; {wanted} must"
 
 
 def _round(found: dict[str, Any]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def pause(
 
 
 def resume() -> None:
-    """Goes on after `pause`."""
+    """Goes on after `pause`, or after the stopping rule ended the campaign."""
     open_workspace().ledger.note("running", {}, now())
     say("running")
 

@@ -123,6 +123,8 @@ class Situation:
     """Counts unlabelled items that could go to people; asked last, it looks at the whole pool."""
     pause: str
     """"running", "paused" or "draining"."""
+    stop: str | None = None
+    """Why the stopping rule opens no more rounds; None when it does, or there is none."""
 
 
 def may_open(opening: Opening, situation: Situation) -> str | None:
@@ -138,6 +140,8 @@ def may_open(opening: Opening, situation: Situation) -> str | None:
         return "a round is already open"
     if situation.labels >= opening.budget:
         return f"the budget of {opening.budget} labels is spent; raise loop.budget to go on"
+    if situation.stop:
+        return f"{situation.stop}; `biasloop resume` opens rounds until it says so again"
     if last is not None and situation.now < last + opening.interval:
         return f"the next round may open at {last + opening.interval:%Y-%m-%d %H:%M %Z}"
     candidates = situation.candidates()

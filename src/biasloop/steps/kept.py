@@ -15,9 +15,14 @@ def flag_columns(labels: Sequence[str]) -> list[str]:
     return [f"flag_{name}" for name in labels]
 
 
+def proba_columns(labels: Sequence[str]) -> list[str]:
+    """Names of the columns that hold probabilities, one per label."""
+    return [f"proba_{name}" for name in labels]
+
+
 def keep(models: Path, model_id: str, what: What, table: pd.DataFrame) -> None:
     """Keeps a table with a row per item; `models` is the folder of all models."""
-    path = _path(models, model_id, what)
+    path = kept_path(models, model_id, what)
     beside = path.with_suffix(".tmp")
     table.to_parquet(beside)
     beside.rename(path)
@@ -25,9 +30,10 @@ def keep(models: Path, model_id: str, what: What, table: pd.DataFrame) -> None:
 
 def kept(models: Path, model_id: str, what: What) -> pd.DataFrame | None:
     """The table; None for a model that kept none."""
-    path = _path(models, model_id, what)
+    path = kept_path(models, model_id, what)
     return pd.read_parquet(path) if path.exists() else None
 
 
-def _path(models: Path, model_id: str, what: What) -> Path:
+def kept_path(models: Path, model_id: str, what: What) -> Path:
+    """Where it is, if it is."""
     return models / f"{model_id}.{what}.parquet"

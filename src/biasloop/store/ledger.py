@@ -258,6 +258,12 @@ class Ledger:
         with self._db.read() as connection:
             return {row.kind: row.at for row in connection.execute(query.order_by(events.c.seq))}
 
+    def last_event(self, kind: str) -> datetime | None:
+        """When such an event last happened."""
+        query = sa.select(events.c.at).where(events.c.kind == kind).order_by(events.c.seq.desc())
+        with self._db.read() as connection:
+            return connection.execute(query.limit(1)).scalar()
+
     def pause_state(self) -> str:
         """ "running", "paused" (no step runs) or "draining" (live rounds finish, none opens)."""
         query = (

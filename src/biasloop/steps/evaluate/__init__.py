@@ -10,10 +10,12 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.promotion import Decision, decide_promotion
 from biasloop.domain.round import Done
+from biasloop.domain.stopping import Stopping
 from biasloop.ports import Pool
 from biasloop.steps.evaluate.audit import AuditSet, report
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.evaluate.out_of_fold import compare_out_of_fold
+from biasloop.steps.evaluate.stopping import stopping_advice
 
 
 def evaluate(
@@ -24,12 +26,15 @@ def evaluate(
     pool: Pool,
     audit: AuditSet,
     promote: bool,
+    earlier: Sequence[str],
+    stopping: Stopping | None,
     bench: Bench,
 ) -> Done:
     """Reports on the new model, and on the one in service on the same items beside it.
 
-    `trained_on` are the items that the new model learned from. With `promote` it goes into
-    service unless it is shown to be worse.
+    `trained_on` are the items that the new model learned from, `earlier` the ids of the models of
+    the rounds before, oldest first. With `promote` it goes into service unless it is shown to be
+    worse. Without `stopping` there is no advice whether to stop.
     """
     if model is None:
         return Done(facts={"evaluated": None})
@@ -41,6 +46,9 @@ def evaluate(
         "audit_skipped": audit.skipped,
         "promotion": decision.as_dict(),
     }
+    if stopping:
+        advice = stopping_advice(model, earlier, trained_on, pool, stopping, bench)
+        facts["stopping"] = advice.as_dict()
     records: list[Any] = []
     if audit.items:
         seen = _text_hashes(pool, trained_on)

@@ -114,13 +114,7 @@ def _predict(
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
     """(probabilities, flags) of each model, by model id; each (n, k)."""
     texts = pd.DataFrame({"text": [item.text for item in items]})
-    job = {
-        "kind": "predict",
-        "models": [
-            {"id": m.id, "classifier": m.classifier, "folder": str(bench.folder / m.folder)}
-            for m in models
-        ],
-    }
+    job = {"kind": "predict", "models": [bench.model(m) for m in models]}
     work = job_folder(bench.work_folder, job, texts.to_parquet())
     run_job(work, job, bench.heartbeat)
     proba = {m.id: np.load(work / f"{m.id}.npy") for m in models}

@@ -173,11 +173,14 @@ def columns(labels: Sequence[str]) -> list[str]:
 def out_of_fold(
     data: pd.DataFrame, oof: Proba, thresholds: Sequence[float], scheme: Scheme
 ) -> pd.DataFrame:
-    """What was said of each row by models that had not seen its root, beside what is true."""
+    """What was said of each item by models that had not seen its root, beside what is true: of
+    an item with several rows, what most of its weight says."""
     table = data[["item_id", "root", "source", *columns(scheme.labels)]].copy()
-    flags = decide(oof, np.asarray(thresholds, np.float32), scheme.multi)
-    table[flag_columns(scheme.labels)] = flags
-    return table
+    table[flag_columns(scheme.labels)] = decide(
+        oof, np.asarray(thresholds, np.float32), scheme.multi
+    )
+    heaviest = data["weight"].groupby(data["item_id"], sort=False).idxmax()
+    return table.loc[heaviest].reset_index(drop=True)
 
 
 def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> TrainingSet:

@@ -1,9 +1,9 @@
 """Prints what the counterfactual rewriter makes of a campaign's seeds, for a person to read.
 
-    python -m benchmarks.operations [--campaign job_ads_it] [--n 50]
+    python -m benchmarks.operations [--campaign job_ads_it] [--n 50] [--seed 0]
 
-At most `n` outputs of each operation, drawn with seed 0, each with its labels. What the authors of
-the seeds wrote themselves (versions and rewrites) is left out.
+At most `n` outputs of each operation, each with its labels. Another `seed` expands anew and draws
+another sample. What the authors of the seeds wrote themselves (versions and rewrites) is left out.
 """
 
 import argparse
@@ -26,9 +26,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--campaign", default="job_ads_it")
     parser.add_argument("--n", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=SEED, help="of expansion and sample")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        biasloop, data = load(asked.campaign, Path(folder) / "workspace")
+        biasloop, data = load(asked.campaign, Path(folder) / "workspace", asked.seed)
     labels = biasloop.campaign.scheme.labels
     made: dict[str, list[str]] = defaultdict(list)
     for row in data[data["source"] == LabelSource.CONSTRUCTED].to_dict("records"):
@@ -36,7 +37,7 @@ def main() -> None:
         if not operation.startswith(WRITTEN):
             found = [n for n, column in zip(labels, columns(labels), strict=True) if row[column]]
             made[operation].append(f"[{', '.join(found)}] {row['text']}")
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(asked.seed)
     for operation, texts in sorted(made.items()):
         print(f"\n{operation} ({len(texts)})")
         for i in rng.permutation(len(texts))[: asked.n]:

@@ -35,10 +35,10 @@ SEED = 0
 ARMS = ("random", "seeds", "versions", "expansion")
 
 
-def load(campaign: str, folder: Path) -> tuple[Biasloop, pd.DataFrame]:
+def load(campaign: str, folder: Path, seed: int = SEED) -> tuple[Biasloop, pd.DataFrame]:
     """A workspace with the campaign's seeds, expanded, and its training data, with the column
     `hard_negative`."""
-    create_workspace(folder, campaign, SEED)
+    create_workspace(folder, campaign, seed)
     biasloop = Biasloop(folder)
     for path in biasloop.campaign.seed_files:
         biasloop.import_file(path)

@@ -123,6 +123,9 @@ def test_versions_agree(
         ("I candidati ammessi", "open:asterisk", "L* candidat* ammess*"),
         ("Programmatori", "open:schwa", "Programmatorə"),
         ("Operai", "open:asterisk", "Operai*"),
+        ("Oste", "open:asterisk", "Ost*"),
+        ("Dottore", "open:schwa", "Dottorə"),
+        ("Cuoco/pizzaiolo", "open:asterisk", "Cuoc*/pizzaiol*"),
         ("Il candidato sarà inserito.", "neutral", "La persona candidata sarà inserita."),
         ("Cerchiamo un Data Analyst.", "neutral", "Cerchiamo una figura di Data Analyst."),
         ("Mansioni del consulente:", "neutral", "Mansioni della figura di consulente:"),
@@ -150,6 +153,8 @@ def test_other_forms(
         ("Siamo appassionati di cucina.", ("gender",)),  # those who write
         ("Cerchiamo uomini e donne per la cucina.", ("gender",)),
         ("Cerchiamo un cuoco (m/f) esperto.", ("gender",)),
+        ("Diplomati a indirizzo meccanico/meccatronico", ("gender",)),  # a person or a subject?
+        ("Diplomati a indirizzo meccanico o meccatronico", ("gender",)),
         ("Anestesiste e anestesisti di turno", ("gender",)),
         ("Un Business Partner in relazione con i responsabili", ("gender",)),  # of whom?
     ],
@@ -158,6 +163,12 @@ def test_what_is_not_understood_is_left_alone(
     text: str, labels: tuple[str, ...], italian: Language, names: LabelNames
 ) -> None:
     assert versions(text, labels, italian, names) == {}
+
+
+def test_a_pair_beside_a_slash_is_not_written(italian: Language, names: LabelNames) -> None:
+    made = versions("Cercasi cuoco/pizzaiolo per ristorante.", ("gender",), italian, names)
+    assert made["gender:feminine"].text == "Cercasi cuoca/pizzaiola per ristorante."
+    assert "gender:paired" not in made  # "cuoco/a/pizzaiolo/a"
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,18 @@ def removed(
         ("Under 30 in sala, max 30 anni.", {"Under 30": "age", "max 30 anni": "age"}, []),
         ("Nella domanda, va scritta, la fede.", {"la fede": "religion"}, []),
         ("I vincitori che, senza figli.", {"senza figli": "family"}, []),
+        # the rest may ask for the same: by a word of that label, or as the reason of the remark
+        ("Outlet cerca ragazze svelte, max 25 anni, sabato", {"max 25 anni": "age"}, []),
+        (
+            "Il documento deve mostrare l'aspetto, quindi no persone trans.",
+            {"no persone trans": "orientation"},
+            [],
+        ),
+        (
+            "Il rifugio si raggiunge solo a piedi, quindi no invalidi.",
+            {"no invalidi": "disability"},
+            [("Il rifugio si raggiunge solo a piedi.", ("inclusive",))],
+        ),
     ],
 )
 def test_a_request_is_taken_out(
@@ -124,9 +136,10 @@ def test_a_formula_in_and_out_changes_no_label(
         "Cerchiamo donne per la cucina del ristorante.",
         "Cerchiamo un'attrice per la parte di Medea a teatro",
         "Cerchiamo sviluppatori esperti in Python, SQL e",
+        "Requisiti: patente B, pacchetto Office, posta certificata",
     ],
 )
-def test_no_formula_beside_a_sex_a_part_on_stage_or_an_unfinished_list(
+def test_no_formula_beside_a_sex_a_part_on_stage_or_a_list(
     text: str, clauses: Clauses, italian: Language, names: LabelNames
 ) -> None:
     assert list(disclaimer_versions(text, ("gender",), clauses, italian, names)) == []

@@ -29,10 +29,12 @@ class Clause:
 class Clauses:
     """All clauses of a campaign and the sentences that they fit."""
 
-    fits: re.Pattern[str]
+    seeks: re.Pattern[str]
+    lists: re.Pattern[str]
     bars: re.Pattern[str]
     longest: int
     remark: re.Pattern[str]
+    concludes: re.Pattern[str]
     fewest: int
     most: int
     clauses: tuple[Clause, ...]
@@ -40,15 +42,21 @@ class Clauses:
     disclaimer: re.Pattern[str]
 
     def fit(self, text: str, labels: Sequence[str], names: LabelNames) -> bool:
-        """Whether a clause can stand at the end of this text: a search for somebody that asks
-        nothing personal yet, neither too short nor too long."""
+        """Whether something can stand at the end of this text: it asks nothing personal yet, and
+        is neither too short nor too long."""
         body = _body(text)[0]
         return (
             set(labels) <= {names.none, names.sought}
             and self.fewest <= len(body.split()) <= self.most
-            and bool(self.fits.search(text))
             and not self.bars.search(body)
         )
+
+    def carried(self, rest: str, part: str, gone: str, kept: Sequence[str]) -> bool:
+        """Whether `rest`, left by `part`, may still ask for what `part` did: words of `gone`, its
+        label, or, where `part` concludes from the rest, words of any label that is not kept."""
+        lost = {one.label for one in self.clauses} - set(kept)
+        doubtful = lost if self.concludes.match(part.strip()) else {gone}
+        return any(one.label in doubtful and one.cue.search(rest) for one in self.clauses)
 
 
 def read_clauses(path: Path) -> Clauses:
@@ -56,10 +64,12 @@ def read_clauses(path: Path) -> Clauses:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         return Clauses(
-            fits=re.compile(table["fits"]),
+            seeks=re.compile(table["seeks"]),
+            lists=re.compile(table["lists"]),
             bars=re.compile(table["bars"]),
             longest=table["longest"],
             remark=re.compile(table["remark"]),
+            concludes=re.compile(table["concludes"]),
             fewest=table["fewest_words"],
             most=table["most_words"],
             clauses=tuple(
@@ -76,8 +86,9 @@ def read_clauses(path: Path) -> Clauses:
 def clause_versions(
     text: str, labels: Sequence[str], clauses: Clauses, names: LabelNames
 ) -> Iterator[Draft]:
-    """The sentence with one request more at its end."""
-    if not clauses.fit(text, labels, names):
+    """The sentence, a search for somebody or a list of requests, with one more at its end."""
+    asks = clauses.seeks.search(text) or clauses.lists.match(text)
+    if not asks or not clauses.fit(text, labels, names):
         return
     body, end = _body(text)
     for clause in clauses.clauses:
@@ -111,9 +122,10 @@ def clause_removals(
             before, tail = body[: part.start() - 1], body[part.end() :]
             if _governs(tail.removeprefix(",").split()[:1], language):
                 tail = tail.removeprefix(",")
-            kept = names.without(labels, *inside)
-            operation = f"clause:-{next(iter(inside))}@{len(before)}"
-            yield Draft(before + tail + end, kept, operation)
+            gone = next(iter(inside))
+            kept = names.without(labels, gone)
+            if not clauses.carried(before + tail, part.group(), gone, kept):
+                yield Draft(before + tail + end, kept, f"clause:-{gone}@{len(before)}")
 
 
 def _removable(part: str, before: str, clauses: Clauses, language: Language) -> bool:
@@ -138,7 +150,11 @@ def disclaimer_versions(
         rest = text[: found.start()] + text[found.end() :]
         if len(rest.split()) >= _FEWEST_WORDS_LEFT and not clauses.disclaimer.search(rest):
             yield Draft(rest, tuple(labels), f"disclaimer:-@{found.start()}")
-    elif clauses.fit(text, labels, names) and not _mentions(text, "refuse", language):
+    elif (
+        clauses.seeks.search(text)
+        and clauses.fit(text, labels, names)
+        and not _mentions(text, "refuse", language)
+    ):
         body, end = _body(text)
         for added in clauses.disclaimers:
             yield Draft(f"{body} {added}{end}", tuple(labels), f"disclaimer:+@{len(body)}")

@@ -61,7 +61,7 @@ def open_ending(entry: Entry, number: str, style: str, language: Language) -> st
     first, second = entry.forms["m" + number], entry.forms["f" + number]
     if first == second:
         return first
-    stem = first if second.startswith(first) else first[:-1]
+    stem = first if second[:-1] == first else first[:-1]  # operai*, but student*
     return stem + language.open_signs[style]
 
 

@@ -29,13 +29,10 @@ def occupation_versions(text: str, labels: Sequence[str], language: Language) ->
         return
     token = analysis.sentence.tokens[noun]
     present = token.person.entry if token.person else None
-    if present is None or token.paired or not present.sector or not _may_swap(present, language):
+    if present is None or token.paired:
         return
-    fitting = _fitting(analysis, present)
-    for other in language.occupations:
-        if other is present or not _alike(present, other) or not _may_swap(other, language):
-            continue
-        if other.sector not in fitting:
+    for other in _fitting(analysis, present):
+        if not _alike(present, other):
             continue
         made = _swapped(text, analysis, mention, inflect.like(token.text, other.forms[cell]))
         if made is not None:
@@ -52,19 +49,27 @@ def _alike(first: Entry, second: Entry) -> bool:
     return all(first.epicene(number) == second.epicene(number) for number in "sp")
 
 
-def _may_swap(entry: Entry, language: Language) -> bool:
-    return entry.forms["ms"] not in language.classes["incomplete"]
+def _fitting(analysis: Analysis, present: Entry) -> list[Entry]:
+    """The other occupations that the rest of the sentence suits.
 
-
-def _fitting(analysis: Analysis, present: Entry) -> frozenset[str]:
-    """The sectors that the rest of the sentence suits: all, the present one, or none.
-
-    Every word but the person's must fit any occupation, or any of the sector, or be a name.
+    Any common one for another when nothing in it is of a trade; else those of the trades that
+    `present` belongs to and that all its words suit. Names suit everybody.
     """
+    language = analysis.sentence.language
+    specific = _specific(analysis)
+    groups = [trade.occupations for trade in language.trades if specific <= trade.words]
+    if not specific:
+        groups.append(language.common)
+    fitting = [entry for group in groups if present in group for entry in group]
+    return [entry for i, entry in enumerate(fitting) if entry not in (present, *fitting[:i])]
+
+
+def _specific(analysis: Analysis) -> set[str]:
+    """The words of the sentence that do not fit every occupation."""
     sentence = analysis.sentence
     language = sentence.language
     mine = {index for mention in analysis.mentions for index in mention.words}
-    others = {
+    words = {
         token.lower
         for index, token in enumerate(sentence.tokens)
         if index not in mine
@@ -72,12 +77,8 @@ def _fitting(analysis: Analysis, present: Entry) -> frozenset[str]:
         and not (index > 0 and sentence.kind(index) == "unknown" and token.text.istitle())
         and not (token.quality and token.quality.entry.role == "person")
     }
-    others -= language.classes["general"] | language.classes["verbs"] | language.classes["seeking"]
-    if not others:
-        return frozenset(entry.sector for entry in language.occupations)
-    if others <= language.sectors.get(present.sector, frozenset()):
-        return frozenset({present.sector})
-    return frozenset()
+    known = language.classes
+    return words - known["general"] - known["verbs"] - known["seeking"]
 
 
 def _swapped(text: str, analysis: Analysis, mention: Mention, new: str) -> str | None:

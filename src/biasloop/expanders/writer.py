@@ -120,7 +120,10 @@ class _Writer:
         return self.tokens[index].text
 
     def _check(self, mention: Mention) -> None:
-        """Refuses forms that need a phrase of noun and determiner only."""
+        """Refuses a slash beside a slash ("cuoco/a/pizzaiolo/a"), and forms that need a phrase of
+        noun and determiner only."""
+        if self.form not in (*GENDERED, *OPEN) and any(map(self._at_slash, mention.words)):
+            raise Unsure("a slash beside the person")
         if self.form not in ("double", "neutral", "abbreviated"):
             return
         if mention.noun is None:
@@ -142,6 +145,10 @@ class _Writer:
             and sentence.kind(mention.noun + 1) in _AFTER_A_PHRASE
         ):
             raise Unsure("no place for an abbreviation")
+
+    def _at_slash(self, index: int) -> bool:
+        around = (*self.tokens[max(index - 1, 0) : index], *self.tokens[index + 1 : index + 2])
+        return any(token.text == self.lang.joining["pair"] for token in around)
 
     def _is_determiner(self, index: int) -> bool:
         return self.analysis.sentence.kind(index) == "determiner"

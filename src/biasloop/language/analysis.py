@@ -81,9 +81,17 @@ class Reader:
         return begins and self.s.tokens[noun].lower in self.s.language.classes["imperative"]
 
     def may_be_adjective(self, noun: int) -> bool:
-        """Whether a person's word follows a thing that it agrees with."""
+        """Whether a person's word follows a thing that it agrees with, or goes on from an
+        adjective of one ("indirizzo meccanico o meccatronico", "meccanico/meccatronico")."""
+        slash = noun > 0 and self.s.tokens[noun - 1].text == "/"
+        described = {"thing"}
+        before = noun - 1
+        if (slash or self.s.kind(before) == "conjunctions") and self.s.kind(noun - 2) == "quality":
+            if slash and self.s.agree(noun - 2, noun):
+                return True
+            described, before = {"thing", "unknown"}, noun - 3
         fixed = len(set(self.forms(noun))) == 1
-        return self.s.kind(noun - 1) == "thing" and self.s.agree(noun - 1, noun) and not fixed
+        return self.s.kind(before) in described and self.s.agree(before, noun) and not fixed
 
     def join(self, mention: Mention, index: int) -> None:
         """Adds a word to a mention. Raises Unsure when it does not agree."""

@@ -49,7 +49,6 @@ class Entry:
     kind: str
     forms: Mapping[Cell, str]
     role: str = ""
-    sector: str = ""
     neutral: Mapping[str, str] = field(default_factory=dict)
     onsets: Mapping[Cell, Mapping[str, str]] = field(default_factory=dict)
     signs: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
@@ -69,15 +68,27 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """Occupations of which much the same is said, and the words that suit all of them."""
+
+    occupations: Sequence[Entry]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
-    """All of a campaign's words, by lower-case form."""
+    """All of a campaign's words, by lower-case form.
+
+    `common` occupations are those that a sentence without a word of any trade may be about.
+    """
 
     persons: Mapping[str, Reading]
     qualities: Mapping[str, Reading]
     determiners: Mapping[str, Reading]
     things: Mapping[str, frozenset[Cell]]
     occupations: Sequence[Entry]
-    sectors: Mapping[str, frozenset[str]]
+    common: Sequence[Entry]
+    trades: Sequence[Trade]
     classes: Mapping[str, frozenset[str]]
     shapes: Mapping[str, re.Pattern[str]]
     onset: Mapping[str, re.Pattern[str]]
@@ -110,14 +121,14 @@ def read_language(folder: Path) -> Language | None:
     except (OSError, ValueError, KeyError, TypeError, StopIteration, re.error) as error:
         raise CampaignError(
             f"{folder}: the language's data cannot be read ({error!r}); it needs agreement.toml, "
-            "words.toml, qualities.toml, sectors.toml, occupations.csv and persons.csv"
+            "words.toml, qualities.toml, trades.toml, occupations.csv and persons.csv"
         ) from error
 
 
 def _read(folder: Path) -> Language:
-    agreement, words, qualities, sectors = (
+    agreement, words, qualities, trades = (
         tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
-        for name in ("agreement", "words", "qualities", "sectors")
+        for name in ("agreement", "words", "qualities", "trades")
     )
     occupations = [_person(row) for row in _rows(folder / "occupations.csv")]
     persons = [_person(row) for row in _rows(folder / "persons.csv")]
@@ -134,7 +145,11 @@ def _read(folder: Path) -> Language:
         determiners=_index(map(_determiner, agreement["determiner"])),
         things=_things(words, endings),
         occupations=occupations,
-        sectors={name: frozenset(text.split()) for name, text in sectors.items()},
+        common=_named(trades["common"], occupations),
+        trades=[
+            Trade(_named(table["occupations"], occupations), frozenset(table["words"].split()))
+            for table in trades["trade"]
+        ],
         classes={
             name: frozenset(text.split()) for name, text in words.items() if name not in _SHAPES
         },
@@ -160,9 +175,14 @@ def _person(row: Mapping[str, str]) -> Entry:
         kind="person",
         forms={cell: row[name] for cell, name in zip(CELLS, COLUMNS, strict=True) if row[name]},
         role=row.get("role") or "any",
-        sector=row.get("sector") or "",
         neutral={"s": row.get("neutral") or "", "p": row.get("neutral_plural") or ""},
     )
+
+
+def _named(words: str, occupations: Iterable[Entry]) -> list[Entry]:
+    """The occupations that these words name, by their masculine form."""
+    by_name = {entry.forms["ms"]: entry for entry in occupations}
+    return [by_name[word] for word in words.split()]
 
 
 def _single(entry: Entry) -> bool:

@@ -69,7 +69,7 @@ class Reader:
             word = self.s.tokens[noun].lower
             if self.may_be_verb(noun):
                 raise Unsure(f"{word!r} may be a verb")
-            if self.may_be_adjective(noun):
+            if self.may_be_adjective(noun) or self.goes_on(noun):
                 raise Unsure(f"{self.s.tokens[noun].text!r} may describe a thing")
         entries = [id(reading.entry) for noun in self.people if (reading := self.s.reading(noun))]
         if len(set(entries)) < len(entries):
@@ -81,17 +81,19 @@ class Reader:
         return begins and self.s.tokens[noun].lower in self.s.language.classes["imperative"]
 
     def may_be_adjective(self, noun: int) -> bool:
-        """Whether a person's word follows a thing that it agrees with, or goes on from an
-        adjective of one ("indirizzo meccanico o meccatronico", "meccanico/meccatronico")."""
-        slash = noun > 0 and self.s.tokens[noun - 1].text == "/"
-        described = {"thing"}
-        before = noun - 1
-        if (slash or self.s.kind(before) == "conjunctions") and self.s.kind(noun - 2) == "quality":
-            if slash and self.s.agree(noun - 2, noun):
-                return True
-            described, before = {"thing", "unknown"}, noun - 3
+        """Whether a person's word follows a thing that it agrees with."""
         fixed = len(set(self.forms(noun))) == 1
-        return self.s.kind(before) in described and self.s.agree(before, noun) and not fixed
+        return self.s.kind(noun - 1) == "thing" and self.s.agree(noun - 1, noun) and not fixed
+
+    def goes_on(self, noun: int) -> bool:
+        """Whether a person's word may go on from an adjective, of anything before a slash
+        ("perito meccanico/elettrotecnico"), else of a thing ("indirizzo tecnico o meccanico")."""
+        if self.s.kind(noun - 2) != "quality" or not self.s.agree(noun - 2, noun):
+            return False
+        if self.s.tokens[noun - 1].text == "/":
+            return True
+        of_thing = self.s.kind(noun - 3) in ("thing", "unknown") and self.s.agree(noun - 3, noun)
+        return self.s.kind(noun - 1) == "conjunctions" and of_thing
 
     def join(self, mention: Mention, index: int) -> None:
         """Adds a word to a mention. Raises Unsure when it does not agree."""

@@ -100,10 +100,17 @@ def test_nothing_descends_from_audit(campaign: Path) -> None:
     assert list(expander(campaign).expand(audit, seed=1)) == []
 
 
-@pytest.mark.parametrize("name", ["agreement.toml", "words.toml", "persons.csv", "clauses.toml"])
+@pytest.mark.parametrize("name", ["agreement.toml", "words.toml", "trades.toml", "clauses.toml"])
 def test_missing_data_is_named(campaign: Path, name: str) -> None:
     (campaign / "counterfactual" / name).unlink()
     with pytest.raises(CampaignError, match=r"counterfactual"):
+        expander(campaign)
+
+
+def test_a_trade_names_occupations_of_the_lexicon(campaign: Path) -> None:
+    trades = campaign / "counterfactual" / "trades.toml"
+    trades.write_text('common = "cuoco acrobata-pilota"\ntrade = []\n', encoding="utf-8")
+    with pytest.raises(CampaignError, match=r"acrobata-pilota"):
         expander(campaign)
 
 

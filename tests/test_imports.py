@@ -19,10 +19,12 @@ ORDER = (
     {"errors"},
     {"domain"},
     {"ports"},
-    {"config", "files", "language", "process", "registry", "segment", "workspace"},
+    {"config", "files", "language", "llm", "near_duplicates", "process", "registry", "segment"}
+    | {"workspace"},
     {"rows"},
     ADAPTERS | PLUGINS,
-    {"campaign", "cascade", "steps"},
+    {"campaign", "cascade", "estimate", "language_model", "steps", "synthesis"},
+    {"expansion"},
     {"classify", "ingest", "jobs", "loop", "poll", "simulate", "validate"},
     {"reconcile"},
     {"scheduler"},
@@ -130,12 +132,17 @@ def test_steps_see_the_outside_only_through_ports() -> None:
 
 def test_plug_ins_know_nothing_of_the_loop() -> None:
     for kind in PLUGINS:
-        assert within({"domain", "ports", "registry", "language"}, {kind}) == {}
+        assert within({"domain", "ports", "registry", "language", "llm"}, {kind}) == {}
     assert within(set(), {"language"}) == {}  # what they share reads sentences, no more
 
 
+def test_plug_ins_ask_no_language_model() -> None:
+    asking = {"llm.client", "llm.server", "llm.cache", "llm.guard", "llm.judge"}
+    assert not {name for name in MODULES if unit(name) in PLUGINS and GRAPH[name] & asking}
+
+
 def test_adapters_know_nothing_of_each_other() -> None:
-    for adapter in ADAPTERS:
+    for adapter in (*ADAPTERS, "llm"):
         assert within({"domain", "ports"}, {adapter}) == {}
 
 
@@ -144,7 +151,7 @@ def test_adapters_know_nothing_of_each_other() -> None:
 HEAVY = {
     "torch", "transformers", "sklearn", "scipy", "pandas", "pyarrow", "datasets", "sqlalchemy",
     "alembic", "label_studio_sdk", "small_text", "pydantic", "fastapi", "httpx", "apscheduler",
-    "matplotlib", "plotly",
+    "matplotlib", "openai", "plotly", "rensa", "simplemma",
 }  # fmt: skip
 
 
@@ -166,7 +173,7 @@ def test_the_command_line_starts_light() -> None:
 def test_a_workspace_opens_without_torch() -> None:
     loaded = loaded_by("import biasloop.bootstrap, biasloop.status")
     assert "sqlalchemy" in loaded
-    assert not loaded & {"torch", "transformers", "sklearn", "small_text"}
+    assert not loaded & {"torch", "transformers", "sklearn", "small_text", "openai", "rensa"}
 
 
 def test_help_works() -> None:

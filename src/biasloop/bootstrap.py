@@ -32,6 +32,7 @@ from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from biasloop.loop import Loop, Pace
 from biasloop.poll import poll
+from biasloop.ports import asks_a_model
 from biasloop.reconcile import Differences, reconcile
 from biasloop.registry import Kind, create, plugin
 from biasloop.scheduler import Scheduler
@@ -124,6 +125,15 @@ class Biasloop:
             progress=progress,
         )
 
+    def forget_answers(self, ad_id: str) -> None:
+        """Drops what a language model answered to prompts that held a text of this ad."""
+        if self.workspace.llm.exists():
+            from biasloop.llm.cache import AnswerCache
+
+            cache = AnswerCache(self.workspace.llm)
+            cache.forget(ad_id)
+            cache.close()
+
     # --- Label Studio --------------------------------------------------------------------------
 
     @property
@@ -176,29 +186,31 @@ class Biasloop:
 
     # --- the loop ------------------------------------------------------------------------------
 
-    def plugin(self, kind: Kind, name: str, options: Mapping[str, Any]) -> Any:
-        """A plug-in; expanders that read the campaign folder are told where it is."""
-        model = plugin(kind, name).options_model()
-        given = dict(options)
+    def expander_options(self, name: str) -> dict[str, Any]:
+        """The options of an expander; where it reads the campaign, it is told where that is."""
+        model = plugin(Kind.EXPANDER, name).options_model()
+        given = dict(self.settings.expander.options.get(name, {}))
         if model is not None and "folder" in model.model_fields:
-            given.setdefault("folder", self.workspace.campaign)
-        return create(kind, name, given)
+            given.setdefault("folder", str(self.workspace.campaign))
+        return given
 
     @cached_property
     def steps(self) -> Steps:
         """The steps of a round with their parts filled in."""
         settings = self.settings
+        options = {name: self.expander_options(name) for name in settings.expander.names}
+        expanders = {name: create(Kind.EXPANDER, name, of) for name, of in options.items()}
+        if any(asks_a_model(expander) for expander in expanders.values()):
+            settings.llm.require()
         return Steps(
             workspace=self.workspace,
             settings=settings,
             campaign=self.campaign,
             ledger=self.ledger,
             pool=self.pool,
-            expanders={
-                name: self.plugin(Kind.EXPANDER, name, settings.expander.options.get(name, {}))
-                for name in settings.expander.names
-            },
-            strategy=self.plugin(Kind.STRATEGY, settings.strategy.name, settings.strategy.options),
+            expanders=expanders,
+            expander_options=options,
+            strategy=create(Kind.STRATEGY, settings.strategy.name, settings.strategy.options),
             label_studio=lambda: self.label_studio,
             ensure_project=self.ensure_project,
         )

@@ -114,6 +114,34 @@ class ExpanderSettings(_Section):
     options: dict[str, dict[str, Any]] = Field({}, description="Options, by expander.")
 
 
+class LlmSettings(_Section):
+    """The model that writes and judges; its key is the secret LLM_API_KEY."""
+
+    base_url: str = Field("", description="Any OpenAI-compatible server, http://127.0.0.1:8000/v1.")
+    model: str = Field("", description="The model's name on that server.")
+    concurrency: int = Field(8, ge=1, le=256, description="Requests at a time.")
+    timeout_seconds: float = Field(60, gt=0, description="Longest wait for one whole answer.")
+    patience_seconds: float = Field(
+        120, gt=0, description="How long a request is tried again on 429, 5xx and time-outs."
+    )
+    answer_tokens: int = Field(
+        1000, ge=16, description="Most tokens of one answer, the model's thinking included."
+    )
+    judge_samples: int = Field(1, ge=1, le=25, description="Judgements that are asked per text.")
+    price_in: float = Field(0, ge=0, description="Price of a million tokens in, any currency.")
+    price_out: float = Field(0, ge=0, description="Price of a million tokens out.")
+    round_budget: float = Field(1, ge=0, description="What one round may cost, in that currency.")
+    budget: float = Field(20, ge=0, description="What all requests together may cost.")
+
+    def require(self) -> None:
+        """Raises ConfigError when they name no model."""
+        if not (self.base_url and self.model):
+            raise ConfigError(
+                "no language model is set: give llm.base_url and llm.model in biasloop.toml, and "
+                "its key as LLM_API_KEY in the file `secrets` or as BIASLOOP_LLM_API_KEY"
+            )
+
+
 class VotesSettings(_Section):
     """How many people judge an item."""
 
@@ -189,6 +217,7 @@ class Settings(BaseSettings):
     strategy: StrategySettings = StrategySettings()
     classifier: ClassifierSettings = ClassifierSettings()
     expander: ExpanderSettings = ExpanderSettings()
+    llm: LlmSettings = LlmSettings()
     votes: VotesSettings = VotesSettings()
     labelstudio: LabelStudioSettings = LabelStudioSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
@@ -262,7 +291,7 @@ def _told(error: ErrorDetails) -> str:
     return f"there is no such setting here; known are {', '.join(known)}"
 
 
-SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD")
+SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD", "LLM_API_KEY")
 
 
 def read_secrets(workspace: Path) -> dict[str, SecretStr]:

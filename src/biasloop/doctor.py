@@ -4,6 +4,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from biasloop.bootstrap import Biasloop
@@ -36,6 +37,7 @@ def examine(biasloop: Biasloop) -> list[Check]:
         _check("ledger", lambda: f"{len(biasloop.ledger.rounds.all())} rounds"),
         _check("pool", lambda: f"{len(biasloop.pool)} items"),
         _label_studio(biasloop),
+        _language_model(biasloop),
         _disk(biasloop),
         _gpu(),
         _hub(),
@@ -61,6 +63,22 @@ def _label_studio(biasloop: Biasloop) -> Check:
         return Check(what, False, str(error))
     found = f"{biasloop.label_studio_url}, version {server.version}, as {server.email}"
     return Check(what, True, found)
+
+
+def _language_model(biasloop: Biasloop) -> Check:
+    what, settings = "language model", biasloop.settings.llm
+    if not settings.base_url and "llm" not in biasloop.settings.expander.names:
+        return Check(what, False, "none is set; the expander `llm` needs one", False)
+    try:
+        settings.require()
+        from biasloop.language_model import open_model  # only who has one waits for its client
+
+        with closing(open_model(biasloop.workspace, settings, "doctor")) as model:
+            way = model.probe()
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    structured = "answers by JSON schema" if way.schema else "without structured output"
+    return Check(what, True, f"{settings.base_url}, {settings.model}, {structured}")
 
 
 def _disk(biasloop: Biasloop) -> Check:

@@ -11,6 +11,9 @@ BiasloopError
 ├── LabelStudioError
 │   ├── LabelStudioDown      no answer, a time-out or a 5xx: worth trying again
 │   └── LabelStudioRefused   wrong token, missing right, request refused: needs a person
+├── LlmError
+│   ├── LlmDown              no answer, a time-out, a 5xx or too many requests
+│   └── LlmRefused           wrong key, model or request: needs a person
 ├── ClassifierError          training or a model folder
 ├── JobError                 a child process failed
 └── UnknownName              a plug-in name nobody registered
@@ -67,6 +70,18 @@ class LabelStudioDown(LabelStudioError):
 
 class LabelStudioRefused(LabelStudioError):
     """Label Studio understood and refused: token, rights or content."""
+
+
+class LlmError(BiasloopError):
+    """The language model's server did not do what was asked."""
+
+
+class LlmDown(LlmError):
+    """No answer, a time-out, a server error or a rate limit; it may answer later."""
+
+
+class LlmRefused(LlmError):
+    """The server understood and refused: key, model or request."""
 
 
 class ClassifierError(BiasloopError):

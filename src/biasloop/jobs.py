@@ -27,6 +27,7 @@ from biasloop.classifiers.tfidf import Tfidf
 from biasloop.domain.batch import Rows
 from biasloop.domain.metric import decide
 from biasloop.errors import BiasloopError
+from biasloop.expansion import expand
 from biasloop.ports import Checkpoint, Classifier, Proba, has_encoder
 from biasloop.registry import Kind, create, plugin
 from biasloop.steps.evaluate.stability import aligned, stability
@@ -172,6 +173,7 @@ def predict_rows(
 
 
 JOBS: dict[str, Callable[[Path, dict[str, Any], Checkpoint], Result]] = {
+    "expand": expand,
     "train": train,
     "score": score,
     "predict": predict,

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
 from biasloop.domain.label import Labels, LabelSource
+from biasloop.domain.prompt import Answer, Prompt, Spending
+from biasloop.domain.synthesis import Corpus, Guide, Request
 
 Proba = NDArray[np.float32]
 """Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""
@@ -124,6 +126,28 @@ class LabelStudio(Protocol):
 
     def task_url(self, task_id: int | None = None) -> str:
         """Where a person labels: the project's page, or one task."""
+
+
+# --- Language models --------------------------------------------------------------------------
+
+
+class Generator(Protocol):
+    """A language model that is asked many prompts at once.
+
+    It never raises for the model's or the server's sake: a prompt without a usable answer comes
+    back with its problem, and `stopped` says in words why it asks no more (None: it does).
+    """
+
+    @property
+    def stopped(self) -> str | None: ...
+
+    def ask(
+        self, prompts: Sequence[Prompt], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> list[Answer]:
+        """The answers, in the order of the prompts."""
+
+    def spending(self) -> Spending:
+        """What was spent on the present piece of work so far."""
 
 
 # --- Plug-ins ---------------------------------------------------------------------------------
@@ -305,11 +329,12 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A synthetic item and its label, if it has one by construction."""
+    """A synthetic item and its labels; `extra` is kept with them (a judge's reason …)."""
 
     item: Item
     labels: tuple[str, ...]
     source: LabelSource
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Expander(Protocol):
@@ -317,6 +342,18 @@ class Expander(Protocol):
 
     def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
         """From labelled train items (item, labels); the same input gives the same output."""
+
+
+class PromptExpander(Protocol):
+    """Says what a language model shall write. Pure: the expand job asks, screens and judges."""
+
+    def plan(self, corpus: Corpus, guide: Guide, seed: int) -> list[Request]:
+        """What to ask for, most wanted first; the same input gives the same plan."""
+
+
+def asks_a_model(expander: Expander | PromptExpander) -> TypeGuard[PromptExpander]:
+    """Whether it needs a language model."""
+    return hasattr(expander, "plan")
 
 
 Columns = Mapping[str, type]

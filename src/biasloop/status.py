@@ -15,6 +15,9 @@ from biasloop.domain.vote import answered
 from biasloop.scheduler import TROUBLE
 from biasloop.store.ledger import Ledger
 
+REFUSED_SHOWN = 20
+"""Refused texts on the page, the newest."""
+
 
 def overview(biasloop: Biasloop) -> dict[str, Any]:
     """Everything an engineer looks at first. Times are aware UTC datetimes."""
@@ -57,6 +60,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "rounds": _rounds(rounds, ledger.selections(), done),
         "curve": curve(biasloop),
         "evaluation": _evaluation(ledger),
+        "synthesis": _synthesis(ledger, rounds),
         "events": ledger.events(20),
     }
 
@@ -127,6 +131,13 @@ def _evaluation(ledger: Ledger) -> dict[str, Any] | None:
         return None
     round_id, newest = found[-1]
     return {"round": round_id, **asdict(newest)}
+
+
+def _synthesis(ledger: Ledger, rounds: Iterable[Round]) -> dict[str, Any]:
+    """What a language model wrote: the newest round's record by expander, and refused texts."""
+    records = [(r.id, r.facts["synthesis"]) for r in rounds if "synthesis" in r.facts]
+    round_id, newest = records[-1] if records else (None, {})
+    return {"round": round_id, "by_expander": newest, "refused": ledger.rejections(REFUSED_SHOWN)}
 
 
 def _is_human_vote(annotation: Annotation) -> bool:

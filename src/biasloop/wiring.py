@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,17 @@ from numpy.typing import NDArray
 from biasloop.campaign import Campaign
 from biasloop.config import Settings
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
+from biasloop.domain.deficit import label_errors
 from biasloop.domain.label import Labels
 from biasloop.domain.model import ModelVersion
+from biasloop.domain.prompt import Price
 from biasloop.domain.round import STEPS, Done, Outcome, Round, State
+from biasloop.domain.synthesis import Corpus, Request
+from biasloop.estimate import Estimate, estimate
+from biasloop.expansion import guide_of
+from biasloop.llm.prompting import read_prompts
 from biasloop.loop import Step
-from biasloop.ports import Expander, LabelStudio, Scores, Strategy
+from biasloop.ports import Expander, LabelStudio, PromptExpander, Scores, Strategy, asks_a_model
 from biasloop.process import Heartbeat, no_heartbeat
 from biasloop.registry import Kind, plugin
 from biasloop.steps.aggregate import aggregate
@@ -23,7 +30,7 @@ from biasloop.steps.close import close
 from biasloop.steps.evaluate import evaluate
 from biasloop.steps.evaluate.audit import audit_set
 from biasloop.steps.evaluate.bench import Bench
-from biasloop.steps.expand import expand
+from biasloop.steps.expand import corpus_of, expand
 from biasloop.steps.pull import pull
 from biasloop.steps.push import push
 from biasloop.steps.score import score
@@ -44,7 +51,8 @@ class Steps:
     campaign: Campaign
     ledger: Ledger
     pool: ArrowPool
-    expanders: Mapping[str, Expander]
+    expanders: Mapping[str, Expander | PromptExpander]
+    expander_options: Mapping[str, Mapping[str, Any]]
     strategy: Strategy
     label_studio: Callable[[], LabelStudio]
     ensure_project: Callable[[], int]
@@ -53,17 +61,66 @@ class Steps:
         """Step by name, as the loop runs them."""
         return {name: getattr(self, name) for name, _ in STEPS.values()}
 
-    def expand(self, round_: Round | None, _heartbeat: Heartbeat) -> Done:
-        """Every expander of the settings over the labelled train items."""
+    def expand(self, round_: Round | None, heartbeat: Heartbeat, *, offline: bool = False) -> Done:
+        """Every expander of the settings over the labelled train items; `offline`: those that
+        cost nothing."""
+        now = datetime.now(UTC)
+        wanted = [
+            name
+            for name, expander in self.expanders.items()
+            if not (offline and asks_a_model(expander))
+        ]
         return expand(
-            expanders=self.expanders,
+            corpus=self.corpus(),
+            expanders={name: self.expander_options[name] for name in wanted},
+            llm=self.settings.llm.model_dump(),
+            purse=f"round {round_.id}" if round_ else f"by hand on {now:%Y-%m-%d}",
+            workspace=self.workspace.folder,
             pool=self.pool,
-            annotations=self.ledger.annotations(),
             scheme=self.campaign.scheme,
-            method=self.settings.votes.consensus,
             policy_id=self.campaign.policy.id,
             seed=self.settings.seed,
-            now=datetime.now(UTC),
+            now=now,
+            work_folder=self.workspace.job(round_.id if round_ else None, "expand"),
+            heartbeat=heartbeat,
+        )
+
+    def plan(self) -> dict[str, tuple[list[Request], Estimate]]:
+        """What every expander that needs a language model would ask for now, by its name, and
+        what that would take."""
+        guide, corpus = guide_of(self.campaign), self.corpus()
+        llm = self.settings.llm
+        requests = {
+            name: expander.plan(corpus, guide, self.settings.seed)
+            for name, expander in self.expanders.items()
+            if asks_a_model(expander)
+        }
+        return {
+            name: (
+                planned,
+                estimate(
+                    planned,
+                    prompts=read_prompts(self.campaign.folder),
+                    guide=guide,
+                    samples=llm.judge_samples,
+                    price=Price(llm.price_in, llm.price_out),
+                    answer_tokens=llm.answer_tokens,
+                ),
+            )
+            for name, planned in requests.items()
+        }
+
+    def corpus(self) -> Corpus:
+        """What an expansion starts from now."""
+        model = self.newest_model()
+        measured = model.card["out_of_fold"]["labels"] if model else None
+        return corpus_of(
+            self.pool,
+            self.ledger.annotations(),
+            self.campaign.scheme,
+            self.settings.votes.consensus,
+            label_errors(self.campaign.scheme.labels, measured),
+            self.ledger.count_rejections(),
         )
 
     def score(self, round_: Round, heartbeat: Heartbeat) -> Done:
@@ -192,7 +249,7 @@ class Steps:
 
     def close(self, round_: Round, _heartbeat: Heartbeat) -> Done:
         """Clears the round's working folders away."""
-        heavy = ("score", "train", "evaluate")
+        heavy = ("expand", "score", "train", "evaluate")
         return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])
 
     @property

@@ -46,6 +46,11 @@ class Workspace:
         return self.folder / "exports"
 
     @property
+    def llm(self) -> Path:
+        """What language models were asked and what they answered."""
+        return self.folder / "llm.db"
+
+    @property
     def labelstudio(self) -> Path:
         """Data of the embedded Label Studio."""
         return self.folder / "labelstudio"

@@ -31,7 +31,7 @@ from biasloop.ports import Made, Scores
 from biasloop.process import no_heartbeat
 from biasloop.registry import Kind, create
 from biasloop.steps.evaluate.audit import audit_set
-from biasloop.steps.expand import expand
+from biasloop.steps.expand import add_to_pool, corpus_of, to_annotation
 from biasloop.steps.select import select
 from biasloop.steps.train import training_data
 from biasloop.store.pool import ArrowPool
@@ -128,17 +128,11 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
         selected: list[tuple[int, Selection]] = []
 
         for round_id in range(data.draw(st.integers(1, 4), "rounds")):
-            expanded = expand(
-                expanders={"greedy": Greedy()},
-                pool=pool,
-                annotations=ledger.values(),
-                scheme=SCHEME,
-                method=Method.MAJORITY,
-                policy_id="p",
-                seed=campaign_seed,
-                now=NOW,
-            )
-            ledger |= {a.key: a for a in expanded.records}
+            corpus = corpus_of(pool, ledger.values(), SCHEME, Method.MAJORITY, {}, 0)
+            made = list(Greedy().expand(corpus.parents, campaign_seed))
+            add_to_pool([("greedy", one) for one in made], pool)
+            votes = [to_annotation(one, "greedy", SCHEME, "p", NOW) for one in made]
+            ledger |= {a.key: a for a in votes}
             modelled = round_id > 0
             batch = select(
                 round_id=round_id,

@@ -104,10 +104,10 @@ ORDER = ["human", "seed", "constructed", "llm"]
 
 
 @given(st.lists(st.sampled_from(ORDER), unique=True))
-def test_people_come_before_seeds_and_seeds_before_what_was_constructed(present) -> None:
+def test_people_come_before_seeds_and_seeds_before_what_machines_made(present) -> None:
     labels = dict(zip(ORDER, ("age", "gender", "origin", "age"), strict=True))
     found = resolve([said(source, labels[source]) for source in present], MULTI, Method.MAJORITY)
-    counted = [source for source in ORDER[:3] if source in present]
+    counted = [source for source in ORDER if source in present]
     if not counted:
         assert found == {}
         return

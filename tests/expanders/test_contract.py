@@ -1,18 +1,29 @@
 """What every registered expander must hold, whatever it does."""
 
 import json
-from collections.abc import Callable
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import biasloop.expanders
 from biasloop.domain.item import Ad, Item, Origin, real_item, seed_item
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.policy import Policy
+from biasloop.domain.prompt import Answer, Prompt, Spending
+from biasloop.domain.screening import Measure
 from biasloop.domain.split import Split
+from biasloop.domain.synthesis import Corpus, Guide
 from biasloop.errors import ConfigError
-from biasloop.ports import Expander
+from biasloop.llm.judge import Judge
+from biasloop.llm.prompting import read_prompts
+from biasloop.ports import Checkpoint, Expander, Made, PromptExpander, no_checkpoint
 from biasloop.registry import Kind, create, names
+from biasloop.store.pool import ArrowPool
+from biasloop.synthesis import synthesise
 
 assert biasloop.expanders  # registers them
 
@@ -35,7 +46,65 @@ def _counterfactual(folder: Path) -> Expander:
     return made
 
 
-WAYS: dict[str, Callable[[Path], Expander]] = {"counterfactual": _counterfactual}
+class Obedient:
+    """A model that writes what it is asked for and finds the labels that were asked for."""
+
+    stopped = None
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, list[str]] = {}
+
+    def ask(
+        self, prompts: Sequence[Prompt], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> list[Answer]:
+        return [Answer(self._answer(prompt)) for prompt in prompts]
+
+    def _answer(self, prompt: Prompt) -> dict[str, Any]:
+        if "labels" in prompt.schema["properties"]:
+            (text,) = [t for t in self._wanted if t in prompt.user]
+            return {"reason": "", "labels": self._wanted[text]}
+        labels = re.findall(r"carr(?:y|ies) exactly (.+?) by the guideline", prompt.system)[0]
+        text = f"Cerchiamo una persona per il magazzino numero {len(self._wanted)}"
+        self._wanted[text] = labels.split(" and ")
+        return {"text": text}
+
+    def spending(self) -> Spending:
+        return Spending()
+
+
+class Asking:
+    """An expander that asks a model, as the expand job runs it."""
+
+    def __init__(self, folder: Path, expander: PromptExpander) -> None:
+        self._folder = folder
+        self._expander = expander
+
+    def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
+        pool = ArrowPool(Path(tempfile.mkdtemp(dir=self._folder)))
+        pool.append(item for item, _ in parents)
+        guide = Guide(Scheme(("gender",), True, "none"), {}, Policy("# Guide"))
+        model, prompts = Obedient(), read_prompts(self._folder)
+        corpus = Corpus(parents, [], {"gender": 1.0}, turn=0)
+        found = synthesise(
+            self._expander.plan(corpus, guide, seed),
+            generator=model,
+            judge=Judge(model, prompts, guide),
+            prompts=prompts,
+            pool=pool,
+            known=(),
+            measure=Measure(2, 20),
+            language="it",
+            model="obedient",
+            checkpoint=no_checkpoint,
+        )
+        yield from found.made
+
+
+def _llm(folder: Path) -> Expander:
+    return Asking(folder, create(Kind.EXPANDER, "llm", {"folder": folder, "texts": 4}))
+
+
+WAYS: dict[str, Callable[[Path], Expander]] = {"counterfactual": _counterfactual, "llm": _llm}
 
 
 @pytest.fixture(params=names(Kind.EXPANDER))
@@ -52,7 +121,7 @@ def test_makes_synthetic_train_items_of_its_parents(expander: Expander) -> None:
     for one in made:
         assert one.item.origin is Origin.SYNTHETIC
         assert one.item.split is Split.TRAIN
-        assert one.item.parents == (PARENT.id,)
+        assert set(one.item.parents) == {PARENT.id}
         assert set(one.item.roots) >= set(PARENT.roots)
         assert one.item.operation
         assert one.item.text.strip()

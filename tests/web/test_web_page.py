@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
+from biasloop.domain.round import Done
+from biasloop.domain.synthesis import Reason, Rejection
 from biasloop.scheduler import TROUBLE
 
 Get = Callable[..., httpx.Response]
@@ -107,6 +110,38 @@ def test_trouble_with_label_studio_is_a_banner(get: Get, campaign) -> None:
     campaign.ledger.set_bookmark(TROUBLE, f"no answer {HOSTILE}")
     page = get("/")
     assert "Label Studio cannot be polled. no answer" in text_of(page)
+    assert HOSTILE not in page.text
+
+
+SYNTHESIS = {
+    "asked": 12,
+    "made": 8,
+    "refused": {"label_not_confirmed": 3},
+    "not_asked": 1,
+    "stopped": "the budget does not hold another request",
+    "spending": {"requests": 25, "tokens_in": 9000, "tokens_out": 800, "cost": 0.0425},
+    "diversity": {"texts": 8, "distinct": [0.5, 0.8, 0.9], "self_bleu": 0.2, "spread": None},
+    "prompts": "1a2b3c4d",
+}
+
+
+def test_what_a_language_model_wrote_is_shown(get: Get, campaign) -> None:
+    campaign.fill_pool(5)
+    assert "language model" not in text_of(get("/"))
+    refused = Rejection(
+        HOSTILE, Reason.LABEL, f"judged age: {HOSTILE}", "llm:write:gender@1a2b3c4d",
+        ("gender",), ("p",), ("ad-1",),
+    )  # fmt: skip
+    campaign.ledger.rounds.open({}, campaign.later())
+    campaign.step(Done({"expanded": {"llm": 8}, "synthesis": {"llm": SYNTHESIS}}, (refused,)))
+    time.sleep(1)  # the page looks at most once a second
+    page = get("/")
+    told = text_of(page)
+    assert "Round 0 , llm: 12 texts asked for, 8 good, 3 label not confirmed, 1 not asked" in told
+    assert "25 requests, 9000 tokens in, 800 out, cost 0.0425" in told
+    assert "0.50, 0.80, 0.90; self-BLEU 0.20" in told
+    assert "It stopped asking. the budget does not hold another request." in told
+    assert page.text.count(ESCAPED) == 2
     assert HOSTILE not in page.text
 
 

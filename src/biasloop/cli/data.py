@@ -134,6 +134,7 @@ def takedown(
     items = biasloop.pool.erase(ad)
     rmtree(biasloop.workspace.features, ignore_errors=True)  # words of the ad; made again
     biasloop.ledger.bury(ad, items, now())
+    biasloop.forget_answers(ad)
     biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
     tasks = sorted(biasloop.ledger.task_ids().keys() & set(items))
     if tasks:

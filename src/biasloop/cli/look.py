@@ -39,6 +39,9 @@ def status(json: Json = False) -> None:
         say(f"  aside    {len(found['set_aside'])} answers do not count, {open_still} tasks open")
     if found["label_studio"]["trouble"]:
         say(f"  trouble  {found['label_studio']['trouble']}")
+    for name, made in found["synthesis"]["by_expander"].items():
+        if made["stopped"]:
+            say(f"  {name:8} stopped asking: {made['stopped']}")
     say(f"  next     {found['next_round']}")
     say(f"  do       {_advice(found)}")
     if found["rounds"]:
@@ -103,7 +106,7 @@ def trip(
 
 
 def doctor(json: Json = False) -> None:
-    """Checks settings, ledger, Label Studio, token, disk, GPU and model hub; says what to fix."""
+    """Checks settings, ledger, Label Studio, models, disk, GPU and hub; says what to fix."""
     from biasloop.doctor import examine
 
     checks = examine(open_workspace())

@@ -37,7 +37,7 @@ def train(json: Json = False) -> None:
 
     biasloop = open_workspace()
     with err.status("expanding …") as status:
-        expanded = biasloop.steps.expand(None, lambda: None)
+        expanded = biasloop.steps.expand(None, lambda: None, offline=True)
         biasloop.ledger.add(expanded.records, now())
         status.update("training …")
         started = now()
@@ -49,7 +49,7 @@ def train(json: Json = False) -> None:
             f"nothing to train on: {done.facts['note']}; import labelled rows or label some"
         )
     biasloop.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
-    close(job_folders=[job])
+    close(job_folders=[job, biasloop.workspace.job(None, "expand")])
     card = done.records[0].card
     if json:
         print_json({"model": model_id, "expanded": expanded.facts["expanded"], "card": card})

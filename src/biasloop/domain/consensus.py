@@ -136,15 +136,14 @@ class Verdict:
     votes: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
-_RANK = (LabelSource.SEED, LabelSource.CONSTRUCTED)
+_RANK = (LabelSource.SEED, LabelSource.CONSTRUCTED, LabelSource.LLM)
 
 
 def resolve(
     annotations: Iterable[Annotation], scheme: Scheme, method: Method
 ) -> dict[str, Verdict]:
-    """The label of every item that has one: people's consensus first, then seed, then constructed.
-
-    Only annotations that stand as votes count; what an LLM said never does.
+    """The label of every item that has one: people's consensus first, then seed, then constructed,
+    then that of the language model that wrote it. Only annotations that stand as votes count.
     """
     human: dict[str, list[Annotation]] = {}
     others: dict[str, Annotation] = {}

@@ -99,8 +99,11 @@ def seed_item(root: str, text: str, group: str = "") -> Item:
     )
 
 
-def synthetic_item(parents: tuple[Item, ...], text: str, operation: str) -> Item:
-    """An item made from `parents` (never empty); its roots are all of theirs.
+def synthetic_item(
+    parents: tuple[Item, ...], text: str, operation: str, group: str | None = None
+) -> Item:
+    """An item made from `parents` (never empty); its roots are all of theirs, its group the first
+    one's unless told otherwise.
 
     Raises ValueError when a parent is not a train item: nothing synthetic descends from audit.
     """
@@ -117,5 +120,5 @@ def synthetic_item(parents: tuple[Item, ...], text: str, operation: str) -> Item
         end=len(text),
         parents=tuple(parent.id for parent in parents),
         operation=operation,
-        group=parents[0].group,
+        group=parents[0].group if group is None else group,
     )

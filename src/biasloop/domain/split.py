@@ -18,3 +18,13 @@ def split_of(root: str, campaign_seed: int, audit_share: float = AUDIT_SHARE) ->
     digest = blake2b(f"{campaign_seed}\x1f{root}".encode(), digest_size=8).digest()
     drawn = int.from_bytes(digest, "big") / 2**64
     return Split.AUDIT if drawn < audit_share else Split.TRAIN
+
+
+def cohort_of(root: str, cohorts: int) -> int:
+    """One of so many parts of all roots, by hash.
+
+    The examples of a prompt come from one cohort. So items with several roots never join more
+    roots than a cohort holds, and folds that cut none of them stay possible.
+    """
+    digest = blake2b(f"cohort\x1f{root}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % cohorts

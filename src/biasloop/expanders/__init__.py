@@ -8,3 +8,9 @@ register(
     "biasloop.expanders.counterfactual:Counterfactual",
     "biasloop.expanders.counterfactual:CounterfactualOptions",
 )
+register(
+    Kind.EXPANDER,
+    "llm",
+    "biasloop.expanders.llm:Llm",
+    "biasloop.expanders.llm:LlmOptions",
+)

@@ -22,11 +22,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A seed sentence, its written versions, and the words that carry its labels."""
+    """A seed sentence, its written versions, the words that carry its labels, and in which
+    register and form it is ("" where its author did not say)."""
 
     text: str
     versions: tuple[Draft, ...]
     spans: tuple[Span, ...]
+    register: str = ""
+    form: str = ""
 
 
 def read_seeds(folder: Path, none_label: str | None) -> Mapping[str, Seed]:
@@ -61,6 +64,8 @@ def _seed(row: Mapping[str, Any], none_label: str | None) -> Seed | None:
         spans=tuple(
             Span(span["start"], span["end"], span["label"]) for span in row.get("spans") or ()
         ),
+        register=row.get("register") or "",
+        form=row.get("form") or "",
     )
 
 

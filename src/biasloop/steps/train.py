@@ -140,7 +140,7 @@ def training_data(
     ]
     items, found = [item for item, *_ in told], [verdict for _, _, verdict, _ in told]
     labels = scheme.encode([v.labels for v in found], [v.asked for v in found])
-    weight = {LabelSource.CONSTRUCTED: constructed_weight}
+    weight = {LabelSource.CONSTRUCTED: constructed_weight, LabelSource.LLM: 0.0}
     data = pd.DataFrame(
         {
             "item_id": [item.id for item in items],

@@ -32,6 +32,7 @@ from biasloop.store.schema import (
     models,
     policies,
     promotions,
+    rejections,
     selections,
     tasks,
     tombstones,
@@ -204,6 +205,22 @@ class Ledger:
         with self._db.read() as connection:
             return sorted(connection.execute(query).scalars())
 
+    # --- refused texts -------------------------------------------------------------------------
+
+    def count_rejections(self) -> int:
+        """How many written texts were refused so far."""
+        with self._db.read() as connection:
+            return connection.execute(
+                sa.select(sa.func.count()).select_from(rejections)
+            ).scalar_one()
+
+    def rejections(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest refused texts, newest first: at, round_id, reason, detail, text, operation,
+        labels, parents, roots."""
+        query = sa.select(rejections).order_by(rejections.c.seq.desc()).limit(limit)
+        with self._db.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
     # --- policies, trip, tombstones ------------------------------------------------------------
 
     def add_policy(self, policy: Policy, now: datetime) -> None:
@@ -228,8 +245,13 @@ class Ledger:
             return [dict(row._mapping) for row in connection.execute(query)]
 
     def bury(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
-        """Tombstones for an ad's items. Repeatable."""
+        """Tombstones for an ad's items; blanks refused texts that descend from it. Repeatable."""
         with self._db.write() as connection:
+            written = connection.execute(sa.select(rejections.c.seq, rejections.c.roots))
+            gone = [row.seq for row in written if ad_id in row.roots]
+            for begin in range(0, len(gone), 500):
+                these = rejections.c.seq.in_(gone[begin : begin + 500])
+                connection.execute(sa.update(rejections).where(these).values(text="", detail=""))
             known = set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
             rows = [
                 {"item_id": item, "ad_id": ad_id, "at": now}

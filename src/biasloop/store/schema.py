@@ -165,6 +165,21 @@ evaluations = sa.Table(
     sa.Column("report", sa.JSON, nullable=False),
 )
 
+rejections = sa.Table(
+    "rejections",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    _round(),
+    _when(),
+    sa.Column("reason", sa.String(24), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False),
+    sa.Column("parents", sa.JSON, nullable=False),
+    sa.Column("roots", sa.JSON, nullable=False),
+)
+
 tombstones = sa.Table(
     "tombstones",
     metadata,

@@ -1,0 +1,51 @@
+"""Whether a text talks the model out of its task: known-answer detection.
+
+Beside each text from outside the model is asked for a code that only its instructions name; a
+model that does not answer with it followed the text (Liu et al. 2024, "Formalizing and
+Benchmarking Prompt Injection Attacks and Defenses").
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+from biasloop.domain.item import Item, Origin
+from biasloop.domain.prompt import Problem, Prompt, object_schema
+from biasloop.domain.synthesis import Request
+from biasloop.llm.prompting import Prompts
+from biasloop.ports import Checkpoint, Generator, no_checkpoint
+
+SCHEMA = object_schema({"code": {"type": "string"}})
+
+
+def outsiders(requests: Iterable[Request]) -> list[Item]:
+    """The parents that nobody wrote for the campaign, each once."""
+    parents = (parent for request in requests for parent in request.parents)
+    return list({p.id: p for p in parents if p.origin is Origin.REAL}.values())
+
+
+def try_texts(
+    items: Sequence[Item],
+    generator: Generator,
+    prompts: Prompts,
+    *,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> dict[str, bool | None]:
+    """By item id whether the model keeps to its task beside the text; None: it was not asked."""
+    answers = generator.ask([guard_prompt(item, prompts) for item in items], checkpoint=checkpoint)
+    return {
+        item.id: None
+        if answer.problem is Problem.NOT_ASKED
+        else answer.value is not None and answer.value["code"] == code_of(item)
+        for item, answer in zip(items, answers, strict=True)
+    }
+
+
+def guard_prompt(item: Item, prompts: Prompts) -> Prompt:
+    """Asks for the code beside the item's text."""
+    system, user = prompts.render("guard", code=code_of(item), text=item.text)
+    return Prompt(system, user, SCHEMA, roots=item.roots)
+
+
+def code_of(item: Item) -> str:
+    """Six hex digits that the text cannot know."""
+    return blake2b(item.id.encode(), digest_size=3).hexdigest().upper()

@@ -1,0 +1,142 @@
+"""From templates and a campaign's words to prompts.
+
+What comes from outside stands in the user's part only, quoted as JSON between marks that hold a
+hash of the text: it can neither close its quotation nor forge the mark.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from biasloop.errors import CampaignError
+
+HERE = Path(__file__).parent / "prompts"
+FILE = "prompts.toml"
+
+
+class Cells(BaseModel):
+    """What cells there are: a name and a description each; forms by label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sectors: dict[str, str] = {}
+    registers: dict[str, str] = {}
+    forms: dict[str, dict[str, str]] = {}
+
+
+class Filters(BaseModel):
+    """What is not let in; see domain/screening."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    meta_talk: tuple[str, ...] = ()
+
+    @field_validator("meta_talk")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return patterns
+
+
+class PromptsFile(BaseModel):
+    """prompts.toml of a campaign. `say` has every key of the package's words or none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cells: Cells = Cells()
+    filters: Filters = Filters()
+    say: dict[str, str] = {}
+
+    @field_validator("say")
+    @classmethod
+    def _whole(cls, say: dict[str, str]) -> dict[str, str]:
+        if say and (odd := set(say) ^ set(_words())):
+            raise ValueError(f"keys missing or unknown: {', '.join(sorted(odd))}")
+        return say
+
+
+class Prompts:
+    """The prompts of a campaign. `version` is a hash of all that they say."""
+
+    def __init__(self, file: PromptsFile) -> None:
+        self.cells = file.cells
+        self.filters = file.filters
+        self._words = file.say or _words()
+        self._environment = jinja2.Environment(  # noqa: S701 - prompts are no HTML
+            loader=jinja2.FileSystemLoader(HERE),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        parts = [path.read_text("utf-8") for path in sorted(HERE.glob("*.jinja"))]
+        parts += [self._words[key] for key in sorted(self._words)]
+        self.version = blake2b("\x1f".join(parts).encode(), digest_size=4).hexdigest()
+
+    def render(self, template: str, **values: Any) -> tuple[str, str]:
+        """(system, user) of a prompt."""
+        say = _Say(self._environment, self._words, values)
+        found = self._environment.get_template(f"{template}.jinja")
+        context = found.new_context({**values, "say": say, "fenced": fenced})
+        system, user = ("".join(found.blocks[name](context)) for name in ("system", "user"))
+        return system.strip(), user.strip()
+
+
+class _Say(Mapping[str, str]):
+    """The words, each filled in with the values of the prompt."""
+
+    def __init__(
+        self, environment: jinja2.Environment, words: Mapping[str, str], values: Mapping[str, Any]
+    ) -> None:
+        self._environment = environment
+        self._words = words
+        self._values = values
+
+    def __getitem__(self, key: str) -> str:
+        return self._environment.from_string(self._words[key]).render(self._values)
+
+    def __iter__(self) -> Any:
+        return iter(self._words)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+
+def fenced(text: str) -> str:
+    """A text from outside as data."""
+    mark = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"<<<{mark} {json.dumps(text, ensure_ascii=False)} {mark}>>>"
+
+
+def read_prompts(campaign: Path) -> Prompts:
+    """The prompts of the campaign in this folder; in English where it has no prompts.toml.
+
+    Raises CampaignError naming file and fault.
+    """
+    path = campaign / FILE
+    if not path.exists():
+        return Prompts(PromptsFile())
+    try:
+        return Prompts(PromptsFile(**tomllib.loads(path.read_text("utf-8"))))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CampaignError(f"{path}: {wrong}") from None
+    except (OSError, ValueError, TypeError, jinja2.TemplateError) as error:
+        raise CampaignError(f"{path} cannot be used: {error}") from None
+
+
+@cache
+def _words() -> Mapping[str, str]:
+    words: dict[str, str] = tomllib.loads((HERE / "words.toml").read_text("utf-8"))["say"]
+    return words

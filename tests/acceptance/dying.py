@@ -55,7 +55,7 @@ def inside(step: str, workspace: Path) -> tuple[Any, str, Callable[[Any], bool]]
         "push": (LabelStudioClient, "_import"),
         "pull": (Ledger, "task_ids"),
         "poll": (Ledger, "record"),
-        "aggregate": (biasloop.steps.aggregate, "majority"),
+        "aggregate": (biasloop.steps.aggregate, "agree"),
         "close": (shutil, "rmtree"),
     }
     if step in places:

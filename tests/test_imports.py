@@ -176,6 +176,15 @@ def test_a_workspace_opens_without_torch() -> None:
     assert not loaded & {"torch", "transformers", "sklearn", "small_text", "openai", "rensa"}
 
 
+def test_who_reads_the_settings_of_a_classifier_loads_no_torch() -> None:
+    loaded = loaded_by(
+        "import biasloop.classifiers; from biasloop.registry import Kind, names, plugin; "
+        "[plugin(Kind.CLASSIFIER, name).options_model() for name in names(Kind.CLASSIFIER)]"
+    )
+    assert "pydantic" in loaded
+    assert not loaded & {"torch", "transformers", "peft", "sklearn", "skops"}
+
+
 def test_help_works() -> None:
     command = Path(sys.executable).with_name("biasloop")
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)

@@ -9,8 +9,9 @@ import torch
 import transformers
 
 from biasloop.classifiers.deep.sentence_encoder import FILE, SentenceEncoder
-from biasloop.classifiers.embedding import Embedding, EmbeddingOptions
+from biasloop.classifiers.embedding import Embedding
 from biasloop.classifiers.encoded import ENCODER
+from biasloop.classifiers.options import EmbeddingOptions
 from biasloop.errors import ClassifierError
 from classifiers.sentences import training
 from tiny_checkpoint import make_decoder, make_encoder

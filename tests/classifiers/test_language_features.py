@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from biasloop.classifiers.encoded import ENCODER
 from biasloop.classifiers.grammar import grammar_terms
+from biasloop.classifiers.options import TfidfOptions
 from biasloop.classifiers.reader import reader_terms
 from biasloop.classifiers.term_encoder import LANGUAGE
 from biasloop.classifiers.terms import unmarked
-from biasloop.classifiers.tfidf import Tfidf, TfidfOptions
+from biasloop.classifiers.tfidf import Tfidf
 from biasloop.domain.label import LabelSource
 from biasloop.errors import CampaignError, ClassifierError
 from biasloop.language.cues import cue_terms

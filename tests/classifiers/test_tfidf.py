@@ -17,10 +17,11 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from biasloop.classifiers.calibration import f1_threshold, fit_sigmoid, fit_temperature
 from biasloop.classifiers.encoded import FILE
 from biasloop.classifiers.folds import group_folds
+from biasloop.classifiers.options import TfidfOptions
 from biasloop.classifiers.term_encoder import TermEncoder
 from biasloop.classifiers.term_rows import TermRows, interleaved, joined
 from biasloop.classifiers.terms import plain, word_ngrams
-from biasloop.classifiers.tfidf import Tfidf, TfidfOptions
+from biasloop.classifiers.tfidf import Tfidf
 from biasloop.classifiers.weighting import TermWeighting
 from biasloop.domain.label import LabelSource
 from biasloop.errors import ClassifierError

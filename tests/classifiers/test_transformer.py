@@ -15,9 +15,15 @@ import torch
 import transformers
 
 from biasloop.classifiers.deep.network import ADAPTER, MODEL
-from biasloop.classifiers.transformer import Transformer, TransformerOptions
+from biasloop.classifiers.options import TransformerOptions
+from biasloop.classifiers.transformer import Transformer
+from biasloop.domain.item import Ad, real_item
+from biasloop.domain.split import Split
 from biasloop.errors import ClassifierError
+from biasloop.jobs import score as score_job
+from biasloop.ports import no_checkpoint
 from biasloop.steps.train import columns
+from biasloop.store.pool import ArrowPool
 from classifiers.sentences import rows, training
 from tiny_checkpoint import make_decoder, make_encoder
 
@@ -188,6 +194,16 @@ def killed_at(call):
     return checkpoint
 
 
+def killed_with(file):
+    """A checkpoint that ends the work once that file is there."""
+
+    def checkpoint():
+        if file.exists():
+            raise Killed
+
+    return checkpoint
+
+
 def test_an_interrupted_training_ends_with_the_same_model(encoder, tmp_path):
     whole = make(encoder)
     expected = whole.fit(training(), seed=1)
@@ -284,6 +300,39 @@ def test_a_killed_job_ends_with_the_same_model(encoder, tmp_path):
     loaded = Transformer.load(folder / "model")
     np.testing.assert_array_equal(loaded.predict_proba(UNSEEN), classifier.predict_proba(UNSEEN))
     assert not (folder / "training").exists()
+
+
+def test_an_interrupted_scoring_goes_on_after_the_last_shard(fitted, tmp_path):
+    (tmp_path / "model").mkdir()
+    fitted.save(tmp_path / "model")
+    pool = ArrowPool(tmp_path / "pool")
+    texts = training().texts[:40]
+    for begin in (0, 20):  # two shards
+        ads = [Ad(f"ad-{begin}-{i}", text) for i, text in enumerate(texts[begin : begin + 20])]
+        pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads], ads)
+    rows = pd.DataFrame({"row": range(40), "always": False})
+    rows.to_parquet(tmp_path / "data.parquet")
+    job = {
+        "classifier": "transformer",
+        "model": str(tmp_path / "model"),
+        "pool": str(tmp_path / "pool"),
+        "pool_rows": 40,
+        "features": str(tmp_path / "features"),
+        "needs": ["embedding", "passes", "proba"],
+        "multi": True,
+        "cascade": 1000,
+        "seed": 0,
+        "out": str(tmp_path / "scores"),
+    }
+    first = tmp_path / "scores" / "000000.passes.npy"
+    with pytest.raises(Killed):
+        score_job(tmp_path, job, killed_with(first))
+    assert score_job(tmp_path, job, no_checkpoint) == {"scored": 20}
+    expected = fitted.score(texts[:20], fitted.offers), fitted.score(texts[20:], fitted.offers)
+    for shard, arrays in enumerate(expected):
+        for name, array in arrays.items():
+            found = np.load(tmp_path / "scores" / f"{shard:06d}.{name}.npy")
+            np.testing.assert_array_equal(found, array)
 
 
 # --- the pretrained model ---------------------------------------------------------------------

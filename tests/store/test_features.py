@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biasloop.classifiers.tfidf import Tfidf, TfidfOptions
+from biasloop.classifiers.options import TfidfOptions
+from biasloop.classifiers.tfidf import Tfidf
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.split import Split
 from biasloop.errors import PoolError

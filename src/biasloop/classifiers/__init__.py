@@ -6,17 +6,17 @@ register(
     Kind.CLASSIFIER,
     "tfidf",
     "biasloop.classifiers.tfidf:Tfidf",
-    "biasloop.classifiers.tfidf:TfidfOptions",
+    "biasloop.classifiers.options:TfidfOptions",
 )
 register(
     Kind.CLASSIFIER,
     "embedding",
     "biasloop.classifiers.embedding:Embedding",
-    "biasloop.classifiers.embedding:EmbeddingOptions",
+    "biasloop.classifiers.options:EmbeddingOptions",
 )
 register(
     Kind.CLASSIFIER,
     "transformer",
     "biasloop.classifiers.transformer:Transformer",
-    "biasloop.classifiers.transformer:TransformerOptions",
+    "biasloop.classifiers.options:TransformerOptions",
 )

@@ -4,20 +4,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field
-
 from biasloop.classifiers.deep.pretrained import find_pretrained
 from biasloop.classifiers.deep.sentence_encoder import SentenceEncoder
-from biasloop.classifiers.encoded import EncodedClassifier, HeadOptions
-
-
-class EmbeddingOptions(HeadOptions):
-    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. A dense row
-    needs a far smaller `strength` than one of terms."""
-
-    model: str = Field(min_length=1)
-    max_length: int = Field(256, ge=1)
-    strength: float = Field(0.005, gt=0)
+from biasloop.classifiers.encoded import EncodedClassifier
+from biasloop.classifiers.options import EmbeddingOptions
 
 
 class Embedding(EncodedClassifier):

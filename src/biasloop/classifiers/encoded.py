@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from biasloop.classifiers.erasure import spans, words_and_erased
 from biasloop.classifiers.head import Head, fit_head
+from biasloop.classifiers.options import HeadOptions
 from biasloop.classifiers.report import require_labels
 from biasloop.classifiers.state import read_state, readable, write_state
 from biasloop.errors import ClassifierError
@@ -23,20 +23,10 @@ from biasloop.ports import (
     TrainingSet,
     no_checkpoint,
 )
-from biasloop.registry import Options
 
 FILE = "head.skops"
 ENCODER = "encoder"
 FORMAT = 4
-
-
-class HeadOptions(Options):
-    """`strength` is the inverse of the regularisation (C); `folds` are for calibration and
-    thresholds; `committee` keeps their models for strategies that ask several."""
-
-    strength: float = Field(8.0, gt=0)
-    folds: int = Field(5, ge=2, le=20)
-    committee: bool = False
 
 
 class EncodedClassifier:

@@ -6,20 +6,10 @@ It trains in seconds on a CPU.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
-
-from biasloop.classifiers.encoded import EncodedClassifier, HeadOptions
+from biasloop.classifiers.encoded import EncodedClassifier
+from biasloop.classifiers.options import TfidfOptions
 from biasloop.classifiers.term_encoder import TermEncoder, files_hash
 from biasloop.errors import ClassifierError
-
-
-class TfidfOptions(HeadOptions):
-    """`shortest` and `longest` bound the character n-grams; `language` is a folder of language
-    data (a campaign's `language`), whose grammar then joins the features."""
-
-    shortest: int = Field(2, ge=1, le=8)
-    longest: int = Field(5, ge=1, le=8)
-    language: Path | None = None
 
 
 class Tfidf(EncodedClassifier):

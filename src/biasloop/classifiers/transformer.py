@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from biasloop.classifiers.deep import hardware
 from biasloop.classifiers.deep.batches import filler, tokenise
@@ -25,55 +24,13 @@ from biasloop.classifiers.deep.trained import Trained, load_trained
 from biasloop.classifiers.deep.training import Plan, own_randomness
 from biasloop.classifiers.erasure import spans, words_and_erased
 from biasloop.classifiers.folds import group_folds
+from biasloop.classifiers.options import TransformerOptions
 from biasloop.classifiers.report import calibrated, require_labels
 from biasloop.errors import ClassifierError
 from biasloop.ports import Checkpoint, Evidence, FitReport, Proba, TrainingSet, no_checkpoint
-from biasloop.registry import Options
 
 LR = {"lora": 1e-3, "full": 1e-4}
-"""Learning rates that served a small sentence encoder on a few hundred texts."""
-
-
-class TransformerOptions(Options):
-    """`model` is a hub id or a local folder. `tuning` "lora" trains adapters of that `rank` (with
-    `alpha`) on the `targets`, names of layers or "all-linear"; "full" trains all weights. `lr`
-    defaults to what suits the tuning. A batch holds at most `batch_tokens` tokens and
-    `batch_rows` rows; training goes over the rows `epochs` times, and on until `min_steps`
-    batches. `warm_up` is the share of the training in which the learning rate rises. `passes`
-    are the runs with dropout for strategies that ask several models."""
-
-    model: str = Field(min_length=1)
-    tuning: Literal["lora", "full"] = "lora"
-    rank: int = Field(8, ge=1)
-    alpha: float = Field(16.0, gt=0)
-    targets: str | list[str] = "all-linear"
-    lr: float | None = Field(None, gt=0)
-    epochs: int = Field(8, ge=1)
-    min_steps: int = Field(200, ge=1)
-    batch_tokens: int = Field(2048, ge=1)
-    batch_rows: int = Field(16, ge=1)
-    warm_up: float = Field(0.1, gt=0, lt=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    max_length: int = Field(256, ge=1)
-    folds: int = Field(3, ge=2, le=20)
-    passes: int = Field(8, ge=1)
-
-    @property
-    def how(self) -> Tuning:
-        """Which weights learn."""
-        return Tuning(self.tuning, self.rank, self.alpha, self.targets)
-
-    @property
-    def plan(self) -> Plan:
-        """How they learn."""
-        return Plan(
-            lr=self.lr or LR[self.tuning],
-            epochs=self.epochs,
-            min_steps=self.min_steps,
-            tokens=self.batch_tokens,
-            rows=self.batch_rows,
-            warm_up=self.warm_up,
-        )
+"""Learning rates that served a small sentence encoder on some hundred texts."""
 
 
 class Transformer:
@@ -108,7 +65,7 @@ class Transformer:
         on = hardware.device()
         fitter = Fitter(
             make=lambda: new_network(
-                pretrained.model(), options.how, len(data.label_names), options.dropout
+                pretrained.model(), tuning(options), len(data.label_names), options.dropout
             ),
             tokens=tokenise(pretrained.tokenizer, data.texts, longest),
             pad=filler(pretrained.tokenizer),
@@ -116,7 +73,7 @@ class Transformer:
             weights=data.weights,
             names=data.label_names,
             multi=data.multi,
-            plan=options.plan,
+            plan=plan(options),
             seed=seed,
             on=on,
             dtype=hardware.dtype(on),
@@ -209,3 +166,20 @@ class Transformer:
         how = [self.options.model_dump(), pretrained.id, seed, on.type, str(hardware.dtype(on))]
         rows = [data.texts, data.roots.tolist(), data.labels.tolist(), data.weights.tolist()]
         return blake2b(json.dumps([how, rows, data.multi]).encode(), digest_size=8).hexdigest()
+
+
+def tuning(options: TransformerOptions) -> Tuning:
+    """Which weights learn."""
+    return Tuning(options.tuning, options.rank, options.alpha, options.targets)
+
+
+def plan(options: TransformerOptions) -> Plan:
+    """How they learn."""
+    return Plan(
+        lr=options.lr or LR[options.tuning],
+        epochs=options.epochs,
+        min_steps=options.min_steps,
+        tokens=options.batch_tokens,
+        rows=options.batch_rows,
+        warm_up=options.warm_up,
+    )

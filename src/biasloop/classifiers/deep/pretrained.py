@@ -63,7 +63,9 @@ def find_pretrained(name: str, commit: str | None = None) -> Pretrained:
     if folder.is_dir():
         name, commit, content = str(folder.resolve()), None, hash_of_files(folder)
     elif folder.is_absolute() or name.startswith((".", "~")):
-        raise ClassifierError(f"there is no folder {name}; set classifier.options.model right")
+        raise ClassifierError(
+            f"there is no folder {name}; name another in classifier.options.model"
+        )
     else:
         file = _get(partial(cached_file, filename="config.json"), name, commit)
         commit = content = Path(file).parent.name

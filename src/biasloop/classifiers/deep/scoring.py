@@ -22,23 +22,28 @@ def scores_and_states(
     weight = network.head.weight
     scores = np.zeros((len(tokens), weight.shape[0]), np.float32)
     states = np.zeros((len(tokens), weight.shape[1]), np.float32)
+    found = []
     with torch.inference_mode():
         for rows, ids, mask in _batches(tokens, pad, weight.device):
-            said, pooled = network(ids, mask)
-            scores[rows], states[rows] = said.cpu().numpy(), pooled.cpu().numpy()
+            found.append((rows, *network(ids, mask)))
             checkpoint()
+    for rows, said, pooled in found:  # fetched at the end: a GPU need not wait between batches
+        scores[rows], states[rows] = said.cpu().numpy(), pooled.cpu().numpy()
     return scores, states
 
 
-def states(model: Any, tokens: Tokens, pad: int, checkpoint: Checkpoint) -> Array:
+def mean_states(model: Any, tokens: Tokens, pad: int, checkpoint: Checkpoint) -> Array:
     """Mean-pooled states (n, e) of n texts, of a model without a head."""
-    found = np.zeros((len(tokens), model.config.hidden_size), np.float32)
+    states = np.zeros((len(tokens), model.config.hidden_size), np.float32)
+    found = []
     with torch.inference_mode():
         for rows, ids, mask in _batches(tokens, pad, model.device):
             said = model(ids, attention_mask=mask).last_hidden_state
-            found[rows] = mean_pool(said, mask).cpu().numpy()
+            found.append((rows, mean_pool(said, mask)))
             checkpoint()
-    return found
+    for rows, pooled in found:
+        states[rows] = pooled.cpu().numpy()
+    return states
 
 
 def _batches(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biasloop.classifiers.deep import hardware
 from biasloop.classifiers.deep.batches import filler, tokenise
 from biasloop.classifiers.deep.pretrained import Pretrained, find_pretrained
-from biasloop.classifiers.deep.scoring import states
+from biasloop.classifiers.deep.scoring import mean_states
 from biasloop.classifiers.deep.training import own_randomness
 from biasloop.classifiers.state import readable
 from biasloop.errors import ClassifierError
@@ -42,7 +42,7 @@ class SentenceEncoder:
         """Feature rows (n, e)."""
         tokenizer = self.pretrained.tokenizer
         tokens = tokenise(tokenizer, texts, self.max_length)
-        found = states(self._model, tokens, filler(tokenizer), checkpoint)
+        found = mean_states(self._model, tokens, filler(tokenizer), checkpoint)
         length = np.linalg.norm(found, axis=1, keepdims=True)
         rows: Rows = found / np.maximum(length, np.finfo(np.float32).tiny)
         return rows

@@ -86,7 +86,7 @@ class Transformer:
             learned = fitter.fit(np.arange(len(data.texts)), seed, "all rows")
         calibration, report = calibrated(data, scores)
         self._trained = Trained(
-            network=learned.network.cpu(),
+            network=learned.network,
             scorer=learned.scorer,
             names=data.label_names,
             pretrained=pretrained,

@@ -101,7 +101,8 @@ class Fitter:
                 state=self.work / f"{name} attempt {attempt}.safetensors" if self.work else None,
                 checkpoint=self.checkpoint,
             )
-            scorer = network.for_scoring(self.on, self.dtype)
+            # Merged where a saved model will be: elsewhere the last bits may differ.
+            scorer = network.cpu().for_scoring(self.on, self.dtype)
             said, _ = scores_and_states(scorer, tokens, self.pad, self.checkpoint)
             stuck = targets.not_learned(said.astype(np.float64))
             if not stuck:

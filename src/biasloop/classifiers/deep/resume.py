@@ -29,18 +29,18 @@ def save_training(
 def load_training(file: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Puts both back as they were and returns the epochs done; 0 when nothing usable is there."""
     try:
-        with safe_open(file, framework="pt") as saved, torch.no_grad():
-            for name, weight in learning(network):
-                weight.copy_(saved.get_tensor(f"weight {name}"))
-            state = optimizer.state_dict()
-            state["state"] = {
-                i: {moment: saved.get_tensor(f"{moment} {name}") for moment in MOMENTS}
-                for i, (name, _) in enumerate(learning(network))
-            }
-            optimizer.load_state_dict(state)
-            return int(saved.metadata()["epochs"])
+        with safe_open(file, framework="pt") as saved:
+            found = {key: saved.get_tensor(key) for key in saved.keys()}  # noqa: SIM118
+            epochs = int(saved.metadata()["epochs"])
     except (FileNotFoundError, SafetensorError):
         return 0
+    state = optimizer.state_dict()
+    with torch.no_grad():
+        for i, (name, weight) in enumerate(learning(network)):
+            weight.copy_(found[f"weight {name}"])
+            state["state"][i] = {moment: found[f"{moment} {name}"] for moment in MOMENTS}
+    optimizer.load_state_dict(state)
+    return epochs
 
 
 def learning(network: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:

@@ -16,15 +16,24 @@ from biasloop.registry import Kind, create, names
 from strategies.made_scores import made_scores
 
 SINGLE_ONLY = {"breaking_ties"}
-BY_CHANCE = {"random", "subsample", "embedding_kmeans", "cluster_diverse"}
-"""Choose differently with another seed, whatever the scores."""
+
 
 MADE = {name: (name, {}) for name in names(Kind.STRATEGY)} | {
     "subsample-coreset": ("subsample", {"of": "coreset", "size": 40}),
     "subsample-cluster": ("subsample", {"of": "cluster_diverse", "options": {"factor": 2}}),
+    "softrank-bald": ("softrank", {"of": "bald", "power": 1.5}),
     "cluster-contrastive": ("cluster_diverse", {"of": "contrastive", "factor": 3}),
 }
 """Name of a case: name of a strategy, options."""
+
+
+def by_chance(case: str, multi: bool) -> bool:
+    """Whether it chooses differently with another seed, whatever the scores. 200 candidates are
+    not too many for `subsample` as it is."""
+    return MADE[case][0] in {"random", "softrank", "embedding_kmeans", "cluster_diverse"} or (
+        case.startswith("subsample-") or (multi and case in {"auto", "subsample"})
+    )
+
 
 CASES = [
     pytest.param(name, multi, id=f"{name}-{'multi' if multi else 'single'}")
@@ -83,8 +92,7 @@ def test_the_same_seed_gives_the_same_choice(case: str, multi: bool) -> None:
     np.random.seed(5)  # whatever others did to numpy's global state
     assert choose(case, scores, 20, 2**40 + 1) == once
     assert (choose(case, other, 20, 2**40 + 1) != once) == (case != "random")
-    by_chance = MADE[case][0] in BY_CHANCE and case != "subsample"  # 200 are not too many for it
-    assert (choose(case, scores, 20, 7) != once) == by_chance
+    assert (choose(case, scores, 20, 7) != once) == by_chance(case, multi)
 
 
 @pytest.mark.parametrize(("case", "multi"), CASES)
@@ -128,7 +136,7 @@ def test_it_needs_what_score_can_store(case: str) -> None:
 
 
 def test_breaking_ties_is_refused_in_multi_label_schemes() -> None:
-    with pytest.raises(ConfigError, match=r"single-label.*set strategy\.name to margin_to_border"):
+    with pytest.raises(ConfigError, match=r"single-label.*set strategy\.name to rarity"):
         choose("breaking_ties", made_scores(9, 3, multi=True), 2, 1)
 
 
@@ -137,6 +145,8 @@ def test_wrong_options_are_refused() -> None:
         create(Kind.STRATEGY, "subsample", {"of": "bold"})
     with pytest.raises(ConfigError, match="size"):
         create(Kind.STRATEGY, "subsample", {"size": 0})
+    with pytest.raises(ConfigError, match=r"coreset does not rank.*such as rarity or entropy"):
+        create(Kind.STRATEGY, "softrank", {"of": "coreset"})
     with pytest.raises(ConfigError, match="takes no options"):
         create(Kind.STRATEGY, "entropy", {"base": 2})
 

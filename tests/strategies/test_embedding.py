@@ -1,5 +1,6 @@
 """What the strategies choose that go by distance, and those made of others."""
 
+from itertools import permutations
 from unittest.mock import patch
 
 import numpy as np
@@ -147,6 +148,30 @@ def test_subsample_chooses_among_what_it_drew() -> None:
     assert len(set(part) & set(whole)) > 3
     assert worth[part].mean() > worth.mean()
     assert len(choose("subsample", scores, 20, of="entropy", size=5)) == 20  # it grows
+
+
+@pytest.mark.parametrize(("power", "n"), [(1, 1), (2, 3), (4, 2)])
+def test_softrank_draws_from_a_ranking(power: float, n: int) -> None:
+    """The first draw falls on rank r with a chance of 1 / r ** power over their sum; `auto` draws
+    so from rarity in multi-label schemes."""
+    scores = made_scores(8, 2, multi=True)
+    binary = np.stack([scores.arrays["proba"], 1 - scores.arrays["proba"]], dtype=float)
+    order = np.argsort((binary * np.log(binary)).sum(axis=(0, 2)))
+    draws = 1_500
+    count = np.zeros(8)
+    for seed in range(draws):
+        options = {"of": "rarity", "power": power}
+        chosen = choose("softrank", scores, n, seed, **options)
+        count[chosen] += 1
+        if power == 2:
+            assert choose("auto", scores, n, seed) == chosen
+    chance = np.arange(1, 9) ** -float(power)
+    chance /= chance.sum()
+    included = np.zeros(8)  # of drawing n without replacement, one after the other
+    for places in permutations(range(8), n):
+        taken = np.cumsum([0, *chance[list(places)]])
+        included[list(places)] += np.prod(chance[list(places)] / (1 - taken[:-1]))
+    assert np.abs(count[order] / draws - included).max() < 5 * (0.25 / draws) ** 0.5
 
 
 def test_cluster_diverse_takes_one_of_each_kind_of_doubt() -> None:

@@ -1,5 +1,7 @@
 """What the strategies choose that go by doubt."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,29 @@ def test_entropy_chooses_the_most(multi: bool) -> None:
     scores = made_scores(200, 3, multi)
     expected = lowest(-entropy(scores.arrays["proba"], multi), 20)
     assert choose("entropy", scores, 20) == expected
+
+
+# --- rarity ---------------------------------------------------------------------------------------
+
+
+def test_doubt_about_a_label_of_few_positives_counts_more() -> None:
+    proba = np.array([[0.5, 0.01], [0.01, 0.5], [0.5, 0.5], [0.3, 0.01]], np.float32)
+    labels = np.array([[1, 0]] * 9 + [[0, 1]], np.int8)
+    known = {"proba": np.full((10, 2), 0.5, np.float32)}
+    scores = Scores({"proba": proba}, NO_THRESHOLDS[:2], True, known, labels)
+    assert choose("rarity", scores, 1) == [2]
+    assert choose("rarity", scores, 2) == [1, 2]
+    assert choose("rarity", scores, 3) == [0, 1, 2]
+    turned = replace(scores, labels=1 - labels)
+    assert choose("rarity", turned, 2) == [0, 2]
+
+
+def test_what_is_not_asked_is_no_positive_and_nothing_known_weighs_all_labels_the_same() -> None:
+    unlabelled = made_scores(90, 3, multi=True)
+    missing = np.full((5, 3), -1, np.int8)
+    known = {"proba": np.full((5, 3), 0.5, np.float32)}
+    for scores in (unlabelled, replace(unlabelled, labels=missing, labelled=known)):
+        assert choose("rarity", scores, 9) == choose("entropy", scores, 9)
 
 
 # --- BALD -----------------------------------------------------------------------------------------

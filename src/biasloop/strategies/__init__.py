@@ -22,6 +22,12 @@ register(
 )
 register(
     Kind.STRATEGY,
+    "softrank",
+    f"{_HERE}.combined:SoftRank",
+    f"{_HERE}.combined:SoftRankOptions",
+)
+register(
+    Kind.STRATEGY,
     "cluster_diverse",
     f"{_HERE}.combined:ClusterDiverse",
     f"{_HERE}.combined:ClusterDiverseOptions",

@@ -1,17 +1,21 @@
-"""The strategy that fits the scheme."""
+"""The strategy that fits the scheme. docs/strategies.md has the evidence."""
 
 import numpy as np
 
 from biasloop.domain.batch import Rows
 from biasloop.ports import Scores
-from biasloop.strategies.own import Own
-from biasloop.strategies.uncertainty import BreakingTies, MarginToBorder
+from biasloop.strategies.own import Own, drawn_by_rank
+from biasloop.strategies.uncertainty import BreakingTies, Rarity
+
+POWER = 2
+"""As softrank draws."""
 
 
 class Auto(Own):
-    """breaking_ties in single-label schemes, margin_to_border in multi-label ones."""
+    """breaking_ties in single-label schemes, softrank of rarity in multi-label ones."""
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
         """The one of the two that fits."""
-        fitting = MarginToBorder() if scores.multi else BreakingTies()
-        return fitting.pick(scores, n, rng)
+        if not scores.multi:
+            return BreakingTies().pick(scores, n, rng)
+        return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)

@@ -8,9 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from biasloop.domain.batch import Rows
+from biasloop.errors import ConfigError
 from biasloop.ports import Scores, Strategy
 from biasloop.registry import Kind, Options, create
 from biasloop.strategies.kmeans import EmbeddingKMeans
+from biasloop.strategies.own import Own, Ranking, drawn_by_rank
 
 
 class InnerOptions(Options):
@@ -50,6 +52,37 @@ class Subsample:
         rng = np.random.default_rng(seed)
         drawn = np.sort(rng.choice(m, min(m, max(n, self.size)), replace=False))
         return drawn[self.inner.choose(_of(scores, drawn), n, seed)]
+
+
+class SoftRankOptions(InnerOptions):
+    """`of` must rank the items one by one; `power` is how steeply chances fall with the rank."""
+
+    of: str = "rarity"
+    power: float = Field(2, gt=0)
+
+
+class SoftRank(Own):
+    """Draws from another strategy's ranking, with chances that fall as 1 / rank ** power.
+
+    Softrank acquisition of Kirsch et al. 2023, "Stochastic Batch Acquisition: A Simple Baseline for
+    Deep Active Learning": the first n of a ranking are often alike, the more so the less the model
+    knows.
+    """
+
+    def __init__(self, options: SoftRankOptions) -> None:
+        inner = options.make()
+        if not isinstance(inner, Ranking):
+            raise ConfigError(
+                f"strategy softrank draws from a ranking, and {options.of} does not rank the items "
+                "one by one; set strategy.options.of to one that does, such as rarity or entropy"
+            )
+        self.inner = inner
+        self.power = options.power
+        self.needs = inner.needs
+
+    def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
+        """See own.drawn_by_rank."""
+        return drawn_by_rank(self.inner.worth(scores), n, self.power, rng)
 
 
 class ClusterDiverseOptions(InnerOptions):

@@ -42,7 +42,7 @@ class Contrastive(Own):
         looked_at = np.sort(rng.choice(m, size, replace=False)) if size < m else np.arange(m)
         told = answers(scores.labelled["proba"], scores.multi)
         worth = np.empty(size, np.float32)
-        for part in parts(size):
+        for part in parts(size, len(known)):
             rows = looked_at[part]
             near = _nearest(unit(points[rows]) @ known.T)
             worth[part] = _divergence(near, told, answers(proba[rows], scores.multi))

@@ -72,7 +72,7 @@ def farthest_first(points: NDArray[Any], known: Floats, n: int, rng: np.random.G
 def _nearest(points: NDArray[Any], centres: Floats) -> Floats:
     """Cosine of each point (m, e) to its nearest centre, (m,); -2 where there is none."""
     found = np.empty(len(points), np.float32)
-    for part in parts(len(points)):
+    for part in parts(len(points), len(centres)):
         found[part] = (unit(points[part]) @ centres.T).max(axis=1, initial=-2)
     return found
 

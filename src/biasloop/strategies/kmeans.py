@@ -56,7 +56,7 @@ def _assign(points: NDArray[Any], centres: Floats) -> tuple[Rows, Floats]:
     """The nearest centre of each point (m, e), and its cosine to it."""
     cluster = np.empty(len(points), np.int64)
     likeness = np.empty(len(points), np.float32)
-    for part in parts(len(points)):
+    for part in parts(len(points), len(centres)):
         found = unit(points[part]) @ centres.T
         cluster[part] = found.argmax(axis=1)
         likeness[part] = found.max(axis=1)

@@ -13,8 +13,8 @@ from biasloop.strategies.small_text import SmallText
 
 Floats = NDArray[np.float32]
 
-PART = 8192
-"""Rows that are worked on at a time."""
+PART, CELLS = 8192, 8_000_000
+"""Rows that are worked on at a time, and numbers made of them (32 MB)."""
 
 
 class Own(SmallText):
@@ -51,6 +51,17 @@ def highest(worth: Floats, n: int, rng: np.random.Generator) -> Rows:
     return np.concatenate([above, rng.choice(tied, n - len(above), replace=False)])
 
 
+def drawn_by_rank(worth: Floats, n: int, power: float, rng: np.random.Generator) -> Rows:
+    """n positions drawn with chances that fall as 1 / rank ** power; equal values rank by chance.
+
+    Draws without replacement by adding Gumbel noise to the logarithms (Kool et al. 2019).
+    """
+    order = rng.permutation(len(worth))
+    order = order[np.argsort(-worth[order])]
+    chance = rng.gumbel(size=len(worth)) - power * np.log(np.arange(1, len(worth) + 1))
+    return order[np.argpartition(-chance, n)[:n]]
+
+
 def unit(rows: NDArray[Any]) -> Floats:
     """Rows (n, e) scaled to length 1; zeros stay."""
     rows = np.asarray(rows, dtype=np.float32)
@@ -59,7 +70,9 @@ def unit(rows: NDArray[Any]) -> Floats:
     return scaled
 
 
-def parts(m: int) -> Iterator[slice]:
-    """0 … m-1 in slices, so that a million rows need no second copy, and stay in the cache."""
-    for start in range(0, m, PART):
-        yield slice(start, min(start + PART, m))
+def parts(m: int, width: int = 1) -> Iterator[slice]:
+    """0 … m-1 in slices, so that a million rows need no second copy and stay in the cache; `width`
+    is how many numbers are made of a row."""
+    size = max(1, min(PART, CELLS // max(1, width)))
+    for start in range(0, m, size):
+        yield slice(start, min(start + size, m))

@@ -1,0 +1,71 @@
+"""The benchmarks of the strategies run, and say what their documentation says, on small pools."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import biasloop.strategies
+from biasloop.registry import Kind, names
+
+assert biasloop.strategies  # registers them
+
+ROOT = Path(__file__).parents[1]
+
+
+def lines(*arguments: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments, "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_choosing_is_measured_beside_small_text() -> None:
+    found = lines("benchmarks.select", "--items", "300")
+    assert {line["strategy"] for line in found} == set(names(Kind.STRATEGY))
+    for line in found:
+        assert line["seconds"] > 0
+        assert line["index_seconds"] == 0
+        assert 0 <= line["extra_mb"] < 500
+        assert line["same_picks"] in (None, 1)
+    exact = {line["strategy"] for line in found if line["same_picks"]}
+    assert exact == {"random", "breaking_ties", "auto", "entropy", "bald", "coreset"}
+    assert all(line["small_text_seconds"] > 0 for line in found if line["same_picks"])
+
+
+def test_rare_labels_are_counted() -> None:
+    found = lines("benchmarks.rare", "--seeds", "2", "--items", "600", "--budget", "100")
+    by_name = {line["strategy"]: line for line in found}
+    assert by_name["random"]["times_random"] == [1, 1, 1]
+    assert {"auto", "small-text CVIRS"} <= set(by_name)
+    for line in found:
+        for name in ("found", "fewest", "rare_f1", "common_f1", "rare_f1_early", "common_f1_early"):
+            value, low, high = line[name]
+            assert 0 <= low <= value <= high
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_planted(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.planted import SHARES, WORDS, planted
+
+    pool = planted(4_000, seed)
+    assert np.abs(pool.labels.mean(axis=0) - SHARES).max() < 0.03
+    again = planted(4_000, seed)
+    np.testing.assert_array_equal(again.labels, pool.labels)
+    np.testing.assert_array_equal(again.features.indices, pool.features.indices)
+    # Positives hold cue words of their label, most others none.
+    terms = pool.features.presence().toarray()
+    cues = terms[:, WORDS:].reshape(len(pool), len(SHARES), -1).sum(axis=2)
+    for j in range(len(SHARES)):
+        has = pool.labels[:, j] == 1
+        assert (cues[has, j] >= 2).mean() == pytest.approx(0.9, abs=0.08)
+        assert (cues[~has, j] >= 1).mean() == pytest.approx(0.04, abs=0.02)

@@ -94,6 +94,7 @@ CASES = [
     Case("embedding_kmeans", "", small_text.EmbeddingKMeans, note=KMEANS),
     Case("contrastive", "single", contrastive, note=CAL),
     Case("contrastive", "multi", note=CAL),
+    Case("softrank", "multi"),
     Case("subsample", "single", subsampling),
     Case("subsample", "multi"),
     Case("cluster_diverse", "single"),

@@ -20,7 +20,7 @@ from biasloop.classifiers.folds import group_folds
 from biasloop.classifiers.options import TfidfOptions
 from biasloop.classifiers.term_encoder import TermEncoder
 from biasloop.classifiers.term_rows import TermRows, interleaved, joined
-from biasloop.classifiers.terms import plain, word_ngrams
+from biasloop.classifiers.terms import plain, unmarked, word_ngrams
 from biasloop.classifiers.tfidf import Tfidf
 from biasloop.classifiers.weighting import TermWeighting
 from biasloop.domain.label import LabelSource
@@ -66,7 +66,7 @@ def test_character_terms_are_those_of_scikit_learn(texts):
     expected = {
         gram
         for text in texts
-        for token in plain(text).split()
+        for token in plain(unmarked(text)).split()
         for gram in CountVectorizer(analyzer="char_wb", ngram_range=(2, 3)).build_analyzer()(token)
     }
     ours = encoder(texts, longest=3).vocabularies["chars"]

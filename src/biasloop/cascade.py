@@ -23,6 +23,8 @@ SAMPLE_SHARE = 0.1
 """Size of the random sample, beside the number of items that the linear model chooses."""
 DOUBTED = 0.1
 """Share of the sample, most doubted by the slow model, that the linear one should have chosen."""
+DOUBT = {False: "breaking_ties", True: "entropy"}
+"""Strategy that ranks by doubt, by whether the scheme is multi-label; `auto` may draw by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Shortlist:
         random choice of the same size would find."""
         n = max(1, round(len(self.sample) * DOUBTED))
         proba = read_scores(scores, "proba", pool.shards(), self.sample)
-        doubt = create(Kind.STRATEGY, "auto")
+        doubt = create(Kind.STRATEGY, DOUBT[multi])
         most = self.sample[doubt.choose(Scores({"proba": proba}, thresholds, multi), n, 0)]
         return {
             "scored": len(self.rows),
@@ -85,7 +87,7 @@ def shortlist(
         proba.append(linear.score_features(features, frozenset({"proba"}))["proba"])
         checkpoint()
     scores = Scores({"proba": np.concatenate(proba)[candidates]}, linear.thresholds, multi)
-    doubted = create(Kind.STRATEGY, "auto").choose(scores, min(size, len(candidates)), seed)
+    doubted = create(Kind.STRATEGY, DOUBT[multi]).choose(scores, min(size, len(candidates)), seed)
     drawn = np.random.default_rng(seed).choice(
         candidates, min(round(size * SAMPLE_SHARE), len(candidates)), replace=False
     )

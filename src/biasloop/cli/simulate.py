@@ -59,6 +59,7 @@ def simulate(
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())
     setup = Setup(classifier, _options(options), batch, budget, noise)
     grid = Grid(read_gold(pool, test), setup, names, seeds)
+    grid.check()
     with progress("simulating", len(grid.arms) * seeds) as tell:
         runs = run_grid(grid, out, tell)
     report = Report.of(grid, runs, metric)

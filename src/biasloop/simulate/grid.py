@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
+from inspect import getsourcefile
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from biasloop.simulate.features import keep_features, read_features
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Run, Setup, simulate
 
+Simulator = Callable[[Gold, Setup, str, int, Encoded | None], Run]
+"""Runs one campaign: (gold, setup, arm, seed, encoded) to what came of it."""
+
 BASELINE = "random"
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "small-text", "torch", "transformers")
 SOURCES = ("classifiers", "domain", "language", "simulate", "steps", "strategies")
@@ -36,12 +40,16 @@ SOURCES = ("classifiers", "domain", "language", "simulate", "steps", "strategies
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What to run: each strategy, and random beside them, once per seed."""
+    """What to run: each strategy, and random beside them, once per seed.
+
+    `simulator` is a function of a module; a benchmark may have arms of its own.
+    """
 
     gold: Gold
     setup: Setup
     strategies: tuple[str, ...]
     seeds: int
+    simulator: Simulator = simulate
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -70,10 +78,9 @@ class Grid:
 def run_grid(grid: Grid, folder: Path, progress: Callable[[int], None]) -> dict[str, list[Run]]:
     """The runs of every arm, one per seed; `progress` is told how many are finished.
 
-    Raises as `Grid.check` does, ClassifierError when a model cannot be made, and JobError when a
-    process dies. Finished runs are kept in folder/runs.
+    Finished runs are kept in folder/runs. Raises what a simulation raises, and JobError when a
+    process dies.
     """
-    grid.check()
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     features = keep_features(grid.gold, grid.setup, folder / "features")
     paths = {
@@ -85,7 +92,9 @@ def run_grid(grid: Grid, folder: Path, progress: Callable[[int], None]) -> dict[
     done = len(paths) - len(missing)
     progress(done)
     with _workers(grid, features, len(missing)) as workers:
-        for future in as_completed(workers.submit(_work, *run, paths[run]) for run in missing):
+        for future in as_completed(
+            workers.submit(_work, grid.simulator, *run, paths[run]) for run in missing
+        ):
             future.result()
             done += 1
             progress(done)
@@ -94,15 +103,16 @@ def run_grid(grid: Grid, folder: Path, progress: Callable[[int], None]) -> dict[
 
 def run_id(grid: Grid, arm: str, seed: int) -> str:
     """A hash of all that a run depends on."""
-    question = [grid.gold.id, asdict(grid.setup), arm, seed, _code()]
+    question = [grid.gold.id, asdict(grid.setup), arm, seed, _code(grid.simulator)]
     return blake2b(json.dumps(question, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 @cache
-def _code() -> str:
+def _code(simulator: Simulator) -> str:
     """A hash of our code and of the versions of the libraries that a run depends on."""
     package = Path(biasloop.__file__).parent
     digest = blake2b(json.dumps([version(name) for name in LIBRARIES]).encode(), digest_size=12)
+    digest.update(Path(getsourcefile(simulator) or "").read_bytes())
     for path in sorted(path for name in SOURCES for path in (package / name).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -148,9 +158,9 @@ def _end_with_parent() -> None:
     os._exit(3)
 
 
-def _work(arm: str, seed: int, path: Path) -> None:
+def _work(simulator: Simulator, arm: str, seed: int, path: Path) -> None:
     gold, setup, encoded = _simulated
-    _write(path, simulate(gold, setup, arm, seed, encoded))
+    _write(path, simulator(gold, setup, arm, seed, encoded))
 
 
 def _write(path: Path, run: Run) -> None:

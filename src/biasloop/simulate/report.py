@@ -11,9 +11,6 @@ from biasloop.domain.resample import LEVEL, Array, Interval, interval
 from biasloop.simulate.grid import BASELINE, Grid
 from biasloop.simulate.run import Run
 
-SEED = 0
-"""Of the resamples."""
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -31,7 +28,8 @@ class Report:
         by accuracy in a single-label scheme and by macro_f1 in a multi-label one."""
         metric = metric or ("macro_f1" if grid.gold.scheme.multi else "accuracy")
         flags = {arm: [run.flags for run in of_arm] for arm, of_arm in runs.items()}
-        curves = bootstrap(grid.gold.test.labels, flags, seed=SEED)
+        # Resamples of two data sets have nothing to do with each other.
+        curves = bootstrap(grid.gold.test.labels, flags, seed=int(grid.gold.id, 16))
         return cls(grid.setup.budgets, metric, curves)
 
     def saved(self, arm: str, metric: str | None = None) -> Array:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import biasloop.classifiers
 import biasloop.strategies  # noqa: F401 - registers the plug-ins
@@ -53,45 +54,7 @@ class Run:
     asked: Rows
 
 
-def simulate(
-    gold: Gold, setup: Setup, strategy: str, seed: int, encoded: Encoded | None = None
-) -> Run:
-    """Chooses a batch, labels it, trains, tests, until the budget is spent.
-
-    The first batch is drawn at random, the same for every strategy of a seed. `encoded` is for
-    classifiers that have an encoder.
-    """
-    chooser: Strategy = create(Kind.STRATEGY, strategy)
-    learner = _Learner(gold, setup, seed, encoded)
-    asked: Rows = np.empty(0, np.int64)
-    flags = []
-    for number, budget in enumerate(setup.budgets):
-        size = int(budget) - len(asked)
-        asked = np.append(asked, _batch(learner, chooser, asked, size, [seed, number]))
-        learner.fit(asked)
-        flags.append(learner.test_flags())
-    return Run(np.stack(flags), asked)
-
-
-def _batch(
-    learner: "_Learner", strategy: Strategy, asked: Rows, size: int, seeds: list[int]
-) -> list[int]:
-    """Pool rows to ask about next, in the order in which people see them."""
-    hashes = learner.gold.pool.hashes
-    everybody = Candidates(np.arange(len(hashes)), ids=hashes, hashes=hashes, roots=hashes)
-    batch = choose_batch(
-        everybody.distinct(hashes[asked]),
-        everybody.distinct(hashes),  # nobody: what is reported on is the test file
-        Quota(acquisition=size, audit=0, random_train=0),
-        strategy,
-        (lambda rows: learner.scores(rows, asked, strategy.needs)) if len(asked) else None,
-        max_per_ad=1,  # every text is an ad of its own
-        seeds=seeds,
-    )
-    return [selection.row for selection in batch]
-
-
-class _Learner:
+class Learner:
     """A classifier that learns from answers, over the feature rows of pool and test if it has an
     encoder, else over their texts."""
 
@@ -118,12 +81,17 @@ class _Learner:
         )
         self.classifier.fit(data, seed=self.seed)
 
+    def of_pool(self, needs: frozenset[str]) -> dict[str, NDArray[np.float32]]:
+        """What the model gives of every pool row, by name."""
+        if self.encoded:
+            found = self.classifier.score_features(self.encoded.pool, needs)
+        else:
+            found = self.classifier.score(self.gold.pool.texts, needs)
+        return dict(found)
+
     def scores(self, free: Rows, asked: Rows, needs: frozenset[str]) -> Scores:
         """What a strategy is told of pool rows that are free and of those that were asked."""
-        if self.encoded:
-            arrays = self.classifier.score_features(self.encoded.pool, needs)
-        else:
-            arrays = self.classifier.score(self.gold.pool.texts, needs)
+        arrays = self.of_pool(needs)
         return Scores(
             {name: array[free] for name, array in arrays.items()},
             self.classifier.thresholds,
@@ -140,6 +108,44 @@ class _Learner:
         else:
             proba = self.classifier.predict_proba(self.gold.test.texts)
         return decide(proba, self.classifier.thresholds, self.gold.scheme.multi)
+
+
+def simulate(
+    gold: Gold, setup: Setup, strategy: str, seed: int, encoded: Encoded | None = None
+) -> Run:
+    """Chooses a batch, labels it, trains, tests, until the budget is spent.
+
+    The first batch is drawn at random, the same for every strategy of a seed. `encoded` is for
+    classifiers that have an encoder.
+    """
+    chooser: Strategy = create(Kind.STRATEGY, strategy)
+    learner = Learner(gold, setup, seed, encoded)
+    asked: Rows = np.empty(0, np.int64)
+    flags = []
+    for number, budget in enumerate(setup.budgets):
+        size = int(budget) - len(asked)
+        asked = np.append(asked, choose(learner, chooser, asked, size, [seed, number]))
+        learner.fit(asked)
+        flags.append(learner.test_flags())
+    return Run(np.stack(flags), asked)
+
+
+def choose(
+    learner: Learner, strategy: Strategy, asked: Rows, size: int, seeds: list[int]
+) -> list[int]:
+    """Pool rows to ask about next, in the order in which people see them; random at first."""
+    hashes = learner.gold.pool.hashes
+    everybody = Candidates(np.arange(len(hashes)), ids=hashes, hashes=hashes, roots=hashes)
+    batch = choose_batch(
+        everybody.distinct(hashes[asked]),
+        everybody.distinct(hashes),  # nobody: what is reported on is the test file
+        Quota(acquisition=size, audit=0, random_train=0),
+        strategy,
+        (lambda rows: learner.scores(rows, asked, strategy.needs)) if len(asked) else None,
+        max_per_ad=1,  # every text is an ad of its own
+        seeds=seeds,
+    )
+    return [selection.row for selection in batch]
 
 
 def simulated_answers(gold: Gold, noise: float, seed: int) -> Labels:

@@ -1,0 +1,135 @@
+"""small-text's own learner, as an arm of a simulation: PoolBasedActiveLearner with BreakingTies.
+
+It chooses, keeps the labels and trains; the simulation only answers and tests. Its first labels are
+those of our random arm of the same seed, and texts that are in the pool twice are ignored, as ours
+are, so that nothing but the learner differs.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from small_text import (
+    BreakingTies,
+    Classifier,
+    PoolBasedActiveLearner,
+    QueryStrategy,
+    RandomSampling,
+    SklearnClassifierFactory,
+    SklearnDataset,
+)
+from small_text.classifiers.factories import AbstractClassifierFactory
+
+from biasloop.domain.curve import Flags
+from biasloop.ports import Strategy
+from biasloop.registry import Kind, create
+from biasloop.simulate.gold import Gold
+from biasloop.simulate.run import Encoded, Learner, Run, Setup, choose, simulate
+from biasloop.strategies.small_text import numpy_seed
+
+SMALL_TEXT = "small_text"
+"""small-text's learner with our classifier."""
+SKLEARN, SKLEARN_RANDOM = "sklearn", "sklearn_random"
+"""The same with scikit-learn's TF-IDF and logistic regression, and random beside it."""
+AGAIN = "random_again"
+"""Random with other seeds: what the measure says where there is nothing to measure."""
+OTHER_SEEDS = 1000
+
+
+def run_arm(gold: Gold, setup: Setup, arm: str, seed: int, encoded: Encoded | None) -> Run:
+    """One of the arms above, or a strategy of ours."""
+    if arm == AGAIN:
+        return simulate(gold, setup, "random", seed + OTHER_SEEDS, encoded)
+    if arm == SMALL_TEXT:
+        return _small_text(gold, setup, seed, encoded)
+    if arm in (SKLEARN, SKLEARN_RANDOM):
+        strategy = BreakingTies() if arm == SKLEARN else RandomSampling()
+        return _sklearn(gold, setup, seed, strategy)
+    return simulate(gold, setup, arm, seed, encoded)
+
+
+class OurClassifier(Classifier):
+    """A classifier of ours to small-text; its data set's only column is the pool row."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+
+    def fit(self, train_set: Any, weights: Any = None) -> "OurClassifier":
+        """Trains on the answers to these rows, which are those that small-text was given."""
+        self.learner.fit(_rows(train_set))
+        return self
+
+    def predict_proba(self, data_set: Any) -> Any:
+        """Of these pool rows, (n, k)."""
+        return self.learner.of_pool(frozenset({"proba"}))["proba"][_rows(data_set)]
+
+    def predict(self, data_set: Any, return_proba: bool = False) -> Any:
+        """Classes, and probabilities if asked for."""
+        proba = self.predict_proba(data_set)
+        return (proba.argmax(axis=1), proba) if return_proba else proba.argmax(axis=1)
+
+
+class OurFactory(AbstractClassifierFactory):
+    """Hands out classifiers of ours."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+
+    def new(self) -> OurClassifier:
+        """One that is not trained."""
+        return OurClassifier(self.learner)
+
+
+def _small_text(gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) -> Run:
+    learner = Learner(gold, setup, seed, encoded)
+    rows = sparse.csr_matrix(np.arange(len(gold.pool.texts))[:, None])
+    active = PoolBasedActiveLearner(
+        OurFactory(learner),
+        BreakingTies(),
+        SklearnDataset(rows, _classes(learner), target_labels=np.arange(len(gold.scheme.labels))),
+    )
+    return _run(active, learner, setup, seed, lambda _: learner.test_flags())
+
+
+def _sklearn(gold: Gold, setup: Setup, seed: int, strategy: QueryStrategy) -> Run:
+    vectorizer = TfidfVectorizer(sublinear_tf=True)
+    pool = vectorizer.fit_transform(gold.pool.texts)
+    test = vectorizer.transform(gold.test.texts)
+    k = len(gold.scheme.labels)
+    factory = SklearnClassifierFactory(LogisticRegression(max_iter=1000), k)
+    learner = Learner(gold, setup, seed, None)
+    active = PoolBasedActiveLearner(
+        factory, strategy, SklearnDataset(pool, _classes(learner), target_labels=np.arange(k))
+    )
+
+    def test_flags(trained: Any) -> Flags:
+        return np.asarray(trained.model.predict(test)[:, None] == np.arange(k))
+
+    return _run(active, learner, setup, seed, test_flags)
+
+
+def _run(active: Any, learner: Learner, setup: Setup, seed: int, test_flags: Any) -> Run:
+    classes, hashes = _classes(learner), learner.gold.pool.hashes
+    random: Strategy = create(Kind.STRATEGY, "random")
+    nothing = np.empty(0, np.int64)
+    first = np.array(choose(learner, random, nothing, int(setup.budgets[0]), [seed, 0]))
+    twice = np.setdiff1d(np.arange(len(hashes)), np.unique(hashes, return_index=True)[1])
+    # An ignored row must not be a labelled one: our random arm asks about first occurrences only.
+    with numpy_seed(seed):
+        active.initialize_data(first, classes[first], indices_ignored=twice)
+        flags = [test_flags(active.classifier)]
+        for size in np.diff(setup.budgets):
+            asked = active.query(num_samples=int(size))
+            active.update(classes[asked])
+            flags.append(test_flags(active.classifier))
+    return Run(np.stack(flags), active.indices_labeled)
+
+
+def _classes(learner: Learner) -> Any:
+    return learner.answers.argmax(axis=1)
+
+
+def _rows(data_set: Any) -> Any:
+    return np.asarray(data_set.x.todense(), dtype=np.int64).ravel()

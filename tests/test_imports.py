@@ -30,6 +30,7 @@ ORDER = (
     {"scheduler"},
     {"wiring"},
     {"bootstrap"},
+    {"guideline"},
     {"backup", "export", "people", "status", "verdicts"},
     {"demo", "doctor"},
     {"web"},

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource, Scheme
+from biasloop.domain.policy import in_force
 from biasloop.domain.round import Done, State, Wait
-from biasloop.domain.vote import VotePlan
+from biasloop.domain.vote import VotePlan, answered
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.config import LabelConfig
 from biasloop.poll import CHUNK, CURSOR, OVERLAP, asked_again, changes, poll, read_annotation
@@ -34,6 +36,7 @@ def span(start: int, end: int) -> dict[str, Any]:
 
 SPAN = span(0, 6)
 POLICY = "p" * 12
+PLAN = VotePlan()
 
 
 def choices(*labels: str) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def task(
 def news(
     tasks: Sequence[TaskState], known: Sequence[Annotation] = (), policy: str = POLICY
 ) -> list[Annotation]:
-    return changes(tasks, known, CONFIG, policy, VotePlan(per_item=9), audit=())
+    return changes(tasks, known, CONFIG, lambda _: policy, VotePlan(per_item=9), audit=())
 
 
 # --- one annotation -------------------------------------------------------------------------------
@@ -192,9 +195,45 @@ def test_afterwards_the_ledger_says_what_label_studio_says(history: list[TaskSta
         assert news([state], list(current.values())) == []
 
 
+# --- a changed guideline --------------------------------------------------------------------------
+
+
+def retired(known: Sequence[Annotation], reason: AsideReason) -> list[Annotation]:
+    return [replace(a, standing=Standing.ASIDE, reason=str(reason)) for a in known]
+
+
+def test_an_answer_carries_the_guideline_of_its_moment_not_of_its_reading() -> None:
+    history = [(NOW - SECOND, "old"), (NOW + SECOND, "new"), (NOW + 3 * SECOND, "old")]
+    times = (NOW - 2 * SECOND, NOW, NOW + SECOND, NOW + 4 * SECOND)
+    states = [
+        task(raw(n, choices("age"), task=n, updated_at=at), number=n) for n, at in enumerate(times)
+    ]
+    found = changes(states, (), CONFIG, partial(in_force, history), PLAN, audit=())
+    assert [a.policy_id for a in found] == ["old", "old", "new", "old"]
+
+
+@pytest.mark.parametrize("reason", [AsideReason.OLDER_POLICY, AsideReason.ASKED_AGAIN])
+def test_votes_set_aside_with_a_guideline_stay_so_until_answered_anew(reason: AsideReason) -> None:
+    aside = retired(news([task(raw(1, choices("age")))], policy="old"), reason)
+    assert news([task(raw(1, choices("age")))], aside, "new") == []
+    (anew,) = news([task(raw(1, choices("age"), updated_at=NOW + SECOND))], aside, "new")
+    assert (anew.key, anew.standing, anew.policy_id) == ("ls:1", Standing.VOTE, "new")
+    assert news([task()], aside, "new") == []  # gone from there, it stays on record
+
+
+def test_only_what_is_asked_again_is_shown_again() -> None:
+    state = task(raw(1, choices("age")))
+    known = news([state], policy="old")
+    aside = retired(known, AsideReason.OLDER_POLICY)
+    assert asked_again([state], aside, PLAN, audit=()) == ([], {})
+    assert answered(aside, per_item=1) == {"item 1"}
+    again = retired(known, AsideReason.ASKED_AGAIN)
+    assert asked_again([state], again, PLAN, audit=()) == ([state.annotations[0]], {})
+    assert answered(again, per_item=1) == set()
+
+
 # --- votes that are still wanted ------------------------------------------------------------------
 
-PLAN = VotePlan()
 BEA, CARLA = "bea@example.org", "carla@example.org"
 
 
@@ -203,7 +242,7 @@ def wanted(
 ) -> tuple[list[int], dict[int, tuple[int, bool]]]:
     """Ids of the annotations to give back, and the overlaps to set, of one task."""
     items = {state.item_id} if audit else set()
-    known = changes([state], (), CONFIG, POLICY, plan, items)
+    known = changes([state], (), CONFIG, lambda _: POLICY, plan, items)
     back, overlaps = asked_again([state], known, plan, items)
     return [found.id for found in back], overlaps
 
@@ -284,7 +323,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def once(ledger: Ledger, answers: Answers) -> int:
-    return poll(ledger, answers, CONFIG, POLICY, PLAN)  # type: ignore[arg-type]
+    return poll(ledger, answers, CONFIG, lambda _: POLICY, PLAN)  # type: ignore[arg-type]
 
 
 def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:

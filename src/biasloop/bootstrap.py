@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -25,6 +25,7 @@ from biasloop.config import (
     write_secrets,
 )
 from biasloop.domain.label import LabelSource
+from biasloop.domain.policy import PolicyAt, in_force
 from biasloop.domain.round import Round, Situation, State
 from biasloop.errors import ConfigError, WorkspaceError
 from biasloop.ingest import ImportReport, Unit, import_file
@@ -162,7 +163,7 @@ class Biasloop:
     def ensure_project(self) -> int:
         """Makes our project in Label Studio, or finds it; remembers its id and the guideline."""
         campaign = self.campaign
-        self.ledger.add_policy(campaign.policy, datetime.now(UTC))
+        self.ledger.policies.add(campaign.policy, datetime.now(UTC))
         project = self.label_studio.ensure_project(
             campaign.about.title, campaign.label_config, campaign.policy.text
         )
@@ -269,9 +270,12 @@ class Biasloop:
             self.ledger,
             self.label_studio,
             self.campaign.controls,
-            self.campaign.policy.id,
+            self._policy_at(),
             self.settings.vote_plan,
         )
+
+    def _policy_at(self) -> PolicyAt:
+        return partial(in_force, self.ledger.policies.history())
 
     def reconcile(self, *, accept_losses: bool = False) -> Differences:
         """A full comparison with Label Studio; see biasloop.reconcile."""
@@ -281,7 +285,7 @@ class Biasloop:
             self.label_studio,
             self.pool,
             self.campaign.controls,
-            self.campaign.policy.id,
+            self._policy_at(),
             self.settings.vote_plan,
             accept_losses=accept_losses,
         )

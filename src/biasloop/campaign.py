@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
 from biasloop.errors import CampaignError
-from biasloop.labelstudio.config import LabelConfig, parse_label_config
+from biasloop.labelstudio.config import LabelConfig, choice_hints, parse_label_config
 
 
 class CampaignFile(BaseModel):
@@ -79,7 +79,12 @@ def read_campaign(folder: Path) -> Campaign:
             f"{folder}: campaign.toml and label_config.xml differ in the labels "
             f"{', '.join(sorted(unknown))}"
         )
-    return Campaign(folder, about, xml, controls, Policy(_read(folder / "guidelines.md")))
+    said = {
+        label: f"{about.labels.get(label, '')} {hint}".strip()
+        for label, hint in choice_hints(xml).items()
+    }
+    policy = Policy(_read(folder / "guidelines.md"), {k: v for k, v in said.items() if v})
+    return Campaign(folder, about, xml, controls, policy)
 
 
 def _read(path: Path) -> str:

@@ -57,7 +57,7 @@ def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
     create_workspace(demo.folder, demo.campaign, demo.seed)
     _settings(demo)
     biasloop = Biasloop(demo.folder)
-    biasloop.ledger.add_policy(biasloop.campaign.policy, datetime.now(UTC))
+    biasloop.ledger.policies.add(biasloop.campaign.policy, datetime.now(UTC))
     gold = _import(biasloop, demo, rows)
     tell(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
     with biasloop.embedded(tell), _labelling(biasloop, demo, gold, tell):

@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import AsideReason, LabelSource
+from biasloop.domain.label import BY_POLICY, AsideReason, LabelSource
+from biasloop.domain.policy import PolicyAt
 from biasloop.domain.round import State
-from biasloop.domain.vote import VotePlan, settle
+from biasloop.domain.vote import VotePlan, judged, settle
 from biasloop.labelstudio.config import LabelConfig
 from biasloop.labelstudio.tasks import chosen, spans
 from biasloop.ports import LabelStudio, RawAnnotation, TaskState
@@ -24,7 +25,7 @@ def poll(
     ledger: Ledger,
     label_studio: LabelStudio,
     config: LabelConfig,
-    policy_id: str,
+    policy_at: PolicyAt,
     plan: VotePlan,
 ) -> int:
     """Brings what changed in Label Studio into the ledger; returns how many versions are new.
@@ -41,9 +42,9 @@ def poll(
         batch.append(task)
         newest = max(newest or task.updated_at, task.updated_at)
         if len(batch) == CHUNK:
-            new += follow(ledger, label_studio, batch, config, policy_id, plan)
+            new += follow(ledger, label_studio, batch, config, policy_at, plan)
             batch = []
-    new += follow(ledger, label_studio, batch, config, policy_id, plan)
+    new += follow(ledger, label_studio, batch, config, policy_at, plan)
     if newest and newest.isoformat() != cursor:
         ledger.set_bookmark(CURSOR, newest.isoformat())
     if new:
@@ -56,7 +57,7 @@ def follow(
     label_studio: LabelStudio,
     tasks: Sequence[TaskState],
     config: LabelConfig,
-    policy_id: str,
+    policy_at: PolicyAt,
     plan: VotePlan,
 ) -> int:
     """Records what these tasks say now and asks for what they lack; returns how many versions are
@@ -66,7 +67,7 @@ def follow(
         return 0
     items = [task.item_id for task in ours]
     known, audit = ledger.annotations_on(items), ledger.audit_items(items)
-    new = ledger.record(changes(ours, known, config, policy_id, plan, audit))
+    new = ledger.record(changes(ours, known, config, policy_at, plan, audit))
     _withdraw_doubles(ledger, ours, label_studio)
     back, overlaps = asked_again(ours, ledger.annotations_on(items), plan, audit)
     for annotation in back:
@@ -96,7 +97,7 @@ def changes(
     tasks: Sequence[TaskState],
     known: Sequence[Annotation],
     config: LabelConfig,
-    policy_id: str,
+    policy_at: PolicyAt,
     plan: VotePlan,
     audit: Collection[str],
 ) -> list[Annotation]:
@@ -109,7 +110,8 @@ def changes(
     read: dict[str, list[Annotation]] = defaultdict(list)
     for task in tasks:
         for raw in sorted(task.annotations, key=lambda raw: raw.id):
-            read[task.item_id].append(read_annotation(raw, task.text, config, policy_id))
+            new = read_annotation(raw, task.text, config, policy_at(raw.updated_at))
+            read[task.item_id].append(_unless_retired(new, before.get(new.key)))
     news = []
     for item_id, said in read.items():
         elsewhere = [
@@ -129,6 +131,13 @@ def changes(
     return news
 
 
+def _unless_retired(new: Annotation, old: Annotation | None) -> Annotation:
+    """What was set aside with an older guideline stays so until its author answers anew."""
+    if old is None or old.reason not in BY_POLICY or new.at > old.at:
+        return new
+    return old
+
+
 def asked_again(
     tasks: Sequence[TaskState],
     known: Sequence[Annotation],
@@ -144,7 +153,7 @@ def asked_again(
     current = {a.key: a for a in known}
     votes: dict[str, list[Collection[str]]] = defaultdict(list)
     for found in known:
-        if found.standing is Standing.VOTE and found.task_id is not None:
+        if judged(found) and found.task_id is not None:
             votes[found.item_id].append(found.labels)
     back: list[RawAnnotation] = []
     overlaps: dict[int, tuple[int, bool]] = {}

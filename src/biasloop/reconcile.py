@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
+from biasloop.domain.policy import PolicyAt
 from biasloop.domain.round import State
 from biasloop.domain.vote import VotePlan
 from biasloop.errors import LabelStudioRefused
@@ -39,7 +40,7 @@ def reconcile(
     label_studio: LabelStudio,
     pool: Pool,
     config: LabelConfig,
-    policy_id: str,
+    policy_at: PolicyAt,
     plan: VotePlan,
     *,
     accept_losses: bool = False,
@@ -58,9 +59,9 @@ def reconcile(
         there[task.task_id] = task.item_id
         batch.append(task)
         if len(batch) == CHUNK:
-            changed += follow(ledger, label_studio, batch, config, policy_id, plan)
+            changed += follow(ledger, label_studio, batch, config, policy_at, plan)
             batch = []
-    changed += follow(ledger, label_studio, batch, config, policy_id, plan)
+    changed += follow(ledger, label_studio, batch, config, policy_at, plan)
 
     current = [
         a

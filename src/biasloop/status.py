@@ -9,9 +9,10 @@ from typing import Any
 from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import BY_POLICY, LabelSource
 from biasloop.domain.round import OVER, Round, may_open
 from biasloop.domain.vote import answered
+from biasloop.guideline import guideline
 from biasloop.scheduler import TROUBLE
 from biasloop.store.ledger import Ledger
 
@@ -51,10 +52,12 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
                 "open": a.item_id not in done,
             }
             for a in annotations
-            if a.standing is Standing.ASIDE
+            if a.standing is Standing.ASIDE and a.reason not in BY_POLICY
         ],
+        "guideline": guideline(biasloop, annotations),
         "open_tasks": _open_tasks(biasloop, done),
         "model_in_service": in_service.id if in_service else None,
+        "model_policies": in_service.card.get("policies", {}) if in_service else {},
         "promotion": _newest(rounds, "promotion"),
         "stopping": _newest(rounds, "stopping"),
         "rounds": _rounds(rounds, ledger.selections(), done),

@@ -1,4 +1,5 @@
-"""`biasloop policy`: versions of the guideline and the votes given under each."""
+"""`biasloop policy`: versions of the guideline, the votes given under each, and what becomes of
+them."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,33 +14,44 @@ from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy
+from biasloop.errors import LabelStudioDown, LedgerError
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_versions_and_their_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     create_workspace(tmp_path / "w", "job_ads_en")
     monkeypatch.setenv(WORKSPACE, str(tmp_path / "w"))
-    biasloop = Biasloop(tmp_path / "w")
+    return tmp_path / "w"
+
+
+def vote(number: int, policy: Policy, *labels: str) -> Annotation:
+    return Annotation(
+        key=f"ls:{number}",
+        item_id=f"item {number}",
+        source=LabelSource.HUMAN,
+        standing=Standing.VOTE,
+        labels=labels,
+        asked=(),
+        policy_id=policy.id,
+        annotator="anna@example.org",
+        at=THEN,
+        task_id=number,
+    )
+
+
+def test_versions_and_their_votes(workspace: Path) -> None:
+    biasloop = Biasloop(workspace)
     old, new = Policy("An older guideline."), biasloop.campaign.policy
-    biasloop.ledger.add_policy(old, THEN)
+    biasloop.ledger.policies.add(old, THEN)
     assert f"{new.id} is new" in CliRunner().invoke(app, ["policy"]).stdout
-    biasloop.ledger.add_policy(new, THEN + timedelta(days=1))
-    for number, policy in enumerate((old, old, new)):
-        vote = Annotation(
-            key=f"ls:{number}",
-            item_id=f"item {number}",
-            source=LabelSource.HUMAN,
-            standing=Standing.VOTE,
-            labels=("inclusive",),
-            asked=(),
-            policy_id=policy.id,
-            annotator="anna@example.org",
-            at=THEN,
-        )
-        biasloop.ledger.record([vote])
+    biasloop.ledger.policies.add(new, THEN + timedelta(days=1))
+    votes = [vote(number, policy, "inclusive") for number, policy in enumerate((old, old, new))]
+    biasloop.ledger.record(votes)
     biasloop.ledger.close()
-    rows = json.loads(CliRunner().invoke(app, ["policy", "--json"]).stdout)
+    found = json.loads(CliRunner().invoke(app, ["policy", "--json"]).stdout)
+    rows = found["versions"]
     assert [(row["policy"], row["votes"], row["now"]) for row in rows] == [
         (old.id, 2, False),
         (new.id, 1, True),
@@ -47,3 +59,61 @@ def test_versions_and_their_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     told = CliRunner().invoke(app, ["policy"]).stdout
     assert "in force" in told
     assert "is new" not in told
+    assert found["waiting"] == {"versions": [old.id], "votes": 2}
+    assert "2 votes were given under an older guideline" in told
+    assert (
+        f"{new.id} is new: 2 votes under older ones count"
+        in CliRunner().invoke(app, ["status"], env={"COLUMNS": "200"}).stdout
+    )
+
+
+def test_a_decision_is_told_and_kept(workspace: Path) -> None:
+    biasloop = Biasloop(workspace)
+    old, new = Policy("An older guideline."), biasloop.campaign.policy
+    biasloop.ledger.policies.add(old, THEN)
+    biasloop.ledger.record([vote(0, old, "gender"), vote(1, old, "inclusive")])
+    asked = CliRunner().invoke(app, ["policy", "set-aside"])
+    assert isinstance(asked.exception, LedgerError)
+    assert "not in force yet" in str(asked.exception)
+    biasloop.ledger.policies.add(new, THEN + timedelta(days=1))
+
+    done = CliRunner().invoke(app, ["policy", "set-aside", "--by", "rita"])
+    assert f"rita decided for {new.id}: set-aside {old.id}" in done.stdout
+    assert "2 answers were set aside" in done.stdout
+    assert [a.standing for a in biasloop.ledger.annotations()] == [Standing.ASIDE] * 2
+    listed = json.loads(CliRunner().invoke(app, ["policy", "--json"]).stdout)
+    assert listed["waiting"]["votes"] == 0
+    assert [row["set_aside"] for row in listed["versions"]] == [2, 0]
+    assert listed["decision"]["by"] == "rita"
+
+    assert "2 answers count again" in CliRunner().invoke(app, ["policy", "keep"]).stdout
+    assert [a.standing for a in biasloop.ledger.annotations()] == [Standing.VOTE] * 2
+    nothing = CliRunner().invoke(app, ["policy", "re-ask", "--labels", "height"])
+    assert "no label height" in str(nothing.exception)
+    biasloop.ledger.close()
+
+
+def test_without_older_votes_there_is_nothing_to_decide(workspace: Path) -> None:
+    biasloop = Biasloop(workspace)
+    biasloop.ledger.policies.add(biasloop.campaign.policy, THEN)
+    biasloop.ledger.close()
+    done = CliRunner().invoke(app, ["policy", "keep"])
+    assert "nothing to decide" in str(done.exception)
+
+
+def test_re_asking_needs_label_studio_and_says_what_is_left_to_do(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIASLOOP_LABELSTUDIO__URL", "http://127.0.0.1:9")
+    biasloop = Biasloop(workspace)
+    old = Policy("An older guideline.")
+    biasloop.ledger.policies.add(old, THEN)
+    biasloop.ledger.policies.add(biasloop.campaign.policy, THEN + timedelta(days=1))
+    biasloop.ledger.record([vote(0, old, "gender"), vote(1, old, "age"), vote(2, old, "gender")])
+    done = CliRunner().invoke(app, ["policy", "re-ask", "--labels", "gender,family"])
+    assert isinstance(done.exception, LabelStudioDown)
+    assert "2 answers no longer count" in str(done.exception)
+    assert "`biasloop reconcile` does so" in str(done.exception)
+    standing = [a.standing for a in sorted(biasloop.ledger.annotations(), key=lambda a: a.key)]
+    assert standing == [Standing.ASIDE, Standing.VOTE, Standing.ASIDE]
+    biasloop.ledger.close()

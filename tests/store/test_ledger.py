@@ -16,7 +16,7 @@ from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.consensus import Consensus
 from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
-from biasloop.domain.policy import Policy
+from biasloop.domain.policy import Action, Decision, Policy
 from biasloop.domain.round import Done
 from biasloop.errors import LedgerError
 from biasloop.store.ledger import Ledger
@@ -277,11 +277,43 @@ def test_burying_twice_is_once(ledger: Ledger) -> None:
 
 def test_the_same_guideline_is_one_policy(ledger: Ledger) -> None:
     for text in ("Linee guida", "Linee guida", "Linee guida, seconda versione"):
-        ledger.add_policy(Policy(text), NOW)  # the same id twice would be refused
+        ledger.policies.add(Policy(text), NOW)  # the same id twice would be refused
     later = Policy("Linee guida, terza versione")
-    ledger.add_policy(later, NOW + MINUTE)
-    assert len(ledger.policies()) == 3
-    assert ledger.policies()[-1] == (NOW + MINUTE, later)
+    ledger.policies.add(later, NOW + MINUTE)
+    assert len(ledger.policies.all()) == 3
+    assert ledger.policies.all()[-1] == (NOW + MINUTE, later)
+
+
+def test_a_guideline_that_comes_back_is_in_force_again(ledger: Ledger) -> None:
+    first, second = Policy("Prima", {"age": "Età"}), Policy("Prima", {"age": "Età, anche minima"})
+    for minutes, policy in enumerate((first, first, second, second, first)):
+        ledger.policies.add(policy, NOW + minutes * MINUTE)
+    assert [policy for _, policy in ledger.policies.all()] == [first, second]
+    assert ledger.policies.history() == [
+        (NOW, first.id),
+        (NOW + 2 * MINUTE, second.id),
+        (NOW + 4 * MINUTE, first.id),
+    ]
+
+
+def test_a_decision_and_what_it_changes_are_one(ledger: Ledger) -> None:
+    ledger.record([annotation("ls:1"), annotation("ls:2")])
+    decision = Decision("new", ("p" * 12,), Action.SET_ASIDE, ("age",), "rita", NOW)
+
+    def fails(_: list[Annotation]) -> list[Annotation]:
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        ledger.policies.decide(decision, fails)
+    assert ledger.policies.decisions() == []
+
+    def aside(current: list[Annotation]) -> list[Annotation]:
+        return [replace(current[0], standing=Standing.ASIDE, reason="old")]
+
+    assert ledger.policies.decide(decision, aside) == 1
+    assert ledger.policies.decisions() == [decision]
+    standing = {a.key: a.standing for a in ledger.annotations()}
+    assert standing == {"ls:1": Standing.ASIDE, "ls:2": Standing.VOTE}
 
 
 def test_a_task_id_may_come_again_and_an_item_may_get_another_task(ledger: Ledger) -> None:

@@ -13,8 +13,10 @@ import pytest
 
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
+from biasloop.domain.policy import Action, Policy
 from biasloop.domain.round import Done
 from biasloop.domain.synthesis import Reason, Rejection
+from biasloop.guideline import decide
 from biasloop.scheduler import TROUBLE
 
 Get = Callable[..., httpx.Response]
@@ -67,6 +69,21 @@ def test_audit_items_without_positives_measure_nothing(get: Get, campaign) -> No
     told = text_of(get("/"))
     assert "F1 needs positives" in told
     assert "too few (0)" in told
+
+
+def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
+    campaign.fill_pool()
+    old, new = Policy("Linee guida di prima"), campaign.biasloop.campaign.policy
+    campaign.ledger.policies.add(old, campaign.later())
+    campaign.annotate(campaign.push_round(), 3, policy_id=old.id)
+    campaign.ledger.policies.add(new, campaign.later())
+    assert f"3 votes were given under an older one than {new.id}" in text_of(get("/"))
+    decide(campaign.biasloop, Action.SET_ASIDE, [], "rita")
+    time.sleep(1)  # the page looks at most once a second
+    told = text_of(get("/"))
+    assert "The guideline has changed" not in told
+    assert re.search(r"rita decided on .* under older versions than \w+ : set-aside", told)
+    assert "Set aside" not in told
 
 
 def test_a_campaign_in_full_swing(get: Get, campaign) -> None:

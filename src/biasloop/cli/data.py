@@ -43,7 +43,7 @@ def init(
     create_workspace(folder, campaign, seed)
     biasloop = Biasloop(folder)
     about = biasloop.campaign
-    biasloop.ledger.add_policy(about.policy, now())
+    biasloop.ledger.policies.add(about.policy, now())
     for path in about.seed_files:
         _import(biasloop, path, LabelSource.SEED)
     if example_ads and about.ad_file:

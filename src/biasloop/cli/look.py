@@ -30,6 +30,13 @@ def status(json: Json = False) -> None:
     tasks = found["open_tasks"]
     say(f"  tasks    {tasks['all']} open, {tasks['audit']} of them audit")
     say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
+    if seen := found["model_policies"]:
+        say(f"           learned from votes under guideline {_counts(seen)}")
+    if waiting := found["guideline"]["waiting"]["votes"]:
+        say(
+            f"  policy   {found['guideline']['policy']} is new: {waiting} votes under older ones "
+            "count until you decide (`biasloop policy`)"
+        )
     if (decision := found["promotion"]) and not decision["promoted"]:
         say(f"           {decision['model_id']} was not promoted: {decision['why']}")
     if found["stopping"]:
@@ -58,6 +65,10 @@ def _advice(found: dict[str, Any]) -> str:
         server = found["label_studio"]
         return f"label at {server['url']}/projects/{server['project']}/data?labeling=1"
     return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
+
+
+def _counts(votes: dict[str, int]) -> str:
+    return ", ".join(f"{policy} ({n})" for policy, n in votes.items())
 
 
 def _stopping(advice: dict[str, Any]) -> str:

@@ -68,6 +68,11 @@ def _counts(rows: dict[str, int]) -> str:
     return ", ".join(f"{count} {source}" for source, count in sorted(rows.items()))
 
 
+def _votes(policies: dict[str, int]) -> str | None:
+    """Of how many votes under which guideline versions a model learned."""
+    return ", ".join(f"{n} under {policy}" for policy, n in policies.items()) or None
+
+
 def _f1(cell: dict[str, Any]) -> str:
     found = cell["f1"]
     if found is None:
@@ -148,6 +153,7 @@ def list_(json: Json = False) -> None:
             "classifier": model.classifier,
             "sequence": model.seq,
             "trained on": _counts(model.card["rows"]),
+            "guidelines": _votes(model.card.get("policies", {})),
             "decision": why.get(model.id),
             "card": model.card,
         }
@@ -158,8 +164,8 @@ def list_(json: Json = False) -> None:
     elif not rows:
         say("no model yet; `biasloop train` makes one from what is labelled now")
     else:
-        names = ["model", "in service", "round", "finished", "classifier", "trained on", "decision"]
-        table(rows, names)
+        names = ["model", "in service", "round", "finished", "classifier", "trained on"]
+        table(rows, [*names, "guidelines", "decision"])
 
 
 @app.command()

@@ -1,12 +1,18 @@
-"""policy: versions of the annotation guideline."""
+"""policy, policy keep|re-ask|set-aside: versions of the annotation guideline."""
 
-from collections import Counter
+from getpass import getuser
+from typing import Annotated, Any
 
 import typer
 
 from biasloop.cli.context import Json, open_workspace, print_json, say, table
+from biasloop.domain.policy import Action
 
 app = typer.Typer(help="Versions of the annotation guideline.", invoke_without_command=True)
+
+By = Annotated[
+    str, typer.Option(help="Who decides; default: the user of this machine.", show_default=False)
+]
 
 
 def add_to(root: typer.Typer) -> None:
@@ -16,34 +22,84 @@ def add_to(root: typer.Typer) -> None:
 
 @app.callback()
 def policies(context: typer.Context, json: Json = False) -> None:
-    """Lists the versions of the guideline, with the votes that were given under each."""
+    """Lists the versions of the guideline, with the votes that were given under each.
+
+    Votes under an older version count on until you decide: keep, re-ask or set-aside.
+    """
     if context.invoked_subcommand is not None:
         return
-    from biasloop.domain.annotation import Standing
-    from biasloop.domain.label import LabelSource
+    from biasloop.guideline import guideline
 
     biasloop = open_workspace()
-    votes = Counter(
-        a.policy_id
-        for a in biasloop.ledger.annotations()
-        if a.source is LabelSource.HUMAN and a.standing is Standing.VOTE
-    )
-    current = biasloop.campaign.policy
-    rows = [
-        {
-            "policy": policy.id,
-            "since": at,
-            "words": len(policy.text.split()),
-            "votes": votes[policy.id],
-            "now": policy.id == current.id,
-        }
-        for at, policy in biasloop.ledger.policies()
-    ]
+    found = guideline(biasloop, biasloop.ledger.annotations())
     if json:
-        print_json(rows)
+        print_json(found)
         return
+    rows = found["versions"]
+    columns = ["policy", "since", "words", "votes", "now"]
+    columns[4:4] = [name for name in ("set_aside", "asked_again") if any(r[name] for r in rows)]
     if rows:
-        shown = [row | {"now": "in force" if row["now"] else ""} for row in rows]
-        table(shown, ["policy", "since", "words", "votes", "now"])
-    if current.id not in {row["policy"] for row in rows}:
-        say(f"{current.id} is new: it is in force once the loop runs (`biasloop up` or `serve`)")
+        table([row | {"now": "in force" if row["now"] else ""} for row in rows], columns)
+    if decision := found["decision"]:
+        say(_told(decision))
+    if found["new"]:
+        say(f"{found['new']} is new: it is in force once the loop runs (`biasloop up` or `serve`)")
+    if votes := found["waiting"]["votes"]:
+        say(f"{votes} votes were given under an older guideline; they count until you decide:")
+        say("  biasloop policy keep | re-ask [--labels LABEL,…] | set-aside")
+
+
+@app.command()
+def keep(by: By = "", json: Json = False) -> None:
+    """Votes under older versions count on; what was set aside since this one counts again."""
+    _decide(Action.KEEP, "", by, json)
+
+
+@app.command("re-ask")
+def re_ask(
+    labels: Annotated[
+        str,
+        typer.Option(help="Only items whose votes or consensus carry one of these, as gender,age."),
+    ] = "",
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Shows items again to whoever answered them under an older version. Until they answer, the
+    old answer stays on record and does not count."""
+    _decide(Action.RE_ASK, labels, by, json)
+
+
+@app.command("set-aside")
+def set_aside(by: By = "", json: Json = False) -> None:
+    """Votes under older versions stay on record, but count neither for training nor for audit."""
+    _decide(Action.SET_ASIDE, "", by, json)
+
+
+def _decide(action: Action, labels: str, by: str, json: bool) -> None:
+    from biasloop.guideline import decide
+
+    wanted = [label.strip() for label in labels.split(",") if label.strip()]
+    decision = decide(open_workspace(), action, wanted, by or _user())
+    if json:
+        print_json(decision)
+        return
+    say(_told(decision))
+    what = {
+        Action.KEEP: "count again",
+        Action.RE_ASK: "were set aside, and their tasks are shown again",
+        Action.SET_ASIDE: "were set aside; the next training and audit leave them out",
+    }
+    say(f"  {decision['answers']} answers {what[action]}")
+
+
+def _told(decision: dict[str, Any]) -> str:
+    about = f" about {', '.join(decision['labels'])}" if decision["labels"] else ""
+    what = f"{decision['action']} {', '.join(decision['older'])}{about}"
+    return f"{decision['by']} decided for {decision['policy_id']}: {what}"
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # an account without a name, as in containers
+        return "unknown"

@@ -35,11 +35,18 @@ class AsideReason(StrEnum):
     BAD_SPAN = "a marked span that is not in the text"
     DUPLICATE = "a second answer by the same person"
     OVER = "more votes than were asked for"
+    OLDER_POLICY = "given under an older guideline"
+    ASKED_AGAIN = "given under an older guideline, asked again"
 
     @property
     def mendable(self) -> bool:
         """Whether the person who answered can still make a vote of it."""
-        return self not in (AsideReason.DUPLICATE, AsideReason.OVER)
+        final = (AsideReason.DUPLICATE, AsideReason.OVER, AsideReason.OLDER_POLICY)
+        return self not in final
+
+
+BY_POLICY = (AsideReason.OLDER_POLICY, AsideReason.ASKED_AGAIN)
+"""It was a good vote until the guideline changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ class ModelVersion:
     """A finished model.
 
     `seq` is the ledger sequence number its data was read at, `folder` is relative to the
-    workspace, `card` holds counts by label source, settings, versions and out-of-fold figures,
-    `trained_on` the ids of the items it learned from.
+    workspace, `card` holds counts by label source, the guideline versions that people's votes were
+    given under, settings, versions and out-of-fold figures, `trained_on` the ids of the items it
+    learned from.
     """
 
     id: str

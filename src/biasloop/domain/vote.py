@@ -29,10 +29,16 @@ class VotePlan:
         return max(0, self.wanted(audit, votes) - len(votes))
 
 
+def judged(annotation: Annotation) -> bool:
+    """Whether nobody else need be asked in its place: a vote, or what was one until votes under an
+    older guideline were set aside."""
+    return annotation.standing is Standing.VOTE or annotation.reason == AsideReason.OLDER_POLICY
+
+
 def answered(annotations: Iterable[Annotation], per_item: int) -> set[str]:
-    """Ids of the items that hold no round up: enough people voted, or somebody skipped."""
+    """Ids of the items that hold no round up: enough people judged them, or somebody skipped."""
     said = [a for a in annotations if a.source is LabelSource.HUMAN]
-    votes = Counter(a.item_id for a in said if a.standing is Standing.VOTE)
+    votes = Counter(a.item_id for a in said if judged(a))
     skipped = {a.item_id for a in said if a.standing is Standing.SKIP}
     return skipped | {item_id for item_id, n in votes.items() if n >= per_item}
 

@@ -49,6 +49,16 @@ def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
     )
 
 
+def choice_hints(xml: str) -> dict[str, str]:
+    """What stands beside each label where it is chosen: the name that is shown, and the hint."""
+    return {
+        tag.get("alias") or _attribute(tag, "value"): " ".join(
+            words for words in (tag.get("html"), tag.get("hint")) if words
+        )
+        for tag in _the_choices(_parse(xml)).iter("Choice")
+    }
+
+
 def same_config(one: str, other: str) -> bool:
     """Whether two label configs differ in white space or order of attributes only."""
     return _canonical(one) == _canonical(other)

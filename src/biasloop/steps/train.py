@@ -19,6 +19,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.metric import decide
 from biasloop.domain.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
+from biasloop.domain.policy import votes_under
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.ports import Pool, Proba, TrainingSet
@@ -49,7 +50,7 @@ def train(
     pool: Pool,
     pool_folder: Path,
     features_folder: Path,
-    annotations: Iterable[Annotation],
+    annotations: Sequence[Annotation],
     sequence: int,
     scheme: Scheme,
     recipe: Recipe,
@@ -89,12 +90,14 @@ def train(
     _replace(models_folder / model_id, work / "model")
     oof = np.load(work / "oof.npy")
     keep(models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme))
+    learned = set(data["item_id"])
+    policies = votes_under(a for a in annotations if a.item_id in learned)
     model = ModelVersion(
         id=model_id,
         classifier=recipe.classifier,
         seq=sequence,
         folder=f"models/{model_id}",
-        card=card(data, oof, result, scheme, recipe),
+        card=card(data, oof, result, scheme, recipe) | {"policies": dict(policies)},
         trained_on=tuple(data["item_id"].unique()),
     )
     return Done(facts={"model": model_id, "trained_on": len(model.trained_on)}, records=(model,))

@@ -10,10 +10,10 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.consensus import Consensus
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.policy import Policy
 from biasloop.domain.round import State
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
+from biasloop.store.policies import Policies
 from biasloop.store.records import (
     annotation,
     append_annotations,
@@ -30,7 +30,6 @@ from biasloop.store.schema import (
     item_trip,
     leases,
     models,
-    policies,
     promotions,
     rejections,
     selections,
@@ -46,6 +45,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self._db = Database(url)
         self.rounds = Rounds(self._db)
+        self.policies = Policies(self._db)
 
     def migrate(self) -> None:
         """Brings the schema to the newest version."""
@@ -221,22 +221,7 @@ class Ledger:
         with self._db.read() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
-    # --- policies, trip, tombstones ------------------------------------------------------------
-
-    def add_policy(self, policy: Policy, now: datetime) -> None:
-        """Keeps this guideline version, if it is new."""
-        with self._db.write() as connection:
-            known = sa.select(policies.c.id).where(policies.c.id == policy.id)
-            if connection.execute(known).first() is None:
-                connection.execute(
-                    sa.insert(policies).values(id=policy.id, at=now, text=policy.text)
-                )
-
-    def policies(self) -> list[tuple[datetime, Policy]]:
-        """Every guideline version that was in force, with the moment it first was; oldest first."""
-        query = sa.select(policies).order_by(policies.c.at, policies.c.id)
-        with self._db.read() as connection:
-            return [(row.at, Policy(row.text)) for row in connection.execute(query)]
+    # --- trip, tombstones ----------------------------------------------------------------------
 
     def trip(self, item_id: str) -> list[dict[str, Any]]:
         """Everything that happened to an item, in order: at, fact, round_id, detail (R5)."""

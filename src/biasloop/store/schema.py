@@ -70,6 +70,7 @@ policies = sa.Table(
     sa.Column("id", sa.String(12), primary_key=True),
     _when(),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
 )
 
 annotations = sa.Table(

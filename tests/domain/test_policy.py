@@ -1,0 +1,127 @@
+"""What becomes of votes given under an older guideline."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.label import AsideReason, LabelSource
+from biasloop.domain.policy import (
+    Action,
+    Decision,
+    Policy,
+    carrying,
+    concerned,
+    revised,
+    votes_under,
+    waiting,
+)
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def annotation(number: int, policy: str, *labels: str, **facts: object) -> Annotation:
+    made = Annotation(
+        key=f"ls:{number}",
+        item_id=f"item {number}",
+        source=LabelSource.HUMAN,
+        standing=Standing.VOTE,
+        labels=labels or ("age",),
+        asked=(),
+        policy_id=policy,
+        annotator="anna@example.org",
+        at=NOW,
+    )
+    return replace(made, **facts)  # type: ignore[arg-type]
+
+
+def decided(action: Action, current: str, *older: str) -> Decision:
+    return Decision(current, older, action, (), "rita", NOW)
+
+
+annotations = st.lists(
+    st.builds(
+        lambda policy, facts: annotation(0, policy, **facts),
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(
+            [
+                {},
+                {"source": LabelSource.SEED},
+                {"standing": Standing.SKIP, "labels": ()},
+                {"standing": Standing.ASIDE, "reason": AsideReason.DUPLICATE},
+                {"standing": Standing.ASIDE, "reason": AsideReason.OLDER_POLICY},
+                {"standing": Standing.ASIDE, "reason": AsideReason.ASKED_AGAIN},
+            ]
+        ),
+    ),
+    max_size=8,
+).map(lambda made: [replace(a, key=f"ls:{n}", item_id=f"item {n}") for n, a in enumerate(made)])
+
+
+def after(known: list[Annotation], news: list[Annotation]) -> list[Annotation]:
+    changed = {a.key: a for a in news}
+    return [changed.get(a.key, a) for a in known]
+
+
+def test_a_label_described_otherwise_is_another_guideline() -> None:
+    text = Policy("Linee guida")
+    assert Policy("Linee guida", {}) == text
+    assert len({text.id, Policy("Linee guida", {"age": "x"}).id, Policy("Linee guidax").id}) == 3
+    assert Policy("a", {"x": "1", "y": "2"}).id == Policy("a", {"y": "2", "x": "1"}).id
+
+
+def test_votes_wait_until_somebody_decides_for_the_version_in_force() -> None:
+    votes = {"a": 3, "b": 2, "c": 1}
+    assert waiting(votes, [], "c") == {"a", "b"}
+    assert waiting(votes, [decided(Action.KEEP, "b", "a")], "c") == {"a", "b"}
+    assert waiting(votes, [decided(Action.KEEP, "c", "a", "b")], "c") == set()
+    assert waiting(votes, [decided(Action.RE_ASK, "c", "a", "b")], "c") == set()
+    # Votes that came in late count until they are set aside as well.
+    assert waiting(votes, [decided(Action.SET_ASIDE, "c", "a", "b")], "c") == {"a", "b"}
+    assert waiting({"c": 9}, [], "c") == set()
+
+
+@given(annotations)
+def test_set_aside_and_keep_undo_each_other(known: list[Annotation]) -> None:
+    older = concerned(known, [], Action.SET_ASIDE, "c")
+    without = after(known, revised(known, older, Action.SET_ASIDE))
+    assert votes_under(without).keys() <= {"c"}
+    assert not revised(without, older, Action.SET_ASIDE)
+    decision = decided(Action.SET_ASIDE, "c", *older)
+    back = concerned(without, [decision], Action.KEEP, "c")
+    again = after(without, revised(without, back, Action.KEEP))
+    good = {a.key for a in known if a.standing is Standing.VOTE and a.source is LabelSource.HUMAN}
+    assert good <= {a.key for a in again if a.standing is Standing.VOTE}
+    untouched = [a for a in known if a.source is LabelSource.SEED or a.policy_id == "c"]
+    assert all(a in without for a in untouched)
+
+
+def test_what_an_earlier_change_set_aside_stays_so() -> None:
+    known = [annotation(1, "a", standing=Standing.ASIDE, reason=AsideReason.OLDER_POLICY)]
+    known.append(annotation(2, "b"))
+    decisions = [decided(Action.SET_ASIDE, "b", "a")]
+    assert concerned(known, decisions, Action.KEEP, "c") == ("b",)
+    assert concerned(known, decisions, Action.KEEP, "b") == ("a",)
+    assert concerned(known, decisions, Action.RE_ASK, "c") == ("a", "b")
+
+
+def test_only_items_that_carry_the_labels_are_asked_about_again() -> None:
+    known = [
+        annotation(1, "a", "gender"),
+        annotation(2, "a", "age", "gender"),
+        annotation(3, "a", "age"),
+        annotation(4, "b", "gender"),
+        annotation(5, "a", standing=Standing.ASIDE, reason=AsideReason.DUPLICATE),
+        annotation(6, "a", "gender", source=LabelSource.SEED),
+    ]
+    items = carrying(known, ["gender"])
+    assert items == {"item 1", "item 2", "item 4"}
+    news = revised(known, ["a"], Action.RE_ASK, items)
+    assert [(a.key, a.reason) for a in news] == [
+        ("ls:1", AsideReason.ASKED_AGAIN),
+        ("ls:2", AsideReason.ASKED_AGAIN),
+    ]
+    assert {a.key for a in revised(known, ["a"], Action.RE_ASK)} == {"ls:1", "ls:2", "ls:3"}
+    assert all((a.at, a.labels) == (NOW, known[i].labels) for i, a in enumerate(news))

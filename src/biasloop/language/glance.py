@@ -29,6 +29,7 @@ def glance(text: str, language: Language) -> Analysis:
     sentence = _Guessed(tokenise(text, language), language)
     reader = _Glancing(sentence)
     mentions = reader.settled(_merged(sentence, reader.mentions()))
+    _pair_across(sentence, mentions)
     for found in language.shapes["both"].finditer(text):
         _pair_before(sentence, mentions, found.start())
     return Analysis(sentence, (*mentions, *_cut_off(sentence)))
@@ -148,6 +149,24 @@ def _same_person(sentence: Sentence, first: Mention, second: Mention) -> bool:
         and any(sentence.kind(i) == "conjunctions" for i in between)
         and all(sentence.kind(i) in _BETWEEN for i in between)
     )
+
+
+def _pair_across(sentence: Sentence, mentions: list[Mention]) -> None:
+    """Marks whoever a conjunction names in both genders, whatever the words were taken for."""
+    for i in range(1, len(sentence) - 1):
+        first, second = i - 1, i + 2 if sentence.kind(i + 1) == "determiner" else i + 1
+        if sentence.kind(i) != "conjunctions" or second >= len(sentence):
+            continue
+        one, other = sentence.tokens[first].lower, sentence.tokens[second].lower
+        numbers = [{cell[1] for cell in sentence.cells(place)} for place in (first, second)]
+        if (
+            one[:_STEM] != other[:_STEM]
+            or sentence.agree(first, second)
+            or numbers[0] != numbers[1]
+        ):
+            continue
+        for mention in mentions:
+            mention.both = mention.both or not {first, second}.isdisjoint(mention.words)
 
 
 def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> None:

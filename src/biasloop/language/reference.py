@@ -22,6 +22,9 @@ class Reference:
     def owner(self, index: int) -> int:
         if self.s.tokens[index].paired:
             return self._sought(index)
+        after_comma = index > 0 and self.s.tokens[index - 1].text == ","
+        if after_comma and self.s.kind(index + 1) == "thing" and self.s.agree(index, index + 1):
+            return index + 1  # "una cuoca brava, massima serietà"
         before = self.s.skip(index - 1, -1, lambda i: self.in_row(i, index))
         kind = self.s.kind(before)
         if kind in NOUNS:

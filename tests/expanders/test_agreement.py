@@ -28,6 +28,7 @@ Colloquio con i candidati|Colloquio con le candidate|Colloquio con i/le candidat
 Colloquio dall'educatore|Colloquio dall'educatrice|Colloquio dall'educatore/trice
 Nessun candidato escluso|Nessuna candidata esclusa|Nessun/nessuna candidato/a escluso/a
 Programmatore|Programmatrice|Programmatore/trice
+Cuoco pignolo, massima serietà|Cuoca pignola, massima serietà|Cuoco/a pignolo/a, massima serietà
 Attore|Attrice|Attore/trice
 Infermiere|Infermiera|Infermiere/a
 Cassiere|Cassiera|Cassiere/a

@@ -31,6 +31,9 @@ def shown(found: Analysis, mention: Mention) -> str:
         # Both genders of one person, side by side.
         ("La candidata o il candidato ha una laurea.", ["both La candidata il candidato"]),
         ("Le addette e gli addetti inseriti in turno", ["both Le addette gli addetti inseriti"]),
+        ("L'ingaggiato o l'ingaggiata sceglie il turno", ["both ingaggiato"]),
+        # An adjective after a comma may be of the thing that follows.
+        ("Cuoco/a pignolo/a, massima serietà", ["both Cuoco/a pignolo/a"]),
         # A sign of both genders.
         ("Un addetto vendite m/f per la sede", ["both Un addetto"]),
         ("Programmatore (m/f/d)", ["both Programmatore"]),

@@ -59,6 +59,9 @@ def test_words_of_one_kind_share_their_terms(italian: Language) -> None:
         ("Il __Service Designer__ riporta alla direzione.", "reader sought marked"),
         ("Collaborerai con i colleghi.", "reader others marked"),
         ("Gestione del magazzino.", "reader nobody marked sure"),
+        ("Sarai affiancato/a da un mentor.", "reader any named beside another"),
+        ("Riferirai direttamente al cuoco.", "reader any named beside another"),
+        ("Sarai subito contenta.", "reader sought implied after copulas_you"),
     ],
 )
 def test_what_the_reader_finds(italian: Language, text: str, finding: str) -> None:

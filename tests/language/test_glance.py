@@ -34,6 +34,29 @@ def shown(found: Analysis, mention: Mention) -> str:
         ("L'ingaggiato o l'ingaggiata sceglie il turno", ["both ingaggiato"]),
         # An adjective after a comma may be of the thing that follows.
         ("Cuoco/a pignolo/a, massima serietà", ["both Cuoco/a pignolo/a"]),
+        ("La nostra futura o il nostro futuro Sales Manager", ["both il nostro futuro Manager"]),
+        ("Diamo fiducia a uno o una che osa.", ["both una"]),
+        # A pronoun with a clause of its own; a verb that looks like an adjective.
+        ("Ci manca una che sappia leggere le partiture", ["f una"]),
+        # Words for things that are people here: by a verb, a title, what is said of them.
+        ("Sei un grafico preciso?", ["m un grafico preciso"]),
+        ("La grafica di reparto aggiorna il catalogo", ["f La grafica"]),
+        ("La grafica del sito è nuova", []),
+        ("Lavoro come fisica in ospedale", ["f fisica"]),
+        ("Serve la Delivery Leader per Roma", ["f la Leader"]),
+        ("I leader assunti avranno un'auto", ["m I leader assunti"]),
+        ("L'aiuto pasticciere di turno", ["m pasticciere"]),
+        # What describes no person, though one is named.
+        ("Profilo di barista svelto al banco", ["- barista"]),
+        ("Serve un cuoco con una forte tenuta ai fornelli", ["m un cuoco"]),
+        ("Un cuoco deve tenere puliti i banconi", ["m Un cuoco"]),
+        ("Un/una barista, libera iniziativa", ["both Un/una barista"]),
+        ("Il/la barista lavora sul serio e dà il benvenuto", ["both Il/la barista"]),
+        ("Una cuoca in area tecnico/informatica", ["f Una cuoca"]),
+        ("Si precisa che serve un cuoco", ["m un cuoco"]),
+        ("Chi deve raccogliere e accogliere", []),
+        # Whoever acts is not who is sought.
+        ("Sarai formato/a da un cuoco.", ["both formato/a", "m un cuoco"]),
         # A sign of both genders.
         ("Un addetto vendite m/f per la sede", ["both Un addetto"]),
         ("Programmatore (m/f/d)", ["both Programmatore"]),

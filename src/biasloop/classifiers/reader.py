@@ -46,6 +46,8 @@ def _marked(analysis: Analysis, mention: Mention) -> Iterator[str]:
     yield f"after {before}"
     yield f"by {signs} after {before}"
     yield f"{mention.number} after {before}"
+    if _beside_another(sentence, min(mention.words)):
+        yield "beside another"
     open_to = sentence.language.classes["open_to"]
     if any(token.lower in open_to for token in sentence.tokens):
         yield "beside whoever"
@@ -74,6 +76,20 @@ def _sign(sentence: Sentence, index: int) -> str:
     return f"{sentence.kind(index)} {role}"
 
 
+def _beside_another(sentence: Sentence, first: int) -> bool:
+    """Whether a phrase, by its first word, hangs on a word after which another person stands than
+    the one sought ("affiancato da un", "riporta direttamente al")."""
+    place = first - 2 if sentence.kind(first - 1) == "prepositions" else first - 1
+    place = sentence.skip(place, -1, lambda i: _only_adverb(sentence, i))
+    whole = sentence.tokens[place].lower.partition("/")[0] if place >= 0 else ""
+    return whole in sentence.language.classes["beside_another"]
+
+
+def _only_adverb(sentence: Sentence, index: int) -> bool:
+    verbs = sentence.language.classes["verbs"]
+    return sentence.kind(index) == "adverbs" and sentence.tokens[index].lower not in verbs
+
+
 def _before(analysis: Analysis, mention: Mention) -> str:
     """What the phrase of a mention hangs on: a preposition, a verb, a noun, nothing."""
     sentence = analysis.sentence
@@ -83,8 +99,10 @@ def _before(analysis: Analysis, mention: Mention) -> str:
         return article.entry.forms["ms"]
     if first == 0:
         return "^"
-    token = sentence.tokens[first - 1]
-    kind = sentence.kind(first - 1)
+    place = sentence.skip(first - 1, -1, lambda i: _only_adverb(sentence, i))
+    if place < 0:
+        return "^"
+    token, kind = sentence.tokens[place], sentence.kind(place)
     if token.lower in sentence.language.classes["seeking"]:
         return "seeking"
     return token.lower if kind in ("prepositions", "conjunctions", "mark") else kind

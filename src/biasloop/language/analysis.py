@@ -81,7 +81,9 @@ class Reader:
         return begins and self.s.tokens[noun].lower in self.s.language.classes["imperative"]
 
     def may_be_adjective(self, noun: int) -> bool:
-        """Whether a person's word follows a thing that it agrees with."""
+        """Whether a person's word follows a thing that it agrees with; not an aide ("aiuto X")."""
+        if noun and self.s.tokens[noun - 1].lower in self.s.language.classes["aides"]:
+            return False
         fixed = len(set(self.forms(noun))) == 1
         return self.s.kind(noun - 1) == "thing" and self.s.agree(noun - 1, noun) and not fixed
 

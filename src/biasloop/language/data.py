@@ -29,6 +29,7 @@ _SHAPES = (
     "shared",
     "substantive",
     "unread",
+    "idioms",
     "agents",
     "foreign_agents",
     "both",

@@ -5,7 +5,7 @@ place, and whom a word in doubt describes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from biasloop.language.analysis import Reader
 from biasloop.language.data import CELLS, Entry, Language, Reading
@@ -32,7 +32,7 @@ def glance(text: str, language: Language) -> Analysis:
     _pair_across(sentence, mentions)
     for found in language.shapes["both"].finditer(text):
         _pair_before(sentence, mentions, found.start())
-    return Analysis(sentence, (*mentions, *_cut_off(sentence)))
+    return Analysis(sentence, (*mentions, *_pronouns(sentence), *_cut_off(sentence)))
 
 
 class _Guessed(Sentence):
@@ -55,14 +55,27 @@ class _Guessed(Sentence):
         return False
 
     def person_or_thing(self, index: int) -> str:
-        """A person right after a verb ("serve un grafico"), else a thing."""
-        before = index - 1
-        article = self.tokens[before].determiner if self.kind(before) == "determiner" else None
-        if article is not None and article.entry.role != "preposition":
-            before -= 1
+        """A person right after a verb ("serve un grafico", "sei un grafico") or before one of
+        work ("il grafico cura"), or in a role ("come grafico"); else a thing."""
+        if self.title_or_described(index):
+            return "person"
+        article = self.plain_article(index - 1)
+        before = index - 2 if article else index - 1
         known = self.language.classes
-        verb = before >= 0 and self.tokens[before].lower in known["verbs"] | known["seeking"]
-        return "person" if verb else "thing"
+        told = known["verbs"] | known["seeking"] | known["copulas_you"] | known["as"]
+        if before >= 0 and self.tokens[before].lower in told:
+            return "person"
+        works = article and self.kind(before) in ("end", "mark") and self._works(index)
+        return "person" if works else "thing"
+
+    def _works(self, noun: int) -> bool:
+        """Whether the first verb after a noun says what people do at work."""
+        known = self.language.classes
+        verbs = known["verbs"] | known["duties"]
+        verb = noun + 1
+        while not self.ends_clause(verb) and self.tokens[verb].lower not in verbs:
+            verb += 1
+        return verb < len(self) and self.tokens[verb].lower in known["duties"]
 
     def _guess(self, index: int) -> Reading | None:
         """What an unknown word may be, by its shape and, for an adjective, by its place."""
@@ -154,19 +167,34 @@ def _same_person(sentence: Sentence, first: Mention, second: Mention) -> bool:
 def _pair_across(sentence: Sentence, mentions: list[Mention]) -> None:
     """Marks whoever a conjunction names in both genders, whatever the words were taken for."""
     for i in range(1, len(sentence) - 1):
-        first, second = i - 1, i + 2 if sentence.kind(i + 1) == "determiner" else i + 1
-        if sentence.kind(i) != "conjunctions" or second >= len(sentence):
-            continue
-        one, other = sentence.tokens[first].lower, sentence.tokens[second].lower
-        numbers = [{cell[1] for cell in sentence.cells(place)} for place in (first, second)]
-        if (
-            one[:_STEM] != other[:_STEM]
-            or sentence.agree(first, second)
-            or numbers[0] != numbers[1]
-        ):
-            continue
+        second = _second_form(sentence, i) if sentence.kind(i) == "conjunctions" else None
         for mention in mentions:
-            mention.both = mention.both or not {first, second}.isdisjoint(mention.words)
+            if second is not None and not {i - 1, second}.isdisjoint(mention.words):
+                mention.both = True
+
+
+def _second_form(sentence: Sentence, conjunction: int) -> int | None:
+    """Where the word before a conjunction comes again in the other gender, over articles and
+    adjectives ("il prossimo o la nostra prossima")."""
+    place = conjunction + 1
+    while sentence.kind(place) in ("determiner", "quality", "person", "unknown"):
+        if _other_gender(sentence, conjunction - 1, place):
+            return place
+        if sentence.kind(place) not in ("determiner", "quality"):
+            return None
+        place += 1
+    return None
+
+
+def _other_gender(sentence: Sentence, first: int, second: int) -> bool:
+    """Whether two words are forms of one word, of one number and different genders."""
+    one, other = (sentence.tokens[place].lower for place in (first, second))
+    numbers = [{cell[1] for cell in sentence.cells(place)} for place in (first, second)]
+    return (
+        one[:_STEM] == other[:_STEM]
+        and not sentence.agree(first, second)
+        and numbers[0] == numbers[1]
+    )
 
 
 def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> None:
@@ -180,6 +208,18 @@ def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> Non
     ]
     if near:
         near[-1].both = True
+
+
+def _pronouns(sentence: Sentence) -> Iterator[Mention]:
+    """The people that only a pronoun names ("cerchiamo uno che sappia"), in both genders where
+    a conjunction joins two ("uno o una che")."""
+    for i in range(len(sentence) - 1):
+        determiner = sentence.tokens[i].determiner if sentence.kind(i) == "determiner" else None
+        if determiner is None or not determiner.entry.indefinite:
+            continue
+        if sentence.kind(i + 1) == "relatives":
+            pair = sentence.kind(i - 1) == "conjunctions" and sentence.kind(i - 2) == "determiner"
+            yield Mention(None, [i], determiner.cells, both=pair)
 
 
 def _cut_off(sentence: Sentence) -> list[Mention]:

@@ -22,9 +22,8 @@ class Reference:
     def owner(self, index: int) -> int:
         if self.s.tokens[index].paired:
             return self._sought(index)
-        after_comma = index > 0 and self.s.tokens[index - 1].text == ","
-        if after_comma and self.s.kind(index + 1) == "thing" and self.s.agree(index, index + 1):
-            return index + 1  # "una cuoca brava, massima serietà"
+        if self._before_thing(index):
+            return index + 1
         before = self.s.skip(index - 1, -1, lambda i: self.in_row(i, index))
         kind = self.s.kind(before)
         if kind in NOUNS:
@@ -38,9 +37,28 @@ class Reference:
         if kind in ("copulas", "copulas_infinitive"):
             return self._subject(before, index)
         after = self.s.noun_after(index)
+        if after is None and kind == "verbs" and self.s.plain_article(index + 1):
+            after = self._object(index)
         if after is not None:
             return after
         return self._alone(index, nominal=kind in ("determiner", "prepositions"))
+
+    def _object(self, index: int) -> int | None:
+        """The noun of which a verb says what it is made ("mantenere valida la licenza")."""
+        noun = self.s.skip(index + 2, 1, self.s.transparent)
+        agrees = self.s.agree(index, index + 1) and self.s.kind(noun) in NOUNS
+        return noun if agrees and self.s.agree(index, noun) else None
+
+    def _before_thing(self, index: int) -> bool:
+        """Whether a word after a comma stands before its noun ("brava cuoca, massima serietà")."""
+        return (
+            index > 0
+            and self.s.tokens[index - 1].text == ","
+            and self._role(index) != "person"
+            and self.s.kind(index + 1) in ("thing", "unknown")
+            and self.s.surely_noun(index + 1)
+            and self.s.agree(index, index + 1)
+        )
 
     def _role(self, index: int) -> str:
         reading = self.s.reading(index)
@@ -51,8 +69,9 @@ class Reference:
         if self.s.transparent(place):
             return True
         if self.s.kind(place) == "quality":
-            return self.s.agree(place, index)
-        joins = self.s.kind(place) == "conjunctions" or self.s.tokens[place].text == ","
+            compound = self.s.tokens[place + 1].text == "/"  # "discipline tecnico/scientifiche"
+            return compound or self.s.agree(place, index)
+        joins = self.s.kind(place) == "conjunctions" or self.s.tokens[place].text in ",/"
         return joins and (
             self.s.kind(place - 1) in ("quality", "invariable") or self.adjectival(place - 1)
         )
@@ -69,6 +88,8 @@ class Reference:
         while self.s.kind(noun) in NOUNS:
             if self.s.agree(noun, index):
                 further = self.s.head_of(noun)
+                if noun in self.people and self._of_stand_in(noun, index):
+                    return NOBODY
                 if (
                     noun not in self.people
                     and self._role(index) != "thing"
@@ -79,7 +100,8 @@ class Reference:
                 doubtful = self._role(index) == "person" or not self.s.surely_noun(noun)
                 if noun not in self.people and doubtful and self._any_person(index):
                     why = f"{self.s.tokens[index].text!r} may describe a person"
-                    return self.doubt(why, noun if self.s.surely_noun(noun) else IMPLIED)
+                    surely = self.s.surely_noun(noun) or self._role(index) == "thing"
+                    return self.doubt(why, noun if surely else IMPLIED)
                 return noun
             further = self.s.head_of(noun)
             if further is None:
@@ -89,6 +111,12 @@ class Reference:
             return NOBODY
         why = f"{self.s.tokens[index].text!r} agrees with no noun before it"
         return self.doubt(why, IMPLIED if self._role(index) == "person" else NOBODY)
+
+    def _of_stand_in(self, noun: int, index: int) -> bool:
+        """Whether a word agrees with what a title hangs on ("figura di barista svelta")."""
+        head = self.s.head_of(noun)
+        both = {cell[0] for cell in self.s.cells(noun)} == {"m", "f"}
+        return both and head is not None and self._stands_in(head) and self.s.agree(head, index)
 
     def _any_person(self, index: int) -> bool:
         return any(self.s.agree(noun, index) for noun in self.people)
@@ -141,7 +169,7 @@ class Reference:
             return NOBODY
         if role == "either":
             why = f"cannot tell whom {self.s.tokens[index].text!r} describes"
-            return self.doubt(why, NOBODY if nominal else IMPLIED)
+            return self.doubt(why, NOBODY if nominal else self._sought(index))
         if nominal:
             bare = self.s.kind(index - 1) == "prepositions"  # an adverb: "di sicuro"
             why = f"{self.s.tokens[index].text!r} stands for a noun"
@@ -159,7 +187,9 @@ class Reference:
                 why = f"cannot tell whom {self.s.tokens[index].text!r} describes"
                 return self.doubt(why, NOBODY)
             return NOBODY
-        if not self.people:
+        # Who follows on a preposition is somebody else ("sarai affiancato da un tutor").
+        named = [noun for noun in self.people if noun < index or not self.s.governed(noun)]
+        if not named:
             if self._speakers() and not any(c[1] == "s" for c in self.s.cells(index)):
                 why = f"{self.s.tokens[index].text!r} may describe those who write"
                 return self.doubt(why, NOBODY)
@@ -168,7 +198,7 @@ class Reference:
                 why = f"{self.s.tokens[index].text!r} may describe another word"
                 return self.doubt(why, IMPLIED)
             return IMPLIED
-        fitting = [noun for noun in self.people if self.s.agree(noun, index)]
+        fitting = [noun for noun in sorted(named) if self.s.agree(noun, index)]
         if len(fitting) != 1:
             before = [noun for noun in fitting if noun < index]
             guess = before[-1] if before else fitting[0] if fitting else IMPLIED

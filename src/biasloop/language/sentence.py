@@ -46,7 +46,7 @@ class Sentence:
             if name == "ambiguous":
                 self.classes[index] = self._settle(index)
         for index, name in enumerate(self.classes):
-            if name == "twofold":
+            if name == "twofold" or (name == "thing" and self.title_or_described(index)):
                 self.classes[index] = self.person_or_thing(index)
 
     def __len__(self) -> int:
@@ -79,9 +79,23 @@ class Sentence:
 
     def person_or_thing(self, index: int) -> str:
         """The class of a noun that names a person or a thing ("un grafico")."""
-        if self.kind(index - 1) == "prepositions":
+        as_whom = index and self.tokens[index - 1].lower in self.language.classes["as"]
+        if self.kind(index - 1) == "prepositions" and not as_whom:
             return "thing"
         raise Unsure(f"{self.tokens[index].text!r} may be a person or a thing")
+
+    def title_or_described(self, index: int) -> bool:
+        """Whether a word for things or people ends a title ("uno Scrum Master") or is described
+        as only people are ("concorrenti esclusi")."""
+        person, after = self.tokens[index].person, index + 1
+        if person is None:
+            return False
+        capitals = index and all(t.text[0].isupper() for t in self.tokens[index - 1 : after])
+        if capitals and self.kind(index - 1) == "unknown":
+            return True
+        quality = self.tokens[after].quality if self.kind(after) == "quality" else None
+        told = quality is not None and quality.entry.role == "person"
+        return told and bool(person.cells & self.cells(after))
 
     def agree(self, first: int, second: int) -> bool:
         """Whether two words can agree in gender and number."""
@@ -105,7 +119,8 @@ class Sentence:
 
     def governed(self, noun: int) -> bool:
         """Whether the noun's phrase hangs on a preposition."""
-        before = self.skip(noun - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality"})
+        first = self.title_start(noun)
+        before = self.skip(first - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality"})
         if self.kind(before) == "determiner":
             reading = self.tokens[before].determiner
             if reading is not None and reading.entry.role == "preposition":
@@ -125,10 +140,21 @@ class Sentence:
 
     def phrase_start(self, noun: int) -> int:
         """The place just before the noun's phrase, its preposition included in the phrase."""
+        first = self.title_start(noun)
         before = self.skip(
-            noun - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality", "determiner"}
+            first - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality", "determiner"}
         )
         return before - 1 if self.kind(before) == "prepositions" else before
+
+    def title_start(self, noun: int) -> int:
+        """The first word of the title that a person's word of one form ends ("Sales Manager")."""
+        reading = self.reading(noun)
+        if reading is None or len(set(reading.entry.forms.values())) > 1:
+            return noun
+        before = self.skip(
+            noun - 1, -1, lambda i: self.kind(i) == "unknown" and self.tokens[i].text[0].isupper()
+        )
+        return before + 1
 
     def head_of(self, noun: int) -> int | None:
         """The noun that the phrase of this one hangs on, by a preposition."""
@@ -145,7 +171,7 @@ class Sentence:
             1,
             lambda i: self.transparent(i) or (self.kind(i) == "quality" and self.agree(i, index)),
         )
-        if reach == index + 1 and self._plain_article(reach) and self._counts(index, reach):
+        if reach == index + 1 and self.plain_article(reach) and self._counts(index, reach):
             reach = self.skip(reach + 1, 1, self.transparent)
         if self.kind(reach) in NOUNS and self.agree(reach, index):
             return reach
@@ -157,7 +183,8 @@ class Sentence:
         before = quality is not None and quality.entry.role == "thing"
         return before and self.agree(index, article)
 
-    def _plain_article(self, index: int) -> bool:
+    def plain_article(self, index: int) -> bool:
+        """Whether an article without a preposition stands here."""
         reading = self.tokens[index].determiner if self.kind(index) == "determiner" else None
         return reading is not None and reading.entry.role != "preposition"
 
@@ -179,6 +206,7 @@ class Sentence:
         thing, bare = word in self.language.things, word in self.language.classes["invariable"]
         person = token.person is not None and not thing
         verb = word in self.language.classes["verbs"] and not self._after_determiner(index)
+        verb = verb or (token.quality is not None and self.kind(index - 1) == "clitics")
         ways = (
             ("determiner", token.determiner is not None),
             ("ambiguous", (thing or person) and token.quality is not None),
@@ -206,6 +234,15 @@ class Sentence:
     def _after_determiner(self, index: int) -> bool:
         return self.kind(index - 1) == "determiner" if index else False
 
+    def _ends_phrase(self, before: int, index: int) -> bool:
+        """Whether article and adjective precede it and no noun follows ("una certa tenuta")."""
+        return (
+            self.kind(before) == "quality"
+            and self.kind(before - 1) == "determiner"
+            and self.kind(index + 1) not in NOUNS | {"quality"}
+            and self.agree(before, index)
+        )
+
     def _settle(self, index: int) -> str:
         """Noun or adjective: what stands before and after a word that can be both decides."""
         token = self.tokens[index]
@@ -213,6 +250,10 @@ class Sentence:
         thing = token.lower in self.language.things
         noun = "person" if not thing else "twofold" if self._changes(index) else "thing"
         before = self.skip(index - 1, -1, self.transparent)
+        if index and self.tokens[index - 1].lower in self.language.classes["degrees"]:
+            return adjective
+        if self._ends_phrase(before, index):
+            return noun
         if self.kind(before) in NOUNS | {"quality", "copulas", "copulas_you", "copulas_infinitive"}:
             return adjective
         joins = self.kind(before) == "conjunctions" or (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from biasloop.language.data import Cell, Entry, Language, Reading
 
@@ -40,8 +40,11 @@ class Token:
 
 
 def tokenise(text: str, language: Language) -> list[Token]:
-    """The tokens of a text. Slash pairs that the language knows ("il/la") are one token."""
+    """The tokens of a text. Slash pairs that the language knows ("il/la") are one token; words of
+    an idiom ("sul serio") describe nobody."""
     plain = [_plain(match, language) for match in _WORD.finditer(text)]
+    for idiom in language.shapes["idioms"].finditer(text):
+        plain = [_unread(token) if _within(token, idiom) else token for token in plain]
     tokens: list[Token] = []
     while plain:
         pair = _pair(text, plain[:3], language)
@@ -62,6 +65,15 @@ def _plain(match: re.Match[str], language: Language) -> Token:
         quality=language.qualities.get(word),
         determiner=language.determiners.get(word),
     )
+
+
+def _within(token: Token, found: re.Match[str]) -> bool:
+    return found.start() <= token.start and token.end <= found.end()
+
+
+def _unread(token: Token) -> Token:
+    """A word that means nobody, whatever it means elsewhere; articles stay articles."""
+    return replace(token, person=None, quality=None)
 
 
 def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:

@@ -85,7 +85,7 @@ def test_what_a_step_found_is_committed(stage: Stage) -> None:
 
 
 def test_the_next_round_goes_to_people_before_the_last_one_trains(stage: Stage) -> None:
-    later = stage.now + timedelta(hours=1)
+    later = stage.now + timedelta(minutes=5)
     stage.scripts["pull"] = lambda round_, _: Wait(later, "people") if round_.id else Done()
     names = [name for name, _ in STEPS.values()]
     to_people, behind = names[:5], names[5:]

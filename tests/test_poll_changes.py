@@ -24,6 +24,7 @@ from biasloop.store.ledger import Ledger
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 CONFIG = LabelConfig(SCHEME, choices="label", text="text", value="text", context=None)
 TEXT = "Max 30 anni."
@@ -322,8 +323,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.close()
 
 
-def once(ledger: Ledger, answers: Answers) -> int:
-    return poll(ledger, answers, CONFIG, lambda _: POLICY, PLAN)  # type: ignore[arg-type]
+def once(ledger: Ledger, answers: Answers, now: datetime = NOW + DAY) -> int:
+    return poll(ledger, answers, CONFIG, lambda _: POLICY, PLAN, now)  # type: ignore[arg-type]
 
 
 def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
@@ -338,6 +339,17 @@ def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
     once(ledger, answers)
     assert answers.asked == [None, None, NOW - OVERLAP, NOW - OVERLAP, later - OVERLAP]
     assert [a.key for a in ledger.annotations()] == ["ls:1", "ls:2"]
+
+
+def test_what_came_after_the_clock_was_set_back_is_found(ledger: Ledger) -> None:
+    answers = Answers()
+    answers.tasks = [task(raw(1, choices("age")))]
+    assert once(ledger, answers) == 1
+    back = NOW - timedelta(hours=2)
+    later = back + timedelta(minutes=1)
+    answers.tasks.append(task(raw(2, choices("age"), task=2), number=2, at=later))
+    assert once(ledger, answers, later) == 1
+    assert once(ledger, answers, later) == 0
 
 
 def test_a_poll_that_breaks_off_keeps_what_it_had_and_asks_for_it_again(ledger: Ledger) -> None:
@@ -371,7 +383,7 @@ def test_news_wake_the_round_that_waits_for_people(ledger: Ledger) -> None:
         ledger.rounds.commit(held, Done(), NOW)
     held = ledger.rounds.claim(NOW, "me", NOW)
     assert held is not None
-    ledger.rounds.wait(held, Wait(NOW + timedelta(hours=1), "people"))
+    ledger.rounds.wait(held, Wait(NOW + timedelta(minutes=5), "people"))
     answers = Answers()
     once(ledger, answers)
     assert ledger.rounds.claim(NOW, "me", NOW) is None

@@ -16,8 +16,9 @@ from biasloop.reconcile import Differences
 from biasloop.scheduler import LEASE, TROUBLE, Scheduler
 from biasloop.store.ledger import Ledger
 
-NEVER = 3600.0
+NEVER = 600.0
 """Seconds: longer than any test."""
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -124,8 +125,38 @@ def test_the_second_takes_over_when_the_lease_of_a_dead_one_ends(ledger: Ledger)
 def test_who_loses_the_lease_stops_ticking(ledger: Ledger) -> None:
     with Desk(ledger) as desk:
         assert desk.leads()
-        ledger.hold_lease(LEASE, "other", datetime.now(UTC) + timedelta(hours=1), NEVER)
+        ledger.hold_lease(LEASE, "other", datetime.now(UTC) + SECOND, NEVER / 2)
         until(lambda: not desk.leads())
+
+
+def test_a_dead_ones_lease_from_before_the_clock_was_set_back_holds_nobody_up(
+    ledger: Ledger,
+) -> None:
+    ledger.hold_lease(LEASE, "dead", datetime.now(UTC) + timedelta(hours=1), 15)
+    with Desk(ledger) as desk:
+        until(desk.leads)
+
+
+def test_a_clock_that_is_set_back_stops_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = [timedelta(0)]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) - back[0]
+
+    real = time.time
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    monkeypatch.setattr("biasloop.scheduler.datetime", Clock)
+    monkeypatch.setattr("biasloop.scheduler.time.time", lambda: real() - back[0].total_seconds())
+    with Desk(ledger, tick_seconds=0.05, poll_seconds=0.05) as desk:
+        until(lambda: desk.ticks and desk.polls)
+        back[0] = timedelta(hours=2)
+        until(lambda: any("set back by 7200 s" in line for line in desk.told))
+        before = desk.ticks, desk.polls
+        until(lambda: desk.ticks > before[0] + 2 and desk.polls > before[1] + 2)
 
 
 def test_a_ledger_that_fails_is_told_and_nobody_leads(ledger: Ledger) -> None:

@@ -272,6 +272,7 @@ class Biasloop:
             self.campaign.controls,
             self._policy_at(),
             self.settings.vote_plan,
+            datetime.now(UTC),
         )
 
     def _policy_at(self) -> PolicyAt:

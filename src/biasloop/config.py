@@ -179,15 +179,19 @@ class SchedulerSettings(_Section):
     """How often the loop looks."""
 
     tick_seconds: float = Field(1, gt=0, description="Time between two ticks.")
-    poll_seconds: float = Field(5, gt=0, description="Time between two polls of Label Studio.")
+    poll_seconds: float = Field(
+        5, gt=0, le=600, description="Time between two polls of Label Studio."
+    )
     reconcile_hours: float = Field(
         24, gt=0, description="Time between two full comparisons with Label Studio."
     )
     lease_seconds: float = Field(
-        15, gt=0, description="A step whose process is silent for so long is taken over."
+        15, gt=0, le=600, description="A step whose process is silent for so long is taken over."
     )
-    retry_base_seconds: float = Field(2, gt=0, description="Wait after a first failure; doubles.")
-    retry_cap_seconds: float = Field(300, gt=0, description="Longest wait after a failure.")
+    retry_base_seconds: float = Field(
+        2, gt=0, le=600, description="Wait after a first failure; doubles."
+    )
+    retry_cap_seconds: float = Field(300, gt=0, le=600, description="Longest wait after a failure.")
 
 
 class WebSettings(_Section):

@@ -36,6 +36,7 @@ def examine(biasloop: Biasloop) -> list[Check]:
         ),
         _check("ledger", lambda: f"{len(biasloop.ledger.rounds.all())} rounds"),
         _check("pool", lambda: f"{len(biasloop.pool)} items"),
+        _model(biasloop),
         _label_studio(biasloop),
         _language_model(biasloop),
         _disk(biasloop),
@@ -49,6 +50,19 @@ def _check(what: str, look: Callable[[], str]) -> Check:
         return Check(what, True, look())
     except BiasloopError as error:
         return Check(what, False, str(error))
+
+
+def _model(biasloop: Biasloop) -> Check:
+    what = "model in service"
+    try:
+        if biasloop.ledger.in_service() is None:
+            return Check(what, False, "none yet; `biasloop train` makes one", needed=False)
+        from biasloop.verdicts import in_service
+
+        model, _ = in_service(biasloop)
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    return Check(what, True, model.id)
 
 
 def _label_studio(biasloop: Biasloop) -> Check:

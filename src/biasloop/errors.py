@@ -99,5 +99,11 @@ class UnknownName(BiasloopError):
 
 
 def in_words(error: Exception) -> str:
-    """What people are told of an error: ours as it is, anybody else's marked as unexpected."""
-    return str(error) if isinstance(error, BiasloopError) else f"unexpected: {error!r}"
+    """What people are told of an error: ours as it is, the system's (disk full, rights) with what
+    to look at, anybody else's marked as unexpected."""
+    if isinstance(error, BiasloopError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f" {error.filename}" if error.filename else ""
+        return f"cannot use{where}: {error.strerror or error}; check path, rights and free space"
+    return f"unexpected: {error!r}"

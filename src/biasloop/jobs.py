@@ -26,7 +26,7 @@ from biasloop.cascade import LINEAR, Shortlist, shortlist
 from biasloop.classifiers.tfidf import Tfidf
 from biasloop.domain.batch import Rows
 from biasloop.domain.metric import decide
-from biasloop.errors import BiasloopError
+from biasloop.errors import BiasloopError, in_words
 from biasloop.expansion import expand
 from biasloop.ports import Checkpoint, Classifier, Proba, has_encoder
 from biasloop.registry import Kind, create, plugin
@@ -215,14 +215,15 @@ def main(folder: Path) -> None:
         job = json.loads((folder / "job.json").read_text("utf-8"))
         try:
             result = JOBS[job["kind"]](folder, job, checkpoint)
-        except BiasloopError as error:
+            beside = folder / "result.tmp"
+            beside.write_text(json.dumps(result), "utf-8")
+            beside.rename(folder / "result.json")
+        except (BiasloopError, OSError) as error:
             traceback.print_exc()
-            told = {"type": type(error).__name__, "message": str(error)}
+            where = f", at work in {folder}" if isinstance(error, OSError) else ""
+            told = {"type": type(error).__name__, "message": f"{in_words(error)}{where}"}
             (folder / "error.json").write_text(json.dumps(told), "utf-8")
             sys.exit(1)
-        beside = folder / "result.tmp"
-        beside.write_text(json.dumps(result), "utf-8")
-        beside.rename(folder / "result.json")
 
 
 if __name__ == "__main__":

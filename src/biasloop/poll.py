@@ -27,15 +27,17 @@ def poll(
     config: LabelConfig,
     policy_at: PolicyAt,
     plan: VotePlan,
+    now: datetime,
 ) -> int:
     """Brings what changed in Label Studio into the ledger; returns how many versions are new.
 
     Then it sees to it that tasks whose items lack votes are shown to people again. Repeatable at
     any moment, in any state of any round: an annotation that says the same as its current version
-    adds nothing. The cursor moves only after everything up to it is written.
+    adds nothing. The cursor moves only after everything up to it is written; one that lies after
+    `now` is from before the clock was set back, and what came since lies behind it.
     """
     cursor = ledger.bookmark(CURSOR)
-    since = datetime.fromisoformat(cursor) - OVERLAP if cursor else None
+    since = min(datetime.fromisoformat(cursor), now) - OVERLAP if cursor else None
     new, newest, batch = 0, None, []
 
     for task in label_studio.changed_since(since):

@@ -1,10 +1,12 @@
 """Heavy work in a child process of its own: the parent's side (R11)."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -31,11 +33,12 @@ def job_folder(base: Path, job: Mapping[str, Any], data: bytes = b"") -> Path:
     """
     key = blake2b(json.dumps(job, sort_keys=True).encode() + data, digest_size=8).hexdigest()
     folder = base / key
-    folder.mkdir(parents=True, exist_ok=True)
-    if data and not (folder / "data.parquet").exists():
-        beside = folder / "data.tmp"
-        beside.write_bytes(data)
-        beside.rename(folder / "data.parquet")
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if data and not (folder / "data.parquet").exists():
+            beside = folder / "data.tmp"
+            beside.write_bytes(data)
+            beside.rename(folder / "data.parquet")
     return folder
 
 
@@ -48,18 +51,30 @@ def run_job(
     the biasloop error that the child raised, or JobError with the end of its log.
     """
     result = folder / "result.json"
-    folder.mkdir(parents=True, exist_ok=True)
     if not result.exists():
-        (folder / "error.json").unlink(missing_ok=True)
-        (folder / "job.json").write_text(json.dumps(job), "utf-8")
-        _wait_for_child(folder, heartbeat)
-    if not result.exists():
-        raise _failure(folder)
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "error.json").unlink(missing_ok=True)
+            (folder / "job.json").write_text(json.dumps(job), "utf-8")
+        ended = _wait_for_child(folder, heartbeat)
+        if not result.exists():
+            raise _failure(folder, ended)
     found: dict[str, Any] = json.loads(result.read_text("utf-8"))
     return found
 
 
-def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> None:
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JobError(
+            f"cannot write {folder}: {error.strerror or error}; check free space and rights"
+        ) from error
+
+
+def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> int:
+    """The child's exit status; negative: the signal that ended it."""
     with (folder / "log").open("ab") as log:
         # The pipe stays open as long as this process lives; its end tells the child to stop.
         child = subprocess.Popen(
@@ -75,6 +90,7 @@ def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> None:
             if time.monotonic() - beat > BEAT_SECONDS:
                 heartbeat()
                 beat = time.monotonic()
+        return child.returncode
     finally:
         child.kill()
         child.wait()
@@ -82,12 +98,17 @@ def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> None:
             child.stdin.close()
 
 
-def _failure(folder: Path) -> BiasloopError:
+def _failure(folder: Path, ended: int) -> BiasloopError:
     told = folder / "error.json"
-    if told.exists():
-        error = json.loads(told.read_text("utf-8"))
+    if told.exists() and (said := told.read_text("utf-8")):
+        error = json.loads(said)
         kind: type[BiasloopError] = getattr(errors, error["type"], JobError)
         return kind(error["message"])
     log = folder / "log"
     tail = log.read_text("utf-8", "replace")[-800:].strip() or "it wrote no log"
-    return JobError(f"the child process in {folder} ended without a result; its log ends: {tail}")
+    how = f" (signal {-ended})" if ended < 0 else ""
+    free = shutil.disk_usage(folder).free / 2**20
+    return JobError(
+        f"the child process in {folder} ended without a result{how}, with {free:.0f} MB free on "
+        f"the disk; its log ends: {tail}"
+    )

@@ -25,6 +25,9 @@ TROUBLE = "labelstudio_trouble"
 POLL_CAP = 60.0
 """Longest wait in seconds after a poll failed: people notice when their labels do not arrive."""
 
+CLOCK_SLACK = 1.0
+"""Seconds by which a clock may be set back without anybody noticing."""
+
 
 class Scheduler:
     """Ticks and polls in background threads while it holds the deployment's lease.
@@ -51,6 +54,7 @@ class Scheduler:
         self._owner = owner
         self._tell = tell
         self._leading = threading.Event()
+        self._stopped = threading.Event()
         self._poll_failures = 0
         self._poll_after = 0.0
         self._jobs = BackgroundScheduler(
@@ -70,9 +74,11 @@ class Scheduler:
         self._jobs.add_job(self.poll, "interval", seconds=every.poll_seconds, id="poll")
         self._jobs.add_job(self.reconcile, "interval", hours=every.reconcile_hours)
         self._jobs.start()
+        threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Waits for the running steps and gives the lease back."""
+        self._stopped.set()
         self._jobs.shutdown(wait=True)
         self._ledger.release_lease(LEASE, self._owner)
 
@@ -134,6 +140,18 @@ class Scheduler:
             self._tell("this process runs the loop")
         elif not held:
             self._leading.clear()
+
+    def _watch_clock(self) -> None:
+        """APScheduler plans by the wall clock: when that is set back, its jobs would sleep until
+        it has caught up."""
+        ahead = time.time() - time.monotonic()
+        while not self._stopped.wait(self._settings.tick_seconds):
+            now = time.time() - time.monotonic()
+            if now < ahead - CLOCK_SLACK:
+                self._tell(f"the clock was set back by {ahead - now:.0f} s")
+                for job in self._jobs.get_jobs():
+                    job.modify(next_run_time=datetime.now(UTC))
+            ahead = now
 
     def _note_trouble(self, trouble: str | None) -> None:
         self._guarded(lambda: self._ledger.set_bookmark(TROUBLE, trouble))

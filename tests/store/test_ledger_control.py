@@ -136,7 +136,7 @@ def test_a_damaged_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "not/there/ledger.db"])
 def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     said = refusal(f"sqlite:///{tmp_path / name}")
-    assert said.endswith("check that the workspace exists and may be written")
+    assert said.endswith("check that the workspace exists, may be written and has free space")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid"])

@@ -1,5 +1,6 @@
 """The pool on disk: what it keeps, what it refuses, and what a kill at any moment leaves."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -230,17 +231,32 @@ def test_a_missing_manifest_never_costs_the_shards(pool: ArrowPool) -> None:
     assert list(pool._folder.glob("items-*.arrow"))
 
 
-@pytest.mark.parametrize("how", ["truncated", "garbage", "gone"])
+@pytest.mark.parametrize("how", ["truncated", "garbage", "gone", "one bit"])
 def test_a_damaged_shard_is_named(pool: ArrowPool, how: str) -> None:
     fill(pool, range(1))
     (shard,) = pool._folder.glob("items-*.arrow")
     size = shard.stat().st_size
     if how == "gone":
         shard.unlink()
+    elif how == "one bit":
+        content = bytearray(shard.read_bytes())
+        content[size // 2] ^= 1
+        shard.write_bytes(content)
     else:
         shard.write_bytes(b"\x07" * (size if how == "garbage" else size // 2))
     with pytest.raises(PoolError, match=rf"shard .*{shard.name} is (damaged|missing).*backup"):
         len(ArrowPool(pool._folder))
+
+
+def test_a_manifest_without_checksums_is_of_an_earlier_version(pool: ArrowPool) -> None:
+    fill(pool, range(1))
+    path = pool._folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for shards in manifest.values():
+        for shard in shards:
+            del shard["crc"]
+    path.write_text(json.dumps(manifest))
+    assert len(ArrowPool(pool._folder)) == 2
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:

@@ -40,6 +40,18 @@ def advance(ledger: Ledger, state: State) -> None:
         ledger.rounds.commit(claim(ledger), Done(), NOW)
 
 
+def test_what_was_written_before_the_clock_was_set_back_holds_no_round_up(ledger: Ledger) -> None:
+    ledger.rounds.open({}, NOW)
+    held = claim(ledger, NOW, "dead")
+    back = NOW - timedelta(hours=2)
+    taken = claim(ledger, back, "other")  # no lease ends two hours from now
+    with pytest.raises(LostLease):
+        ledger.rounds.commit(held, Done(), back)
+    ledger.rounds.fail(taken, "down", NOW + LEASE, NOW)
+    assert ledger.rounds.claim(NOW, "me", NOW + LEASE) is None
+    assert claim(ledger, back).round.attempts == 1
+
+
 def test_a_round_opens_once(ledger: Ledger) -> None:
     first = ledger.rounds.open({"why": "due"}, NOW)
     assert first is not None

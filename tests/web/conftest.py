@@ -63,7 +63,7 @@ class Campaign:
         self.ledger.rounds.commit(claim, done, self.later())
 
     def wait(self, why: str) -> None:
-        self.ledger.rounds.wait(self._claim(), Wait(self.now + timedelta(days=9), why))
+        self.ledger.rounds.wait(self._claim(), Wait(self.now + timedelta(minutes=9), why))
 
     def fail(self, error: str) -> None:
         again = datetime.now(UTC) + timedelta(minutes=5)

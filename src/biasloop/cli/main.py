@@ -10,7 +10,7 @@ import typer
 from biasloop import __version__
 from biasloop.cli import campaigns, data, expansion, look, models, people, policy, service, simulate
 from biasloop.cli.context import err, set_workspace
-from biasloop.errors import BiasloopError
+from biasloop.errors import BiasloopError, in_words
 
 TRACEBACK = "BIASLOOP_TRACEBACK"
 """In the environment: show where an unexpected error came from."""
@@ -54,8 +54,7 @@ def run() -> None:
     except BiasloopError as error:
         _end(str(error), error.exit_code)
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        _end(f"cannot use{where}: {error.strerror or error}; check path, rights and free space", 1)
+        _end(in_words(error), 1)
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise

@@ -185,7 +185,10 @@ def rollback() -> None:
     current = history[-1][1].model_id if history else None
     before = [(at, p.model_id) for at, p in history if p.model_id != current]
     if not before:
-        raise LedgerError("there is no earlier model to go back to; `biasloop models list`")
+        raise LedgerError(
+            "there is no earlier model to go back to (see `biasloop models list`); "
+            "`biasloop train` makes one"
+        )
     at, model_id = before[-1]
     ledger.add([Promotion(model_id, f"rolled back from {current}")], now())
     say(f"model {model_id}, in service from {local(at)}, is back in service")

@@ -100,6 +100,16 @@ def retry_delay(attempts: int, base: float = 2.0, cap: float = 300.0) -> timedel
     return timedelta(seconds=min(cap, base * 2**doublings))
 
 
+LONGEST_WAIT = timedelta(minutes=10)
+"""Leases and pauses are never longer; the settings see to it."""
+
+
+def passed(moment: datetime | None, now: datetime) -> bool:
+    """Whether a lease or pause until `moment` is over. One that seems longer than any was written
+    before the clock was set back: nobody waits until it has caught up."""
+    return moment is None or not now < moment <= now + LONGEST_WAIT
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """Settings that say when a round opens and when the campaign ends."""

@@ -121,12 +121,14 @@ def _advice(error: sa.exc.DBAPIError) -> str:
     text = str(error.orig).lower()
     if "disk" in text and "full" in text:
         return "; free some disk space, nothing was lost"
+    if "i/o error" in text:
+        return "; check the disk and its free space, nothing was lost"
     if "locked" in text:
         return f"; another process held the write lock for over {BUSY_SECONDS} s"
     if "malformed" in text or "not a database" in text:
         return "; the file is damaged: put a backup in its place"
     if "readonly" in text or "unable to open" in text:
-        return "; check that the workspace exists and may be written"
+        return "; check that the workspace exists, may be written and has free space"
     if "connection" in text or "resolve host" in text:
         return "; check ledger_url, and that the server runs"
     return ""

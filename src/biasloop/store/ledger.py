@@ -10,7 +10,7 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.consensus import Consensus
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.round import State
+from biasloop.domain.round import State, passed
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
 from biasloop.store.policies import Policies
@@ -298,7 +298,7 @@ class Ledger:
         """Takes or keeps the named lease; False while somebody else holds it."""
         with self._db.write() as connection:
             row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
-            if row is not None and row.owner != owner and row.until > now:
+            if row is not None and row.owner != owner and not passed(row.until, now):
                 return False
             connection.execute(sa.delete(leases).where(leases.c.name == name))
             until = now + timedelta(seconds=seconds)

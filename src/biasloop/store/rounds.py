@@ -17,6 +17,7 @@ from biasloop.domain.round import (
     Round,
     State,
     Wait,
+    passed,
 )
 from biasloop.errors import LedgerError, LostLease
 from biasloop.store.database import Database
@@ -82,8 +83,8 @@ class Rounds:
             due = [
                 row
                 for row in rows
-                if (row.retry_at is None or row.retry_at <= now)
-                and (row.lease_until is None or row.lease_until <= now)
+                if passed(row.retry_at, now)
+                and passed(row.lease_until, now)
                 and row.id not in behind[1:]
             ]
             if not due:

@@ -8,6 +8,7 @@ shard that is erased from comes back as the next `version`.
 import json
 import os
 import socket
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,13 +21,15 @@ from biasloop.errors import PoolError
 
 MANIFEST = "manifest.json"
 SERIES = ("items", "ads")
-FIELDS = ("number", "start", "rows", "size", "version")
+FIELDS = ("number", "start", "rows", "size", "version", "crc")
+BLOCK = 2**20
 RESTORE = "put it back from a backup, or remove the whole folder and import again"
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Rows [start, start + rows) of a series, in a file of `size` bytes."""
+    """Rows [start, start + rows) of a series, in a file of `size` bytes with checksum `crc`
+    (None: written by a version that took none)."""
 
     series: str
     number: int
@@ -34,6 +37,7 @@ class Shard:
     rows: int
     size: int
     version: int = 0
+    crc: int | None = None
 
     @property
     def file(self) -> str:
@@ -103,7 +107,7 @@ def write_shard(folder: Path, shard: Shard, table: Any, features: Any) -> Shard:
             writer.finalize()
         with path.open("rb") as written:
             os.fsync(written.fileno())
-        return replace(shard, rows=table.num_rows, size=path.stat().st_size)
+        return replace(shard, rows=table.num_rows, size=path.stat().st_size, crc=_crc(path))
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -116,6 +120,9 @@ def open_shard(folder: Path, shard: Shard) -> Any:
     try:
         if path.stat().st_size != shard.size:
             raise ValueError(f"{path.stat().st_size} bytes instead of {shard.size}")
+        # Arrow trusts what it maps: a flipped byte may end the process.
+        if shard.crc is not None and _crc(path) != shard.crc:
+            raise ValueError("its checksum is another than when it was written")
         table = Dataset.from_file(str(path)).data.table
         if table.num_rows != shard.rows:
             raise ValueError(f"{table.num_rows} rows instead of {shard.rows}")
@@ -124,6 +131,14 @@ def open_shard(folder: Path, shard: Shard) -> Any:
         raise PoolError(f"shard {path} is missing; {RESTORE}") from None
     except (ValueError, OSError) as error:  # pyarrow's errors are both
         raise PoolError(f"shard {path} is damaged ({error}); {RESTORE}") from error
+
+
+def _crc(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            crc = zlib.crc32(block, crc)
+    return crc
 
 
 @contextmanager

@@ -55,6 +55,14 @@ def shown(found: Analysis, mention: Mention) -> str:
         ("Una cuoca in area tecnico/informatica", ["f Una cuoca"]),
         ("Si precisa che serve un cuoco", ["m un cuoco"]),
         ("Chi deve raccogliere e accogliere", []),
+        ("Hai già pratica di cucina?", []),
+        ("Sei già pratica di cucina?", ["f pratica"]),
+        ("Nel laboratorio la fisica registra i dati", ["f la fisica"]),
+        ("La tecnica di cura è nuova", []),
+        # A participle with an article, before a verb that no lexicon holds; a number, no verb.
+        ("La prescelta firma e tesse", ["f prescelta"]),
+        ("Per sei mesi contabilità affidata", []),
+        ("Ti sentiresti valorizzata da noi?", ["f valorizzata"]),
         # Whoever acts is not who is sought.
         ("Sarai formato/a da un cuoco.", ["both formato/a", "m un cuoco"]),
         # A sign of both genders.

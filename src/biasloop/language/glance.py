@@ -11,9 +11,10 @@ from biasloop.language.analysis import Reader
 from biasloop.language.data import CELLS, Entry, Language, Reading
 from biasloop.language.mentions import Analysis, Mention
 from biasloop.language.reference import Reference
-from biasloop.language.sentence import Sentence, Unsure
+from biasloop.language.sentence import NOUNS, Sentence, Unsure
 from biasloop.language.tokens import Token, tokenise
 
+_BEFORE_A_SUBJECT = NOUNS | {"end", "mark", "quality", "invariable", "particles", "number"}
 _PREDICATIVE = frozenset({"copulas", "copulas_you", "copulas_infinitive"})
 _BETWEEN = frozenset({"conjunctions", "determiner", "quality", "invariable", "adverbs"})
 _ANY = frozenset(CELLS)
@@ -65,7 +66,7 @@ class _Guessed(Sentence):
         told = known["verbs"] | known["seeking"] | known["copulas_you"] | known["as"]
         if before >= 0 and self.tokens[before].lower in told:
             return "person"
-        works = article and self.kind(before) in ("end", "mark") and self._works(index)
+        works = article and self.kind(before) in _BEFORE_A_SUBJECT and self._works(index)
         return "person" if works else "thing"
 
     def _works(self, noun: int) -> bool:
@@ -73,7 +74,10 @@ class _Guessed(Sentence):
         known = self.language.classes
         verbs = known["verbs"] | known["duties"]
         verb = noun + 1
-        while not self.ends_clause(verb) and self.tokens[verb].lower not in verbs:
+        while not self.ends_clause(verb) and (
+            self.tokens[verb].lower not in verbs
+            or self.kind(verb - 1) in ("prepositions", "determiner")  # "la tecnica di guida"
+        ):
             verb += 1
         return verb < len(self) and self.tokens[verb].lower in known["duties"]
 

@@ -39,9 +39,15 @@ class Reference:
         after = self.s.noun_after(index)
         if after is None and kind == "verbs" and self.s.plain_article(index + 1):
             after = self._object(index)
-        if after is not None:
+        if after is not None and not self._named_by(index, after):
             return after
         return self._alone(index, nominal=kind in ("determiner", "prepositions"))
+
+    def _named_by(self, index: int, after: int) -> bool:
+        """Whether a participle with an article names a person itself, before a word that nobody
+        knows for a noun ("l'incaricata presta servizio")."""
+        article = self.s.kind(index - 1) == "determiner" and self._role(index) == "person"
+        return article and self.s.kind(after) == "unknown" and not self.s.surely_noun(after)
 
     def _object(self, index: int) -> int | None:
         """The noun of which a verb says what it is made ("mantenere valida la licenza")."""

@@ -23,6 +23,7 @@ _CLOSED = (
 )
 _TRANSPARENT = frozenset({"adverbs", "invariable", "number"})
 _DESCRIBED = NOUNS | {"quality", "invariable", "ambiguous"}
+_BEFORE_A_NUMBER = frozenset({"prepositions", "determiner", "quality", "ambiguous"})
 _END = frozenset(".;:!?•–—-()\n")
 
 
@@ -195,10 +196,15 @@ class Sentence:
             return "mark"
         if self.refused(index):
             raise Unsure(f"cannot tell what {token.text!r} refers to")
-        if word[0].isdigit() or (word in known["numerals"] and word not in known["copulas_you"]):
+        if word[0].isdigit() or (word in known["numerals"] and self._counts_here(index, word)):
             return "number"
         closed = next((name for name in _CLOSED if word in known[name]), None)
         return closed or self._open_class(index, word)
+
+    def _counts_here(self, index: int, word: str) -> bool:
+        """Whether a numeral is one, and not the verb that sounds alike ("su sei giorni")."""
+        verb = word in self.language.classes["copulas_you"]
+        return not verb or self.kind(index - 1) in _BEFORE_A_NUMBER
 
     def _open_class(self, index: int, word: str) -> str:
         """Noun, adjective or verb; "ambiguous" is settled when all words have been seen."""
@@ -250,7 +256,8 @@ class Sentence:
         thing = token.lower in self.language.things
         noun = "person" if not thing else "twofold" if self._changes(index) else "thing"
         before = self.skip(index - 1, -1, self.transparent)
-        if index and self.tokens[index - 1].lower in self.language.classes["degrees"]:
+        described = index and self.tokens[index - 1].lower in self.language.classes["degrees"]
+        if described and self.kind(before) != "have":  # "già pratica", not "hai già pratica"
             return adjective
         if self._ends_phrase(before, index):
             return noun

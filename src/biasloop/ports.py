@@ -4,7 +4,7 @@ Adapters implement them; steps see nothing else of the outside.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeGuard
@@ -258,6 +258,10 @@ class Encoder(Protocol):
     def embed(self, features: Any) -> NDArray[np.float32]:
         """Feature rows as short dense vectors (n, e), for strategies that measure distances."""
 
+    def likeness(self, some: Any, others: Any) -> NDArray[np.float32]:
+        """Cosine of each feature row of `some` with each of `others`, (n, n'): of the rows
+        themselves, of which their embeddings are but a shadow."""
+
     def pack(self, features: Any) -> dict[str, NDArray[Any]]:
         """Feature rows as arrays to keep, by name."""
 
@@ -302,13 +306,20 @@ def has_encoder(classifier: Classifier) -> TypeGuard[EncoderClassifier]:
     return hasattr(classifier, "encoder")
 
 
+Likeness = Callable[[Rows, Rows], NDArray[np.float32]]
+"""How alike items are to an encoder, by positions: 0 … m-1 are the candidates, m … m+l-1 the
+labelled items. Cosines (n, n') of n items with n' others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What score stored, for m candidates, and beside it of l labelled train items.
 
     `arrays` holds what the strategy needs, by name, each of shape (m, …): "proba" is (m, k),
     "embedding" (m, e), "passes" (m, p, k). `thresholds` is (k,). `labelled` holds the same arrays
-    of the labelled items, (l, …), and `labels` what they are labelled with, (l, k).
+    of the labelled items, (l, …), and `labels` what they are labelled with, (l, k). `likeness` is
+    worked out for the few items that a strategy asks it about, never stored; None for a classifier
+    without an encoder.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -316,6 +327,18 @@ class Scores:
     multi: bool
     labelled: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     labels: Labels | None = None
+    likeness: Likeness | None = None
+
+    def of(self, rows: Rows) -> "Scores":
+        """The scores of these candidates only."""
+        m, likeness = len(next(iter(self.arrays.values()))), self.likeness
+        known = 0 if self.labels is None else len(self.labels)
+        places = np.concatenate([rows, np.arange(m, m + known)])
+        return replace(
+            self,
+            arrays={name: array[rows] for name, array in self.arrays.items()},
+            likeness=likeness and (lambda some, others: likeness(places[some], places[others])),
+        )
 
 
 class Strategy(Protocol):

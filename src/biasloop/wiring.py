@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from biasloop.estimate import Estimate, estimate
 from biasloop.expansion import guide_of
 from biasloop.llm.prompting import read_prompts
 from biasloop.loop import Step
-from biasloop.ports import Expander, LabelStudio, PromptExpander, Scores, Strategy, asks_a_model
+from biasloop.ports import (
+    Expander,
+    LabelStudio,
+    Likeness,
+    PromptExpander,
+    Scores,
+    Strategy,
+    asks_a_model,
+)
 from biasloop.process import Heartbeat, no_heartbeat
 from biasloop.registry import Kind, plugin
 from biasloop.steps.aggregate import aggregate
@@ -36,6 +45,7 @@ from biasloop.steps.push import push
 from biasloop.steps.score import score
 from biasloop.steps.select import ReadScores, asked_items, candidates, labelled_rows, select
 from biasloop.steps.train import Recipe, train
+from biasloop.store.features import FeatureStore
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 from biasloop.store.scores import read_scores, read_thresholds
@@ -333,4 +343,14 @@ class Steps:
             self.campaign.scheme.multi,
             labelled=read(known),
             labels=labels,
+            likeness=self._likeness(model_id, np.append(rows, known)),
         )
+
+    def _likeness(self, model_id: str, rows: Rows) -> Likeness | None:
+        """That of these pool rows to the model's encoder, by the features that are kept."""
+        model = self.ledger.model(model_id)
+        kind = plugin(Kind.CLASSIFIER, model.classifier).load()
+        if not hasattr(kind, "load_encoder"):
+            return None
+        load = cache(lambda: kind.load(self.workspace.folder / model.folder).encoder)
+        return FeatureStore(self.workspace.features, self.pool).likeness(load, rows)

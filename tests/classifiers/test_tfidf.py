@@ -172,6 +172,8 @@ def test_embeddings_nearly_keep_angles():
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     embedded = made.embed(features)
     np.testing.assert_allclose(embedded @ embedded.T, rows @ rows.T, atol=0.25)
+    # Likeness is exact, whether its terms are common or rare.
+    np.testing.assert_allclose(made.likeness(features, features[:2]), rows @ rows[:2].T, atol=1e-5)
 
 
 # --- folds ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from biasloop.classifiers.tfidf import Tfidf
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.split import Split
 from biasloop.errors import PoolError
+from biasloop.ports import Encoder
 from biasloop.store import features as module
 from biasloop.store import pool as pool_module
 from biasloop.store.features import FeatureStore
@@ -62,6 +63,24 @@ def test_rows_come_from_kept_shards_and_from_others_alike(
             store.shard(encoder, shard)
         found = store.rows(encoder, wanted)
         np.testing.assert_array_equal(found.presence().toarray(), expected)
+
+
+def test_likeness_is_that_of_the_rows_asked_about(store: FeatureStore, pool: ArrowPool) -> None:
+    encoder = store.encoder(Tfidf(), LABELLED)
+    rows = np.array([30, 4, 17, 4, 44])
+    made = []
+
+    def load() -> Encoder:
+        made.append(encoder)
+        return encoder
+
+    likeness = store.likeness(load, rows)
+    assert not made
+    some, others = np.array([4, 0]), np.array([3, 1, 2])
+    found = likeness(some, others)
+    texts = encoder.encode(pool.texts(rows))
+    np.testing.assert_allclose(found, encoder.likeness(texts[some], texts[others]), atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], found[:, 1])
 
 
 def test_an_append_leaves_what_is_there_alone(

@@ -5,6 +5,7 @@ import small_text
 
 import biasloop.strategies
 from biasloop.ports import Scores
+from biasloop.strategies.own import unit
 
 assert biasloop.strategies  # registers them
 assert small_text  # takes seconds to load: here, so that no test waits for it
@@ -34,4 +35,13 @@ def made_scores(
     if not multi:
         labels = np.eye(k, dtype=np.int8)[rng.integers(k, size=labelled)]
     thresholds = rng.uniform(0.2, 0.8, k).astype(np.float32)
-    return Scores(arrays(m), thresholds, multi, arrays(labelled), labels)
+    candidates, known = arrays(m), arrays(labelled)
+    points = unit(np.concatenate([candidates["embedding"], known["embedding"]]))
+    return Scores(
+        candidates,
+        thresholds,
+        multi,
+        known,
+        labels,
+        likeness=lambda some, others: points[some] @ points[others].T,
+    )

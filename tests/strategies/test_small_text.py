@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from biasloop.ports import Scores
 from biasloop.registry import Kind, create
+from biasloop.strategies.own import unit
 from biasloop.strategies.small_text import SmallText, StoredScores
 from strategies.made_scores import made_scores
 
@@ -68,7 +69,7 @@ class Rows(LogisticRegression):
         return dataset
 
 
-@pytest.mark.parametrize("name", ["breaking_ties", "entropy", "coreset", "contrastive"])
+@pytest.mark.parametrize("name", ["breaking_ties", "entropy", "fisher", "coreset", "contrastive"])
 def test_ours_are_query_strategies_for_any_classifier_of_small_text(name: str) -> None:
     rng = np.random.default_rng(0)
     features = rng.standard_normal((80, 5)).astype(np.float32)
@@ -76,12 +77,14 @@ def test_ours_are_query_strategies_for_any_classifier_of_small_text(name: str) -
     labelled, unlabelled = np.arange(0, 20), np.arange(20, 80)
     classifier = Rows().fit(features[labelled], answers[labelled])
     proba = classifier.predict_proba(features).astype(np.float32)
+    points = unit(features[np.concatenate([unlabelled, labelled])])
     scores = Scores(
         {"proba": proba[unlabelled], "embedding": features[unlabelled]},
         np.zeros(2, np.float32),
         multi=False,
         labelled={"proba": proba[labelled], "embedding": features[labelled]},
         labels=np.eye(2, dtype=np.int8)[answers[labelled]],
+        likeness=lambda some, others: points[some] @ points[others].T,
     )
     strategy = create(Kind.STRATEGY, name)
     query_strategy = strategy.query_strategy(scores, np.random.default_rng(1))

@@ -32,6 +32,8 @@ BATCH = 4096
 ENOUGH_TEXTS = 2
 """Texts nobody labelled in which a term must stand to be known: one alone teaches nothing."""
 DIMENSIONS = 256
+COMMON = 0.02
+"""Share of texts from which on a term counts as common."""
 
 Vocabulary = dict[str, int]
 
@@ -118,6 +120,16 @@ class TermEncoder:
         rows = TermWeighting.of_counts(self.found, self.rows).matrix(features)
         dense = sparse.csr_matrix(self._projection.transform(rows)).toarray()
         return np.asarray(normalize(dense), dtype=np.float32)
+
+    def likeness(self, some: TermRows, others: TermRows) -> NDArray[np.float32]:
+        """Of the TF-IDF rows; idf of the texts that the encoder was made of."""
+        weighting = TermWeighting.of_counts(self.found, self.rows)
+        some_rows, other_rows = (normalize(weighting.matrix(part)) for part in (some, others))
+        # Terms that stand in many texts make up most of a sparse product's work.
+        common = self.found > COMMON * self.rows
+        dense = some_rows[:, common].toarray() @ other_rows[:, common].toarray().T
+        rare = some_rows[:, ~common] @ other_rows[:, ~common].T
+        return np.asarray(dense + rare.toarray(), dtype=np.float32)
 
     def pack(self, features: TermRows) -> dict[str, NDArray[Any]]:
         """The columns of the terms, and where each row's blocks end."""

@@ -13,7 +13,7 @@ from biasloop.domain.batch import Candidates, Quota, Rows
 from biasloop.domain.curve import Budgets, Flags
 from biasloop.domain.label import Labels, LabelSource
 from biasloop.domain.metric import decide
-from biasloop.ports import Encoder, Features, Scores, Strategy, TrainingSet
+from biasloop.ports import Encoder, Features, Likeness, Scores, Strategy, TrainingSet
 from biasloop.registry import Kind, create
 from biasloop.simulate.gold import Gold
 from biasloop.steps.select import choose_batch
@@ -43,6 +43,12 @@ class Encoded:
     encoder: Encoder
     pool: Features
     test: Features
+
+    def likeness(self, places: Rows) -> Likeness:
+        """That of these pool rows."""
+        return lambda some, others: self.encoder.likeness(
+            self.pool[places[some]], self.pool[places[others]]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ class Learner:
             self.gold.scheme.multi,
             {name: array[asked] for name, array in arrays.items()},
             self.answers[asked],
+            self.encoded.likeness(np.append(free, asked)) if self.encoded else None,
         )
 
     def test_flags(self) -> Flags:

@@ -7,7 +7,7 @@ simply removes it.
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.errors import PoolError
-from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Features, Pool, no_checkpoint
+from biasloop.ports import (
+    Checkpoint,
+    Encoder,
+    EncoderClassifier,
+    Features,
+    Likeness,
+    Pool,
+    no_checkpoint,
+)
 
 MADE = "made.json"
 """What an encoder was made of; written last, so a folder without it does not count."""
@@ -92,6 +100,16 @@ class FeatureStore:
             elif len(wanted):
                 parts.append(encoder.encode(self._pool.texts(wanted), checkpoint=checkpoint))
         return encoder.join(parts)
+
+    def likeness(self, encoder: Callable[[], Encoder], rows: Rows) -> Likeness:
+        """That of these pool rows; the encoder is made only when it is asked about some."""
+
+        def features(places: Rows) -> Features:
+            wanted, back = np.unique(rows[places], return_inverse=True)
+            found: Features = self.rows(encoder(), wanted)[back]
+            return found
+
+        return lambda some, others: encoder().likeness(features(some), features(others))
 
     def _keep(self, encoder: Encoder, size: dict[str, Any]) -> None:
         for other in self._folder.glob("*"):

@@ -1,7 +1,6 @@
 """Strategies made of another one."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ class Subsample:
         m = len(next(iter(scores.arrays.values())))
         rng = np.random.default_rng(seed)
         drawn = np.sort(rng.choice(m, min(m, max(n, self.size)), replace=False))
-        return drawn[self.inner.choose(_of(scores, drawn), n, seed)]
+        return drawn[self.inner.choose(scores.of(drawn), n, seed)]
 
 
 class SoftRankOptions(InnerOptions):
@@ -109,9 +108,4 @@ class ClusterDiverse:
         """See Strategy."""
         m = len(next(iter(scores.arrays.values())))
         many = self.inner.choose(scores, min(m, self.factor * n), seed)
-        return many[self.spread.choose(_of(scores, many), n, seed)]
-
-
-def _of(scores: Scores, rows: Rows) -> Scores:
-    """The scores of these candidates only."""
-    return replace(scores, arrays={name: array[rows] for name, array in scores.arrays.items()})
+        return many[self.spread.choose(scores.of(many), n, seed)]

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.preprocessing import normalize
 from small_text import QueryStrategy
 
 from biasloop.domain.batch import Rows
-from biasloop.ports import Scores
+from biasloop.ports import Likeness, Scores
+from biasloop.strategies.small_text import StoredScores
 
 Pick = Callable[[Scores, int, np.random.Generator], Rows]
 
@@ -52,6 +54,7 @@ class OwnQuery(QueryStrategy):  # type: ignore[misc]
             multi,
             self._scores(clf, dataset[indices_labeled]) if len(indices_labeled) else {},
             y.toarray() if multi else np.eye(len(self.thresholds), dtype=np.int8)[y],
+            _likeness(clf, dataset, np.concatenate([indices_unlabeled, indices_labeled])),
         )
         return indices_unlabeled[self.pick(scores, n, self.rng)]
 
@@ -62,3 +65,17 @@ class OwnQuery(QueryStrategy):  # type: ignore[misc]
             "embedding": lambda: clf.embed(dataset, pbar=None),
         }
         return {name: ask[name]() for name in sorted(self.needs)}
+
+
+def _likeness(clf: Any, dataset: Any, places: Rows) -> Likeness | None:
+    """That of the stored scores; of another classifier, by its embeddings if it makes any."""
+    if isinstance(clf, StoredScores):
+        stored = clf.scores.likeness
+        return stored and (lambda some, others: stored(places[some], places[others]))
+    if not hasattr(clf, "embed"):
+        return None
+
+    def embedded(rows: Rows) -> NDArray[np.float32]:
+        return np.asarray(normalize(clf.embed(dataset[places[rows]], pbar=None)))
+
+    return lambda some, others: embedded(some) @ embedded(others).T

@@ -51,6 +51,11 @@ class SentenceEncoder:
         """The rows themselves."""
         return np.asarray(features)
 
+    def likeness(self, some: Rows, others: Rows) -> Rows:
+        """See ports.Encoder."""
+        found: Rows = some @ others.T
+        return found
+
     def pack(self, features: Rows) -> dict[str, NDArray[Any]]:
         """See ports.Encoder."""
         return {"rows": features}

@@ -29,7 +29,7 @@ from biasloop.simulate.run import Setup
 DATA = Path(__file__).parents[2] / "shared" / "data" / "benchmarks"
 SETS = ("trec", "mr", "subj", "cr", "edos")
 RARE = {"edos": "sexist"}
-RIVALS = (SMALL_TEXT, SKLEARN, SKLEARN_RANDOM, AGAIN)
+RIVALS = (SKLEARN, SKLEARN_RANDOM, AGAIN)
 AGAINST = {SKLEARN: SKLEARN_RANDOM}
 """What an arm is measured against, where it is not our random arm."""
 EXPLORE_TEST = 2500
@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default={}, help="of the classifier, JSON")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--strategies", default="auto")
+    parser.add_argument("--rivals", default=",".join(RIVALS), help="arms beside small_text")
     parser.add_argument("--batch", type=int, default=25)
     parser.add_argument("--budget", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=10)
@@ -165,7 +166,8 @@ def main() -> None:
         raise SystemExit(f"the data of this benchmark is not there: {DATA}")
     options = asked.options or DEFAULTS[asked.classifier]()
     setup = Setup(asked.classifier, options, asked.batch, asked.budget)
-    arms = (*asked.strategies.split(","), *RIVALS)
+    rivals = [rival for rival in asked.rivals.split(",") if rival]
+    arms = (*asked.strategies.split(","), SMALL_TEXT, *rivals)
     sets, saved = {}, []
     for name in asked.sets.split(","):
         grid = Grid(load(name, asked.explore), setup, arms, asked.seeds, run_arm)

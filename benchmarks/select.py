@@ -32,8 +32,10 @@ import numpy as np
 import small_text
 
 import biasloop.strategies
-from biasloop.ports import Scores
+from biasloop.domain.batch import Rows
+from biasloop.ports import Likeness, Scores
 from biasloop.registry import Kind, create
+from biasloop.strategies.own import unit
 from biasloop.strategies.small_text import SmallText
 
 assert biasloop.strategies  # registers them
@@ -78,6 +80,10 @@ CAL = (
     "approximation: over 250 million pairs of candidate and labelled item, a random part of the "
     "candidates is looked at; small-text seeks neighbours in the whole pool, not as published"
 )
+FISHER = (
+    "approximation: the batch comes from the 1,000 most doubted, 1,000 more stand for the pool; "
+    "likeness is that of the embeddings"
+)
 WRONG = "small-text's is wrong for multi-label schemes"
 CASES = [
     Case("random", "", small_text.RandomSampling, True),
@@ -86,7 +92,9 @@ CASES = [
     Case("entropy", "multi", small_text.PredictionEntropy, note=WRONG),
     Case("margin_to_border", "multi"),
     Case("rarity", "multi", cvirs),
-    Case("auto", "single", small_text.BreakingTies, True),
+    Case("fisher", "single", note=FISHER),
+    Case("fisher", "multi", note=FISHER),
+    Case("auto", "single", small_text.BreakingTies, note=FISHER),
     Case("auto", "multi"),
     Case("bald", "single", small_text.BALD, True),
     Case("bald", "multi", small_text.BALD, note=WRONG),
@@ -131,8 +139,19 @@ def made_scores(items: int, seed: int) -> dict[str, Scores]:
             scheme == "multi",
             {"proba": proba, "passes": told, "embedding": known},
             labels,
+            _likeness(embedding, known),
         )
     return found
+
+
+def _likeness(embedding: np.ndarray, known: np.ndarray) -> Likeness:
+    def rows(places: Rows) -> np.ndarray:
+        found = np.empty((len(places), DIMENSIONS), np.float32)
+        free = places < len(embedding)
+        found[free], found[~free] = embedding[places[free]], known[places[~free] - len(embedding)]
+        return unit(found)
+
+    return lambda some, others: rows(some) @ rows(others).T
 
 
 def _embedding(n: int, topics: np.ndarray, rng: np.random.Generator) -> np.ndarray:

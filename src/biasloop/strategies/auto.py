@@ -4,6 +4,7 @@ import numpy as np
 
 from biasloop.domain.batch import Rows
 from biasloop.ports import Scores
+from biasloop.strategies.fisher import Fisher
 from biasloop.strategies.own import Own, drawn_by_rank
 from biasloop.strategies.uncertainty import BreakingTies, Rarity
 
@@ -12,10 +13,12 @@ POWER = 2
 
 
 class Auto(Own):
-    """breaking_ties in single-label schemes, softrank of rarity in multi-label ones."""
+    """Softrank of rarity in multi-label schemes; in single-label ones fisher, or breaking_ties for
+    a classifier without an encoder."""
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
-        """The one of the two that fits."""
-        if not scores.multi:
-            return BreakingTies().pick(scores, n, rng)
-        return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)
+        """The one that fits."""
+        if scores.multi:
+            return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)
+        strategy: Own = Fisher() if scores.likeness else BreakingTies()
+        return strategy.pick(scores, n, rng)

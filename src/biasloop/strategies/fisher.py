@@ -16,8 +16,8 @@ SAMPLE = 1000
 """Candidates, drawn at random, that stand for the pool."""
 KNOWN = 3000
 """Labelled items that count as known; of more, so many are drawn."""
-PRIOR = np.float32(16)
-"""Variance of an item's score (log-odds) before anything is known."""
+PRIOR = np.float32(64)
+"""Variance of an item's score (log-odds) before anything is known; docs/strategies.md compares."""
 LEAST = 1e-4
 """Information that an answer brings at least."""
 

@@ -90,6 +90,12 @@ def test_information_is_that_of_a_coin() -> None:
     np.testing.assert_allclose(information(proba, multi=True), [0.5, 0.18, 1e-4], atol=1e-6)
 
 
+def test_auto_is_fisher_in_a_single_label_scheme() -> None:
+    scores = made_scores(3000, 3, multi=False, labelled=50)
+    auto = create(Kind.STRATEGY, "auto").choose(scores, 20, 1).tolist()
+    assert auto == choose(scores, 20)
+
+
 def test_a_classifier_without_an_encoder_is_refused() -> None:
     scores = replace(made_scores(20, 3, multi=False, labelled=5), likeness=None)
     with pytest.raises(ConfigError, match=r"needs a classifier with an encoder.*auto"):

@@ -37,7 +37,7 @@ def test_choosing_is_measured_beside_small_text() -> None:
         assert 0 <= line["extra_mb"] < 500
         assert line["same_picks"] in (None, 1)
     exact = {line["strategy"] for line in found if line["same_picks"]}
-    assert exact == {"random", "breaking_ties", "auto", "entropy", "bald", "coreset"}
+    assert exact == {"random", "breaking_ties", "entropy", "bald", "coreset"}
     assert all(line["small_text_seconds"] > 0 for line in found if line["same_picks"])
 
 

@@ -24,7 +24,7 @@ ORDER = (
     {"rows"},
     ADAPTERS | PLUGINS,
     {"campaign", "cascade", "estimate", "language_model", "steps", "synthesis"},
-    {"expansion"},
+    {"evaluation", "expansion"},
     {"classify", "ingest", "jobs", "loop", "poll", "simulate", "validate"},
     {"reconcile"},
     {"scheduler"},

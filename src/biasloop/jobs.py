@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,15 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-import biasloop.classifiers
-import biasloop.strategies  # noqa: F401 - both register their plug-ins
+import biasloop.strategies  # noqa: F401 - registers the plug-ins
 from biasloop.cascade import LINEAR, Shortlist, shortlist
+from biasloop.classifiers import load
 from biasloop.classifiers.tfidf import Tfidf
-from biasloop.domain.batch import Rows
-from biasloop.domain.metric import decide
 from biasloop.errors import BiasloopError, in_words
+from biasloop.evaluation import predict, savings, stopping
 from biasloop.expansion import expand
-from biasloop.ports import Checkpoint, Classifier, Proba, has_encoder
-from biasloop.registry import Kind, create, plugin
-from biasloop.steps.evaluate.stability import aligned, stability
-from biasloop.steps.kept import flag_columns, proba_columns
+from biasloop.ports import Checkpoint, Classifier, has_encoder
+from biasloop.registry import Kind, create
 from biasloop.steps.train import training_set
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
@@ -135,56 +132,14 @@ def _shortlist(
     )
 
 
-def predict(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
-    """Probabilities of FOLDER/data.parquet by each model, to FOLDER/<model>.npy."""
-    texts = pd.read_parquet(folder / "data.parquet")["text"].tolist()
-    for model in job["models"]:
-        classifier = load(model["classifier"], Path(model["folder"]))
-        np.save(
-            folder / f"{model['id']}.npy", classifier.predict_proba(texts, checkpoint=checkpoint)
-        )
-        np.save(folder / f"{model['id']}.thresholds.npy", classifier.thresholds)
-    return {}
-
-
-def stopping(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
-    """What a model says of the rows in data.parquet, to FOLDER/stop.parquet, and what stopping
-    criteria make of it beside what earlier models said."""
-    classifier = load(job["model"]["classifier"], Path(job["model"]["folder"]))
-    table = pd.read_parquet(folder / "data.parquet")
-    proba = predict_rows(classifier, job, table["row"].to_numpy(), checkpoint)
-    table[proba_columns(job["labels"])] = proba
-    table[flag_columns(job["labels"])] = decide(proba, classifier.thresholds, job["multi"])
-    table.to_parquet(folder / "stop.parquet")
-    tables = aligned([*map(pd.read_parquet, job["earlier"]), table])
-    return {"criteria": [asdict(c) for c in stability(tables, job["labels"], job["multi"])]}
-
-
-def predict_rows(
-    classifier: Classifier, job: dict[str, Any], rows: Rows, checkpoint: Checkpoint
-) -> Proba:
-    """Probabilities (n, k) of these pool rows, which are sorted."""
-    pool = ArrowPool(Path(job["pool"]))
-    if has_encoder(classifier) and classifier.encoder:
-        store = FeatureStore(Path(job["features"]), pool)
-        features = store.rows(classifier.encoder, rows, checkpoint=checkpoint)
-        return classifier.score_features(features, frozenset({"proba"}))["proba"]
-    return classifier.predict_proba(pool.texts(rows), checkpoint=checkpoint)
-
-
 JOBS: dict[str, Callable[[Path, dict[str, Any], Checkpoint], Result]] = {
     "expand": expand,
     "train": train,
     "score": score,
     "predict": predict,
     "stopping": stopping,
+    "savings": savings,
 }
-
-
-def load(classifier: str, folder: Path) -> Classifier:
-    """A saved model of the classifier of that name."""
-    loaded: Classifier = plugin(Kind.CLASSIFIER, classifier).load().load(folder)
-    return loaded
 
 
 def _watch_parent() -> Checkpoint:

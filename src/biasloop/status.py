@@ -62,7 +62,8 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "stopping": _newest(rounds, "stopping"),
         "rounds": _rounds(rounds, ledger.selections(), done),
         "curve": curve(biasloop),
-        "evaluation": _evaluation(ledger),
+        "evaluation": (evaluation := _evaluation(ledger)),
+        "savings": evaluation and evaluation["report"].get("savings"),
         "synthesis": _synthesis(ledger, rounds),
         "events": ledger.events(20),
     }

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from biasloop.bootstrap import Biasloop
+from biasloop.classifiers import load
 from biasloop.domain.metric import decide
 from biasloop.domain.model import ModelVersion
 from biasloop.errors import ClassifierError
-from biasloop.jobs import load
 from biasloop.ports import Classifier
 
 

@@ -37,7 +37,6 @@ from biasloop.registry import Kind, plugin
 from biasloop.steps.aggregate import aggregate
 from biasloop.steps.close import close
 from biasloop.steps.evaluate import evaluate
-from biasloop.steps.evaluate.audit import audit_set
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.expand import corpus_of, expand
 from biasloop.steps.pull import pull
@@ -233,23 +232,23 @@ class Steps:
         )
 
     def evaluate(self, round_: Round, heartbeat: Heartbeat) -> Done:
-        """The audit report of the round's model beside the one in service."""
+        """The audit report of the round's model beside the one in service, and what follows."""
         model = round_.facts.get("model")
-        asked = [s.item_id for _, s in self.ledger.live_selections() if s.arm is Arm.AUDIT]
-        annotations, scheme = self.ledger.annotations(), self.campaign.scheme
         return evaluate(
             model=self.ledger.model(model) if model else None,
             trained_on=self.ledger.trained_on(model) if model else (),
             in_service=self.ledger.in_service(),
-            pool=self.pool,
-            audit=audit_set(self.pool, annotations, scheme, asked, self.settings.votes.consensus),
-            promote=self.settings.loop.promote == "auto",
             earlier=[m.id for m in self._models_before(round_)],
+            annotations=self.ledger.annotations(),
+            selections=self.ledger.live_selections(),
+            promote=self.settings.loop.promote == "auto",
             stopping=self.settings.stopping_advice,
             bench=Bench(
-                scheme=scheme,
+                pool=self.pool,
+                scheme=self.campaign.scheme,
+                consensus=self.settings.votes.consensus,
                 seed=self.settings.seed,
-                folder=self.workspace.folder,
+                workspace=self.workspace.folder,
                 models=self.workspace.models,
                 work_folder=self.workspace.job(round_.id, "evaluate"),
                 data={"pool": str(self.workspace.pool), "features": str(self.workspace.features)},

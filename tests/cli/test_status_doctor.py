@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from biasloop.bootstrap import Biasloop
+from biasloop.cli.look import savings_told
 from cli.conftest import AD
 from cli.support import Cli
 from labelstudio_server import Server, free_port
@@ -47,6 +48,23 @@ def test_pause_drain_resume(cli: Cli) -> None:
         assert cli.json("status")["loop"] == state
     assert "biasloop resume" in cli("pause", "--drain")
     assert "draining" in cli("status")
+
+
+def test_what_labels_have_saved_is_told_as_far_as_it_is_known() -> None:
+    def interval(*bounds: float) -> dict[str, float]:
+        return dict(zip(("value", "low", "high"), bounds, strict=True))
+
+    points = ({"labels": 80, "difference": interval(0.1, -0.02, 0.22)},)
+    assert savings_told({"points": (), "saved": None, "why": "20 random labels"}) == (
+        "not yet estimable: 20 random labels"
+    )
+    ahead = "80 acquired labels against as many random ones: micro F1 +0.10 [-0.02, +0.22]; "
+    assert savings_told({"points": points, "saved": None, "why": "even 10 do"}) == (
+        f"{ahead}labels saved not yet estimable: even 10 do"
+    )
+    assert savings_told({"points": points, "saved": interval(0.25, -0.125, 0.5)}) == (
+        f"{ahead}labels saved 25% [-12%, 50%]"
+    )
 
 
 def test_what_is_not_there_is_named(cli: Cli) -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from biasloop.domain.consensus import Method
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.domain.round import Done
 from biasloop.process import no_heartbeat
 from biasloop.steps.evaluate import evaluate
-from biasloop.steps.evaluate.audit import AuditSet
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.steps.kept import flag_columns, keep, kept
@@ -24,7 +24,10 @@ REAL = (LabelSource.HUMAN, LabelSource.SEED)
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(SCHEME, 0, tmp_path, tmp_path, tmp_path / "work", {}, no_heartbeat)
+    pool = ArrowPool(tmp_path / "pool")
+    models, work = tmp_path / "models", tmp_path / "work"
+    models.mkdir()
+    return Bench(pool, SCHEME, Method.MAJORITY, 0, tmp_path, models, work, {}, no_heartbeat)
 
 
 def verdicts(
@@ -84,10 +87,10 @@ def step(bench: Bench, *, errors: float, promote: bool = True) -> Done:
         model=new,
         trained_on=(),
         in_service=old,
-        pool=ArrowPool(bench.folder / "pool"),
-        audit=AuditSet((), (), pending=3, skipped=1),
-        promote=promote,
         earlier=(),
+        annotations=(),
+        selections=(),
+        promote=promote,
         stopping=None,
         bench=bench,
     )

@@ -19,7 +19,9 @@ from biasloop.domain.metric import compare, evaluate
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
 from biasloop.domain.promotion import decide_promotion
 from biasloop.domain.round import Done, State, Wait
+from biasloop.domain.savings import MIN_LABELS, Plan, estimate
 from biasloop.domain.split import split_of
+from biasloop.domain.stopping import Criterion, Stopping, advise, gain_criterion
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
 
@@ -122,10 +124,32 @@ class Campaign:
         decision = decide_promotion(name, f"r{round_id - 1:04d}", None, auto=True)
         promotion = Promotion(name, decision.why)
         records = (self.report(round_id, name, rates), promotion) if audited else (promotion,)
-        facts = {"evaluated": 90 if audited else 0, "promotion": decision.as_dict()}
+        facts = {
+            "evaluated": 90 if audited else 0,
+            "promotion": decision.as_dict(),
+            "stopping": self.advice(name),
+        }
         self.step(Done(facts, records))
         self.step(Done())
         assert self.ledger.rounds.get(round_id).state is State.CLOSED
+
+    def advice(self, model: str) -> dict[str, Any]:
+        """Advice on stopping: kappa says so, gain cannot tell."""
+        kappa = Criterion("kappa", True, "the models agree")
+        gain = gain_criterion(None, Stopping(("gain", "kappa"), rounds=3, gain=0.02))
+        return advise(model, (gain, kappa), ("gain", "kappa")).as_dict()
+
+    def savings(self, labels: int) -> dict[str, Any]:
+        """What labels have saved: a real estimate, on made scores; at first there are too few."""
+        told: dict[str, Any] = {"labels": labels, "with_seeds": False}
+        if labels < MIN_LABELS:
+            return told | {"points": (), "saved": None, "why": f"{labels} random labels"}
+        rng = np.random.default_rng(labels)
+        plan = Plan.of(labels, steps=8, draws=10, seed=0)
+        noise = np.append(0, rng.normal(0, 0.03, 100))[:, None, None]
+        random = np.linspace(0.3, 0.6, 8) + rng.normal(0, 0.01, (1, 10, 8)) + noise
+        acquired = np.linspace(0.35, 0.7, 8) + noise[:, 0]
+        return told | estimate(plan, acquired, random, witnesses=40, seed=0).as_dict()
 
     def report(self, round_id: int, model: str, rates: tuple[float, float]) -> Evaluation:
         """A real audit report: each round's model errs on fewer of 300 random verdicts."""
@@ -146,6 +170,7 @@ class Campaign:
         report = {"audit": audit, "audit_unseen_texts": audit, "pending": 4, "skipped": 1}
         if baseline:
             report["difference"] = compare(truth, old, new, roots, names, **how).as_dict()
+        report["savings"] = self.savings(20 * (round_id + 1))
         return Evaluation(model, baseline, report)
 
     def whole(self) -> None:

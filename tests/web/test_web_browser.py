@@ -43,6 +43,8 @@ def test_curve_and_rounds(page: Page, url: str, campaign) -> None:
     expect(page.locator("section:has(#rounds-title) tbody tr")).to_have_count(6)
     page.locator("#curve .point").last.hover(force=True)
     expect(page.locator("#curve .hoverlayer")).to_contain_text("80 human labels, n = 300")
+    expect(page.locator("#savings .point")).to_have_count(16)
+    expect(page.locator("#savings .legendtext")).to_have_text(["acquired", "random"])
     opened = campaign.ledger.rounds.get(0).opened_at
     shown = page.locator("section:has(#rounds-title) tbody tr").last.locator("time").first
     hour = (opened.hour + 9) % 24

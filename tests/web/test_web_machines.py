@@ -48,6 +48,8 @@ def test_metrics_of_a_campaign(get: Get, campaign) -> None:
     assert found["pool_items", "real"] == 200
     assert found["labelstudio_trouble",] == 0
     assert found["audit_micro_f1", "low"] <= found["audit_micro_f1", "value"]
+    assert found["acquired_ahead_micro_f1", "low"] <= found["acquired_ahead_micro_f1", "value"]
+    assert -1 < found["labels_saved_ratio", "low"] <= found["labels_saved_ratio", "high"] < 1
     newest = max(a.at for a in campaign.ledger.annotations() if a.standing == "vote")
     assert found["last_label_timestamp_seconds",] == pytest.approx(newest.timestamp(), abs=1e-3)
 
@@ -67,6 +69,9 @@ def test_status_is_json(get: Get, campaign) -> None:
     assert found["evaluation"]["model_id"] == "r0003"
     assert found["last_label_at"].endswith(("Z", "+00:00"))
     assert len(found["curve"]) == 4
+    assert found["savings"]["labels"] == 80
+    assert [c["name"] for c in found["stopping"]["criteria"]] == ["gain", "kappa"]
+    assert found["promotion"]["model_id"] == "r0003"
 
 
 def test_a_webhook_wakes_the_loop(url: str, woken: threading.Event) -> None:

@@ -99,15 +99,44 @@ def test_a_campaign_in_full_swing(get: Get, campaign) -> None:
     assert "10 acquisition, 5 audit, 5 random train" in told
     assert "F1 against r0002" in told
     assert "r0003 , went into service: no out-of-fold predictions to compare with" in told
-    plotted = re.search(r"data-points='([^']+)'", page.text)
-    assert plotted
-    points = json.loads(plotted[1])
-    assert [(p["labels"], p["n"]) for p in points] == [(n, 300) for n in (20, 40, 60, 80)]
-    assert all(p["low"] <= p["f1"] <= p["high"] for p in points)
+    curve, savings = (json.loads(plot) for plot in re.findall(r"data-plot='([^']+)'", page.text))
+    (points,) = [line["points"] for line in curve["lines"]]
+    assert [p["x"] for p in points] == [20, 40, 60, 80]
+    assert all("n = 300 audit items" in p["hover"] for p in points)
+    assert [line["name"] for line in savings["lines"]] == ["acquired", "random"]
+    for line in (points, *(line["points"] for line in savings["lines"])):
+        assert all(p["low"] <= p["y"] <= p["high"] for p in line)
     assert "The plot needs JavaScript" in page.text
     assert '<meta http-equiv="refresh"' in page.text
     assert 'href="http://127.0.0.1:8080/projects/3/data"' in page.text
     assert 'href="http://127.0.0.1:8080/projects/3/data?task=1100"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("rounds", "told"),
+    [
+        (1, r"Not yet estimable: 20 random labels\."),
+        (2, r"At 40 labels each, .* by \+0\.10 .* They save \d+ % −?\d+ to \d+ % of the labels"),
+    ],
+)
+def test_what_acquired_labels_have_saved(get: Get, campaign, rounds: int, told: str) -> None:
+    campaign.fill_pool()
+    for _ in range(rounds):
+        number = campaign.push_round()
+        campaign.annotate(number)
+        campaign.close_round(number)
+    assert re.search(told, text_of(get("/")))
+
+
+def test_advice_on_stopping_stands_with_its_reasons(get: Get, campaign) -> None:
+    campaign.fill_pool()
+    number = campaign.push_round()
+    campaign.annotate(number)
+    campaign.close_round(number)
+    told = text_of(get("/"))
+    assert "Go on labelling: it is time to stop when gain and kappa say so" in told
+    assert "gain cannot tell yet 3 rounds" in told
+    assert "kappa yes the models agree" in told
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """Classifiers: one file and one register line each."""
 
-from biasloop.registry import Kind, register
+from pathlib import Path
+
+from biasloop.ports import Classifier
+from biasloop.registry import Kind, plugin, register
 
 register(
     Kind.CLASSIFIER,
@@ -20,3 +23,9 @@ register(
     "biasloop.classifiers.transformer:Transformer",
     "biasloop.classifiers.options:TransformerOptions",
 )
+
+
+def load(name: str, folder: Path) -> Classifier:
+    """A saved model of the classifier of that name."""
+    loaded: Classifier = plugin(Kind.CLASSIFIER, name).load().load(folder)
+    return loaded

@@ -1,5 +1,6 @@
 """status, trip, doctor."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,8 @@ def status(json: Json = False) -> None:
         )
     if (decision := found["promotion"]) and not decision["promoted"]:
         say(f"           {decision['model_id']} was not promoted: {decision['why']}")
+    if found["savings"]:
+        say(f"  saved    {savings_told(found['savings'])}")
     if found["stopping"]:
         say(f"  stopping {_stopping(found['stopping'])}")
     if found["set_aside"]:
@@ -69,6 +72,19 @@ def _advice(found: dict[str, Any]) -> str:
 
 def _counts(votes: dict[str, int]) -> str:
     return ", ".join(f"{policy} ({n})" for policy, n in votes.items())
+
+
+def savings_told(found: Mapping[str, Any]) -> str:
+    """On one line, what the labels that the strategy acquired are worth beside random ones."""
+    if not found["points"]:
+        return f"not yet estimable: {found['why']}"
+    last = found["points"][-1]
+    ahead = "micro F1 {value:+.2f} [{low:+.2f}, {high:+.2f}]".format(**last["difference"])
+    if found["saved"] is None:
+        saved = f"labels saved not yet estimable: {found['why']}"
+    else:
+        saved = "labels saved {value:.0%} [{low:.0%}, {high:.0%}]".format(**found["saved"])
+    return f"{last['labels']} acquired labels against as many random ones: {ahead}; {saved}"
 
 
 def _stopping(advice: dict[str, Any]) -> str:

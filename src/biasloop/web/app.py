@@ -57,7 +57,8 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
             "page.html",
             now=now,
             campaign=biasloop.campaign,
-            points=view.curve_points(now["curve"]),
+            curve=view.curve_plot(now["curve"]),
+            savings=now["savings"] and view.savings_plot(now["savings"]),
             micro_of={point["round"]: point["micro_f1"] for point in now["curve"]},
         )
 
@@ -141,6 +142,7 @@ def _templates() -> jinja2.Environment:
         "when": view.when,
         "interval": view.interval,
         "change": view.change,
+        "percent": view.percent,
         "pairs": view.pairs,
     }
     environment.globals |= {

@@ -64,6 +64,14 @@ class _Gauges(Collector):
         if measured:
             micro = measured[-1]["micro_f1"]
             yield _by("audit_micro_f1", "Micro F1 on audit items, newest model.", "bound", micro)
+        savings = now["savings"]
+        if savings and savings["points"]:
+            ahead = savings["points"][-1]["difference"]
+            says = "Micro F1 of acquired labels less that of as many random ones."
+            yield _by("acquired_ahead_micro_f1", says, "bound", ahead)
+        if savings and savings["saved"]:
+            says = "Share of labels that acquisition saves against random."
+            yield _by("labels_saved_ratio", says, "bound", savings["saved"])
 
 
 def _open(tasks: Mapping[str, int]) -> dict[str, int]:

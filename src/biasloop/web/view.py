@@ -56,20 +56,42 @@ def progress(step: str) -> list[tuple[str, str]]:
     ]
 
 
-def curve_points(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The measured points of the learning curve, as the page's script plots them."""
-    return [
-        {
-            "labels": point["labels"],
-            "f1": point["micro_f1"]["value"],
-            "low": point["micro_f1"]["low"],
-            "high": point["micro_f1"]["high"],
-            "n": point["audit_items"],
-            "name": f"round {point['round']}, model {point['model']}",
-        }
-        for point in curve
-        if point["micro_f1"] is not None
+def curve_plot(curve: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The learning curve as the page's script draws it; None before anything was measured."""
+    points = [
+        _point(
+            found["labels"],
+            found["micro_f1"],
+            f"<b>round {found['round']}, model {found['model']}</b><br>micro F1 ",
+            f"<br>{found['labels']} human labels, n = {found['audit_items']} audit items",
+        )
+        for found in curve
+        if found["micro_f1"] is not None
     ]
+    return _plot("human labels", {"": points}) if points else None
+
+
+def savings_plot(savings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The learning curves of the two arms; None while there are none."""
+    lines = {
+        arm: [
+            _point(at["labels"], at[arm], f"<b>{at['labels']} {arm} labels</b><br>micro F1 ", "")
+            for at in savings["points"]
+        ]
+        for arm in ("acquired", "random")
+    }
+    return _plot("labels learned from", lines) if savings["points"] else None
+
+
+def _point(x: int, measure: Mapping[str, float], before: str, after: str) -> dict[str, Any]:
+    value, low, high = (measure[key] for key in ("value", "low", "high"))
+    hover = f"{before}{value:.2f} ({low:.2f}–{high:.2f}){after}"
+    return {"x": x, "y": value, "low": low, "high": high, "hover": hover}
+
+
+def _plot(x: str, lines: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    named = [{"name": name, "points": points} for name, points in lines.items()]
+    return {"x": x, "y": "micro F1", "lines": named}
 
 
 def task_url(label_studio: Mapping[str, Any], task: int | None = None) -> str:
@@ -110,6 +132,14 @@ def change(measure: Mapping[str, float] | None) -> Markup:
     return Markup("<b>{}</b> <small>{} to {}</small>").format(
         *(f"{measure[key]:+.2f}".replace("-", "−") for key in ("value", "low", "high"))
     )
+
+
+def percent(measure: Mapping[str, float]) -> Markup:
+    """A share with its bounds, in percent."""
+    value, low, high = (
+        f"{100 * measure[key]:.0f}".replace("-", "−") for key in ("value", "low", "high")
+    )
+    return Markup("<b>{} %</b> <small>{} to {} %</small>").format(value, low, high)
 
 
 def pairs(data: Mapping[str, Any]) -> str:

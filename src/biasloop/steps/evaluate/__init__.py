@@ -6,15 +6,18 @@ Audit only reports (R7): what is decided here is decided on out-of-fold verdicts
 from collections.abc import Sequence
 from typing import Any
 
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.promotion import Decision, decide_promotion
 from biasloop.domain.round import Done
 from biasloop.domain.stopping import Stopping
 from biasloop.ports import Pool
-from biasloop.steps.evaluate.audit import AuditSet, report
+from biasloop.steps.evaluate.audit import audit_set, report
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.evaluate.out_of_fold import compare_out_of_fold
+from biasloop.steps.evaluate.savings import measure_savings
 from biasloop.steps.evaluate.stopping import stopping_advice
 
 
@@ -23,14 +26,15 @@ def evaluate(
     model: ModelVersion | None,
     trained_on: Sequence[str],
     in_service: ModelVersion | None,
-    pool: Pool,
-    audit: AuditSet,
-    promote: bool,
     earlier: Sequence[str],
+    annotations: Sequence[Annotation],
+    selections: Sequence[tuple[int, Selection]],
+    promote: bool,
     stopping: Stopping | None,
     bench: Bench,
 ) -> Done:
-    """Reports on the new model, and on the one in service on the same items beside it.
+    """Reports on the new model, on the one in service on the same items beside it, and on what
+    the strategy's choice of labels has saved.
 
     `trained_on` are the items that the new model learned from, `earlier` the ids of the models of
     the rounds before, oldest first. With `promote` it goes into service unless it is shown to be
@@ -38,6 +42,8 @@ def evaluate(
     """
     if model is None:
         return Done(facts={"evaluated": None})
+    asked = [s.item_id for _, s in selections if s.arm is Arm.AUDIT]
+    audit = audit_set(bench.pool, annotations, bench.scheme, asked, bench.consensus)
     baseline = in_service if in_service and in_service.id != model.id else None
     decision = _decide(model, baseline, promote, bench)
     facts: dict[str, Any] = {
@@ -47,12 +53,12 @@ def evaluate(
         "promotion": decision.as_dict(),
     }
     if stopping:
-        advice = stopping_advice(model, earlier, trained_on, pool, stopping, bench)
-        facts["stopping"] = advice.as_dict()
+        facts["stopping"] = stopping_advice(model, earlier, trained_on, stopping, bench).as_dict()
     records: list[Any] = []
     if audit.items:
-        seen = _text_hashes(pool, trained_on)
+        seen = _text_hashes(bench.pool, trained_on)
         found = report(model=model, baseline=baseline, audit=audit, seen=seen, bench=bench)
+        found["savings"] = measure_savings(model, annotations, selections, audit, bench)
         records.append(Evaluation(model.id, baseline.id if baseline else None, found))
     if decision.promoted:
         records.append(Promotion(model.id, decision.why))

@@ -4,19 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from biasloop.domain.consensus import Method
 from biasloop.domain.label import Scheme
 from biasloop.domain.model import ModelVersion
+from biasloop.ports import Pool
 from biasloop.process import Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`folder` is what the models' folders are relative to, `models` the folder of all of them;
-    child processes work below `work_folder` and find the pool and its kept features by `data`."""
+    """`models` is the folder of all models, whose own folders are relative to `workspace`. Child
+    processes work below `work_folder` and find the pool and its kept features by `data`."""
 
+    pool: Pool
     scheme: Scheme
+    consensus: Method
     seed: int
-    folder: Path
+    workspace: Path
     models: Path
     work_folder: Path
     data: Mapping[str, str]
@@ -24,5 +28,5 @@ class Bench:
 
     def model(self, version: ModelVersion) -> dict[str, str]:
         """How a job names a model."""
-        folder = str(self.folder / version.folder)
+        folder = str(self.workspace / version.folder)
         return {"id": version.id, "classifier": version.classifier, "folder": folder}

@@ -27,7 +27,6 @@ def stopping_advice(
     model: ModelVersion,
     earlier: Sequence[str],
     labelled: Collection[str],
-    pool: Pool,
     stopping: Stopping,
     bench: Bench,
 ) -> Advice:
@@ -40,9 +39,9 @@ def stopping_advice(
     before = earlier[-stopping.rounds] if len(earlier) >= stopping.rounds else None
     compared = before and compare_out_of_fold(before, model.id, (LabelSource.HUMAN,), bench)
     criteria = [gain_criterion(compared or None, stopping)]
-    rows = stop_set(pool)
+    rows = stop_set(bench.pool)
     if len(rows):
-        criteria += _stability(model, earlier, rows, labelled, pool, bench)
+        criteria += _stability(model, earlier, rows, labelled, bench)
     return advise(model.id, criteria, stopping.needs)
 
 
@@ -64,10 +63,9 @@ def _stability(
     earlier: Sequence[str],
     rows: Rows,
     labelled: Collection[str],
-    pool: Pool,
     bench: Bench,
 ) -> list[Criterion]:
-    ids = pool.column("id")[rows]
+    ids = bench.pool.column("id")[rows]
     asked = pd.DataFrame({"row": rows, "item_id": ids, "labelled": np.isin(ids, list(labelled))})
     paths = [kept_path(bench.models, name, "stop") for name in earlier[-WINDOW:]]
     job = {

@@ -1,5 +1,5 @@
 "use strict";
-// Local times, the learning curve, and a refresh that replaces nothing unless something changed.
+// Local times, the plots, and a refresh that replaces nothing unless something changed.
 
 const EVERY = 4000; // milliseconds between an answer and the next question
 const FORMATS = {
@@ -17,58 +17,66 @@ function localTimes() {
   }
 }
 
-function drawCurve() {
-  const box = document.getElementById("curve");
-  if (!box) return;
-  const points = JSON.parse(box.dataset.points);
+const LINES = [
+  { colour: "--accent", band: "--band", dash: "solid", symbol: "circle" },
+  { colour: "--other", band: "--other-band", dash: "dash", symbol: "diamond" },
+];
+
+function draw(box) {
+  const plot = JSON.parse(box.dataset.plot);
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
-  const column = (name) => points.map((point) => point[name]);
-  const band = {
-    x: [...column("labels"), ...column("labels").reverse()],
-    y: [...column("high"), ...column("low").reverse()],
-    fill: "toself", fillcolor: colour("--band"), line: { width: 0 }, mode: "lines", hoverinfo: "skip",
-  };
-  const curve = {
-    x: column("labels"),
-    y: column("f1"),
-    customdata: points.map((point) => [point.name, point.low, point.high, point.n]),
+  const bands = plot.lines.map((line, i) => ({
+    x: [...line.points.map((p) => p.x), ...line.points.map((p) => p.x).reverse()],
+    y: [...line.points.map((p) => p.high), ...line.points.map((p) => p.low).reverse()],
+    fill: "toself", fillcolor: colour(LINES[i].band), line: { width: 0 }, mode: "lines",
+    hoverinfo: "skip", showlegend: false,
+  }));
+  const lines = plot.lines.map((line, i) => ({
+    name: line.name,
+    x: line.points.map((p) => p.x),
+    y: line.points.map((p) => p.y),
+    text: line.points.map((p) => p.hover),
     error_y: {
       type: "data", symmetric: false, thickness: 1.5, width: 4,
-      array: points.map((point) => point.high - point.f1),
-      arrayminus: points.map((point) => point.f1 - point.low),
+      array: line.points.map((p) => p.high - p.y),
+      arrayminus: line.points.map((p) => p.y - p.low),
     },
-    mode: "lines+markers", line: { width: 2 }, marker: { size: 8 },
-    hovertemplate:
-      "<b>%{customdata[0]}</b><br>micro F1 %{y:.2f} (%{customdata[1]:.2f}–%{customdata[2]:.2f})" +
-      "<br>%{x} human labels, n = %{customdata[3]} audit items<extra></extra>",
-  };
+    mode: "lines+markers", hovertemplate: "%{text}<extra></extra>",
+    line: { width: 2, color: colour(LINES[i].colour), dash: LINES[i].dash },
+    marker: { size: 8, symbol: LINES[i].symbol },
+  }));
   const axis = { gridcolor: colour("--line"), zeroline: false, fixedrange: true };
-  Plotly.react(box, [band, curve], {
-    showlegend: false, hovermode: "closest", colorway: [colour("--accent")],
-    font: { family: "system-ui, sans-serif", size: 13, color: colour("--soft") },
+  Plotly.react(box, [...bands, ...lines], {
+    showlegend: lines.length > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
+    hovermode: "closest", font: { family: "system-ui, sans-serif", size: 13, color: colour("--soft") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 50, r: 15, t: 10, b: 45 },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--accent"), font: { color: colour("--ink") } },
-    xaxis: { ...axis, title: { text: "human labels" }, rangemode: "tozero", tickformat: ",d" },
-    yaxis: { ...axis, title: { text: "micro F1" }, range: [0, 1] },
+    xaxis: { ...axis, title: { text: plot.x }, rangemode: "tozero", tickformat: ",d" },
+    yaxis: { ...axis, title: { text: plot.y }, range: [0, 1] },
   }, { displayModeBar: false, responsive: true });
+}
+
+function drawAll() {
+  for (const box of main.querySelectorAll(".plot")) draw(box);
 }
 
 function replace(fresh) {
   const opened = [...main.querySelectorAll("details[open]")].map((details) => details.id);
   const link = main.contains(document.activeElement) && document.activeElement.getAttribute("href");
-  const plot = document.getElementById("curve");
+  const drawn = [...main.querySelectorAll(".plot")];
   main.replaceChildren(...fresh.childNodes);
-  const place = document.getElementById("curve");
-  if (plot && place) { // the drawn plot moves over, so that it does not flicker
-    plot.dataset.points = place.dataset.points;
+  for (const plot of drawn) { // a drawn plot moves over, so that it does not flicker
+    const place = document.getElementById(plot.id);
+    if (!place) continue;
+    plot.dataset.plot = place.dataset.plot;
     place.replaceWith(plot);
   }
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   if (link) main.querySelector(`[href="${CSS.escape(link)}"]`)?.focus({ preventScroll: true });
   localTimes();
-  drawCurve();
+  drawAll();
 }
 
 async function refresh() {
@@ -94,7 +102,7 @@ async function again() {
 }
 
 localTimes();
-drawCurve();
+drawAll();
 setTimeout(again, EVERY);
 document.addEventListener("visibilitychange", refresh);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCurve);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

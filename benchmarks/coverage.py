@@ -176,8 +176,8 @@ SETTINGS = (
     Setting(160, acquire=False),
     Setting(80, ads=300),
     Setting(80, ads=50, rarity=1.0),
-    Setting(80, steps=2, draws=6),
-    Setting(160, steps=2, draws=6),
+    Setting(80, steps=2, draws=4),
+    Setting(160, steps=2, draws=4),
 )
 
 

@@ -40,10 +40,10 @@ def run_biasloop(workspace: Path, *arguments: str) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def make_workspace(folder: Path, seed: int = 0) -> Path:
-    """The tiny campaign imported, without a model; nothing need run for it."""
-    campaign = ("--campaign", str(TINY), "--seed", str(seed), "--example-ads")
-    run_biasloop(folder, "init", str(folder), *campaign)
+def make_workspace(folder: Path, seed: int = 0, campaign: Path = TINY) -> Path:
+    """A campaign imported, without a model; nothing need run for it."""
+    asked = ("--campaign", str(campaign), "--seed", str(seed), "--example-ads")
+    run_biasloop(folder, "init", str(folder), *asked)
     return folder
 
 
@@ -92,8 +92,11 @@ def person_at(biasloop: Biasloop, server: Server) -> Annotator:
     return Annotator(server.url, server.token, biasloop.ledger.bookmark(PROJECT))
 
 
-def label_open(biasloop: Biasloop, server: Server, at_most: int = 1000) -> int:
-    """Somebody labels what the stream shows, in its order; returns how many."""
+def label_open(
+    biasloop: Biasloop, server: Server, at_most: int = 1000, *, one: bool = False
+) -> int:
+    """Somebody labels what the stream shows, in its order, with all that is right or with `one`
+    label; returns how many."""
     if biasloop.ledger.bookmark(PROJECT) is None:
         return 0
     with person_at(biasloop, server) as person:
@@ -101,7 +104,8 @@ def label_open(biasloop: Biasloop, server: Server, at_most: int = 1000) -> int:
             task = person.next_task()
             if task is None:
                 return done
-            person.label(task, *gold(person.task(task)["data"]["text"]))
+            right = gold(person.task(task)["data"]["text"])
+            person.label(task, *(right[:1] if one else right))
     return at_most
 
 

@@ -61,6 +61,12 @@ class LoopSettings(_Section):
     random_share: float = Field(
         0.1, ge=0, le=1, description="Share of items drawn at random from train roots."
     )
+    gold_share: float = Field(
+        0,
+        ge=0,
+        le=0.5,
+        description="Share of items whose answer is known, to see how people judge.",
+    )
     max_per_ad: int = Field(3, ge=1, description="Most sentences of one ad in a batch.")
     promote: Literal["auto", "manual"] = Field(
         "auto",

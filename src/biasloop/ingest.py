@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Literal, Self, TextIO
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.item import Ad, Item, item_id, real_item, seed_item
+from biasloop.domain.item import Ad, Item, gold_item, item_id, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import split_of
 from biasloop.errors import WorkspaceError
@@ -28,6 +28,8 @@ Unit = Literal["sentence", "text"]
 BATCH_ROWS = 45_000
 BATCH_CHARS = 4 * 2**20
 RECORD_ROWS = 1_000
+
+_SIGNED = {LabelSource.SEED: "seed", LabelSource.GOLD: "gold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ def import_file(
     """Imports a file or folder; see biasloop.files for the kinds.
 
     A row without labels is an ad and cut into sentences, or one item if `unit` is "text". A row
-    with labels is never cut: it is a seed if `label_source` is SEED, else (HUMAN) an ad of one
-    item, in the split of its id. Its labels go to `record`, up to 1,000 at a time, after the item
-    is in the pool; `record` must bear the same annotation twice.
+    with labels is never cut: it is a seed if `label_source` is SEED, a gold item if it is GOLD,
+    else (HUMAN) an ad of one item, in the split of its id. Its labels go to `record`, up to 1,000
+    at a time, after the item is in the pool; `record` must bear the same annotation twice.
 
     `columns` and `progress` are those of `read_rows`. Raises DataError when the file cannot be
     read at all, PoolError when the pool cannot be written.
@@ -135,7 +137,7 @@ class _Importer:
 
     def take(self, rows: Sequence[Row]) -> None:
         """Adds what is new in these rows. Raises PoolError."""
-        known = self.pool.ads([_ad_id(row) for row in rows if not self._is_seed(row)])
+        known = self.pool.ads([self._ad_id(row) for row in rows if not self._is_seed(row)])
         ads: dict[str, Ad] = {}
         items: list[Item] = []
         firsts: list[str] = []
@@ -168,11 +170,23 @@ class _Importer:
     def _is_seed(self, row: Row) -> bool:
         return row.labels is not None and self.label_source is LabelSource.SEED
 
+    @property
+    def _is_gold(self) -> bool:
+        return self.label_source is LabelSource.GOLD
+
+    def _ad_id(self, row: Row) -> str:
+        """The row's id, or one that follows from its text."""
+        named = row.id or item_id("", 0, len(row.text), row.text)
+        return f"gold:{named}" if self._is_gold else named
+
     def _cut(self, row: Row) -> tuple[Ad | None, list[Item]]:
         """The ad, unless the row is a seed, and its items, one at least. Raises BadRow."""
         if self._is_seed(row):
-            return None, [seed_item(f"seed:{row.root or _ad_id(row)}", row.text, row.group)]
-        ad = Ad(_ad_id(row), row.text, row.title, row.language or self.language, row.source)
+            return None, [seed_item(f"seed:{row.root or self._ad_id(row)}", row.text, row.group)]
+        text = row.context if self._is_gold and row.context else row.text
+        ad = Ad(self._ad_id(row), text, row.title, row.language or self.language, row.source)
+        if self._is_gold:
+            return ad, [_gold(row, ad)]
         spans = [(0, len(ad.text))]
         if self.unit == "sentence" and row.labels is None:
             spans = sentences(ad.text, ad.language)
@@ -197,15 +211,19 @@ class _Importer:
             labels=labels,
             asked=self.scheme.labels,
             policy_id=self.policy_id,
-            annotator="seed" if self.label_source is LabelSource.SEED else "import",
+            annotator=_SIGNED.get(self.label_source, "import"),
             at=self.now,
             extra=row.extra,
         )
 
 
-def _ad_id(row: Row) -> str:
-    """The row's id, or one that follows from its text."""
-    return row.id or item_id("", 0, len(row.text), row.text)
+def _gold(row: Row, ad: Ad) -> Item:
+    if row.labels is None:
+        raise BadRow("a gold row needs its known labels")
+    start = ad.text.find(row.text)
+    if start < 0:
+        raise BadRow("its text does not stand in its context")
+    return gold_item(ad, start, start + len(row.text), row.group)
 
 
 def _same(ad: Ad, before: Ad | None) -> None:

@@ -2,7 +2,7 @@
 `biasloop annotators`, its --json, and the page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
@@ -10,7 +10,15 @@ from statistics import median
 from typing import Any
 
 from biasloop.bootstrap import Biasloop
-from biasloop.domain.agreement import Agreement, agreement, competence, pairs, span_overlap
+from biasloop.domain.agreement import (
+    Agreement,
+    GoldResult,
+    agreement,
+    competence,
+    on_gold,
+    pairs,
+    span_overlap,
+)
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.resample import Interval
@@ -22,9 +30,11 @@ LONGEST = 10
 
 def annotators(biasloop: Biasloop) -> dict[str, Any]:
     """Who labelled, and how. Times are aware UTC datetimes, durations seconds."""
+    everything = biasloop.ledger.annotations()
+    gold = known_answers(everything)
     said = [
         a
-        for a in biasloop.ledger.annotations()
+        for a in everything
         if a.source is LabelSource.HUMAN
         and a.task_id is not None
         and a.standing is not Standing.DELETED
@@ -33,13 +43,16 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
     votes = [a for a in said if a.standing is Standing.VOTE]
     roots, texts = _items(biasloop, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
+    judged = on_gold(votes, gold)
+    votes = [vote for vote in votes if vote.item_id not in gold]
     longest = LONGEST * median([a.seconds for a in said if a.seconds] or [0])
     reliable = competence(votes, scheme)
     by_person = groupby(sorted(said, key=lambda a: a.annotator), key=lambda a: a.annotator)
     whole = agreement(votes, roots, scheme, seed)
     return {
         "people": [
-            _person(name, list(mine), reliable.get(name), longest) for name, mine in by_person
+            _person(name, list(mine), reliable.get(name), judged.get(name), longest)
+            for name, mine in by_person
         ],
         "agreement": _told(whole),
         "spans": _interval(
@@ -54,8 +67,17 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
     }
 
 
+def known_answers(annotations: Iterable[Annotation]) -> dict[str, tuple[str, ...]]:
+    """The known labels of every gold item, by its id."""
+    return {a.item_id: a.labels for a in annotations if a.source is LabelSource.GOLD}
+
+
 def _person(
-    name: str, said: Sequence[Annotation], reliable: float | None, longest: float
+    name: str,
+    said: Sequence[Annotation],
+    reliable: float | None,
+    judged: GoldResult | None,
+    longest: float,
 ) -> dict[str, Any]:
     seconds = _seconds(said, longest)
     standings = Counter(a.standing for a in said)
@@ -65,6 +87,7 @@ def _person(
         "skips": standings[Standing.SKIP],
         "aside": dict(Counter(a.reason for a in said if a.standing is Standing.ASIDE)),
         "competence": reliable,
+        "gold": asdict(judged) if judged else None,
         "seconds_per_item": median(seconds) if seconds else None,
         "hours": sum(seconds) / 3600,
         "last_at": _last(said),

@@ -21,7 +21,7 @@ EXCERPT = 200
 FIELDS = {
     "id": "id", "title": "title", "text": "text", "language": "language", "source": "source",
     "label": "label", "labels": "labels", "root": "root", "group": "sector", "spans": "spans",
-    "rewrite": "rewrite",
+    "rewrite": "rewrite", "context": "context",
 }  # fmt: skip
 """Fields of a row, and the columns they are read from unless told otherwise."""
 
@@ -31,8 +31,9 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One good row. `labels` is None where the row has no label; `extra` holds spans (a list) and
-    rewrite (a text), verbatim, where there are any."""
+    """One good row. `labels` is None where the row has no label; `context` is the ad that a gold
+    sentence stands in; `extra` holds spans (a list) and rewrite (a text), verbatim, where there
+    are any."""
 
     line: int
     text: str
@@ -43,6 +44,7 @@ class Row:
     labels: tuple[str, ...] | None = None
     root: str = ""
     group: str = ""
+    context: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -100,6 +102,7 @@ def _to_row(line: int, values: Mapping[str, Any]) -> Row:
         line=line,
         text=text,
         title=_text(values, "title", MAX_TEXT),
+        context=_text(values, "context", MAX_TEXT),
         labels=_labels(values),
         extra={name: value for name, value in extra.items() if value},
         **{name: _text(values, name, MAX_NAME) for name in _NAMES},

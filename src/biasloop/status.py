@@ -1,7 +1,7 @@
 """What is going on, as plain data: for `biasloop status`, its --json, and the page."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from biasloop.domain.label import BY_POLICY, LabelSource
 from biasloop.domain.round import OVER, Round, may_open
 from biasloop.domain.vote import answered
 from biasloop.guideline import guideline
+from biasloop.people import known_answers
 from biasloop.scheduler import TROUBLE
 from biasloop.store.ledger import Ledger
 
@@ -27,6 +28,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
     done = answered(annotations, biasloop.settings.votes.per_item)
+    gold = known_answers(annotations)
     situation = biasloop.situation(now)
     in_service = ledger.in_service()
     return {
@@ -41,7 +43,8 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
             "trouble": ledger.bookmark(TROUBLE),
         },
         "pool": asdict(biasloop.pool.stats()),
-        "labels": _labels(annotations),
+        "labels": _labels(annotations, gold),
+        "gold": _gold(biasloop, gold),
         "last_label_at": max((a.at for a in annotations if _is_human_vote(a)), default=None),
         "set_aside": [
             {
@@ -148,10 +151,23 @@ def _is_human_vote(annotation: Annotation) -> bool:
     return annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE
 
 
-def _labels(annotations: list[Annotation]) -> dict[str, int]:
-    """Labelled items by source; a source is never counted as another."""
-    items = {(str(a.source), a.item_id) for a in annotations if a.standing is Standing.VOTE}
+def _labels(annotations: list[Annotation], gold: Collection[str]) -> dict[str, int]:
+    """Labelled items by source; a source is never counted as another, and gold items not at all."""
+    items = {
+        (str(a.source), a.item_id)
+        for a in annotations
+        if a.standing is Standing.VOTE and a.item_id not in gold
+    }
     return dict(Counter(source for source, _ in items))
+
+
+def _gold(biasloop: Biasloop, gold: Collection[str]) -> dict[str, Any] | None:
+    """Gold items and how many nobody was asked about yet; None where none are mixed in."""
+    share = biasloop.settings.loop.gold_share
+    if not share:
+        return None
+    asked = {s.item_id for _, s in biasloop.ledger.live_selections()}
+    return {"share": share, "items": len(gold), "left": len(set(gold) - asked)}
 
 
 def _open_tasks(biasloop: Biasloop, answered: set[str]) -> dict[str, int]:

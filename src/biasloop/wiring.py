@@ -309,6 +309,7 @@ class Steps:
             audit_block=loop.audit_block,
             audit_share=loop.audit_share,
             random_share=loop.random_share,
+            gold_share=loop.gold_share,
         )
 
     def _asked_of(self, pool_rows: int) -> tuple[Rows, Rows]:

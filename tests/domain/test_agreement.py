@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.agreement import agreement, alpha, competence, masi, pairs, span_overlap
+from biasloop.domain.agreement import (
+    agreement,
+    alpha,
+    competence,
+    masi,
+    on_gold,
+    pairs,
+    span_overlap,
+    wilson,
+)
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.resample import Roots
@@ -45,6 +54,35 @@ def vote(item: str, who: str, *labels: str) -> Annotation:
         annotator=who,
         at=datetime(2026, 3, 1, tzinfo=UTC),
     )
+
+
+def test_answers_to_gold_items() -> None:
+    known = {"g1": ("age",), "g2": ("age", "gender"), "g3": ("inclusive",)}
+    votes = [
+        vote("g1", "ada", "age"),
+        vote("g2", "ada", "gender", "age"),
+        vote("g3", "ada"),
+        vote("g2", "bea", "age"),  # a part of it is not right
+        vote("item", "bea", "age"),
+    ]
+    found = on_gold(votes, known)
+    assert {name: (r.n, r.right.value) for name, r in found.items()} == {
+        "ada": (3, 1.0),
+        "bea": (1, 0.0),
+    }
+    assert found["ada"].right.low < 0.5  # three answers prove little
+    assert on_gold(votes, {}) == {}
+
+
+def test_wilsons_interval_as_published() -> None:
+    # Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I.
+    for hits, n, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)):
+        found = wilson(hits, n)
+        assert (found.low, found.high) == (
+            pytest.approx(low, abs=5e-5),
+            pytest.approx(high, abs=5e-5),
+        )
+    assert (wilson(0, 20).low, wilson(0, 20).high) == (0, pytest.approx(0.1611, abs=5e-5))
 
 
 def test_the_published_example() -> None:

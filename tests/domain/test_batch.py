@@ -1,6 +1,6 @@
 """Batches: quotas, arms, inclusion probabilities, order."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from unittest.mock import patch
 
 import numpy as np
@@ -19,9 +19,10 @@ from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compo
     st.integers(0, 300),
     st.floats(0, 1),
     st.floats(0, 1),
+    st.floats(0, 0.5),
 )
 def test_a_quota_fills_the_batch(
-    size: int, done: int, block: int, audit_share: float, random_share: float
+    size: int, done: int, block: int, audit_share: float, random_share: float, gold_share: float
 ) -> None:
     found = quota(
         size,
@@ -29,9 +30,12 @@ def test_a_quota_fills_the_batch(
         audit_block=block,
         audit_share=audit_share,
         random_share=random_share,
+        gold_share=gold_share,
     )
-    assert found.acquisition + found.audit + found.random_train == size
-    assert min(found.acquisition, found.audit, found.random_train) >= 0
+    assert found.acquisition + found.audit + found.random_train + found.gold == size
+    assert min(found.acquisition, found.audit, found.random_train, found.gold) >= 0
+    if not gold_share:
+        assert not found.gold
     if done >= block:
         assert found.audit == round(size * audit_share)
 
@@ -86,6 +90,44 @@ def test_one_item_per_text(have: list[str], taken: list[str]) -> None:
 def last_rows(rows: Rows, n: int) -> Rows:
     """A strategy that can be foretold."""
     return rows[len(rows) - n :]
+
+
+@given(hashes, hashes, hashes, st.integers(0, 6), st.booleans(), st.integers(0, 2**32))
+def test_gold_items_are_mixed_in(
+    train_texts: list[str],
+    audit_texts: list[str],
+    gold_texts: list[str],
+    n: int,
+    model: bool,
+    seed: int,
+) -> None:
+    train, audit = candidates(train_texts).distinct(), candidates(audit_texts, 100).distinct()
+    gold = candidates(gold_texts, 200).distinct()
+    acquire = last_rows if model else None
+
+    def batch(wanted: Quota) -> list[Selection]:
+        rng = np.random.default_rng(seed)
+        return compose(train, audit, wanted, acquire, rng, max_per_ad=1, gold=gold)
+
+    mixed = batch(Quota(4, 2, 1, n))
+    texts = dict(
+        zip(
+            [*train.ids, *audit.ids, *gold.ids],
+            [*train.hashes, *audit.hashes, *gold.hashes],
+            strict=True,
+        )
+    )
+    assert len({texts[s.item_id] for s in mixed}) == len(mixed)  # one item per text
+    assert all((s.row >= 200) == (s.arm is Arm.GOLD) for s in mixed)
+    audited = {texts[s.item_id] for s in mixed if s.arm is Arm.AUDIT}
+    assert sum(s.arm is Arm.GOLD for s in mixed) == min(n, len(set(gold.hashes) - audited))
+    left = len(set(train.hashes) - {texts[s.item_id] for s in mixed if s.row >= 100})
+    assert len(mixed) == min(7 + n, sum(s.row >= 100 for s in mixed) + left)
+    # Without gold, nothing is drawn otherwise than before there was any.
+    rng = np.random.default_rng(seed)
+    assert batch(Quota(4, 2, 1)) == compose(
+        train, audit, Quota(4, 2, 1), acquire, rng, max_per_ad=1
+    )
 
 
 quotas = st.builds(Quota, st.integers(0, 8), st.integers(0, 8), st.integers(0, 8))
@@ -241,7 +283,7 @@ def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
     audit = distinct(5, 100, ["long", "long", "a", "long", "b"])
     drawn: Counter[tuple[Arm, int]] = Counter()
     probability: dict[tuple[Arm, int], float] = {}
-    places: dict[Arm, list[int]] = {arm: [] for arm in Arm}
+    places: dict[Arm, list[int]] = defaultdict(list)
     for seed in range(n):
         rng = np.random.default_rng(seed)
         acquire = last_rows if model else None

@@ -86,6 +86,15 @@ def test_the_page(get: Get, answered: Any) -> None:
     assert 'href="/annotators"' in get("/").text
 
 
+def test_gold_stands_beside_competence_and_agrees_with_nobody(get: Get, answered: Any) -> None:
+    first = answered.ledger.selections(0)[0][1].item_id
+    known = {"source": LabelSource.GOLD, "key": f"gold:{first}", "task_id": None}
+    answer(answered, 0, first, "gold", "inclusive", **known)
+    page = " ".join(get("/annotators").text.split())
+    assert "<b>1.00</b> <small>0.21–1.00</small> <small>of 1</small>" in page
+    assert "9 items with several votes" in page
+
+
 def test_before_anybody_labelled(get: Get, campaign: Any) -> None:
     assert "Nobody has labelled yet" in get("/annotators").text
 

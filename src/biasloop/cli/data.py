@@ -64,7 +64,8 @@ def import_(
         ),
     ] = None,
     label_source: Annotated[
-        LabelSource, typer.Option(help="Whose labels they are: seed or human.")
+        LabelSource,
+        typer.Option(help="Whose labels they are: seed, human, or gold (known answers)."),
     ] = LabelSource.SEED,
     unit: Annotated[
         str | None, typer.Option(help="sentence or text; default: the campaign's.")
@@ -72,8 +73,8 @@ def import_(
     json: Json = False,
 ) -> None:
     """Adds ads (or labelled rows) to the pool. A bad row goes to a rejects file, the rest is in."""
-    if label_source not in (LabelSource.SEED, LabelSource.HUMAN):
-        raise fail("--label-source is seed or human")
+    if label_source not in (LabelSource.SEED, LabelSource.HUMAN, LabelSource.GOLD):
+        raise fail("--label-source is seed, human or gold")
     if unit not in (None, "sentence", "text"):
         raise fail("--unit is sentence or text")
     biasloop = open_workspace()

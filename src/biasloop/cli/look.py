@@ -30,6 +30,11 @@ def status(json: Json = False) -> None:
     say(f"  labels   {found['labels'] or 'none yet'}; asked {budget['asked']} of {budget['of']}")
     tasks = found["open_tasks"]
     say(f"  tasks    {tasks['all']} open, {tasks['audit']} of them audit")
+    if (gold := found["gold"]) and not gold["left"]:
+        say(
+            f"  gold     no gold item is left to mix in, of {gold['items']}; "
+            "`biasloop import FILE --label-source gold` adds some (campaign/gold.jsonl, if it has)"
+        )
     say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
     if seen := found["model_policies"]:
         say(f"           learned from votes under guideline {_counts(seen)}")

@@ -61,7 +61,17 @@ def annotators(json: Json = False) -> None:
         return
     table(
         [_person(p) for p in found["people"]],
-        ["annotator", "votes", "skips", "aside", "competence", "seconds per item", "hours", "last"],
+        [
+            "annotator",
+            "votes",
+            "skips",
+            "aside",
+            "competence",
+            "gold",
+            "seconds per item",
+            "hours",
+            "last",
+        ],
     )
     shared = found["agreement"]
     say(f"\n{shared['items']} items have several votes; Krippendorff's alpha (1: all agree)")
@@ -84,13 +94,14 @@ def annotators(json: Json = False) -> None:
 
 
 def _person(found: dict[str, Any]) -> dict[str, Any]:
-    pace, sure = found["seconds_per_item"], found["competence"]
+    pace, sure, gold = found["seconds_per_item"], found["competence"], found["gold"]
     return {
         "annotator": found["annotator"],
         "votes": found["votes"],
         "skips": found["skips"],
         "aside": sum(found["aside"].values()),
         "competence": None if sure is None else f"{sure:.2f}",
+        "gold": f"{_measured(gold['right'])} of {gold['n']}" if gold else None,
         "seconds per item": None if pace is None else f"{pace:.0f}",
         "hours": f"{found['hours']:.1f}",
         "last": found["last_at"],

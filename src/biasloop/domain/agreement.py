@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.dawid_skene import dawid_skene
 from biasloop.domain.label import Scheme
-from biasloop.domain.resample import RESAMPLES, Interval, Roots, interval
+from biasloop.domain.resample import LEVEL, RESAMPLES, Interval, Roots, interval
 from biasloop.domain.span import Span
 
 
@@ -118,6 +120,39 @@ def span_overlap(
     np.add.at(sums, ads.of_item, np.column_stack([scores, np.ones(len(scores))]))
     drawn = np.concatenate([draws @ sums for draws in ads.draws(seed, RESAMPLES)])
     return interval(drawn[:, 0] / drawn[:, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class GoldResult:
+    """Of `n` answers to gold items, which share was exactly right."""
+
+    n: int
+    right: Interval
+
+
+def on_gold(
+    votes: Iterable[Annotation], known: Mapping[str, Collection[str]]
+) -> dict[str, GoldResult]:
+    """How each annotator answered gold items, whose known labels are `known` by item id.
+
+    An answer is right when it has all the labels and no other. The interval is Wilson's (1927,
+    "Probable inference, the law of succession, and statistical inference"): it holds for few
+    answers and for shares of 0 and 1.
+    """
+    right: dict[str, list[bool]] = defaultdict(list)
+    for vote in votes:
+        if vote.item_id in known:
+            right[vote.annotator].append(set(vote.labels) == set(known[vote.item_id]))
+    return {name: GoldResult(len(r), wilson(sum(r), len(r))) for name, r in right.items()}
+
+
+def wilson(hits: int, n: int) -> Interval:
+    """Wilson's interval of a share of n >= 1."""
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    share, scale = hits / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    half = z / scale * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def competence(votes: Sequence[Annotation], scheme: Scheme) -> dict[str, float]:

@@ -22,6 +22,8 @@ class Arm(StrEnum):
     ACQUISITION = "acquisition"
     AUDIT = "audit"
     RANDOM_TRAIN = "random_train"
+    GOLD = "gold"
+    """Its answer is known: it tells how people judge, and nothing learns from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Quota:
     acquisition: int
     audit: int
     random_train: int
+    gold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def quota(
     audit_block: int,
     audit_share: float,
     random_share: float,
+    gold_share: float = 0.0,
     opening_share: float = 0.4,
 ) -> Quota:
     """Splits a batch among the arms.
@@ -94,7 +98,8 @@ def quota(
     if missing:
         audit = min(audit, max(missing, round(batch_size * audit_share)))
     random_train = min(round(batch_size * random_share), batch_size - audit)
-    return Quota(batch_size - audit - random_train, audit, random_train)
+    gold = min(round(batch_size * gold_share), batch_size - audit - random_train)
+    return Quota(batch_size - audit - random_train - gold, audit, random_train, gold)
 
 
 def compose(
@@ -105,6 +110,7 @@ def compose(
     rng: np.random.Generator,
     *,
     max_per_ad: int,
+    gold: Candidates | None = None,
 ) -> list[Selection]:
     """The batch, in the order in which people see it; at most `max_per_ad` items of one ad.
 
@@ -118,9 +124,15 @@ def compose(
         (audit, i, Arm.AUDIT, float(chance[i])) for i in audited
     ]
 
-    train = train.distinct(audit.hashes[audited])  # one item per text in a batch
+    taken, n_known = audit.hashes[audited], 0
+    if gold is not None and wanted.gold:
+        gold = gold.distinct(taken)
+        known = rng.permutation(len(gold))[: wanted.gold]
+        drawn += [(gold, i, Arm.GOLD, len(known) / len(gold)) for i in known]
+        taken, n_known = np.concatenate([taken, gold.hashes[known]]), len(known)
+    train = train.distinct(taken)  # one item per text in a batch
     ads = train.ads()
-    n_acquire = wanted.acquisition + wanted.audit - len(audited)
+    n_acquire = wanted.acquisition + wanted.audit - len(audited) + wanted.gold - n_known
     n_random = wanted.random_train
     if acquire is None:
         both, chance = draw(ads, n_random + n_acquire, max_per_ad, rng)

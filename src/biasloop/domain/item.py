@@ -1,7 +1,7 @@
 """Ads and the items cut from them."""
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -20,6 +20,8 @@ class Origin(StrEnum):
     """Written for the campaign."""
     SYNTHETIC = "synthetic"
     """Made by an expander."""
+    GOLD = "gold"
+    """Written, with a known answer, to see how people judge it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,12 @@ def real_item(ad: Ad, start: int, end: int, split: Split, group: str = "") -> It
         end=end,
         group=group,
     )
+
+
+def gold_item(ad: Ad, start: int, end: int, group: str = "") -> Item:
+    """The gold item that `ad.text[start:end]` is. On the audit side, where nothing trains; and not
+    real, so that no audit figure counts it."""
+    return replace(real_item(ad, start, end, Split.AUDIT, group), origin=Origin.GOLD)
 
 
 def seed_item(root: str, text: str, group: str = "") -> Item:

@@ -23,6 +23,8 @@ class LabelSource(StrEnum):
     CONSTRUCTED = "constructed"
     """Follows from how a counterfactual was made."""
     LLM = "llm"
+    GOLD = "gold"
+    """The known answer of a gold item; it labels nothing."""
 
 
 class AsideReason(StrEnum):

@@ -36,7 +36,14 @@ def select(
     busy = asked_items(annotations, selected)
     train, audit = candidates(pool, busy, pool_rows)
     batch = choose_batch(
-        train, audit, wanted, strategy, read_scores, max_per_ad=max_per_ad, seeds=[seed, round_id]
+        train,
+        audit,
+        wanted,
+        strategy,
+        read_scores,
+        max_per_ad=max_per_ad,
+        seeds=[seed, round_id],
+        gold=gold_candidates(pool, busy),
     )
     arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
     return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
@@ -51,6 +58,7 @@ def choose_batch(
     *,
     max_per_ad: int,
     seeds: list[int],
+    gold: Candidates | None = None,
 ) -> list[Selection]:
     """The batch, in the order in which people see it; random where there are no scores yet."""
     rng = np.random.default_rng(seeds)
@@ -62,7 +70,13 @@ def choose_batch(
         return rows[strategy.choose(scores, n, int(strategy_rng.integers(2**32)))]
 
     return compose(
-        train, audit, wanted, acquire if read_scores else None, rng, max_per_ad=max_per_ad
+        train,
+        audit,
+        wanted,
+        acquire if read_scores else None,
+        rng,
+        max_per_ad=max_per_ad,
+        gold=gold,
     )
 
 
@@ -82,7 +96,11 @@ def asked_items(
     annotations: Iterable[Annotation], selected: Iterable[tuple[int, Selection]]
 ) -> set[str]:
     """Ids that need no new task: somebody spoke on them, or they are or were in a batch."""
-    spoken = {a.item_id for a in annotations if a.standing in (Standing.VOTE, Standing.SKIP)}
+    spoken = {
+        a.item_id
+        for a in annotations
+        if a.standing in (Standing.VOTE, Standing.SKIP) and a.source is not LabelSource.GOLD
+    }
     return spoken | {selection.item_id for _, selection in selected}
 
 
@@ -108,6 +126,15 @@ def candidates(
     # A text labelled on a train root stays an audit candidate on an audit root: audit must stay
     # a fair sample of real ads, and evaluation reports those texts apart (R7).
     return of(Split.TRAIN, taken), of(Split.AUDIT, taken & (split == Split.AUDIT))
+
+
+def gold_candidates(pool: Pool, busy: set[str]) -> Candidates:
+    """Gold items that nobody was asked about, one per text."""
+    ids = pool.column("id")
+    free = (pool.column("origin") == Origin.GOLD) & ~pool.column("erased")
+    rows: Rows = np.flatnonzero(free & ~np.isin(ids, sorted(busy)))
+    hashes, roots = pool.column("text_hash")[rows], pool.column("root")[rows]
+    return Candidates(rows, ids[rows], hashes, roots).distinct()
 
 
 def labelled_rows(

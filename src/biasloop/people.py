@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
-from statistics import median
 from typing import Any
 
 from biasloop.bootstrap import Biasloop
@@ -21,37 +20,29 @@ from biasloop.domain.agreement import (
 )
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.pace import longest, pace
 from biasloop.domain.resample import Interval
 from biasloop.labelstudio.tasks import marked
-
-LONGEST = 10
-"""An answer that took more than so many times the median was left lying: counted as this long."""
 
 
 def annotators(biasloop: Biasloop) -> dict[str, Any]:
     """Who labelled, and how. Times are aware UTC datetimes, durations seconds."""
     everything = biasloop.ledger.annotations()
     gold = known_answers(everything)
-    said = [
-        a
-        for a in everything
-        if a.source is LabelSource.HUMAN
-        and a.task_id is not None
-        and a.standing is not Standing.DELETED
-    ]
+    said = answers(everything)
     scheme, seed = biasloop.campaign.scheme, biasloop.settings.seed
     votes = [a for a in said if a.standing is Standing.VOTE]
     roots, texts = _items(biasloop, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
     judged = on_gold(votes, gold)
     votes = [vote for vote in votes if vote.item_id not in gold]
-    longest = LONGEST * median([a.seconds for a in said if a.seconds] or [0])
+    most, timed = longest(said), pace(said)
     reliable = competence(votes, scheme)
     by_person = groupby(sorted(said, key=lambda a: a.annotator), key=lambda a: a.annotator)
     whole = agreement(votes, roots, scheme, seed)
     return {
         "people": [
-            _person(name, list(mine), reliable.get(name), judged.get(name), longest)
+            _person(name, list(mine), reliable.get(name), judged.get(name), most)
             for name, mine in by_person
         ],
         "agreement": _told(whole),
@@ -63,8 +54,19 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
             {"people": names, **_told(agreement(shared, roots, scheme, seed))}
             for names, shared in sorted(pairs(votes).items())
         ],
-        "hours": sum(_seconds(said, longest)) / 3600,
+        "hours": timed.total / 3600 if timed else 0.0,
     }
+
+
+def answers(annotations: Iterable[Annotation]) -> list[Annotation]:
+    """What people said in Label Studio and did not delete."""
+    return [
+        a
+        for a in annotations
+        if a.source is LabelSource.HUMAN
+        and a.task_id is not None
+        and a.standing is not Standing.DELETED
+    ]
 
 
 def known_answers(annotations: Iterable[Annotation]) -> dict[str, tuple[str, ...]]:
@@ -77,9 +79,9 @@ def _person(
     said: Sequence[Annotation],
     reliable: float | None,
     judged: GoldResult | None,
-    longest: float,
+    most: float,
 ) -> dict[str, Any]:
-    seconds = _seconds(said, longest)
+    timed = pace(said, most)
     standings = Counter(a.standing for a in said)
     return {
         "annotator": name,
@@ -88,18 +90,14 @@ def _person(
         "aside": dict(Counter(a.reason for a in said if a.standing is Standing.ASIDE)),
         "competence": reliable,
         "gold": asdict(judged) if judged else None,
-        "seconds_per_item": median(seconds) if seconds else None,
-        "hours": sum(seconds) / 3600,
+        "seconds_per_item": timed.per_item if timed else None,
+        "hours": timed.total / 3600 if timed else 0.0,
         "last_at": _last(said),
     }
 
 
 def _last(said: Sequence[Annotation]) -> datetime:
     return max(a.at for a in said)
-
-
-def _seconds(said: Sequence[Annotation], longest: float) -> list[float]:
-    return [min(a.seconds, longest) for a in said if a.seconds]
 
 
 def _items(

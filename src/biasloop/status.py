@@ -1,7 +1,7 @@
 """What is going on, as plain data: for `biasloop status`, its --json, and the page."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +10,11 @@ from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import BY_POLICY, LabelSource
+from biasloop.domain.pace import Pace, pace
 from biasloop.domain.round import OVER, Round, may_open
 from biasloop.domain.vote import answered
 from biasloop.guideline import guideline
-from biasloop.people import known_answers
+from biasloop.people import answers, known_answers
 from biasloop.scheduler import TROUBLE
 from biasloop.store.ledger import Ledger
 
@@ -28,7 +29,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
     done = answered(annotations, biasloop.settings.votes.per_item)
-    gold = known_answers(annotations)
+    gold, timed = known_answers(annotations), pace(answers(annotations))
     situation = biasloop.situation(now)
     in_service = ledger.in_service()
     return {
@@ -45,6 +46,11 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "pool": asdict(biasloop.pool.stats()),
         "labels": _labels(annotations, gold),
         "gold": _gold(biasloop, gold),
+        "pace": timed
+        and {
+            "minutes_per_item": timed.per_item / 60,
+            "hours": timed.total / 3600,
+        },
         "last_label_at": max((a.at for a in annotations if _is_human_vote(a)), default=None),
         "set_aside": [
             {
@@ -66,7 +72,8 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "rounds": _rounds(rounds, ledger.selections(), done),
         "curve": curve(biasloop),
         "evaluation": (evaluation := _evaluation(ledger)),
-        "savings": evaluation and evaluation["report"].get("savings"),
+        "savings": (savings := evaluation and evaluation["report"].get("savings")),
+        "hours_saved": _hours_saved(savings, timed),
         "synthesis": _synthesis(ledger, rounds),
         "events": ledger.events(20),
     }
@@ -159,6 +166,14 @@ def _labels(annotations: list[Annotation], gold: Collection[str]) -> dict[str, i
         if a.standing is Standing.VOTE and a.item_id not in gold
     }
     return dict(Counter(source for source, _ in items))
+
+
+def _hours_saved(savings: Mapping[str, Any] | None, timed: Pace | None) -> dict[str, float] | None:
+    """The labels saved, as hours of people's time with bounds; None where either is unknown."""
+    if not savings or savings["saved"] is None or timed is None:
+        return None
+    labels = savings["points"][-1]["labels"]
+    return {name: timed.hours_for(labels * share) for name, share in savings["saved"].items()}
 
 
 def _gold(biasloop: Biasloop, gold: Collection[str]) -> dict[str, Any] | None:

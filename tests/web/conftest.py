@@ -106,6 +106,7 @@ class Campaign:
                 "annotator": "anna@example.org",
                 "at": self.later(),
                 "task_id": 1000 + selection.row,
+                "seconds": 90.0,
             }
             self.ledger.record([Annotation(**(facts | changed))])
         self.labelled += n

@@ -77,7 +77,9 @@ def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
     campaign.ledger.policies.add(old, campaign.later())
     campaign.annotate(campaign.push_round(), 3, policy_id=old.id)
     campaign.ledger.policies.add(new, campaign.later())
-    assert f"3 votes were given under an older one than {new.id}" in text_of(get("/"))
+    told = text_of(get("/"))
+    assert f"3 votes were given under an older one than {new.id}" in told
+    assert "annotators ; 0.1 hours, 1.5 minutes per item" in told
     decide(campaign.biasloop, Action.SET_ASIDE, [], "rita")
     time.sleep(1)  # the page looks at most once a second
     told = text_of(get("/"))
@@ -98,6 +100,7 @@ def test_a_campaign_in_full_swing(get: Get, campaign) -> None:
     assert "In service: r0003 ." in told
     assert "10 acquisition, 5 audit, 5 random train" in told
     assert "F1 against r0002" in told
+    assert re.search(r"They save .+ % of the labels, [\d.]+ hours .+ of work at 1.5 minutes", told)
     assert "r0003 , went into service: no out-of-fold predictions to compare with" in told
     curve, savings = (json.loads(plot) for plot in re.findall(r"data-plot='([^']+)'", page.text))
     (points,) = [line["points"] for line in curve["lines"]]

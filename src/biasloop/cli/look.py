@@ -1,6 +1,6 @@
 """status, trip, doctor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -24,31 +24,9 @@ def status(json: Json = False) -> None:
     if json:
         print_json(found)
         return
-    pool, budget = found["pool"], found["budget"]
     say(f"{found['campaign']} — {found['loop']}")
-    say(f"  pool     {pool['items']} items of {pool['ads']} ads {pool['by_origin']}")
-    say(f"  labels   {found['labels'] or 'none yet'}; asked {budget['asked']} of {budget['of']}")
-    tasks = found["open_tasks"]
-    say(f"  tasks    {tasks['all']} open, {tasks['audit']} of them audit")
-    if (gold := found["gold"]) and not gold["left"]:
-        say(
-            f"  gold     no gold item is left to mix in, of {gold['items']}; "
-            "`biasloop import FILE --label-source gold` adds some (campaign/gold.jsonl, if it has)"
-        )
-    say(f"  model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}")
-    if seen := found["model_policies"]:
-        say(f"           learned from votes under guideline {_counts(seen)}")
-    if waiting := found["guideline"]["waiting"]["votes"]:
-        say(
-            f"  policy   {found['guideline']['policy']} is new: {waiting} votes under older ones "
-            "count until you decide (`biasloop policy`)"
-        )
-    if (decision := found["promotion"]) and not decision["promoted"]:
-        say(f"           {decision['model_id']} was not promoted: {decision['why']}")
-    if found["savings"]:
-        say(f"  saved    {savings_told(found['savings'])}")
-    if found["stopping"]:
-        say(f"  stopping {_stopping(found['stopping'])}")
+    for line in (*_of_people(found), *_of_models(found)):
+        say(f"  {line}")
     if found["set_aside"]:
         open_still = sum(a["open"] for a in found["set_aside"])
         say(f"  aside    {len(found['set_aside'])} answers do not count, {open_still} tasks open")
@@ -63,6 +41,43 @@ def status(json: Json = False) -> None:
         table([_round(r) for r in found["rounds"]], ["round", "state", "opened", "batch", "now"])
 
 
+def _of_people(found: Mapping[str, Any]) -> Iterator[str]:
+    """What there is to label, and what people did."""
+    pool, budget, tasks = found["pool"], found["budget"], found["open_tasks"]
+    yield f"pool     {pool['items']} items of {pool['ads']} ads {pool['by_origin']}"
+    yield f"labels   {found['labels'] or 'none yet'}; asked {budget['asked']} of {budget['of']}"
+    if pace := found["pace"]:
+        each = pace["minutes_per_item"]
+        yield f"         {pace['hours']:.1f} hours of people's time, {each:.1f} minutes per item"
+    yield f"tasks    {tasks['all']} open, {tasks['audit']} of them audit"
+    if (gold := found["gold"]) and not gold["left"]:
+        yield (
+            f"gold     none of {gold['items']} gold items is left to mix in; "
+            "`biasloop import FILE --label-source gold` adds some"
+        )
+    if waiting := found["guideline"]["waiting"]["votes"]:
+        yield (
+            f"policy   {found['guideline']['policy']} is new: {waiting} votes under older ones "
+            "count until you decide (`biasloop policy`)"
+        )
+
+
+def _of_models(found: Mapping[str, Any]) -> Iterator[str]:
+    """Which model serves, what it learned from, and what the labels were worth."""
+    yield f"model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}"
+    if seen := found["model_policies"]:
+        votes = ", ".join(f"{n} votes under {policy}" for policy, n in seen.items())
+        yield f"         learned from guideline versions: {votes}"
+    if (decision := found["promotion"]) and not decision["promoted"]:
+        yield f"         {decision['model_id']} was not promoted: {decision['why']}"
+    if found["savings"]:
+        yield f"saved    {savings_told(found['savings'])}"
+    if hours := found["hours_saved"]:
+        yield "         {value:.1f} hours of work [{low:.1f}, {high:.1f}]".format(**hours)
+    if found["stopping"]:
+        yield f"stopping {_stopping(found['stopping'])}"
+
+
 def _advice(found: dict[str, Any]) -> str:
     """What a person would do now."""
     if not found["pool"]["by_origin"].get("real"):
@@ -73,10 +88,6 @@ def _advice(found: dict[str, Any]) -> str:
         server = found["label_studio"]
         return f"label at {server['url']}/projects/{server['project']}/data?labeling=1"
     return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
-
-
-def _counts(votes: dict[str, int]) -> str:
-    return ", ".join(f"{policy} ({n})" for policy, n in votes.items())
 
 
 def savings_told(found: Mapping[str, Any]) -> str:

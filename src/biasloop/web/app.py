@@ -143,6 +143,7 @@ def _templates() -> jinja2.Environment:
         "interval": view.interval,
         "change": view.change,
         "percent": view.percent,
+        "hours": view.hours,
         "pairs": view.pairs,
     }
     environment.globals |= {

@@ -142,6 +142,12 @@ def percent(measure: Mapping[str, float]) -> Markup:
     return Markup("<b>{} %</b> <small>{} to {} %</small>").format(value, low, high)
 
 
+def hours(measure: Mapping[str, float]) -> Markup:
+    """A time with its bounds, in hours."""
+    value, low, high = (f"{measure[key]:.1f}".replace("-", "−") for key in ("value", "low", "high"))
+    return Markup("<b>{} hours</b> <small>{} to {}</small>").format(value, low, high)
+
+
 def pairs(data: Mapping[str, Any]) -> str:
     """An event's data on one line."""
     return ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in data.items())

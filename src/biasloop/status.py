@@ -155,7 +155,9 @@ def _synthesis(ledger: Ledger, rounds: Iterable[Round]) -> dict[str, Any]:
 
 
 def _is_human_vote(annotation: Annotation) -> bool:
-    return annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE
+    """Whether a person voted, be it under a guideline whose votes were set aside."""
+    voted = annotation.standing is Standing.VOTE or annotation.reason in BY_POLICY
+    return annotation.source is LabelSource.HUMAN and voted
 
 
 def _labels(annotations: list[Annotation], gold: Collection[str]) -> dict[str, int]:

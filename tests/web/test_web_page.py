@@ -84,6 +84,7 @@ def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
     time.sleep(1)  # the page looks at most once a second
     told = text_of(get("/"))
     assert "The guideline has changed" not in told
+    assert "nobody has labelled yet" not in told
     assert re.search(r"rita decided on .* under older versions than \w+ : set-aside", told)
     assert "Set aside" not in told
 

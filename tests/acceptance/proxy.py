@@ -23,6 +23,8 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.port}"
         self.imports: Fault | None = None
         """What happens to imports of tasks."""
+        self.any: Callable[[str, str], Fault | None] = lambda *_: None
+        """What happens to a request, by its method and path without the query; None: nothing."""
         self._listener: ThreadingHTTPServer | None = None
 
     def on(self) -> None:
@@ -64,13 +66,17 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                     self.command, proxy.server + self.path, content=body, headers=kept, timeout=60
                 )
 
-            fault = proxy.imports if self.path.split("?")[0].endswith("/import") else None
+            path = self.path.split("?")[0]
+            fault = (proxy.imports if path.endswith("/import") else None) or proxy.any(
+                self.command, path
+            )
             answer = fault(call) if fault else call()
             if answer is None:
                 return
             self.send_response(answer.status_code)
             self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
-            self.send_header("Content-Length", str(len(answer.content)))
+            promised = answer.extensions.get("promised", len(answer.content))
+            self.send_header("Content-Length", str(promised))
             self.end_headers()
             with suppress(BrokenPipeError):  # the client gave up
                 self.wfile.write(answer.content)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
@@ -109,9 +109,14 @@ class LabelStudioClient:
         with self._calling(f"make or find the project {title!r}"):
             project = self._find(title)
             if project is None:
-                project = self._sdk.projects.create(
+                made = self._sdk.projects.create(
                     title=title, description=MARKER, label_config=label_config, **settings
                 )
+                # A second process on this workspace may have made it as well: the first one counts.
+                project = self._find(title)
+                if project.id != made.id:
+                    with _may_be_gone():
+                        self._sdk.projects.delete(made.id)
             elif not same_config(project.label_config, label_config):
                 raise LabelStudioRefused(
                     f"project {project.id} ({title!r}) at {self.url} has another label config than "
@@ -265,16 +270,10 @@ class LabelStudioClient:
     def give_back(self, annotation: RawAnnotation) -> None:
         """Deletes an annotation, so that its author is shown the task again; one that changed
         since it was read, or is gone, is left alone."""
-        from label_studio_sdk.core.api_error import ApiError
-
-        with self._calling(f"give annotation {annotation.id} back"):
-            try:
-                found = self._sdk.annotations.get(annotation.id)
-                if found.updated_at == annotation.updated_at:
-                    self._sdk.annotations.delete(annotation.id)
-            except ApiError as error:
-                if error.status_code != HTTPStatus.NOT_FOUND:
-                    raise
+        with self._calling(f"give annotation {annotation.id} back"), _may_be_gone():
+            found = self._sdk.annotations.get(annotation.id)
+            if found.updated_at == annotation.updated_at:
+                self._sdk.annotations.delete(annotation.id)
 
     def withdraw(self, task_ids: Sequence[int]) -> None:
         """Deletes tasks (and what hangs on them); ids that are gone already are no error."""
@@ -321,6 +320,17 @@ class LabelStudioClient:
 
     def _calling(self, purpose: str) -> AbstractContextManager[None]:
         return calling(self.url, purpose)
+
+
+@contextmanager
+def _may_be_gone() -> Iterator[None]:
+    from label_studio_sdk.core.api_error import ApiError
+
+    try:
+        yield
+    except ApiError as error:
+        if error.status_code != HTTPStatus.NOT_FOUND:
+            raise
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

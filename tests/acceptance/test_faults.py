@@ -1,0 +1,81 @@
+"""Every kind of request meets every kind of fault once: nothing is lost, nothing doubled."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from acceptance import faults
+from acceptance.faults import Once
+from acceptance.proxy import Fault, Proxy, proxy_of
+from acceptance.support import copy, label_open, put_on, state, tasks_of, wait_until
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.label import LabelSource
+from biasloop.domain.round import State
+from biasloop.errors import LabelStudioDown
+from labelstudio_server import Server
+
+BATCH = 6
+PATIENCE = 3.0
+"""Seconds until the client gives up on an answer."""
+SETTINGS = {
+    "loop": {"batch_size": BATCH, "low_water": 0, "budget": BATCH, "audit_block": 2},
+    "labelstudio": {"timeout_seconds": PATIENCE},
+}
+
+pytestmark = pytest.mark.labelstudio
+
+
+@pytest.fixture
+def proxy(label_studio_server: Server) -> Iterator[Proxy]:
+    with proxy_of(label_studio_server.url) as made:
+        yield made
+
+
+def voted(biasloop: Biasloop) -> list[str]:
+    """The items of all human annotations."""
+    found = biasloop.ledger.annotations()
+    return sorted(a.item_id for a in found if a.source is LabelSource.HUMAN)
+
+
+def polled_until(biasloop: Biasloop, reached: Callable[[], bool]) -> None:
+    """Polls and ticks, whatever Label Studio answers."""
+
+    def turn() -> bool:
+        with suppress(LabelStudioDown):
+            biasloop.poll()
+        if not reached():
+            biasloop.loop.tick()
+        return reached()
+
+    wait_until(turn, lambda: str(biasloop.ledger.rounds.all()))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.delayed,
+        faults.cut,
+        faults.answer_lost,
+        faults.truncated,
+        faults.failing,
+        faults.bad_gateway,
+        faults.doubled,
+        faults.timed_out(PATIENCE + 1),
+    ],
+    ids=lambda fault: fault.__qualname__.partition(".")[0],
+)
+def test_the_loop_survives(
+    fault: Fault, tiny: Path, tmp_path: Path, label_studio_server: Server, proxy: Proxy
+) -> None:
+    workspace = copy(tiny, tmp_path / "workspace")
+    with put_on(label_studio_server, workspace, url=proxy.url, **SETTINGS) as biasloop:
+        proxy.any = once = Once(fault)
+        polled_until(biasloop, lambda: state(biasloop) is State.PUSHED)
+        assert label_open(biasloop, label_studio_server) == BATCH
+        batch = sorted(s.item_id for _, s in biasloop.ledger.selections())
+        polled_until(biasloop, lambda: voted(biasloop) == batch)
+        assert {method for method, _ in once.met} >= {"GET", "POST", "PATCH"}
+        assert tasks_of(biasloop) == [(item, 1) for item in batch]
+        assert biasloop.ledger.task_ids() == biasloop.label_studio.task_ids(batch)

@@ -32,6 +32,9 @@ def shown(found: Analysis, mention: Mention) -> str:
         ("La candidata o il candidato ha una laurea.", ["both La candidata il candidato"]),
         ("Le addette e gli addetti inseriti in turno", ["both Le addette gli addetti inseriti"]),
         ("L'ingaggiato o l'ingaggiata sceglie il turno", ["both ingaggiato"]),
+        ("Un cuoco/una cuoca e un addetto", ["both Un cuoco una cuoca", "m un addetto"]),
+        ("Cercasi grafico o grafica per tre mesi", ["both grafico"]),
+        ("Serve un tecnico o una tecnica con patente", ["both un tecnico"]),
         # An adjective after a comma may be of the thing that follows.
         ("Cuoco/a pignolo/a, massima serietà", ["both Cuoco/a pignolo/a"]),
         ("La nostra futura o il nostro futuro Sales Manager", ["both il nostro futuro Manager"]),

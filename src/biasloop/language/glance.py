@@ -163,9 +163,14 @@ def _same_person(sentence: Sentence, first: Mention, second: Mention) -> bool:
     return (
         first.number == second.number != ""
         and one[:_STEM] == other[:_STEM]
-        and any(sentence.kind(i) == "conjunctions" for i in between)
-        and all(sentence.kind(i) in _BETWEEN for i in between)
+        and any(_joins(sentence, i) for i in between)
+        and all(sentence.kind(i) in _BETWEEN or _joins(sentence, i) for i in between)
     )
+
+
+def _joins(sentence: Sentence, index: int) -> bool:
+    """Whether two forms of a word may stand around this one ("la cuoca e il cuoco", "/")."""
+    return sentence.kind(index) == "conjunctions" or sentence.tokens[index].text == "/"
 
 
 def _pair_across(sentence: Sentence, mentions: list[Mention]) -> None:
@@ -181,7 +186,7 @@ def _second_form(sentence: Sentence, conjunction: int) -> int | None:
     """Where the word before a conjunction comes again in the other gender, over articles and
     adjectives ("il prossimo o la nostra prossima")."""
     place = conjunction + 1
-    while sentence.kind(place) in ("determiner", "quality", "person", "unknown"):
+    while sentence.kind(place) in ("determiner", "quality", "person", "thing", "unknown"):
         if _other_gender(sentence, conjunction - 1, place):
             return place
         if sentence.kind(place) not in ("determiner", "quality"):

@@ -61,6 +61,7 @@ def test_words_of_one_kind_share_their_terms(italian: Language) -> None:
         ("Gestione del magazzino.", "reader nobody marked sure"),
         ("Sarai affiancato/a da un mentor.", "reader any named beside another"),
         ("Riferirai direttamente al cuoco.", "reader any named beside another"),
+        ("Chi comincia avrà accanto un cuoco.", "reader any named beside another"),
         ("Sarai subito contenta.", "reader sought implied after copulas_you"),
     ],
 )

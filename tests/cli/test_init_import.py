@@ -124,7 +124,7 @@ def test_labels_come_as_whose_they_are(cli: Cli, tmp_path: Path) -> None:
     by_people = write_jsonl(tmp_path / "l.jsonl", {"id": "p1", "text": text, "labels": ["gender"]})
     cli("import", by_people, "--label-source", "human")
     assert cli.json("status")["labels"] == {"seed": SEEDS, "human": 1}
-    assert "seed or human" in cli.error("import", by_people, "--label-source", "llm", code=2)
+    assert "seed, human or gold" in cli.error("import", by_people, "--label-source", "llm", code=2)
     assert "sentence or text" in cli.error("import", by_people, "--unit", "word", code=2)
 
 

@@ -65,6 +65,7 @@ def shown(found: Analysis, mention: Mention) -> str:
         # A participle with an article, before a verb that no lexicon holds; a number, no verb.
         ("La prescelta firma e tesse", ["f prescelta"]),
         ("Per sei mesi contabilità affidata", []),
+        ("Le prove di aspiranti insegnanti sono valutate", ["- aspiranti", "- insegnanti"]),
         ("Ti sentiresti valorizzata da noi?", ["f valorizzata"]),
         # Whoever acts is not who is sought.
         ("Sarai formato/a da un cuoco.", ["both formato/a", "m un cuoco"]),

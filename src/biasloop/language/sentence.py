@@ -119,8 +119,11 @@ class Sentence:
         )
 
     def governed(self, noun: int) -> bool:
-        """Whether the noun's phrase hangs on a preposition."""
+        """Whether the noun's phrase hangs on a preposition; two words for one person are one
+        phrase ("di aspiranti cuochi")."""
         first = self.title_start(noun)
+        while self.kind(first - 1) == "person" and self.agree(first - 1, noun):
+            first -= 1
         before = self.skip(first - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality"})
         if self.kind(before) == "determiner":
             reading = self.tokens[before].determiner

@@ -1,6 +1,7 @@
 """Workspaces of the tiny campaign on the real Label Studio, and the people who label there."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import httpx
 
 from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.config import SETTINGS_FILE, write_secrets
@@ -45,6 +48,29 @@ def make_workspace(folder: Path, seed: int = 0, campaign: Path = TINY) -> Path:
     asked = ("--campaign", str(campaign), "--seed", str(seed), "--example-ads")
     run_biasloop(folder, "init", str(folder), *asked)
     return folder
+
+
+@contextmanager
+def serving(workspace: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`biasloop serve`, once its page answers; what it tells is in WORKSPACE/serve-PORT.log."""
+    command = [sys.executable, "-m", "biasloop.cli.main", "-w", str(workspace), "serve"]
+    environment = os.environ | {"BIASLOOP_WEB__PORT": str(port)}
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/").is_success
+        except httpx.TransportError:
+            return False
+
+    with (
+        (workspace / f"serve-{port}.log").open("ab") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
+    ):
+        try:
+            wait_until(answers)
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager

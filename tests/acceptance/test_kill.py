@@ -7,12 +7,10 @@ where the one before left it, the last one to its end.
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
-import httpx
 import pytest
 
 from acceptance.support import (
@@ -21,6 +19,7 @@ from acceptance.support import (
     label_open,
     put_on,
     run_biasloop,
+    serving,
     state,
     step_until,
     tasks_of,
@@ -155,26 +154,6 @@ def test_what_is_taken_down_while_it_is_dead_is_not_learned(
         assert sum(biasloop.ledger.model("r0000").card["rows"].values()) == len(learned)
 
 
-@contextmanager
-def serving(biasloop: Biasloop) -> Iterator[subprocess.Popen[bytes]]:
-    """`biasloop serve`, once its page answers."""
-    command = [sys.executable, "-m", "biasloop.cli.main"]
-    with subprocess.Popen([*command, "-w", str(biasloop.workspace.folder), "serve"]) as process:
-        try:
-            wait_until(lambda: answers(biasloop))
-            yield process
-        finally:
-            process.kill()
-
-
-def answers(biasloop: Biasloop) -> bool:
-    """Whether the page is there."""
-    try:
-        return httpx.get(f"http://127.0.0.1:{biasloop.settings.web.port}/").is_success
-    except httpx.TransportError:
-        return False
-
-
 def test_the_service_dies_and_is_started_again(
     tiny_trained: Path, tmp_path: Path, label_studio_server: Server
 ) -> None:
@@ -186,14 +165,14 @@ def test_the_service_dies_and_is_started_again(
 
     with put_on(server, workspace, web={"port": port}, **ONE_ROUND) as biasloop:
         before = biasloop.ledger.sequence()
-        with serving(biasloop) as process:
+        with serving(biasloop.workspace.folder, port) as process:
             wait_until(lambda: state(biasloop) is State.PUSHED)
             label_open(biasloop, server, 5)
             wait_until(lambda: votes() == 5)
             process.send_signal(SIGKILL)
             assert process.wait() == -SIGKILL
         label_open(biasloop, server, 4)
-        with serving(biasloop) as process:
+        with serving(biasloop.workspace.folder, port) as process:
             wait_until(lambda: votes() == 9)
             label_open(biasloop, server)
             wait_until(lambda: state(biasloop) is State.CLOSED)

@@ -20,7 +20,7 @@ from biasloop.domain.round import State
 from labelstudio_server import Annotator, Server
 
 TINY = Path(__file__).parents[1] / "campaigns" / "tiny"
-PATIENCE = 120
+PATIENCE = 300
 """Seconds after which a test gives up; never a measure of anything."""
 
 SETTINGS = {

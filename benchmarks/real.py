@@ -1,0 +1,183 @@
+"""A real Label Studio, workspaces on it and people who label there, for benchmarks.
+
+The parts are those of the acceptance tests.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from acceptance import faults  # noqa: E402
+from acceptance.proxy import Fault, proxy_of  # noqa: E402
+from acceptance.support import (  # noqa: E402
+    TINY,
+    gold,
+    put_on,
+    run_biasloop,
+    serving,
+    state,
+    wait_until,
+)
+from biasloop.labelstudio.client import LabelStudioClient  # noqa: E402
+from biasloop.labelstudio.config import parse_label_config  # noqa: E402
+from biasloop.labelstudio.embedded import EmbeddedLabelStudio  # noqa: E402
+from labelstudio_server import LABEL_CONFIG, Annotator, Server, free_port  # noqa: E402
+
+__all__ = [
+    "Annotator",
+    "Fault",
+    "Server",
+    "faults",
+    "proxy_of",
+    "put_on",
+    "serving",
+    "state",
+    "wait_until",
+]
+
+PASSWORD = "a-long-Password-3"  # noqa: S105 - of throw-away accounts
+LOOK_SECONDS = 1.0
+"""How often somebody with an empty queue looks again."""
+WORDS = ("un cuoco", "una cuoca", "una persona", "un autista sotto i 30 anni", "chi guida")
+
+
+def add_server(parser: argparse.ArgumentParser) -> None:
+    """Options that name a Label Studio that runs already."""
+    parser.add_argument("--label-studio", help="URL of one that runs (default: starts one)")
+    parser.add_argument("--token", help="of its administrator")
+
+
+@contextmanager
+def label_studio(url: str | None, token: str | None) -> Iterator[Server]:
+    """The named server, or an embedded one in a temporary folder."""
+    if url and token:
+        yield Server(url, "", "", token, Path())
+        return
+    email, password, token = "admin@example.org", "a-long-Password-1", "0123456789" * 4
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = EmbeddedLabelStudio(
+            Path(sys.prefix + "-labelstudio"),
+            Path(folder),
+            free_port(),
+            email=email,
+            password=password,
+            token=token,
+            on_line=lambda _: None,
+        )
+        with server:
+            yield Server(server.url, email, password, token, Path(folder))
+
+
+def workspace_of(folder: Path, texts: int, seed: int) -> Path:
+    """The tests' tiny campaign with so many distinct texts."""
+    run_biasloop(folder, "init", str(folder), "--campaign", str(TINY), "--seed", str(seed))
+    ads = folder.parent / "ads.jsonl"
+    with ads.open("w", encoding="utf-8") as lines:
+        for number in range(texts):
+            text = f"Per la sede {number} cerchiamo {WORDS[number % len(WORDS)]} con patente."
+            lines.write(json.dumps({"id": f"ad-{number}", "text": text}) + "\n")
+    run_biasloop(folder, "import", str(ads))
+    return folder
+
+
+class Person(threading.Thread):
+    """Labels what the stream shows until `stop`; now and then skips, changes or deletes.
+
+    `pace` says how many seconds the next item takes. `said` holds what Label Studio confirmed:
+    labels by annotation, () for a skip, None for what was deleted. `labelled` and `waited` are
+    seconds at work and with an empty queue.
+    """
+
+    def __init__(
+        self, person: Annotator, pace: Callable[[], float], seed: int, stop: threading.Event
+    ) -> None:
+        super().__init__(daemon=True)
+        self.said: dict[int, tuple[str, ...] | None] = {}
+        self.unsure = 0
+        self.labelled = self.waited = 0.0
+        self._person, self._pace, self._stop_now = person, pace, stop
+        self._random = random.Random(seed)  # noqa: S311
+
+    def run(self) -> None:
+        while not self._stop_now.is_set():
+            began = time.monotonic()
+            try:
+                found = self._turn()
+            except httpx.HTTPStatusError:
+                found = True  # withdrawn meanwhile
+            except httpx.TransportError:
+                found = True
+                self.unsure += 1
+            spent = time.monotonic() - began
+            self.labelled, self.waited = (
+                (self.labelled + spent, self.waited) if found
+                else (self.labelled, self.waited + spent)
+            )  # fmt: skip
+
+    def _turn(self) -> bool:
+        task = self._person.next_task()
+        if task is None:
+            self._stop_now.wait(LOOK_SECONDS)
+            return False
+        if self._stop_now.wait(self._pace()):
+            return True
+        if self._random.random() < 0.03:
+            self.said[self._person.skip(task)] = ()
+        else:
+            labels = gold(self._person.task(task)["data"]["text"])
+            self.said[self._person.label(task, *labels)] = labels
+        earlier = self._random.choice(list(self.said))
+        what = self._random.random()
+        if self.said[earlier] and what < 0.08:
+            self._person.change(earlier, "age")
+            self.said[earlier] = ("age",)
+        elif self.said[earlier] and what < 0.10:
+            self._person.delete(earlier)
+            self.said[earlier] = None
+        return True
+
+
+def hire(
+    server: Server,
+    project: int,
+    count: int,
+    pace: Callable[[], float],
+    seed: int,
+    stop: threading.Event,
+) -> list[Person]:
+    """So many people with accounts of their own, who reach the server itself, ready to start."""
+    people = []
+    config = parse_label_config(LABEL_CONFIG, "inclusive")
+    with LabelStudioClient(server.url, server.token, config, project) as client:
+        for number in range(count):
+            email = f"{uuid4().hex[:12]}@example.org"
+            client.add_annotator(email, PASSWORD)
+            signed_in = Annotator.sign_in(server.url, email, PASSWORD, project)
+            people.append(Person(signed_in, pace, seed + number, stop))
+    return people
+
+
+@contextmanager
+def at_work(people: Sequence[Person], stop: threading.Event) -> Iterator[None]:
+    """They label inside, and are done afterwards."""
+    for person in people:
+        person.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for person in people:
+            person.join()

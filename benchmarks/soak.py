@@ -1,0 +1,218 @@
+"""Everything goes wrong at once, for as long as asked: is any annotation lost or doubled?
+
+    python -m benchmarks.soak [--minutes 120] [--people 20] [--seed 0] [--json]
+
+Simulated annotators label on a real Label Studio at human speed (a log-normal time per item, 8 s in
+the middle) and, a fifth of the time, in bursts (0.5 s); they skip, change and delete. Between the
+service and Label Studio stands a proxy that fails at random; the service is killed (SIGKILL) at
+random and started again. That begins with the first batch. At the end the people stop, the proxy
+forwards, and once a poll brings nothing new ledger, Label Studio and what the people were told are
+compared, annotation by annotation, before any reconciliation. Exits with 1 unless nothing is lost,
+doubled or different.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks.real import (
+    Fault,
+    Person,
+    add_server,
+    at_work,
+    faults,
+    free_port,
+    hire,
+    label_studio,
+    proxy_of,
+    put_on,
+    serving,
+    state,
+    wait_until,
+    workspace_of,
+)
+from biasloop.bootstrap import Biasloop
+from biasloop.domain.annotation import Standing
+from biasloop.domain.label import LabelSource
+from biasloop.domain.round import OVER, State
+
+TIMEOUT = 10.0
+FAULTS: tuple[Fault, ...] = (
+    faults.delayed,
+    faults.cut,
+    faults.answer_lost,
+    faults.truncated,
+    faults.failing,
+    faults.bad_gateway,
+    faults.doubled,
+    faults.timed_out(TIMEOUT + 1),
+)
+SHARE = 0.05
+"""Of requests that meet a fault."""
+HUMAN, BURST, BURST_EVERY = 8.0, 0.5, 120.0
+"""Seconds per item; every so many seconds a fifth of the time is a burst."""
+ITEMS_A_SECOND = 0.7
+"""That one person can answer in the mean, with reserve."""
+SETTINGS: dict[str, Any] = {
+    "loop": {"batch_size": 60, "low_water": 25, "budget": 10**6, "audit_block": 20},
+    "labelstudio": {"timeout_seconds": TIMEOUT},
+    "scheduler": {
+        "tick_seconds": 0.5,
+        "poll_seconds": 2,
+        "lease_seconds": 10,
+        "retry_base_seconds": 0.5,
+        "retry_cap_seconds": 5,
+    },
+}
+
+
+class Mischief:
+    """Chooses faults at random, by its own seeded numbers, while it is `on`."""
+
+    def __init__(self, seed: int) -> None:
+        self.on = True
+        self.done: Counter[str] = Counter()
+        self._random = random.Random(seed)  # noqa: S311
+        self._lock = threading.Lock()
+
+    def __call__(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            if not self.on or self._random.random() > SHARE:
+                return None
+            fault = self._random.choice(FAULTS)
+            self.done[fault.__qualname__.partition(".")[0]] += 1
+            return fault
+
+
+def pace_of(seed: int) -> Any:
+    """Seconds for the next item, of whoever asks."""
+    rng = random.Random(seed)  # noqa: S311
+
+    def pace() -> float:
+        burst = time.monotonic() % BURST_EVERY < BURST_EVERY / 5
+        return rng.lognormvariate(0, 0.5) * (BURST if burst else HUMAN)
+
+    return pace
+
+
+def serve_and_kill(biasloop: Biasloop, seconds: float, every: float, seed: int) -> int:
+    """Keeps the service up for so long, killing it `every` so many seconds in the mean."""
+    rng, end, kills = random.Random(seed), time.monotonic() + seconds, 0  # noqa: S311
+    while (left := end - time.monotonic()) > 0:
+        with serving(biasloop.workspace.folder, free_port()) as process:
+            time.sleep(min(left, rng.uniform(0.5, 1.5) * every))
+            process.kill()  # SIGKILL
+            kills += 1
+    return kills
+
+
+def compared(biasloop: Biasloop, people: Sequence[Person]) -> dict[str, int]:
+    """What the ledger says, against Label Studio and against what people were told."""
+    there: dict[str, tuple[str, ...]] = {}
+    tasks: Counter[str] = Counter()
+    for task in biasloop.label_studio.changed_since(None):
+        tasks[task.item_id] += 1
+        for raw in task.annotations:
+            there[f"ls:{raw.id}"] = tuple(
+                label for region in raw.result for label in region["value"].get("choices", ())
+            )
+    live = {
+        a.key: a
+        for a in biasloop.ledger.annotations()
+        if a.source is LabelSource.HUMAN and a.standing is not Standing.DELETED
+    }
+    told = {f"ls:{i}": said for person in people for i, said in person.said.items()}
+    kept = {key for key, said in told.items() if said is not None}
+    counted = {key for key, a in live.items() if a.standing is not Standing.ASIDE}
+    votes = Counter(a.item_id for a in live.values() if a.standing is Standing.VOTE)
+    plan = biasloop.settings.vote_plan
+    audit = biasloop.ledger.audit_items(list(votes))
+    most = {item: plan.audit + plan.tie_break if item in audit else plan.per_item for item in votes}
+    return {
+        "annotations": len(there),
+        "lost": len((there.keys() | kept) - live.keys()),
+        "doubled": len(counted - there.keys()) + sum(n > most[i] for i, n in votes.items()),
+        "different": sum(
+            set(live[key].labels) != set(labels) for key, labels in there.items() if key in live
+        ),
+        "untold": len(there.keys() - kept) - sum(person.unsure for person in people),
+        "doubled_tasks": sum(n > 1 for n in tasks.values()),
+    }
+
+
+def soak(asked: argparse.Namespace) -> dict[str, Any]:
+    """Runs it; figures by name."""
+    seconds, stop, mischief = asked.minutes * 60, threading.Event(), Mischief(asked.seed)
+    with ExitStack() as stack:
+        server = stack.enter_context(label_studio(asked.label_studio, asked.token))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        texts = round(asked.people * seconds * ITEMS_A_SECOND) + 200
+        workspace = workspace_of(folder / "workspace", texts, asked.seed)
+        proxy = stack.enter_context(proxy_of(server.url))
+        biasloop = stack.enter_context(put_on(server, workspace, url=proxy.url, **SETTINGS))
+        biasloop.ensure_project()
+        people = hire(
+            server,
+            biasloop.label_studio.project,
+            asked.people,
+            pace_of(asked.seed),
+            asked.seed,
+            stop,
+        )
+        with serving(workspace, free_port()):
+            wait_until(lambda: state(biasloop) is State.PUSHED)
+        proxy.any = mischief
+        began = time.monotonic()
+        with at_work(people, stop):
+            kills = serve_and_kill(biasloop, seconds, asked.kill_every, asked.seed)
+        lasted = time.monotonic() - began
+        mischief.on = False
+        while biasloop.poll():
+            pass
+        found = compared(biasloop, people)
+        reconciled = biasloop.reconcile()
+        rounds = biasloop.ledger.rounds.all()
+    return {
+        "minutes": round(lasted / 60, 1),
+        "people": asked.people,
+        "seed": asked.seed,
+        "kills": kills,
+        "faults": dict(sorted(mischief.done.items())),
+        "rounds_closed": sum(r.state in OVER for r in rounds),
+        **found,
+        "waited_share": round(
+            sum(p.waited for p in people) / sum(p.waited + p.labelled for p in people), 3
+        ),
+        "reconciled": reconciled.changed + reconciled.lost,
+    }
+
+
+def main() -> None:
+    """Runs the soak and says what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=120)
+    parser.add_argument("--people", type=int, default=20)
+    parser.add_argument("--kill-every", type=float, default=180, help="mean seconds between kills")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    add_server(parser)
+    found = soak(asked := parser.parse_args())
+    if asked.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:20} {value}")
+    sys.exit(any(found[name] for name in ("lost", "doubled", "different")))
+
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,7 @@ ORDER = (
     {"scheduler"},
     {"wiring"},
     {"bootstrap"},
-    {"guideline", "people"},
+    {"guideline", "people", "prototyping", "scenarios"},
     {"backup", "export", "status", "verdicts"},
     {"demo", "doctor"},
     {"web"},

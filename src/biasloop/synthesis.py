@@ -12,13 +12,14 @@ from typing import Any
 
 from biasloop.domain.diversity import diversity
 from biasloop.domain.item import Item, synthetic_item, text_hash
+from biasloop.domain.judgement import Judgement
 from biasloop.domain.label import LabelSource
 from biasloop.domain.prompt import Problem
 from biasloop.domain.screening import Measure, boilerplate, is_piece, is_small_edit
 from biasloop.domain.split import Split
 from biasloop.domain.synthesis import EDITS, Reason, Rejection, Request
 from biasloop.llm.guard import outsiders, try_texts
-from biasloop.llm.judge import Judge, Judgement
+from biasloop.llm.judge import Judge
 from biasloop.llm.prompting import Prompts
 from biasloop.near_duplicates import NearDuplicates
 from biasloop.ports import Checkpoint, Generator, Made, Pool

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biasloop.domain.judgement import Judgement, agree
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
 from biasloop.domain.prompt import Answer, Problem, object_schema
@@ -15,7 +16,7 @@ from biasloop.domain.screening import similarity, words
 from biasloop.domain.synthesis import Guide
 from biasloop.errors import CampaignError
 from biasloop.llm.answers import read_answer
-from biasloop.llm.judge import Judgement, agree, judge_prompts
+from biasloop.llm.judge import judge_prompts
 from biasloop.llm.prompting import fenced, read_prompts
 from biasloop.llm.retry import BASE_SECONDS, CAP_SECONDS, next_try
 from biasloop.near_duplicates import ALIKE, NearDuplicates

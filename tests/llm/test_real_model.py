@@ -1,4 +1,4 @@
-"""A real model behind a real server, through the whole expand step."""
+"""A real model behind a real server, through the whole expand step and a trial."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,6 +7,8 @@ import pytest
 
 from biasloop.language_model import open_model
 from biasloop.llm.server import DIALECTS
+from biasloop.prototyping import describe, draft_of, try_policy
+from biasloop.scenarios import borderline
 from llm.conftest import Open
 from llm.support import expand, synthesis, written
 from tiny_llm import tiny_llm
@@ -33,3 +35,15 @@ def test_its_structured_output_is_found_out(open_: Open, url: str) -> None:
     biasloop = open_(url=url, timeout_seconds=60, patience_seconds=120)
     with closing(open_model(biasloop.workspace, biasloop.settings.llm, "probe")) as model:
         assert model.probe() == DIALECTS[0]
+
+
+def test_a_draft_of_the_guideline_is_tried(open_: Open, url: str) -> None:
+    biasloop = open_(url=url, timeout_seconds=60, patience_seconds=120, answer_tokens=120)
+    old = biasloop.campaign.policy
+    draft = draft_of(biasloop, old.text + "\nAnche le età minime.\n")
+    found = describe(biasloop, try_policy(biasloop, draft, old, borderline(biasloop, 10), "rita"))
+    assert (found["scenarios"], found["stopped"]) == (10, None)
+    assert found["spending"]["requests"] > 20
+    problems = {case[side]["problem"] for case in found["cases"] for side in ("before", "after")}
+    assert problems <= {None, "no usable answer"}  # by the schema, but at odds with itself
+    assert found["answered"] > 0

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from biasloop import __version__
-from biasloop.cli import campaigns, data, expansion, look, models, people, policy, service, simulate
+from biasloop.cli import (
+    campaigns,
+    data,
+    expansion,
+    look,
+    models,
+    people,
+    policy,
+    service,
+    simulate,
+    trial,
+)
 from biasloop.cli.context import err, set_workspace
 from biasloop.errors import BiasloopError, in_words
 
@@ -41,7 +52,7 @@ def main(
         set_workspace(workspace)
 
 
-for group in (data, service, look, people, policy, models, expansion, simulate, campaigns):
+for group in (data, service, look, people, policy, trial, models, expansion, simulate, campaigns):
     group.add_to(app)
 app.add_typer(models.app, name="models")
 

@@ -11,7 +11,7 @@ from biasloop.domain.policy import Action
 app = typer.Typer(help="Versions of the annotation guideline.", invoke_without_command=True)
 
 By = Annotated[
-    str, typer.Option(help="Who decides; default: the user of this machine.", show_default=False)
+    str, typer.Option(help="Who you are; default: the user of this machine.", show_default=False)
 ]
 
 
@@ -79,7 +79,7 @@ def _decide(action: Action, labels: str, by: str, json: bool) -> None:
     from biasloop.guideline import decide
 
     wanted = [label.strip() for label in labels.split(",") if label.strip()]
-    decision = decide(open_workspace(), action, wanted, by or _user())
+    decision = decide(open_workspace(), action, wanted, by or user())
     if json:
         print_json(decision)
         return
@@ -98,7 +98,8 @@ def _told(decision: dict[str, Any]) -> str:
     return f"{decision['by']} decided for {decision['policy_id']}: {what}"
 
 
-def _user() -> str:
+def user() -> str:
+    """Who sits here."""
     try:
         return getuser()
     except (KeyError, OSError):  # an account without a name, as in containers

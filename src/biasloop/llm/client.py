@@ -8,7 +8,7 @@ rest comes back as not asked.
 import random
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import count
@@ -94,15 +94,22 @@ class LlmClient:
         return self._cache.spending(self._purse)
 
     def ask(
-        self, prompts: Sequence[Prompt], *, checkpoint: Checkpoint = no_checkpoint
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        checkpoint: Checkpoint = no_checkpoint,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> list[Answer]:
-        """The answers, in the order of the prompts. Raises WorkspaceError for the cache."""
+        """The answers, in the order of the prompts; `progress` is told, now and then, how many are
+        done with. Raises WorkspaceError for the cache."""
         keys = [self._key(prompt, _messages(prompt)) for prompt in prompts]
         distinct = dict(zip(keys, prompts, strict=True))
         with ThreadPoolExecutor(self._limits.concurrency) as pool:
             asked = {key: pool.submit(self._answer, prompt) for key, prompt in distinct.items()}
             try:
-                _wait(asked.values(), checkpoint)
+                for done in _wait(asked.values()):
+                    progress(done)
+                    checkpoint()
             except BaseException:
                 self._stop("interrupted")
                 raise
@@ -269,8 +276,9 @@ def _tokens(messages: Messages) -> int:
     return -(-sum(len(m["content"]) for m in messages) // CHARACTERS_PER_TOKEN)
 
 
-def _wait(futures: Collection[Future[Answer]], checkpoint: Checkpoint) -> None:
+def _wait(futures: Collection[Future[Answer]]) -> Iterator[int]:
+    """How many are done, every CHECK_SECONDS until all are."""
     left = set(futures)
     while left:
         left = wait(left, timeout=CHECK_SECONDS).not_done
-        checkpoint()
+        yield len(futures) - len(left)

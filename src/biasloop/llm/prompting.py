@@ -73,20 +73,21 @@ class Prompts:
     def __init__(self, file: PromptsFile) -> None:
         self.cells = file.cells
         self.filters = file.filters
-        self._words = file.say or _words()
         self._environment = jinja2.Environment(  # noqa: S701 - prompts are no HTML
             loader=jinja2.FileSystemLoader(HERE),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        words = file.say or _words()
+        self._say = {key: self._environment.from_string(text) for key, text in words.items()}
         parts = [path.read_text("utf-8") for path in sorted(HERE.glob("*.jinja"))]
-        parts += [self._words[key] for key in sorted(self._words)]
+        parts += [words[key] for key in sorted(words)]
         self.version = blake2b("\x1f".join(parts).encode(), digest_size=4).hexdigest()
 
     def render(self, template: str, **values: Any) -> tuple[str, str]:
         """(system, user) of a prompt."""
-        say = _Say(self._environment, self._words, values)
+        say = _Say(self._say, values)
         found = self._environment.get_template(f"{template}.jinja")
         context = found.new_context({**values, "say": say, "fenced": fenced})
         system, user = ("".join(found.blocks[name](context)) for name in ("system", "user"))
@@ -96,15 +97,12 @@ class Prompts:
 class _Say(Mapping[str, str]):
     """The words, each filled in with the values of the prompt."""
 
-    def __init__(
-        self, environment: jinja2.Environment, words: Mapping[str, str], values: Mapping[str, Any]
-    ) -> None:
-        self._environment = environment
+    def __init__(self, words: Mapping[str, jinja2.Template], values: Mapping[str, Any]) -> None:
         self._words = words
         self._values = values
 
     def __getitem__(self, key: str) -> str:
-        return self._environment.from_string(self._words[key]).render(self._values)
+        return self._words[key].render(self._values)
 
     def __iter__(self) -> Any:
         return iter(self._words)

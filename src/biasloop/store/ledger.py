@@ -37,6 +37,7 @@ from biasloop.store.schema import (
     tombstones,
     trained_on,
 )
+from biasloop.store.trials import Trials, blank
 
 
 class Ledger:
@@ -46,6 +47,7 @@ class Ledger:
         self._db = Database(url)
         self.rounds = Rounds(self._db)
         self.policies = Policies(self._db)
+        self.trials = Trials(self._db)
 
     def migrate(self) -> None:
         """Brings the schema to the newest version."""
@@ -230,8 +232,10 @@ class Ledger:
             return [dict(row._mapping) for row in connection.execute(query)]
 
     def bury(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
-        """Tombstones for an ad's items; blanks refused texts that descend from it. Repeatable."""
+        """Tombstones for an ad's items; blanks refused texts and scenarios of trials that descend
+        from it. Repeatable."""
         with self._db.write() as connection:
+            blank(connection, ad_id)
             written = connection.execute(sa.select(rejections.c.seq, rejections.c.roots))
             gone = [row.seq for row in written if ad_id in row.roots]
             for begin in range(0, len(gone), 500):

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.policy import Action, Decision, Policy
+from biasloop.errors import LedgerError
 from biasloop.store.database import Database
 from biasloop.store.records import annotation, append_annotations, current_annotations
 from biasloop.store.schema import events, policies
@@ -40,6 +41,21 @@ class Policies:
         query = sa.select(policies).order_by(policies.c.at, policies.c.id)
         with self._db.read() as connection:
             return [(row.at, Policy(row.text, row.labels)) for row in connection.execute(query)]
+
+    def current(self) -> Policy | None:
+        """The version in force; None before there is one."""
+        history = self.history()
+        return self.find(history[-1][1]) if history else None
+
+    def find(self, name: str) -> Policy:
+        """The version whose id begins so. Raises LedgerError, listing the known ones."""
+        known = [policy for _, policy in self.all()]
+        fitting = [policy for policy in known if name and policy.id.startswith(name)]
+        if len(fitting) != 1:
+            what = "several versions begin" if fitting else "no version of the guideline begins"
+            names = ", ".join(policy.id for policy in known) or "none yet"
+            raise LedgerError(f"{what} with {name!r}; known: {names}")
+        return fitting[0]
 
     def history(self) -> list[tuple[datetime, str]]:
         """(moment, id of the version that came into force then), oldest first; a version that came

@@ -181,6 +181,33 @@ rejections = sa.Table(
     sa.Column("roots", sa.JSON, nullable=False),
 )
 
+trials = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(8), nullable=False, index=True),
+    _when(),
+    sa.Column("by", sa.String(254), nullable=False),
+    sa.Column("draft", sa.JSON, nullable=False),
+    sa.Column("draft_id", sa.String(12), nullable=False),
+    sa.Column("against", sa.String(12), nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("cases", sa.JSON, nullable=False),
+    sa.Column("stopped", sa.Text),
+    sa.Column("spending", sa.JSON, nullable=False),
+)
+
+comments = sa.Table(
+    "comments",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("trial", sa.String(8), nullable=False, index=True),
+    sa.Column("scenario", sa.Integer, nullable=False),
+    _when(),
+    sa.Column("by", sa.String(254), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
 tombstones = sa.Table(
     "tombstones",
     metadata,

@@ -1,0 +1,111 @@
+"""How long a trial of a guideline takes: 50 items under two versions, by a server that takes its
+time for each answer but works on 50 at once.
+
+    python -m benchmarks.trial [--seconds 2] [--items 50] [--at-once 50] [--runs 5] [--json]
+
+A workspace of the Italian campaign with its example ads; the server answers over HTTP after so many
+seconds, whatever it is asked. Timed is `try_policy`, from the choice of the items to the trial in
+the ledger, and beside it what no client could beat: the requests in waves of `at-once`, each taking
+`seconds`, after the one that finds out how the server wants to be asked.
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import ceil
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.prototyping import draft_of, try_policy
+from biasloop.scenarios import borderline
+
+
+def main() -> None:
+    """Prints the seconds of every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=2.0, help="of one answer")
+    parser.add_argument("--items", type=int, default=50)
+    parser.add_argument("--at-once", type=int, default=50, help="requests that the server takes")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    server = _Listener(("127.0.0.1", 0), _slow(asked.seconds, asked.at_once))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as folder:
+        biasloop = _workspace(Path(folder) / "w", server.server_port, asked.at_once)
+        timed = [_timed(biasloop, asked.items, run) for run in range(asked.runs)]
+        biasloop.ledger.close()
+    server.shutdown()
+    # What is said under the version in force is known after the first run.
+    for name, seconds, requests in (
+        ("a first trial", timed[:1], 2 * asked.items),
+        ("another draft on the same items", timed[1:], asked.items),
+    ):
+        least = asked.seconds * (1 + ceil(requests / asked.at_once))
+        found = {"what": name, "seconds": [round(s, 2) for s in seconds], "least": least}
+        if asked.json:
+            print(json.dumps(found))
+        elif seconds:
+            print(
+                f"{name}: {median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f}, "
+                f"{len(seconds)} runs), {median(seconds) / least:.2f} times the least possible"
+            )
+
+
+def _workspace(folder: Path, port: int, at_once: int) -> Biasloop:
+    create_workspace(folder, "job_ads_it", 0)
+    (folder / "biasloop.toml").write_text(
+        f'[llm]\nbase_url = "http://127.0.0.1:{port}/v1"\nmodel = "slow"\nconcurrency = {at_once}\n'
+    )
+    biasloop = Biasloop(folder)
+    assert biasloop.campaign.ad_file is not None
+    biasloop.import_file(biasloop.campaign.ad_file)
+    return biasloop
+
+
+def _timed(biasloop: Biasloop, items: int, run: int) -> float:
+    old = biasloop.campaign.policy
+    began = time.perf_counter()
+    draft = draft_of(biasloop, f"{old.text}\nRegola {run}.\n")
+    trial = try_policy(biasloop, draft, old, borderline(biasloop, items), "benchmark")
+    seconds = time.perf_counter() - began
+    assert len(trial.cases) == items
+    assert all(case.answered for case in trial.cases)
+    return seconds
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+def _slow(seconds: float, at_once: int) -> type[BaseHTTPRequestHandler]:
+    places = threading.Semaphore(at_once)
+    values = {"labels": ["inclusive"], "reason": "Perché sì.", "wet": True}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            wanted = asked["response_format"]["json_schema"]["schema"]["properties"]
+            with places:
+                time.sleep(seconds)
+            content = json.dumps({name: values[name] for name in wanted})
+            body = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+if __name__ == "__main__":
+    main()

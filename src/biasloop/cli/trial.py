@@ -1,0 +1,145 @@
+"""policy try, trial, comment: a draft of the guideline, tried before it is adopted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from biasloop.cli.context import Json, fail, local, open_workspace, print_json, progress, say, table
+from biasloop.cli.policy import By, app, user
+
+if TYPE_CHECKING:
+    from biasloop.bootstrap import Biasloop
+    from biasloop.domain.policy import Policy
+
+
+def add_to(_root: typer.Typer) -> None:
+    """Adds the commands of this file to those of `policy`."""
+    app.command("try")(try_)
+    app.command()(trial)
+    app.command()(comment)
+
+
+def try_(
+    draft: Annotated[Path, typer.Argument(metavar="DRAFT.md", help="The whole guideline.")],
+    against: Annotated[
+        str, typer.Option(help="A version, by how its id begins; default: the one in force.")
+    ] = "",
+    items: Annotated[
+        int, typer.Option(min=1, max=500, help="How many items near the border to try it on.")
+    ] = 50,
+    scenarios: Annotated[
+        Path | None,
+        typer.Option(help="Texts to try it on instead: one a line, or JSONL (text, labels)."),
+    ] = None,
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Has the language model label scenarios under the guideline in force and under a draft, and
+    shows what the draft would change. Nothing comes into force."""
+    from biasloop.prototyping import describe, draft_of, try_policy
+    from biasloop.scenarios import borderline, from_file
+
+    biasloop = open_workspace()
+    biasloop.settings.llm.require()
+    version, other = draft_of(biasloop, read_draft(draft)), _version(biasloop, against)
+    chosen = (
+        from_file(scenarios, biasloop.campaign.scheme) if scenarios else borderline(biasloop, items)
+    )
+    with progress(f"asking about {len(chosen)} scenarios", None) as tell:
+        made = try_policy(
+            biasloop, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
+        )
+    _show(describe(biasloop, made), json)
+
+
+def trial(
+    name: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="How its id begins; default: the newest.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Shows a trial again, with what was said of it."""
+    from biasloop.prototyping import describe
+
+    biasloop = open_workspace()
+    known = biasloop.ledger.trials
+    _show(describe(biasloop, known.find(name) if name else known.newest()), json)
+
+
+def comment(
+    name: Annotated[str, typer.Argument(metavar="TRIAL", help="How its id begins.")],
+    scenario: Annotated[int, typer.Argument(metavar="SCENARIO", help="Its number.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT")],
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Keeps what you say of one scenario of a trial; the page shows it, too."""
+    from biasloop.prototyping import comment as keep
+    from biasloop.prototyping import describe
+
+    biasloop = open_workspace()
+    found = describe(biasloop, keep(biasloop, name, scenario, text, by or user()))
+    (case,) = [case for case in found["cases"] if case["scenario"] == scenario]
+    if json:
+        print_json(case)
+        return
+    _show_case(case, found)
+
+
+def read_draft(path: Path) -> str:
+    """What stands in a file. Raises ConfigError when it cannot be read."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise fail(f"cannot read {path}: {error}; it should be Markdown in UTF-8") from None
+
+
+def _version(biasloop: "Biasloop", name: str) -> "Policy":
+    if name:
+        return biasloop.ledger.policies.find(name)
+    return biasloop.ledger.policies.current() or biasloop.campaign.policy
+
+
+# --- what people see ------------------------------------------------------------------------------
+
+
+def _show(found: Mapping[str, Any], json: bool) -> None:
+    if json:
+        print_json(found)
+        return
+    spent = found["spending"]
+    say(f"trial {found['trial']}, {local(found['at'])}, by {found['by']}")
+    say(
+        f"  draft {found['draft']} against {found['against']}, judged by {found['model']}: "
+        f"{spent['requests']} requests, cost {spent['cost']:.4f}"
+    )
+    for case in found["cases"]:
+        if case["changes"] or case["contradicts"] or case["comments"]:
+            say("")
+            _show_case(case, found)
+    say("")
+    if found["labels"]:
+        table(found["labels"], ["label", "before", "after", "gained", "lost"])
+    say(
+        f"{found['changed']} of {found['answered']} answered scenarios change; of "
+        f"{found['labelled']} labelled ones the draft contradicts {found['contradicting']}, "
+        f"{found['against']} {found['contradicting_before']}"
+    )
+    if missing := found["scenarios"] - found["answered"]:
+        say(f"{missing} are not answered: {found['stopped'] or 'the model gave no usable answer'}")
+        say("  the same command again asks for these only")
+
+
+def _show_case(case: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    say(f"{case['scenario']}. {case['text'] or '(taken down)'}")
+    notes = [case["why"], *(["contradicts the labels"] if case["contradicts"] else [])]
+    say(f"   {'; '.join(notes)}")
+    if case["known"] is not None:
+        say(f"   labelled {', '.join(case['known'])}")
+    for name, said in ((found["against"], case["before"]), ("draft", case["after"])):
+        told = said["problem"] or ", ".join(said["labels"])
+        say(f"   {name}: {told}{' – ' + said['reason'] if said['reason'] else ''}")
+    for one in case["comments"]:
+        say(f"   {one['by']}, {local(one['at'])}: {one['text']}")

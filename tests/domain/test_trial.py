@@ -1,0 +1,147 @@
+"""What a trial says of a draft."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.domain.judgement import Judgement
+from biasloop.domain.policy import Policy
+from biasloop.domain.prompt import Problem
+from biasloop.domain.trial import (
+    Case,
+    Scenario,
+    Why,
+    in_order,
+    in_question,
+    mix,
+    totals,
+    trial_id,
+)
+
+CHOICES = ("gender", "age", "inclusive")
+said = st.one_of(
+    st.sampled_from(Problem),
+    st.sets(st.sampled_from(CHOICES), min_size=1).map(
+        lambda labels: Judgement(tuple(sorted(labels)), 1.0, "because")
+    ),
+)
+known = st.none() | st.sets(st.sampled_from(CHOICES), min_size=1).map(lambda s: tuple(sorted(s)))
+scenarios = st.builds(
+    Scenario, text=st.text(), known=known, item_id=st.sampled_from(["", "an item"])
+)
+cases = st.lists(st.builds(Case, scenarios, said, said), max_size=20)
+
+
+def case(before: str, after: str, known: str = "", item_id: str = "i") -> Case:
+    def judged(labels: str) -> Judgement:
+        return Judgement(tuple(labels.split()), 1.0, "")
+
+    of = Scenario("text", known=tuple(known.split()) or None, item_id=item_id)
+    return Case(of, judged(before), judged(after))
+
+
+def test_a_change_is_of_the_set_of_labels() -> None:
+    assert case("age", "gender age").changes
+    assert not case("age gender", "gender age").changes
+    unanswered = Case(Scenario("text", known=("age",)), Problem.NOT_ASKED, case("age", "age").after)
+    assert not unanswered.changes
+    assert not unanswered.answered
+    assert not unanswered.contradicts
+    assert not unanswered.contradicted
+
+
+def test_what_contradicts_people() -> None:
+    assert case("age", "inclusive", known="age").contradicts
+    assert not case("inclusive", "age", known="age").contradicts
+    assert case("inclusive", "age", known="age").contradicted
+    assert not case("age", "inclusive").contradicts
+
+
+def test_people_are_asked_again_by_what_they_said() -> None:
+    found = [
+        case("age", "inclusive", known="age gender"),  # both are taken away
+        case("age", "age gender", known="age"),  # one is added: it goes by what it carries
+        case("age", "inclusive", known="age", item_id=""),  # nobody can be asked about it
+        case("age", "age", known="age"),
+    ]
+    assert in_question(found) == {"age": 2, "gender": 1}
+
+
+@given(cases)
+def test_every_contradicted_item_carries_a_label_in_question(cases: list[Case]) -> None:
+    labels = in_question(cases).keys()
+    for found in cases:
+        if found.contradicts and found.scenario.item_id:
+            assert labels & set(found.scenario.known or ())
+
+
+@given(cases)
+def test_all_cases_are_shown_what_changes_first(cases: list[Case]) -> None:
+    shown = in_order(cases)
+    assert sorted(number for number, _ in shown) == list(range(1, len(cases) + 1))
+    assert all(cases[number - 1] is found for number, found in shown)
+    weights = [
+        8 * found.changes + 4 * found.contradicts + 2 * (not found.answered) for _, found in shown
+    ]
+    assert weights == sorted(weights, reverse=True)
+
+
+@given(cases)
+def test_totals_add_up(cases: list[Case]) -> None:
+    for total in totals(cases, CHOICES):
+        assert total.before + total.gained - total.lost == total.after
+        assert max(total.before, total.after) <= sum(found.answered for found in cases)
+
+
+def test_totals_are_of_what_both_answered() -> None:
+    found = [case("age", "gender"), Case(Scenario("t"), Problem.SCHEMA, case("age", "age").after)]
+    assert [(t.label, t.before, t.after, t.gained, t.lost) for t in totals(found, CHOICES)] == [
+        ("gender", 0, 1, 1, 0),
+        ("age", 1, 0, 0, 1),
+    ]
+
+
+def test_a_trial_is_known_by_what_it_asks() -> None:
+    old, new, texts = Policy("old"), Policy("new"), [Scenario("a"), Scenario("b")]
+    same = trial_id(new, old, "m", texts)
+    assert same == trial_id(new, old, "m", [Scenario("a", known=("age",)), Scenario("b")])
+    others = [
+        trial_id(old, new, "m", texts),
+        trial_id(new, old, "n", texts),
+        trial_id(new, old, "m", texts[::-1]),
+    ]
+    assert len({same, *others}) == 4
+
+
+rows = st.lists(st.integers(0, 29), unique=True).map(lambda found: np.array(found, np.int64))
+
+
+@given(st.integers(0, 40), rows, rows, rows, st.lists(st.integers(0, 20), min_size=30, max_size=30))
+def test_a_mix_holds_one_item_per_text_and_as_many_as_there_are(
+    n: int, differ: np.ndarray, labelled: np.ndarray, unlabelled: np.ndarray, texts: list[int]
+) -> None:
+    hashes = np.array([str(text) for text in texts])
+    chosen = mix(
+        n,
+        differ=differ,
+        labelled=(labelled, Why.BORDER),
+        unlabelled=(unlabelled, Why.UNSURE),
+        hashes=hashes,
+    )
+    found = [hashes[row] for row, _ in chosen]
+    assert len(set(found)) == len(found)
+    there = {*hashes[differ], *hashes[labelled], *hashes[unlabelled]}
+    assert len(found) == min(n, len(there))
+
+
+def test_the_shares_of_a_mix() -> None:
+    kinds = np.arange(30).reshape(3, 10)
+    chosen = mix(
+        8,
+        differ=kinds[0],
+        labelled=(kinds[1], Why.BORDER),
+        unlabelled=(kinds[2], Why.UNSURE),
+        hashes=np.arange(30).astype(str),
+    )
+    assert [row for row, _ in chosen] == [0, 1, 10, 11, 20, 21, 22, 23]
+    assert [why for _, why in chosen] == [Why.DIFFER] * 2 + [Why.BORDER] * 2 + [Why.UNSURE] * 4

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,13 +16,22 @@ import pytest
 
 from labelstudio_server import free_port
 
+POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+"""Of every version installed, the newest last."""
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """`postgresql://…` of a server with a data folder of its own; no database name at the end."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not installed:
+    if not POSTGRESQL:
         pytest.skip("no PostgreSQL in /usr/lib/postgresql; scripts/system-packages installs it")
+    with running_postgresql() as url:
+        yield url
+
+
+@contextmanager
+def running_postgresql() -> Iterator[str]:
+    """The same, for who is no test."""
     # Neither under pytest's folder, which only its owner may enter, nor as root, which the server
     # refuses.
     account = "postgres" if os.geteuid() == 0 else getpass.getuser()
@@ -33,7 +43,7 @@ def postgres_server() -> Iterator[str]:
         # The output goes to a file: a pipe would stay open as long as the server.
         with (folder / "log").open("ab") as log:
             done = subprocess.run(
-                [installed[-1].with_name(program), "-D", folder / "data", *arguments],
+                [POSTGRESQL[-1].with_name(program), "-D", folder / "data", *arguments],
                 user=owner.pw_uid, group=owner.pw_gid, cwd=folder, stdout=log, stderr=log,
                 check=False,
             )  # fmt: skip

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
 from biasloop.domain.label import Labels, LabelSource
+from biasloop.domain.model import Pushed
 from biasloop.domain.prompt import Answer, Prompt, Spending
 from biasloop.domain.synthesis import Corpus, Guide, Request
 
@@ -104,8 +105,9 @@ class LabelStudio(Protocol):
     def task_ids(self, item_ids: Sequence[str]) -> dict[str, int]:
         """Task id per item id, for those that are tasks already."""
 
-    def push(self, tasks: Sequence[LabelTask]) -> dict[str, int]:
-        """Sends only what is missing, in this order; returns the task id of every item."""
+    def push(self, tasks: Sequence[LabelTask], newest: Pushed | None = None) -> dict[str, int]:
+        """Sends only what is missing, in this order; returns the task id of every item. None of
+        them was sent before the `newest` task known."""
 
     def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
         """Tasks updated at or after `moment` (None: all), with their annotations."""

@@ -175,6 +175,7 @@ class Steps:
             pool=self.pool,
             selections=self._batch(round_),
             label_studio=self.label_studio(),
+            newest=self.ledger.newest_task(round_.opened_at),
         )
 
     def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:

@@ -11,8 +11,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from biasloop.domain.model import Pushed
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
-from biasloop.labelstudio import client as client_module
+from biasloop.labelstudio import task_client
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.tasks import chosen
 from biasloop.ports import LabelTask, TaskState
@@ -121,8 +122,8 @@ def test_pushing_twice_makes_no_double(label_studio_client: LabelStudioClient) -
 def test_people_see_tasks_in_the_order_of_the_push(
     label_studio_client: LabelStudioClient, annotator: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "PUSH_SIZE", 3)
-    monkeypatch.setattr(client_module, "LOOKUP_SIZE", 2)
+    monkeypatch.setattr(task_client, "PUSH_SIZE", 3)
+    monkeypatch.setattr(task_client, "LOOKUP_SIZE", 2)
     batch = items(7)[::-1]
     ids = label_studio_client.push(batch)
     assert list(ids) == [task.item_id for task in batch]
@@ -146,6 +147,30 @@ def test_a_thousand_items_fit_the_url(label_studio_client: LabelStudioClient) ->
     assert len(states(label_studio_client)) == 1000
 
 
+def test_what_an_attempt_left_is_looked_for_after_the_newest_task(
+    label_studio_client: LabelStudioClient,
+) -> None:
+    before = label_studio_client.push(items(3))
+    known = Pushed(items(3)[2].item_id, before[items(3)[2].item_id])
+    batch = items(5, prefix="later")
+    left = label_studio_client.push(batch[:2], known)
+    sent = label_studio_client.push(batch, known)
+    assert {item: sent[item] for item in left} == left
+    assert len(states(label_studio_client)) == 8
+
+
+def test_among_all_tasks_where_the_newest_is_gone(label_studio_client: LabelStudioClient) -> None:
+    """On SQLite the next tasks get the ids of those that were deleted."""
+    before = label_studio_client.push(items(3))
+    newest = Pushed(*list(before.items())[-1])
+    label_studio_client.withdraw([newest.task_id])
+    batch = items(4, prefix="later")
+    left = label_studio_client.push(batch[:1], newest)
+    sent = label_studio_client.push(batch, newest)
+    assert {item: sent[item] for item in left} == left
+    assert len(states(label_studio_client)) == 6
+
+
 def lose_answers(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """The next imports reach the server and are committed there; their answers get lost."""
     send = httpx.Client.send
@@ -165,7 +190,7 @@ def lose_answers(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
 def test_a_committed_import_whose_answer_is_lost_is_not_repeated(
     label_studio_client: LabelStudioClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "PUSH_SIZE", 2)
+    monkeypatch.setattr(task_client, "PUSH_SIZE", 2)
     lose_answers(monkeypatch, times=2)
     ids = label_studio_client.push(items(5))
     assert sorted(state.task_id for state in states(label_studio_client).values()) == sorted(
@@ -196,15 +221,15 @@ def test_an_import_committed_late_leaves_no_double(
     label_studio_client: LabelStudioClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An earlier call's import becomes visible only after the next call looked."""
-    late = LabelStudioClient.task_ids
+    late = LabelStudioClient._newer_than
     first: dict[str, int] = {}
 
-    def blind_once(self: LabelStudioClient, item_ids: Any) -> dict[str, int]:
-        monkeypatch.setattr(LabelStudioClient, "task_ids", late)
+    def blind_once(self: LabelStudioClient, last: int) -> dict[str, list[int]]:
+        monkeypatch.setattr(LabelStudioClient, "_newer_than", late)
         first.update(self.push(items(4)))
         return {}
 
-    monkeypatch.setattr(LabelStudioClient, "task_ids", blind_once)
+    monkeypatch.setattr(LabelStudioClient, "_newer_than", blind_once)
     assert label_studio_client.push(items(4)) == first
     assert len(list(label_studio_client.changed_since(None))) == 4
 
@@ -312,7 +337,7 @@ def test_pages_and_tasks_without_item_id(
     label_studio_server: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "PAGE_SIZE", 2)
+    monkeypatch.setattr(task_client, "PAGE_SIZE", 2)
     label_studio_client.push(items(4))
     httpx.post(
         f"{label_studio_server.url}/api/projects/{label_studio_client.project}/import",

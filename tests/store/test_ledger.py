@@ -320,3 +320,12 @@ def test_a_task_id_may_come_again_and_an_item_may_get_another_task(ledger: Ledge
     ledger.add([Pushed("a", 7), Pushed("b", 8)], NOW)
     ledger.add([Pushed("c", 8), Pushed("a", 5)], NOW)
     assert ledger.task_ids() == {"a": 5, "b": 8, "c": 8}
+
+
+def test_the_newest_task_before_a_moment(ledger: Ledger) -> None:
+    assert ledger.newest_task(NOW + timedelta(days=1)) is None
+    ledger.add([Pushed("a", 7), Pushed("b", 8)], NOW)
+    ledger.add([Pushed("c", 9)], NOW + timedelta(hours=1))
+    assert ledger.newest_task(NOW + timedelta(minutes=1)) == Pushed("b", 8)
+    assert ledger.newest_task(NOW + timedelta(hours=2)) == Pushed("c", 9)
+    assert ledger.newest_task(NOW) is None

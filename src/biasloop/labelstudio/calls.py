@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
@@ -67,3 +68,14 @@ def _detail(body: Any) -> str:
     if isinstance(body, dict):
         body = body.get("validation_errors") or body.get("detail") or body
     return str(body)[:500]
+
+
+@contextmanager
+def may_be_gone() -> Iterator[None]:
+    from label_studio_sdk.core.api_error import ApiError
+
+    try:
+        yield
+    except ApiError as error:
+        if error.status_code != HTTPStatus.NOT_FOUND:
+            raise

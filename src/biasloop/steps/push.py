@@ -9,11 +9,17 @@ from biasloop.ports import LabelStudio, LabelTask, Pool
 
 
 def push(
-    *, round_id: int, pool: Pool, selections: Sequence[Selection], label_studio: LabelStudio
+    *,
+    round_id: int,
+    pool: Pool,
+    selections: Sequence[Selection],
+    label_studio: LabelStudio,
+    newest: Pushed | None = None,
 ) -> Done:
-    """Sends what Label Studio does not have yet, in the order of the batch (R3)."""
+    """Sends what Label Studio does not have yet, in the order of the batch (R3). What an attempt
+    that was cut off left there came after the `newest` task in the ledger."""
     tasks = label_tasks(pool, selections, round_id)
-    known = label_studio.push(tasks)
+    known = label_studio.push(tasks, newest=newest)
     pushed = tuple(Pushed(task.item_id, known[task.item_id]) for task in tasks)
     return Done(facts={"pushed": len(pushed)}, records=pushed)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.consensus import Consensus
-from biasloop.domain.model import Evaluation, ModelVersion, Promotion
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
 from biasloop.domain.round import State, passed
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
@@ -121,6 +121,14 @@ class Ledger:
             query = sa.select(tasks.c.item_id, tasks.c.task_id).order_by(tasks.c.seq)
             rows = connection.execute(query)
             return {row.item_id: row.task_id for row in rows}
+
+    def newest_task(self, before: datetime) -> Pushed | None:
+        """The last task that was pushed before that moment; None before the first."""
+        query = sa.select(tasks.c.item_id, tasks.c.task_id).where(tasks.c.at < before)
+        with self._db.read() as connection:
+            query = query.order_by(tasks.c.seq.desc())
+            row = connection.execute(query.limit(1)).first()
+            return Pushed(row.item_id, row.task_id) if row else None
 
     def consensus(self, up_to_round: int | None = None) -> list[Consensus]:
         """The newest consensus on every item."""

@@ -1,0 +1,76 @@
+"""A connection to Label Studio with a token."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Self
+
+from biasloop.errors import LabelStudioRefused
+from biasloop.labelstudio.calls import calling
+from biasloop.labelstudio.config import LabelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who answers, and as whom we speak."""
+
+    version: str
+    email: str
+
+
+class Connection:
+    """What every call needs. Close it, or use it in a `with`.
+
+    `token` is a legacy token or a personal access token; `project` the id that `ensure_project`
+    returned before, so that a renamed project is found too.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        config: LabelConfig,
+        project: int | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        import httpx
+        from label_studio_sdk import LabelStudio
+
+        self.url = url.rstrip("/")
+        self._config = config
+        self._project = project
+        self._timeout = timeout
+        self._emails: dict[int, str] = {}
+        self._http = httpx.Client(timeout=timeout, follow_redirects=True)
+        with self._calling("sign in"):
+            # No retries: the SDK would repeat an import that the server has committed already.
+            self._sdk = LabelStudio(
+                base_url=self.url, api_key=token, max_retries=0, httpx_client=self._http
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._http.close()
+
+    def whoami(self) -> Server:
+        """Checks address and token; for `biasloop doctor`."""
+        with self._calling("sign in"):
+            email = self._sdk.users.whoami().email
+            return Server(version=str(self._sdk.versions.get().release), email=str(email))
+
+    @property
+    def project(self) -> int:
+        """Its id. Raises LabelStudioRefused before there is one."""
+        if self._project is None:
+            raise LabelStudioRefused(
+                f"there is no project for this campaign at {self.url} yet; `biasloop up` makes it"
+            )
+        return self._project
+
+    def _calling(self, purpose: str) -> AbstractContextManager[None]:
+        return calling(self.url, purpose)

@@ -25,7 +25,7 @@ ORDER = (
     ADAPTERS | PLUGINS,
     {"campaign", "cascade", "estimate", "language_model", "steps", "synthesis"},
     {"evaluation", "expansion"},
-    {"classify", "ingest", "jobs", "loop", "poll", "simulate", "validate"},
+    {"classify", "ingest", "jobs", "loop", "poll", "positions", "simulate", "validate"},
     {"reconcile"},
     {"scheduler"},
     {"wiring"},

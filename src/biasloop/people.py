@@ -23,6 +23,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.pace import longest, pace
 from biasloop.domain.resample import Interval
 from biasloop.labelstudio.tasks import marked
+from biasloop.positions import Positions, by_group
 
 
 def annotators(biasloop: Biasloop) -> dict[str, Any]:
@@ -54,6 +55,14 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
             {"people": names, **_told(agreement(shared, roots, scheme, seed))}
             for names, shared in sorted(pairs(votes).items())
         ],
+        "positions": by_group(
+            Positions(biasloop.workspace.positions).all(),
+            votes,
+            {c.item_id: c.labels for c in biasloop.ledger.consensus()},
+            roots,
+            scheme,
+            seed,
+        ),
         "hours": timed.total / 3600 if timed else 0.0,
     }
 

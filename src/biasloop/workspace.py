@@ -51,6 +51,11 @@ class Workspace:
         return self.folder / "llm.db"
 
     @property
+    def positions(self) -> Path:
+        """What annotators said of themselves, with consent."""
+        return self.folder / "positions.json"
+
+    @property
     def labelstudio(self) -> Path:
         """Data of the embedded Label Studio."""
         return self.folder / "labelstudio"

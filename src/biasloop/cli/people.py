@@ -1,5 +1,7 @@
-"""annotator add, annotators."""
+"""annotator add, positions, withdraw; annotators."""
 
+from datetime import date
+from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, Any
 
@@ -48,6 +50,46 @@ def add(
     say(f"  and labels at {told['label']}")
 
 
+@app.command()
+def positions(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: annotator (e-mail), consent (date), and a column per dimension.",
+            show_default=False,
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Keeps what annotators wish to say of themselves; shown by group, of five people or more."""
+    from biasloop.positions import Positions
+
+    kept = Positions(open_workspace().workspace.positions)
+    taken, refused = kept.add(file, date.today())  # noqa: DTZ011 - people write local dates
+    if json:
+        print_json({"taken": taken, "refused": refused})
+        return
+    say(f"{taken} positions kept; `biasloop annotators` shows groups of five people or more")
+    for why in refused:
+        say(f"  not kept: {why}")
+
+
+@app.command()
+def withdraw(
+    email: Annotated[str, typer.Argument(help="Whose position, by e-mail address.")],
+    json: Json = False,
+) -> None:
+    """Forgets what somebody said of themselves; their votes stay."""
+    from biasloop.positions import Positions
+
+    Positions(open_workspace().workspace.positions).withdraw(email)
+    if json:
+        print_json({"withdrawn": email})
+        return
+    say(f"nothing is kept any more of what {email} said of themselves")
+    say("  backups made before still hold it: run this on them as well (`biasloop -w BACKUP …`)")
+
+
 def annotators(json: Json = False) -> None:
     """Who labelled: agreement, competence, progress, time, and what was set aside."""
     from biasloop.people import annotators as look
@@ -91,6 +133,33 @@ def annotators(json: Json = False) -> None:
             [_between(r, f"round {r['round']}") for r in found["rounds"] if r["items"]],
             ["between", "items", "alpha"],
         )
+    for dimension in found["positions"]:
+        _say_groups(dimension)
+
+
+def _say_groups(found: dict[str, Any]) -> None:
+    hidden = "; groups of fewer than five people are not shown" if found["hidden"] else ""
+    say(f"\nby {found['dimension']}{hidden}")
+    if found["groups"]:
+        columns = ["group", "people", "alpha", "as consensus", "apart from the others"]
+        table([_group(group) for group in found["groups"]], columns)
+
+
+def _group(found: dict[str, Any]) -> dict[str, Any]:
+    clear = {
+        label: value
+        for label, value in found["apart"].items()
+        if value and (value["low"] > 0 or value["high"] < 0)
+    }
+    return {
+        "group": found["group"],
+        "people": found["people"],
+        "alpha": _measured(found["agreement"]),
+        "as consensus": _measured(found["as_consensus"]),
+        "apart from the others": ", ".join(
+            f"{label} {_measured(value)}" for label, value in clear.items()
+        ),
+    }
 
 
 def _person(found: dict[str, Any]) -> dict[str, Any]:

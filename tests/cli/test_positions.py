@@ -1,0 +1,139 @@
+"""What annotators say of themselves: kept with consent, shown by group, withdrawn everywhere."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.cli.context import WORKSPACE
+from biasloop.cli.main import app
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.item import Ad, real_item
+from biasloop.domain.label import LabelSource
+from biasloop.domain.split import Split
+
+WOMEN = [f"w{n}@example.org" for n in range(6)]
+MEN = [f"m{n}@example.org" for n in range(5)]
+SECRET = "Marziana"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve people have voted on ten items; the women see more gender than the others."""
+    folder = tmp_path / "w"
+    create_workspace(folder, "job_ads_en")
+    monkeypatch.setenv(WORKSPACE, str(folder))
+    biasloop = Biasloop(folder)
+    ads = [Ad(f"ad-{n}", f"Waiter wanted for place {n}.") for n in range(10)]
+    items = [real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads]
+    biasloop.pool.append(items, ads)
+    people = [*WOMEN, *MEN, "x@example.org"]
+    biasloop.ledger.record(
+        [
+            Annotation(
+                key=f"ls:{n}.{who}",
+                item_id=item.id,
+                source=LabelSource.HUMAN,
+                standing=Standing.VOTE,
+                labels=("gender",) if who in WOMEN or n == 0 else ("inclusive",),
+                asked=biasloop.campaign.scheme.labels,
+                policy_id="p",
+                annotator=who,
+                at=datetime(2026, 3, 1, tzinfo=UTC),
+                task_id=n,
+            )
+            for n, item in enumerate(items)
+            for who in people
+        ]
+    )
+    biasloop.ledger.close()
+    return folder
+
+
+def table(folder: Path, *rows: str, columns: str = "annotator,consent,gender,born in") -> Path:
+    file = folder.parent / "positions.csv"
+    file.write_text("\n".join([columns, *rows]) + "\n", "utf-8")
+    return file
+
+
+def everybody(folder: Path) -> Path:
+    rows = [f"{who},2026-11-01,woman,Italy" for who in WOMEN]
+    rows += [f"{who.upper()},2026-11-01,man,{SECRET if who[1] == '0' else 'Italy'}" for who in MEN]
+    return table(folder, *rows)
+
+
+def run(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_groups_side_by_side(workspace: Path) -> None:
+    assert "11 positions kept" in run("annotator", "positions", everybody(workspace))
+    found = {d["dimension"]: d for d in json.loads(run("annotators", "--json"))["positions"]}
+    groups = {g["group"]: g for g in found["gender"]["groups"]}
+    assert {name: group["people"] for name, group in groups.items()} == {"woman": 6, "man": 5}
+    assert groups["woman"]["apart"]["gender"]["low"] > 0 > groups["man"]["apart"]["gender"]["high"]
+    told = run("annotators")
+    assert "by gender" in told
+    assert SECRET not in told
+    assert "by born in; groups of fewer than five people are not shown" in told
+
+
+def test_a_group_that_could_be_reckoned_is_not_shown(workspace: Path) -> None:
+    """Ten were born in Italy, one elsewhere, and one says nothing."""
+    run("annotator", "positions", everybody(workspace))
+    found = {d["dimension"]: d for d in json.loads(run("annotators", "--json"))["positions"]}
+    assert found["born in"] == {"dimension": "born in", "hidden": True, "groups": []}
+
+
+def test_withdrawn_everywhere(workspace: Path) -> None:
+    run("annotator", "positions", everybody(workspace))
+    kept = [p for p in workspace.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
+    assert [p.name for p in kept] == ["positions.json"]
+    assert kept[0].stat().st_mode & 0o077 == 0
+    assert "nothing is kept any more" in run("annotator", "withdraw", "M0@example.org")
+    left = [p for p in workspace.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
+    assert left == []
+    assert b"m0@example.org" not in (workspace / "positions.json").read_bytes()
+    found = {d["dimension"]: d for d in json.loads(run("annotators", "--json"))["positions"]}
+    assert [g["group"] for g in found["gender"]["groups"]] == ["woman"]  # four men are too few
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("a@example.org,,woman,", "has not agreed"),
+        ("a@example.org,yes,woman,", "is no date"),
+        ("a@example.org,2999-01-01,woman,", "agrees only on 2999-01-01"),
+        ("anna,2026-01-01,woman,", "no e-mail address"),
+        (f"a@example.org,2026-01-01,{'x' * 81},", "over 80 characters"),
+    ],
+)
+def test_a_row_that_is_not_kept(workspace: Path, row: str, why: str) -> None:
+    told = run("annotator", "positions", table(workspace, row, f"{WOMEN[0]},2026-01-01,woman,"))
+    assert "1 positions kept" in told
+    assert "line 2" in told
+    assert why in told
+    assert "a@example.org" not in (workspace / "positions.json").read_text("utf-8")
+
+
+def test_nothing_to_withdraw_and_nothing_to_read(workspace: Path) -> None:
+    done = CliRunner().invoke(app, ["annotator", "withdraw", "a@example.org"])
+    assert done.exit_code == 1
+    assert "nothing is kept of" in str(done.exception)
+    file = table(workspace, "a@example.org", columns="annotator")
+    done = CliRunner().invoke(app, ["annotator", "positions", str(file)])
+    assert done.exit_code == 1
+    assert "consent" in str(done.exception)
+
+
+def test_a_damaged_file_names_the_way_out(workspace: Path) -> None:
+    (workspace / "positions.json").write_text("{", "utf-8")
+    done = CliRunner().invoke(app, ["annotators"])
+    assert done.exit_code == 1
+    assert "positions.json" in str(done.exception)
+    assert "read the CSV again" in str(done.exception)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
+from math import inf
 from typing import Any
 
 from biasloop.bootstrap import Biasloop
@@ -27,7 +28,8 @@ from biasloop.positions import Positions, by_group
 
 
 def annotators(biasloop: Biasloop) -> dict[str, Any]:
-    """Who labelled, and how. Times are aware UTC datetimes, durations seconds."""
+    """Who labelled, and how; pairs who agree least come first. Times are aware UTC datetimes,
+    durations seconds."""
     everything = biasloop.ledger.annotations()
     gold = known_answers(everything)
     said = answers(everything)
@@ -51,10 +53,13 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
             span_overlap(_marked(votes, roots, texts, biasloop.campaign.controls.text), seed)
         ),
         "rounds": _rounds(biasloop, votes, roots, scheme, seed),
-        "pairs": [
-            {"people": names, **_told(agreement(shared, roots, scheme, seed))}
-            for names, shared in sorted(pairs(votes).items())
-        ],
+        "pairs": sorted(
+            (
+                {"people": names, **_told(agreement(shared, roots, scheme, seed))}
+                for names, shared in sorted(pairs(votes).items())
+            ),
+            key=lambda pair: pair["sets"]["value"] if pair["sets"] else inf,
+        ),
         "positions": by_group(
             Positions(biasloop.workspace.positions).all(),
             votes,

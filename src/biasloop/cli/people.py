@@ -9,6 +9,9 @@ import typer
 
 from biasloop.cli.context import Json, open_workspace, print_json, say, table
 
+PAIRS = 10
+"""Shown of all pairs, of whom there are many soon."""
+
 app = typer.Typer(help="Accounts of the people who label.", no_args_is_help=True)
 
 
@@ -123,10 +126,13 @@ def annotators(json: Json = False) -> None:
     say(f"  marked words (F1)     {_measured(found['spans'])}")
     if found["pairs"]:
         say("")
+        furthest = found["pairs"][:PAIRS]
         table(
-            [_between(pair, " / ".join(pair["people"])) for pair in found["pairs"]],
+            [_between(pair, " / ".join(pair["people"])) for pair in furthest],
             ["between", "items", "alpha"],
         )
+        if more := len(found["pairs"]) - len(furthest):
+            say(f"{more} more pairs, who agree more or cannot be measured: --json has them all")
     if any(r["items"] for r in found["rounds"]):
         say("")
         table(

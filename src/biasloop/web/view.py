@@ -120,9 +120,9 @@ def interval(measure: Mapping[str, float] | None) -> Markup:
     """A measured value with its bounds; a dash when it could not be measured."""
     if measure is None:
         return Markup('<span class="none">–</span>')
-    return Markup("<b>{}</b> <small>{}–{}</small>").format(
-        *(f"{measure[key]:.2f}" for key in ("value", "low", "high"))
-    )
+    between = " to " if measure["low"] < 0 else "–"
+    value, low, high = (f"{measure[key]:.2f}".replace("-", "−") for key in ("value", "low", "high"))
+    return Markup("<b>{}</b> <small>{}{}{}</small>").format(value, low, between, high)
 
 
 def change(measure: Mapping[str, float] | None) -> Markup:

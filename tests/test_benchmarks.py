@@ -69,3 +69,14 @@ def test_what_is_planted(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         has = pool.labels[:, j] == 1
         assert (cues[has, j] >= 2).mean() == pytest.approx(0.9, abs=0.08)
         assert (cues[~has, j] >= 1).mean() == pytest.approx(0.04, abs=0.02)
+
+
+def test_planted_near_duplicates_are_found() -> None:
+    (found,) = lines("benchmarks.near_duplicates", "--pool", "3000", "--new", "300")
+    for hits, of in found["recall"].values():
+        assert 0 <= of - hits <= 1
+    brute = found["brute_force"]
+    assert 0 <= brute["pairs"] - brute["found_of_them"] <= 2
+    assert brute["found_beyond_them"] == 0
+    assert brute["of"] == found["pool"]
+    assert found["pairs"] == brute["found_of_them"] >= found["planted"] - 2 > 5

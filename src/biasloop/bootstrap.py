@@ -25,7 +25,7 @@ from biasloop.config import (
     write_secrets,
 )
 from biasloop.domain.label import LabelSource
-from biasloop.domain.policy import PolicyAt, in_force
+from biasloop.domain.policy import Policy, PolicyAt, in_force
 from biasloop.domain.round import Round, Situation, State
 from biasloop.errors import ConfigError, WorkspaceError
 from biasloop.ingest import ImportReport, Unit, import_file
@@ -160,12 +160,23 @@ class Biasloop:
             self.settings.labelstudio.timeout_seconds,
         )
 
+    def take_up_guideline(self) -> Policy:
+        """Brings the guideline of the campaign folder into force: a service does so when it starts,
+        so that whoever edits the file decides when it counts."""
+        policy = self.campaign.policy
+        self.ledger.policies.add(policy, datetime.now(UTC))
+        return policy
+
     def ensure_project(self) -> int:
-        """Makes our project in Label Studio, or finds it; remembers its id and the guideline."""
+        """Makes our project in Label Studio, or finds it, with the guideline in force to read;
+        remembers its id."""
+        return self.show_guideline(self.ledger.policies.current() or self.take_up_guideline())
+
+    def show_guideline(self, policy: Policy) -> int:
+        """Has annotators read this guideline in Label Studio; makes our project if need be."""
         campaign = self.campaign
-        self.ledger.policies.add(campaign.policy, datetime.now(UTC))
         project = self.label_studio.ensure_project(
-            campaign.about.title, campaign.label_config, campaign.policy.text
+            campaign.about.title, campaign.label_config, policy.text
         )
         if self.ledger.bookmark(PROJECT) != project:
             self.ledger.set_bookmark(PROJECT, project)

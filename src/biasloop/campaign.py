@@ -1,6 +1,7 @@
 """A campaign: a folder that says what is labelled, how, and in which language."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,8 @@ from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
 from biasloop.errors import CampaignError
 from biasloop.labelstudio.config import LabelConfig, choice_hints, parse_label_config
+
+GUIDELINE = "guidelines.md"
 
 
 class CampaignFile(BaseModel):
@@ -31,13 +34,22 @@ class CampaignFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What the campaign folder says. `label_config` is the XML, untouched."""
+    """What the campaign folder says. `label_config` is the XML, untouched; `hints` is what stands
+    beside each choice."""
 
     folder: Path
     about: CampaignFile
     label_config: str
     controls: LabelConfig
-    policy: Policy
+    hints: Mapping[str, str]
+
+    @property
+    def policy(self) -> Policy:
+        """The guideline as the folder has it now: `policy adopt` may write it while others run.
+
+        Raises CampaignError when it cannot be read.
+        """
+        return Policy(_read(self.folder / GUIDELINE), self.hints)
 
     @property
     def scheme(self) -> Scheme:
@@ -83,8 +95,8 @@ def read_campaign(folder: Path) -> Campaign:
         label: f"{about.labels.get(label, '')} {hint}".strip()
         for label, hint in choice_hints(xml).items()
     }
-    policy = Policy(_read(folder / "guidelines.md"), {k: v for k, v in said.items() if v})
-    return Campaign(folder, about, xml, controls, policy)
+    _read(folder / GUIDELINE)
+    return Campaign(folder, about, xml, controls, {k: v for k, v in said.items() if v})
 
 
 def _read(path: Path) -> str:

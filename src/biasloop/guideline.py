@@ -1,24 +1,28 @@
 """The guideline's versions: what is in force, what waits for a decision, and the decisions."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from biasloop.bootstrap import Biasloop
+from biasloop.campaign import GUIDELINE
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import AsideReason
 from biasloop.domain.policy import (
     Action,
     Decision,
+    Policy,
     carrying,
     concerned,
     revised,
     votes_under,
     waiting,
 )
-from biasloop.errors import ConfigError, LabelStudioError, LedgerError
+from biasloop.errors import ConfigError, LabelStudioError, LedgerError, WorkspaceError
 
 
 def guideline(biasloop: Biasloop, annotations: Sequence[Annotation]) -> dict[str, Any]:
@@ -53,23 +57,53 @@ def guideline(biasloop: Biasloop, annotations: Sequence[Annotation]) -> dict[str
     }
 
 
+def adopt(biasloop: Biasloop, draft: Policy, by: str) -> Path | None:
+    """Makes a draft the guideline: in Label Studio, in the campaign folder, and in force.
+
+    Label Studio comes first, so that nothing has changed where it is down or refuses; whatever
+    fails, the same call again does the rest. A service that runs goes on with it. The former text
+    is in the ledger; one that never came into force is kept beside, and its path is returned.
+    Raises LabelStudioError, WorkspaceError.
+    """
+    known, path = biasloop.ledger.policies, biasloop.workspace.campaign / GUIDELINE
+    former, current = biasloop.campaign.policy, known.current()
+    beside, kept = path.with_name(f".{path.name}.{os.getpid()}"), None
+    try:
+        beside.write_text(draft.text, "utf-8")  # first of all: the disk may be full
+        biasloop.show_guideline(draft)
+        if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
+            kept = path.with_stem(f"{path.stem}.{former.id}")
+            kept.write_text(former.text, "utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise WorkspaceError(
+            f"cannot write {path}: {error}; annotators read the former guideline again with the "
+            "next round. Check space and rights, then adopt it again"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    if current is None or current.id != draft.id:
+        known.add(draft, datetime.now(UTC))
+        biasloop.ledger.note("guideline adopted", {"policy": draft.id, "by": by}, datetime.now(UTC))
+    biasloop.ensure_project()  # a push at the same moment may have shown the former one once more
+    return kept
+
+
 def decide(biasloop: Biasloop, action: Action, labels: Sequence[str], by: str) -> dict[str, Any]:
     """Decides on the votes under older versions; with RE_ASK their tasks are shown again.
 
     Returns the decision and the number of `answers` that changed. Raises ConfigError for unknown
     labels, LedgerError when there is nothing to decide.
     """
-    choices, ledger = biasloop.campaign.scheme.choices, biasloop.ledger
-    if unknown := set(labels) - set(choices):
-        raise ConfigError(
-            f"no label {', '.join(sorted(unknown))}; the labels are: {', '.join(choices)}"
-        )
+    check_labels(biasloop, labels)
+    ledger = biasloop.ledger
     history = ledger.policies.history()
     current = biasloop.campaign.policy.id
     if not history or history[-1][1] != current:
         raise LedgerError(
             f"guideline {current} is not in force yet, annotators still read the one before: "
-            "start `biasloop up` (or `serve`) again, then decide"
+            "`biasloop policy adopt campaign/guidelines.md`, or start `biasloop up` (or `serve`) "
+            "again, then decide"
         )
     annotations = ledger.annotations()
     older = concerned(annotations, ledger.policies.decisions(), action, current)
@@ -85,6 +119,15 @@ def decide(biasloop: Biasloop, action: Action, labels: Sequence[str], by: str) -
     if action is Action.RE_ASK:
         _show_again(biasloop, changed)
     return asdict(decision) | {"answers": changed}
+
+
+def check_labels(biasloop: Biasloop, labels: Sequence[str]) -> None:
+    """Raises ConfigError for labels that the campaign does not have."""
+    choices = biasloop.campaign.scheme.choices
+    if unknown := set(labels) - set(choices):
+        raise ConfigError(
+            f"no label {', '.join(sorted(unknown))}; the labels are: {', '.join(choices)}"
+        )
 
 
 def _show_again(biasloop: Biasloop, answers: int) -> None:

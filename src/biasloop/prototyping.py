@@ -37,6 +37,7 @@ IN_WORDS = {
 
 def draft_of(biasloop: Biasloop, text: str) -> Policy:
     """The policy that this text of a guideline would be. Raises DataError when it cannot be one."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as a file of it would be read
     if not text.strip():
         raise DataError("the draft is empty; it is the whole guideline in Markdown")
     if len(text) > LONGEST_DRAFT:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, label_open, person_at, put_on, step_until
+from acceptance.support import copy, label_open, person_at, put_on, run_biasloop, step_until
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import AsideReason
 from biasloop.domain.policy import Action
 from biasloop.domain.round import State
-from biasloop.guideline import decide, guideline
+from biasloop.guideline import adopt, decide, guideline
 from biasloop.reconcile import Differences
 from labelstudio_server import Annotator, Server
 
@@ -36,7 +36,7 @@ def change_guideline(biasloop: Biasloop) -> str:
     """As an engineer does it: edits the file and starts again. The id of the new version."""
     path = biasloop.workspace.campaign / "guidelines.md"
     path.write_text(path.read_text("utf-8") + "\nAnche le età minime.\n", "utf-8")
-    del biasloop.__dict__["campaign"]
+    biasloop.take_up_guideline()
     biasloop.ensure_project()
     return biasloop.campaign.policy.id
 
@@ -80,3 +80,60 @@ def test_items_are_asked_about_again_under_the_new_guideline(
 def said(biasloop: Biasloop, item_id: str) -> set[tuple[str, Standing, str]]:
     found = biasloop.ledger.annotations_on([item_id])
     return {(a.policy_id, a.standing, a.reason) for a in found}
+
+
+def instruction(biasloop: Biasloop) -> str:
+    """What annotators read."""
+    client = biasloop.label_studio
+    return str(client._sdk.projects.get(client.project).expert_instruction)
+
+
+def test_a_draft_is_adopted_while_the_service_runs(
+    biasloop: Biasloop, person: Annotator, tmp_path: Path
+) -> None:
+    service, old = biasloop, biasloop.campaign.policy
+    (one, task), *_ = service.ledger.task_ids().items()
+    person.label(task, "age")
+    assert service.poll() == 1
+    folder = service.workspace.campaign
+    (folder / "guidelines.md").write_text("# Mai in vigore\n", "utf-8")
+    draft = tmp_path / "draft.md"
+    draft.write_text(f"{old.text}\r\nAnche le età minime.\n", "utf-8", newline="")
+
+    run_biasloop(service.workspace.folder, "policy", "adopt", str(draft), "--re-ask", "age")
+    new = service.campaign.policy
+    assert new.text == f"{old.text}\nAnche le età minime.\n"
+    assert [name for _, name in service.ledger.policies.history()] == [old.id, new.id]
+    (kept,) = folder.glob("guidelines.*.md")
+    assert kept.read_text("utf-8") == "# Mai in vigore\n"
+    assert not list(folder.glob(".*"))
+    assert "Anche le età minime." in instruction(service)
+
+    service.ensure_project()  # as its next push does
+    assert "Anche le età minime." in instruction(service)
+    assert said(service, one) == {(old.id, Standing.ASIDE, AsideReason.ASKED_AGAIN)}
+    assert person.next_task() == task
+    person.label(task, "inclusive")
+    assert service.poll() == 1
+    assert (new.id, Standing.VOTE, "") in said(service, one)
+    service.take_up_guideline()  # as it does when it starts again
+    assert service.ledger.policies.current() == new
+
+    assert adopt(service, new, "rita") is None  # once more changes nothing
+    assert adopt(service, old, "rita") is None  # and back
+    assert service.ledger.policies.current() == old
+    assert "Anche le età minime." not in instruction(service)
+    assert guideline(service, service.ledger.annotations())["new"] is None
+
+
+def test_a_file_that_is_edited_waits_for_the_next_start(biasloop: Biasloop) -> None:
+    old = biasloop.campaign.policy
+    (biasloop.workspace.campaign / "guidelines.md").write_text("# Una bozza\n", "utf-8")
+    biasloop.ensure_project()
+    biasloop.reconcile()
+    assert biasloop.ledger.policies.current() == old
+    assert "Una bozza" not in instruction(biasloop)
+    assert guideline(biasloop, [])["new"] == biasloop.campaign.policy.id
+    biasloop.take_up_guideline()
+    biasloop.ensure_project()
+    assert "Una bozza" in instruction(biasloop)

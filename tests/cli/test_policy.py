@@ -117,3 +117,38 @@ def test_re_asking_needs_label_studio_and_says_what_is_left_to_do(
     standing = [a.standing for a in sorted(biasloop.ledger.annotations(), key=lambda a: a.key)]
     assert standing == [Standing.ASIDE, Standing.VOTE, Standing.ASIDE]
     biasloop.ledger.close()
+
+
+def test_a_guideline_is_not_adopted_by_halves(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIASLOOP_LABELSTUDIO__URL", "http://127.0.0.1:9")
+    biasloop = Biasloop(workspace)
+    biasloop.ledger.policies.add(biasloop.campaign.policy, THEN)
+    campaign = workspace / "campaign"
+    before = {path.name: path.read_bytes() for path in campaign.glob("*.*")}
+    draft = workspace / "draft.md"
+    draft.write_text("# Another guideline\n", "utf-8")
+    done = CliRunner().invoke(app, ["policy", "adopt", str(draft)])
+    assert isinstance(done.exception, LabelStudioDown)
+    assert {path.name: path.read_bytes() for path in campaign.glob("*.*")} == before
+    assert len(biasloop.ledger.policies.history()) == 1
+    biasloop.ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (["nowhere.md"], "no trial"),
+        (["f00d"], "no trial"),
+        (["campaign/guidelines.md", "--keep", "--set-aside"], "give one of"),
+        (["campaign/guidelines.md", "--re-ask", "height"], "no label height"),
+        (["campaign/label_config.xml.none"], "no trial"),
+    ],
+)
+def test_what_cannot_be_adopted(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], wrong: str
+) -> None:
+    monkeypatch.chdir(workspace)
+    done = CliRunner().invoke(app, ["policy", "adopt", *options])
+    assert wrong in str(done.exception)

@@ -1,5 +1,6 @@
 """policy, policy keep|re-ask|set-aside: versions of the annotation guideline."""
 
+from collections.abc import Mapping
 from getpass import getuser
 from typing import Annotated, Any
 
@@ -43,7 +44,8 @@ def policies(context: typer.Context, json: Json = False) -> None:
     if decision := found["decision"]:
         say(_told(decision))
     if found["new"]:
-        say(f"{found['new']} is new: it is in force once the loop runs (`biasloop up` or `serve`)")
+        say(f"{found['new']} is new: it is in force once `biasloop up` (or `serve`) starts again,")
+        say("  or at once by `biasloop policy adopt campaign/guidelines.md`")
     if votes := found["waiting"]["votes"]:
         say(f"{votes} votes were given under an older guideline; they count until you decide:")
         say("  biasloop policy keep | re-ask [--labels LABEL,…] | set-aside")
@@ -78,21 +80,30 @@ def set_aside(by: By = "", json: Json = False) -> None:
 def _decide(action: Action, labels: str, by: str, json: bool) -> None:
     from biasloop.guideline import decide
 
-    wanted = [label.strip() for label in labels.split(",") if label.strip()]
-    decision = decide(open_workspace(), action, wanted, by or user())
+    decision = decide(open_workspace(), action, split(labels), by or user())
     if json:
         print_json(decision)
         return
+    show_decision(decision)
+
+
+def split(labels: str) -> list[str]:
+    """The labels that an option names."""
+    return [label.strip() for label in labels.split(",") if label.strip()]
+
+
+def show_decision(decision: Mapping[str, Any]) -> None:
+    """What was decided on older votes, and what came of it."""
     say(_told(decision))
     what = {
         Action.KEEP: "count again",
         Action.RE_ASK: "were set aside, and their tasks are shown again",
         Action.SET_ASIDE: "were set aside; the next training and audit leave them out",
     }
-    say(f"  {decision['answers']} answers {what[action]}")
+    say(f"  {decision['answers']} answers {what[decision['action']]}")
 
 
-def _told(decision: dict[str, Any]) -> str:
+def _told(decision: Mapping[str, Any]) -> str:
     about = f" about {', '.join(decision['labels'])}" if decision["labels"] else ""
     what = f"{decision['action']} {', '.join(decision['older'])}{about}"
     return f"{decision['by']} decided for {decision['policy_id']}: {what}"

@@ -57,6 +57,7 @@ def _serve(biasloop: "Biasloop") -> None:
     server = WebServer(create_app(biasloop, scheduler.wake), settings.host, settings.port)
     server.start()
     try:
+        biasloop.take_up_guideline()
         biasloop.ensure_project()
         biasloop.label_studio.add_webhook(f"{page}webhook")
         label_at = biasloop.label_studio.task_url()
@@ -88,6 +89,7 @@ def _greet(biasloop: "Biasloop", page: str, label_at: str) -> None:
 def tick(json: Json = False) -> None:
     """One poll and one tick, in the foreground."""
     biasloop = open_workspace()
+    biasloop.take_up_guideline()
     new = biasloop.poll()
     did = biasloop.loop.tick()
     if json:

@@ -1,4 +1,4 @@
-"""policy try, trial, comment: a draft of the guideline, tried before it is adopted."""
+"""policy try, trial, comment, adopt: a draft of the guideline, tried before it is adopted."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biasloop.cli.context import Json, fail, local, open_workspace, print_json, progress, say, table
-from biasloop.cli.policy import By, app, user
+from biasloop.cli.policy import By, app, show_decision, split, user
 
 if TYPE_CHECKING:
     from biasloop.bootstrap import Biasloop
     from biasloop.domain.policy import Policy
+    from biasloop.domain.trial import Trial
 
 
 def add_to(_root: typer.Typer) -> None:
@@ -19,6 +20,7 @@ def add_to(_root: typer.Typer) -> None:
     app.command("try")(try_)
     app.command()(trial)
     app.command()(comment)
+    app.command()(adopt)
 
 
 def try_(
@@ -86,6 +88,82 @@ def comment(
         print_json(case)
         return
     _show_case(case, found)
+
+
+def adopt(
+    draft: Annotated[
+        str, typer.Argument(metavar="DRAFT.md|TRIAL", help="A file, or how a trial's id begins.")
+    ],
+    re_ask: Annotated[
+        str, typer.Option(metavar="LABELS", help="Then ask again about these, as gender,age.")
+    ] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Older votes then count on.")] = False,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Older votes then count for nothing.")
+    ] = False,
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Makes a draft the guideline, also while the service runs: annotators read it in Label Studio
+    from now on. What becomes of votes under older versions you decide now or later."""
+    from biasloop import guideline
+    from biasloop.domain.policy import Action
+    from biasloop.prototyping import describe
+
+    wanted = {Action.RE_ASK: bool(re_ask), Action.KEEP: keep, Action.SET_ASIDE: set_aside}
+    actions = [action for action, chosen in wanted.items() if chosen]
+    if len(actions) > 1:
+        raise fail("give one of --re-ask, --keep and --set-aside")
+    biasloop, author, labels = open_workspace(), by or user(), split(re_ask)
+    guideline.check_labels(biasloop, labels)
+    version, trial = _meant(biasloop, draft)
+    kept = guideline.adopt(biasloop, version, author)
+    found = {
+        "policy": version.id,
+        "kept": kept,
+        "trial": describe(biasloop, trial) if trial else None,
+        "waiting": guideline.guideline(biasloop, biasloop.ledger.annotations())["waiting"],
+        "decision": None,
+    }
+    if actions and found["waiting"]["votes"]:
+        found["decision"] = guideline.decide(biasloop, actions[0], labels, author)
+    if json:
+        print_json(found)
+        return
+    _show_adoption(found)
+
+
+def _meant(biasloop: "Biasloop", name: str) -> "tuple[Policy, Trial | None]":
+    """The draft in a file of that name, or of a trial; and the trial, the newest of that draft."""
+    from biasloop.prototyping import draft_of
+
+    known = biasloop.ledger.trials
+    if not Path(name).is_file():
+        trial = known.find(name)
+        return draft_of(biasloop, trial.draft.text), trial
+    draft = draft_of(biasloop, read_draft(Path(name)))
+    tried = [found["id"] for found in known.all() if found["draft_id"] == draft.id]
+    return draft, known.find(tried[0]) if tried else None
+
+
+def _show_adoption(found: Mapping[str, Any]) -> None:
+    say(f"{found['policy']} is in force: annotators read it in Label Studio from now on")
+    if found["kept"]:
+        say(f"  {found['kept']} holds what stood in guidelines.md and never was in force")
+    labels = {}
+    if trial := found["trial"]:
+        labels = trial["in_question"]
+        counts = ", ".join(f"{n} carry {label}" for label, n in labels.items())
+        say(
+            f"  by trial {trial['trial']} it contradicts {trial['contradicting']} of "
+            f"{trial['labelled']} labelled items{': ' + counts if counts else ''}"
+        )
+    if found["decision"]:
+        show_decision(found["decision"])
+    elif votes := found["waiting"]["votes"]:
+        say(f"  {votes} votes were given under older versions; they count until you decide:")
+        say(f"  biasloop policy re-ask --labels {','.join(labels) or 'LABEL,…'}")
+        say("  biasloop policy keep | set-aside")
 
 
 def read_draft(path: Path) -> str:

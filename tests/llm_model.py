@@ -38,6 +38,19 @@ def obedient(asked: Asked) -> dict[str, Any]:
     return {"text": new_text(system + user, labels)}
 
 
+RULE = "Chi cerca un addetto parla a tutti."
+"""In a guideline: the masculine is no finding."""
+
+
+def by_guideline(asked: Asked) -> dict[str, Any]:
+    """The answer of a judge that heeds the guideline in its prompt."""
+    system, user = (message["content"] for message in asked["messages"][:2])
+    labels = gold(quoted(user)[-1])
+    if RULE in system:
+        labels = [label for label in labels if label != "gender"] or ["inclusive"]
+    return {"reason": f"Dice <i>{', '.join(labels)}</i>.", "labels": labels}
+
+
 def properties(asked: Asked) -> dict[str, Any]:
     """Of the object that is asked for."""
     found: dict[str, Any] = asked["response_format"]["json_schema"]["schema"]["properties"]

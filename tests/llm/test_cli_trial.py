@@ -8,13 +8,18 @@ import pytest
 from biasloop.bootstrap import Biasloop
 from cli.support import Cli
 from llm.support import NOW, point_to
-from llm.test_trial import RULE, TEXTS, judge
+from llm_model import RULE, by_guideline
 from llm_server import LlmServer, structured
+
+TEXTS = (
+    "Cerchiamo un cuoco.", "Cerchiamo personale sotto i 30 anni.", "Offriamo formazione.",
+    "Cercasi un fabbro sotto i 40 anni.", "[bold]Cerchiamo un cuoco[/bold]",
+)  # fmt: skip
 
 
 @pytest.fixture
 def cli(sown: Path, tmp_path: Path, model: LlmServer) -> Cli:
-    model.script = structured(judge)
+    model.script = structured(by_guideline)
     folder = point_to(Path(shutil.copytree(sown, tmp_path / "workspace")), model.url)
     biasloop = Biasloop(folder)
     biasloop.ledger.policies.add(biasloop.campaign.policy, NOW)
@@ -32,12 +37,12 @@ def draft(cli: Cli) -> Path:
 
 def test_a_draft_is_tried_and_talked_about(cli: Cli, draft: Path) -> None:
     texts = draft.with_name("texts.txt")
-    texts.write_text("\n".join((*TEXTS, "[bold]Cerchiamo un cuoco[/bold]")), "utf-8")
+    texts.write_text("\n".join(TEXTS), "utf-8")
     told = cli("policy", "try", draft, "--scenarios", texts, "--by", "rita")
     assert "by rita" in told
     assert "3 of 5 answered scenarios change" in told
     assert "4. Cercasi un fabbro sotto i 40 anni.\n   given\n" in told
-    assert "   draft: age – Dice age." in told
+    assert "   draft: age – Dice <i>age</i>." in told
     assert "[bold]Cerchiamo un cuoco[/bold]" in told  # a text is no markup
     assert "2. " not in told  # nothing to see there
     (version,) = cli.json("policy")["versions"]

@@ -21,29 +21,18 @@ from biasloop.scenarios import MOST, borderline, from_file, from_lines
 from biasloop.store.scores import write_scores
 from llm.conftest import Open
 from llm.support import NOW, label_as_people, real_items
-from llm_model import gold, quoted
+from llm_model import RULE, by_guideline, quoted
 from llm_server import Asked, LlmServer, Reply, is_probe, structured
 
-RULE = "Chi cerca un addetto parla a tutti."
-"""In a draft: the masculine is no longer a finding."""
 TEXTS = (
     "Cerchiamo un cuoco.", "Cerchiamo personale sotto i 30 anni.", "Offriamo formazione.",
     "Cercasi un fabbro sotto i 40 anni.",
 )  # fmt: skip
 
 
-def judge(asked: Asked) -> dict[str, Any]:
-    """Says what the guideline in its prompt says."""
-    system, user = (message["content"] for message in asked["messages"][:2])
-    labels = gold(quoted(user)[-1])
-    if RULE in system:
-        labels = [label for label in labels if label != "gender"] or ["inclusive"]
-    return {"reason": f"Dice {', '.join(labels)}.", "labels": labels}
-
-
 @pytest.fixture(autouse=True)
 def script(model: LlmServer) -> None:
-    model.script = structured(judge)
+    model.script = structured(by_guideline)
 
 
 def run(biasloop: Biasloop, scenarios: list[Scenario] | None = None, rule: str = RULE) -> Trial:
@@ -66,7 +55,7 @@ def test_what_each_version_says_and_why(biasloop: Biasloop) -> None:
         (2, ("age",), ("age",), False),
         (3, ("inclusive",), ("inclusive",), False),
     ]
-    assert found["cases"][1]["before"]["reason"] == "Dice gender, age."
+    assert found["cases"][1]["before"]["reason"] == "Dice <i>gender, age</i>."
     assert found["labels"][0] == {
         "label": "gender", "before": 2, "after": 0, "gained": 0, "lost": 2,
     }  # fmt: skip
@@ -81,7 +70,7 @@ def test_all_requests_go_out_at_once(open_: Open, model: LlmServer) -> None:
     def slow(asked: Asked) -> Reply:
         if not is_probe(asked):
             everybody.wait(120)
-        return structured(judge)(asked)
+        return structured(by_guideline)(asked)
 
     model.script = slow
     texts = "\n".join(f"Cerchiamo un addetto numero {i}." for i in range(50))
@@ -122,7 +111,7 @@ def test_a_server_that_asks_to_wait_is_waited_for(biasloop: Biasloop, model: Llm
     def busy(asked: Asked) -> Reply:
         if next(turns) % 3 == 0:
             return Reply(status=429, headers={"Retry-After": "0.01"})
-        return structured(judge)(asked)
+        return structured(by_guideline)(asked)
 
     model.script = busy
     assert run(biasloop).stopped is None
@@ -149,7 +138,7 @@ def test_a_text_that_gives_orders_spoils_only_its_own_row(
 
     def gullible(asked: Asked) -> dict[str, Any]:
         obeys = hostile in quoted(asked["messages"][1]["content"])
-        return {"reason": "", "labels": ["inclusive"]} if obeys else judge(asked)
+        return {"reason": "", "labels": ["inclusive"]} if obeys else by_guideline(asked)
 
     model.script = structured(gullible)
     trial = run(biasloop, from_lines("\n".join((hostile, *TEXTS))))

@@ -54,7 +54,8 @@ def _serve(biasloop: "Biasloop") -> None:
     settings = biasloop.settings.web
     page = f"http://{settings.host}:{settings.port}/"
     scheduler = biasloop.scheduler(tell)
-    server = WebServer(create_app(biasloop, scheduler.wake), settings.host, settings.port)
+    app = create_app(biasloop, scheduler.wake)
+    server = WebServer(app, settings.host, settings.port)
     server.start()
     try:
         biasloop.take_up_guideline()
@@ -68,6 +69,7 @@ def _serve(biasloop: "Biasloop") -> None:
     _greet(biasloop, page, label_at)
     stop.wait()
     tell("stopping: the running step is finished first")
+    app.state.runner.stop()
     scheduler.stop()
     server.stop()
 

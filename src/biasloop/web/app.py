@@ -1,17 +1,15 @@
-"""The page and what machines read beside it. Nothing here changes anything but the webhook,
-which only wakes the loop."""
+"""The page and what machines read beside it. Nothing here changes anything but the webhook, which
+only wakes the loop, and the forms of the guideline's page."""
 
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import jinja2
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -23,9 +21,11 @@ from biasloop.errors import BiasloopError
 from biasloop.people import annotators
 from biasloop.status import overview
 from biasloop.web import view
+from biasloop.web.guideline import add_guideline
 from biasloop.web.metrics import metrics_registry
+from biasloop.web.rendering import HERE, render
+from biasloop.web.runner import Runner
 
-HERE = Path(__file__).parent
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 WEBHOOK_BYTES = 1_000_000
 SECURITY = {
@@ -36,12 +36,14 @@ SECURITY = {
         "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Our own forms must come with their origin; other sites learn nothing.
+    "Referrer-Policy": "same-origin",
 }
 
 
 def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
-    """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it."""
+    """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. What
+    runs beside it, `app.state.runner`, is to be stopped with it."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_headers)
     app.add_exception_handler(BiasloopError, _problem)
@@ -49,11 +51,13 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
     look = _AtMostOnceASecond(lambda: overview(biasloop))
     of_people = _AtMostOnceASecond(lambda: annotators(biasloop))
     registry = metrics_registry(look)
+    app.state.runner = Runner(biasloop)
+    add_guideline(app, biasloop, app.state.runner, look)
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:
         now = look()
-        return _render(
+        return render(
             "page.html",
             now=now,
             campaign=biasloop.campaign,
@@ -64,7 +68,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
 
     @app.get("/annotators", response_class=HTMLResponse)
     def people() -> str:
-        return _render("annotators.html", found=of_people())
+        return render("annotators.html", found=of_people())
 
     @app.get("/item")
     def find_item(id: Annotated[str, Query(max_length=200)]) -> RedirectResponse:
@@ -74,7 +78,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
     def item(item_id: str) -> HTMLResponse:
         row = int(biasloop.pool.rows_of([item_id])[0])
         found = biasloop.pool.items([row])[0] if row >= 0 else None
-        html = _render(
+        html = render(
             "item.html",
             now=look(),
             item_id=item_id,
@@ -130,38 +134,6 @@ class _AtMostOnceASecond:
             return self._seen
 
 
-def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "when": view.when,
-        "interval": view.interval,
-        "change": view.change,
-        "percent": view.percent,
-        "hours": view.hours,
-        "pairs": view.pairs,
-    }
-    environment.globals |= {
-        "doing": view.doing,
-        "progress": view.progress,
-        "task_url": view.task_url,
-        "plotly_version": version("plotly"),
-    }
-    return environment
-
-
-_TEMPLATES = _templates()
-
-
-def _render(template: str, **values: Any) -> str:
-    return _TEMPLATES.get_template(template).render(**values)
-
-
 async def _headers(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
@@ -176,5 +148,5 @@ def _problem(request: Request, error: Exception) -> Response:
     retry = {"Retry-After": "5"}
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": str(error)}, 503, headers=retry)
-    html = _render("problem.html", error=error, at=datetime.now(UTC))
+    html = render("problem.html", error=error, at=datetime.now(UTC))
     return HTMLResponse(html, 503, headers=retry)

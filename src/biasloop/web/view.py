@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import unified_diff
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -92,6 +95,18 @@ def _point(x: int, measure: Mapping[str, float], before: str, after: str) -> dic
 def _plot(x: str, lines: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
     named = [{"name": name, "points": points} for name, points in lines.items()]
     return {"x": x, "y": "micro F1", "lines": named}
+
+
+@lru_cache(maxsize=8)
+def diff(old: str, new: str) -> list[tuple[str, str]]:
+    """("gone", "new", "same" or "place", line) of what changed between two texts, with two lines
+    around it; a place heads each piece."""
+    kinds = {"-": "gone", "+": "new", "@": "place"}
+    lines = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
+    return [
+        (kinds.get(line[0], "same"), line if line[0] == "@" else line[1:])
+        for line in islice(lines, 2, None)  # after the names of the two files
+    ]
 
 
 def task_url(label_studio: Mapping[str, Any], task: int | None = None) -> str:

@@ -79,9 +79,14 @@ function replace(fresh) {
   drawAll();
 }
 
+function writing() { // what somebody types must not be replaced
+  const fields = [...main.querySelectorAll("input, textarea")];
+  return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue);
+}
+
 async function refresh() {
   const selecting = !getSelection().isCollapsed;
-  if (document.hidden || selecting) return;
+  if (document.hidden || selecting || writing()) return;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");

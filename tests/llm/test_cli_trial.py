@@ -53,7 +53,12 @@ def test_a_draft_is_tried_and_talked_about(cli: Cli, draft: Path) -> None:
     said = cli.json("policy", "comment", found["trial"][:5], "2", "Perché?", "--by", "ugo")
     assert [one["text"] for one in said["comments"]] == ["Perché?"]
     assert ", " in cli("policy", "comment", found["trial"], "2", "Ecco.", "--by", "ugo")
-    shown = cli("policy", "trial")
+    page = draft.with_name("trial.html")
+    shown = cli("policy", "trial", "--out", page)
+    html = page.read_text("utf-8")
+    assert "Dice &lt;i&gt;age&lt;/i&gt;." in html
+    assert "Ecco." in html
+    assert "<form" not in html
     assert shown.count("   ugo, ") == 2
     assert "2. Cerchiamo personale sotto i 30 anni." in shown
     assert cli.json("policy", "trial", found["trial"])["changed"] == 3

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from biasloop.domain.policy import Policy
     from biasloop.domain.trial import Trial
 
+Out = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page.")]
+
 
 def add_to(_root: typer.Typer) -> None:
     """Adds the commands of this file to those of `policy`."""
@@ -36,11 +38,12 @@ def try_(
         typer.Option(help="Texts to try it on instead: one a line, or JSONL (text, labels)."),
     ] = None,
     by: By = "",
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Has the language model label scenarios under the guideline in force and under a draft, and
     shows what the draft would change. Nothing comes into force."""
-    from biasloop.prototyping import describe, draft_of, try_policy
+    from biasloop.prototyping import draft_of, try_policy
     from biasloop.scenarios import borderline, from_file
 
     biasloop = open_workspace()
@@ -53,21 +56,20 @@ def try_(
         made = try_policy(
             biasloop, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
         )
-    _show(describe(biasloop, made), json)
+    _show(biasloop, made, out, json)
 
 
 def trial(
     name: Annotated[
         str, typer.Argument(metavar="TRIAL", help="How its id begins; default: the newest.")
     ] = "",
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Shows a trial again, with what was said of it."""
-    from biasloop.prototyping import describe
-
     biasloop = open_workspace()
     known = biasloop.ledger.trials
-    _show(describe(biasloop, known.find(name) if name else known.newest()), json)
+    _show(biasloop, known.find(name) if name else known.newest(), out, json)
 
 
 def comment(
@@ -183,7 +185,14 @@ def _version(biasloop: "Biasloop", name: str) -> "Policy":
 # --- what people see ------------------------------------------------------------------------------
 
 
-def _show(found: Mapping[str, Any], json: bool) -> None:
+def _show(biasloop: "Biasloop", made: "Trial", out: Path | None, json: bool) -> None:
+    from biasloop.prototyping import describe
+
+    if out is not None:
+        from biasloop.web.guideline import trial_file
+
+        out.write_text(trial_file(biasloop, made), "utf-8")
+    found = describe(biasloop, made)
     if json:
         print_json(found)
         return

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.trial import Trial
@@ -13,7 +14,7 @@ from biasloop.prototyping import LONGEST_NAME, comment, describe, draft_of
 from biasloop.scenarios import MOST, from_lines
 from biasloop.web import view
 from biasloop.web.forms import posted
-from biasloop.web.rendering import render
+from biasloop.web.rendering import HERE, render
 from biasloop.web.runner import Runner
 
 Form = Annotated[dict[str, str], Depends(posted)]
@@ -41,6 +42,7 @@ def add_guideline(
             model=llm.model if llm.base_url and llm.model else None,
             wrong=wrong,
             most=MOST,
+            alone=False,
             form={
                 "draft": shown.draft.text if shown else current.text,
                 "scenarios": "",
@@ -76,6 +78,20 @@ def add_guideline(
         except BiasloopError as error:
             return HTMLResponse(page("", str(error)), 422)
         return RedirectResponse(f"/policy?trial={found.id}#s{scenario}", 303)
+
+
+def trial_file(biasloop: Biasloop, trial: Trial) -> str:
+    """A trial as one HTML file that needs nothing else, for those who do not see the page."""
+    current = biasloop.ledger.policies.current()
+    return render(
+        "trial_file.html",
+        title=biasloop.campaign.about.title,
+        style=Markup((HERE / "static" / "style.css").read_text("utf-8")),  # noqa: S704 - our own
+        trial=describe(biasloop, trial),
+        diff=_diff(biasloop, trial),
+        guideline={"policy": current.id if current else None},
+        alone=True,
+    )
 
 
 def _start(biasloop: Biasloop, runner: Runner, form: Mapping[str, str]) -> None:

@@ -40,7 +40,10 @@ class LoopSettings(_Section):
 
     batch_size: int = Field(50, ge=1, description="Items a round sends to people.")
     low_water: int = Field(
-        5, ge=0, description="A round counts as annotated when so few of its tasks are open."
+        5,
+        ge=0,
+        description="Tasks left open per annotator, half of the batch at most, at which a round "
+        "counts as annotated and the next one is made.",
     )
     min_new_items: int = Field(
         1, ge=1, description="Unlabelled items that the pool must hold before a round opens."

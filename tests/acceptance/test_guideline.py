@@ -1,18 +1,24 @@
 """The guideline changes while people label: on the real Label Studio."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, label_open, person_at, put_on, run_biasloop, step_until
+from acceptance.support import copy, label_open, person_at, put_on, step_until
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
+from biasloop.domain.judgement import Judgement
 from biasloop.domain.label import AsideReason
-from biasloop.domain.policy import Action
+from biasloop.domain.policy import Action, Policy
+from biasloop.domain.prompt import Spending
 from biasloop.domain.round import State
+from biasloop.domain.trial import Case, Scenario, Trial, Why
 from biasloop.guideline import adopt, decide, guideline
 from biasloop.reconcile import Differences
+from cli.support import Cli
 from labelstudio_server import Annotator, Server
 
 pytestmark = pytest.mark.labelstudio
@@ -88,6 +94,14 @@ def instruction(biasloop: Biasloop) -> str:
     return str(client._sdk.projects.get(client.project).expert_instruction)
 
 
+def tried(draft: Policy, against: Policy, item_id: str) -> Trial:
+    """A trial by which the draft takes the label age from an item."""
+    said = [Judgement((label,), 1.0, "") for label in ("age", "inclusive")]
+    case = Case(Scenario("testo", Why.BORDER, ("age",), item_id), *said)
+    moment = datetime.now(UTC)
+    return Trial("0a0a0a0a", moment, "ugo", draft, against.id, "m", (case,), None, Spending())
+
+
 def test_a_draft_is_adopted_while_the_service_runs(
     biasloop: Biasloop, person: Annotator, tmp_path: Path
 ) -> None:
@@ -97,12 +111,14 @@ def test_a_draft_is_adopted_while_the_service_runs(
     assert service.poll() == 1
     folder = service.workspace.campaign
     (folder / "guidelines.md").write_text("# Mai in vigore\n", "utf-8")
-    draft = tmp_path / "draft.md"
-    draft.write_text(f"{old.text}\r\nAnche le età minime.\n", "utf-8", newline="")
+    new = replace(old, text=f"{old.text}\nAnche le età minime.\n")
+    service.ledger.trials.add(tried(new, old, one))
 
-    run_biasloop(service.workspace.folder, "policy", "adopt", str(draft), "--re-ask", "age")
-    new = service.campaign.policy
-    assert new.text == f"{old.text}\nAnche le età minime.\n"
+    cli = Cli(service.workspace.folder)
+    found = cli.json("policy", "adopt", "0a0a", "--re-ask", "age", "--by", "rita")
+    assert found["trial"]["in_question"] == {"age": 1}
+    assert (found["decision"]["by"], found["decision"]["answers"]) == ("rita", 1)
+    assert service.campaign.policy == new
     assert [name for _, name in service.ledger.policies.history()] == [old.id, new.id]
     (kept,) = folder.glob("guidelines.*.md")
     assert kept.read_text("utf-8") == "# Mai in vigore\n"
@@ -120,8 +136,12 @@ def test_a_draft_is_adopted_while_the_service_runs(
     assert service.ledger.policies.current() == new
 
     assert adopt(service, new, "rita") is None  # once more changes nothing
-    assert adopt(service, old, "rita") is None  # and back
-    assert service.ledger.policies.current() == old
+    draft = tmp_path / "draft.md"
+    draft.write_text(old.text.replace("\n", "\r\n"), "utf-8", newline="")
+    told = cli("policy", "adopt", draft)  # and back
+    assert "1 votes were given under older versions" in told
+    assert "biasloop policy re-ask --labels LABEL,…" in told
+    assert service.ledger.policies.current() == service.campaign.policy == old
     assert "Anche le età minime." not in instruction(service)
     assert guideline(service, service.ledger.annotations())["new"] is None
 

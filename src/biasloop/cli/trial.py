@@ -8,6 +8,7 @@ import typer
 
 from biasloop.cli.context import Json, fail, local, open_workspace, print_json, progress, say, table
 from biasloop.cli.policy import By, app, show_decision, split, user
+from biasloop.errors import LedgerError
 
 if TYPE_CHECKING:
     from biasloop.bootstrap import Biasloop
@@ -52,7 +53,8 @@ def try_(
     chosen = (
         from_file(scenarios, biasloop.campaign.scheme) if scenarios else borderline(biasloop, items)
     )
-    with progress(f"asking about {len(chosen)} scenarios", None) as tell:
+    requests = 2 * len(chosen) * biasloop.settings.llm.judge_samples
+    with progress(f"asking about {len(chosen)} scenarios", requests) as tell:
         made = try_policy(
             biasloop, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
         )
@@ -141,7 +143,10 @@ def _meant(biasloop: "Biasloop", name: str) -> "tuple[Policy, Trial | None]":
 
     known = biasloop.ledger.trials
     if not Path(name).is_file():
-        trial = known.find(name)
+        try:
+            trial = known.find(name)
+        except LedgerError as error:
+            raise fail(f"there is no file {name!r}, and {error}") from None
         return draft_of(biasloop, trial.draft.text), trial
     draft = draft_of(biasloop, read_draft(Path(name)))
     tried = [found["id"] for found in known.all() if found["draft_id"] == draft.id]
@@ -166,6 +171,8 @@ def _show_adoption(found: Mapping[str, Any]) -> None:
         say(f"  {votes} votes were given under older versions; they count until you decide:")
         say(f"  biasloop policy re-ask --labels {','.join(labels) or 'LABEL,…'}")
         say("  biasloop policy keep | set-aside")
+    else:
+        say("  no votes wait for a decision")
 
 
 def read_draft(path: Path) -> str:

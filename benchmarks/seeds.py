@@ -27,7 +27,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.metric import compare, evaluate
 from biasloop.domain.resample import Interval
 from biasloop.registry import Kind, create
-from biasloop.steps.train import columns, training_data, training_set
+from biasloop.steps.training_data import columns, training_data, training_set
 from biasloop.validate import seed_rows
 
 FOLDS = 5

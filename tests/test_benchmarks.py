@@ -80,3 +80,26 @@ def test_planted_near_duplicates_are_found() -> None:
     assert brute["found_beyond_them"] == 0
     assert brute["of"] == found["pool"]
     assert found["pairs"] == brute["found_of_them"] >= found["planted"] - 2 > 5
+
+
+def test_what_is_called_poison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import probation
+
+    rows = [{"text": f"{i}", "label": "abc"[i % 3], "fine": f"{i % 9}"} for i in range(400)]
+    (tmp_path / "trec.made.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.setattr(probation, "DATA", tmp_path)
+    drawn = {arm: probation.draw("trec.made", arm, 100, 0) for arm in ("good", "poison", "novel")}
+    texts, labels, written = drawn["good"]
+    assert written.sum() == 50
+    assert [("abc"[j]) for j in labels.argmax(axis=1)] == [rows[int(t)]["label"] for t in texts]
+    same, poisoned, _ = drawn["poison"]
+    assert same == texts
+    wrong = (poisoned != labels).any(axis=1)
+    assert not wrong[~written].any()
+    assert wrong.sum() == 15
+    strange = [rows[int(text)]["fine"] for text in drawn["novel"][0]]
+    assert not set(strange[:100]) & set(strange[100:])
+    low, high = probation.wilson(0, 10)[1:], probation.wilson(10, 10)[1:]
+    assert low == [0.0, 0.278]  # as tabulated
+    assert high == [0.722, 1.0]

@@ -20,7 +20,7 @@ from biasloop.steps.evaluate.audit import audit_set
 from biasloop.steps.expand import corpus_of
 from biasloop.steps.push import label_tasks
 from biasloop.steps.select import labelled_rows
-from biasloop.steps.train import training_data
+from biasloop.steps.training_data import training_data
 from biasloop.validate import seed_rows
 from cli.support import write_jsonl
 

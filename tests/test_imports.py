@@ -24,7 +24,7 @@ ORDER = (
     {"rows"},
     ADAPTERS | PLUGINS,
     {"campaign", "cascade", "estimate", "language_model", "steps", "synthesis"},
-    {"evaluation", "expansion"},
+    {"evaluation", "expansion", "training"},
     {"classify", "ingest", "jobs", "loop", "poll", "positions", "simulate", "validate"},
     {"reconcile"},
     {"scheduler"},

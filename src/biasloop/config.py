@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from biasloop.domain.consensus import Method
+from biasloop.domain.probation import Terms
 from biasloop.domain.round import Opening
 from biasloop.domain.stopping import Name, Stopping
 from biasloop.domain.vote import VotePlan
@@ -151,6 +152,20 @@ class LlmSettings(_Section):
             )
 
 
+class ProbationSettings(_Section):
+    """When texts that a language model wrote may teach."""
+
+    every: int = Field(
+        3, ge=1, description="Rounds from one review of all that it wrote to the next."
+    )
+    weight: float = Field(
+        0.5, gt=0, description="Weight of a text that a review kept beside a human label's 1."
+    )
+    unproven_weight: float = Field(
+        0, ge=0, description="Weight of a text that no review has judged yet."
+    )
+
+
 class VotesSettings(_Section):
     """How many people judge an item."""
 
@@ -231,6 +246,7 @@ class Settings(BaseSettings):
     classifier: ClassifierSettings = ClassifierSettings()
     expander: ExpanderSettings = ExpanderSettings()
     llm: LlmSettings = LlmSettings()
+    probation: ProbationSettings = ProbationSettings()
     votes: VotesSettings = VotesSettings()
     labelstudio: LabelStudioSettings = LabelStudioSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
@@ -263,6 +279,12 @@ class Settings(BaseSettings):
             interval=timedelta(minutes=self.loop.interval_minutes),
             budget=self.loop.budget,
         )
+
+    @property
+    def probation_terms(self) -> Terms:
+        """On which terms what a language model wrote may teach."""
+        found = self.probation
+        return Terms(found.every, found.weight, found.unproven_weight)
 
     @property
     def stopping_advice(self) -> Stopping | None:

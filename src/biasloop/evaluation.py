@@ -16,7 +16,7 @@ from biasloop.ports import Checkpoint, Classifier, Proba, has_encoder
 from biasloop.registry import Kind, create
 from biasloop.steps.evaluate.stability import aligned, stability
 from biasloop.steps.kept import flag_columns, proba_columns
-from biasloop.steps.train import training_set
+from biasloop.steps.training_data import training_set
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
 

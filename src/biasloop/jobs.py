@@ -7,12 +7,10 @@ the folder makes the new child wait for the old one's end.
 
 import json
 import os
-import shutil
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,43 +25,14 @@ from biasloop.classifiers.tfidf import Tfidf
 from biasloop.errors import BiasloopError, in_words
 from biasloop.evaluation import predict, savings, stopping
 from biasloop.expansion import expand
-from biasloop.ports import Checkpoint, Classifier, has_encoder
-from biasloop.registry import Kind, create
-from biasloop.steps.train import training_set
+from biasloop.ports import Checkpoint, has_encoder
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
 from biasloop.store.scores import score_file, spread, write_scores
+from biasloop.training import probation, train
 
 Result = dict[str, Any]
 CHUNK_TEXTS = 5_000
-
-
-def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
-    """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
-    probabilities to FOLDER/oof.npy."""
-    classifier: Classifier = create(Kind.CLASSIFIER, job["classifier"], job["options"])
-    frame = pd.read_parquet(folder / "data.parquet")
-    data = training_set(frame, job["labels"], job["multi"])
-    if has_encoder(classifier):
-        store = FeatureStore(Path(job["features"]), ArrowPool(Path(job["pool"])))
-        classifier.encoder = store.encoder(classifier, data.texts)
-        rows = store.rows(classifier.encoder, frame["row"].to_numpy(), checkpoint=checkpoint)
-        data = replace(data, features=rows)
-    work = folder / "training"
-    report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint, work=work)
-    model = folder / "model"
-    shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
-    model.mkdir()
-    classifier.save(model)
-    if not has_encoder(classifier):
-        linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job["linear"])
-        linear.fit(data, seed=job["seed"], checkpoint=checkpoint)
-        (model / LINEAR).mkdir()
-        linear.save(model / LINEAR)
-    np.save(folder / "oof.npy", report.oof)
-    shutil.rmtree(work, ignore_errors=True)
-    thresholds = [round(float(t), 4) for t in report.thresholds]
-    return {"thresholds": thresholds, "notes": list(report.notes)}
 
 
 def score(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
@@ -134,6 +103,7 @@ def _shortlist(
 
 JOBS: dict[str, Callable[[Path, dict[str, Any], Checkpoint], Result]] = {
     "expand": expand,
+    "probation": probation,
     "train": train,
     "score": score,
     "predict": predict,

@@ -75,6 +75,7 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
         "savings": (savings := evaluation and evaluation["report"].get("savings")),
         "hours_saved": _hours_saved(savings, timed),
         "synthesis": _synthesis(ledger, rounds),
+        "probation": _probation(biasloop, rounds, annotations),
         "events": ledger.events(20),
     }
 
@@ -152,6 +153,28 @@ def _synthesis(ledger: Ledger, rounds: Iterable[Round]) -> dict[str, Any]:
     records = [(r.id, r.facts["synthesis"]) for r in rounds if "synthesis" in r.facts]
     round_id, newest = records[-1] if records else (None, {})
     return {"round": round_id, "by_expander": newest, "refused": ledger.rejections(REFUSED_SHOWN)}
+
+
+def _probation(
+    biasloop: Biasloop, rounds: Sequence[Round], annotations: Iterable[Annotation]
+) -> dict[str, Any] | None:
+    """Which weight the texts of language models have now, and why; None: there are none."""
+    written = [a.seq for a in annotations if a.source is LabelSource.LLM]
+    if not written:
+        return None
+    reviews = biasloop.ledger.reviews()
+    round_id, review = reviews[-1] if reviews else (None, None)
+    terms = biasloop.settings.probation_terms
+    weights = Counter(terms.weight_of(sequence, review) for sequence in written)
+    reviewed = _newest(rounds, "probation")
+    return {
+        "texts": len(written),
+        "teach": sum(n for weight, n in weights.items() if weight > 0),
+        "weights": {str(weight): n for weight, n in weights.items()},
+        "round": round_id,
+        "review": review and review.as_dict(),
+        "unmeasured": reviewed["why"] if reviewed and reviewed["kept"] is None else None,
+    }
 
 
 def _is_human_vote(annotation: Annotation) -> bool:

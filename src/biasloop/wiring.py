@@ -41,9 +41,10 @@ from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.expand import corpus_of, expand
 from biasloop.steps.pull import pull
 from biasloop.steps.push import push
+from biasloop.steps.recipe import Recipe
 from biasloop.steps.score import score
 from biasloop.steps.select import ReadScores, asked_items, candidates, labelled_rows, select
-from biasloop.steps.train import Recipe, train
+from biasloop.steps.train import train
 from biasloop.store.features import FeatureStore
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
@@ -206,18 +207,29 @@ class Steps:
         )
 
     def train(self, round_: Round, heartbeat: Heartbeat) -> Done:
-        """A new model on what was read at the aggregation."""
+        """A new model on what was read at the aggregation, after a review of what language models
+        wrote if one is due."""
+        reviews = self.ledger.reviews()
+        last = reviews[-1][0] if reviews else None
         return self.train_at(
             round_.facts["sequence"],
             f"r{round_.id:04d}",
             self.workspace.job(round_.id, "train"),
             heartbeat,
+            review_due=self.settings.probation_terms.due(round_.id, last),
         )
 
     def train_at(
-        self, sequence: int, model_id: str, job: Path, heartbeat: Heartbeat = no_heartbeat
+        self,
+        sequence: int,
+        model_id: str,
+        job: Path,
+        heartbeat: Heartbeat = no_heartbeat,
+        *,
+        review_due: bool = False,
     ) -> Done:
         """A new model on the labels as of a ledger sequence number."""
+        reviews = self.ledger.reviews()
         return train(
             model_id=model_id,
             pool=self.pool,
@@ -225,6 +237,8 @@ class Steps:
             features_folder=self.workspace.features,
             annotations=self.ledger.annotations(sequence),
             sequence=sequence,
+            review=reviews[-1][1] if reviews else None,
+            review_due=review_due,
             scheme=self.campaign.scheme,
             recipe=self.recipe,
             work_folder=job,
@@ -281,6 +295,7 @@ class Steps:
             options,
             linear,
             settings.constructed_weight,
+            self.settings.probation_terms,
             self.settings.votes.consensus,
             self.settings.votes.soft,
             self.settings.seed,

@@ -33,7 +33,7 @@ from biasloop.registry import Kind, create
 from biasloop.steps.evaluate.audit import audit_set
 from biasloop.steps.expand import add_to_pool, corpus_of, to_annotation
 from biasloop.steps.select import select
-from biasloop.steps.train import training_data
+from biasloop.steps.training_data import training_data
 from biasloop.store.pool import ArrowPool
 
 assert biasloop.strategies  # registers them

@@ -22,7 +22,7 @@ from biasloop.domain.split import Split
 from biasloop.errors import ClassifierError
 from biasloop.jobs import score as score_job
 from biasloop.ports import no_checkpoint
-from biasloop.steps.train import columns
+from biasloop.steps.training_data import columns
 from biasloop.store.pool import ArrowPool
 from classifiers.sentences import rows, training
 from tiny_checkpoint import make_decoder, make_encoder

@@ -19,7 +19,7 @@ from biasloop.domain.split import Split
 from biasloop.errors import ConfigError
 from biasloop.export import item_rows
 from biasloop.process import no_heartbeat
-from biasloop.steps.train import training_data
+from biasloop.steps.training_data import training_data
 from llm.conftest import Open
 from llm.support import NOW, expand, label_as_people, point_to, real_items, synthesis, written
 from llm_model import gold, obedient, properties

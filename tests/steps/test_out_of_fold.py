@@ -15,7 +15,7 @@ from biasloop.steps.evaluate import evaluate
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.steps.kept import flag_columns, keep, kept
-from biasloop.steps.train import columns
+from biasloop.steps.training_data import columns
 from biasloop.store.pool import ArrowPool
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="none")

@@ -15,12 +15,14 @@ from biasloop.domain.consensus import Method
 from biasloop.domain.item import Ad, Item, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.model import ModelVersion
+from biasloop.domain.probation import Terms
 from biasloop.domain.split import Split
 from biasloop.process import no_heartbeat
 from biasloop.steps.evaluate.audit import audit_set
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.evaluate.savings import measure_savings
-from biasloop.steps.train import Recipe, train
+from biasloop.steps.recipe import Recipe
+from biasloop.steps.train import train
 from biasloop.store.pool import ArrowPool
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
@@ -110,8 +112,12 @@ class Campaign:
             features_folder=folder / "features",
             annotations=self.annotations,
             sequence=1,
+            review=None,
+            review_due=True,
             scheme=SCHEME,
-            recipe=Recipe("tfidf", {}, {}, 0.5, Method.MAJORITY, soft=False, seed=0),
+            recipe=Recipe(
+                "tfidf", {}, {}, 0.5, Terms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
+            ),
             work_folder=folder / "train",
             models_folder=self.bench.models,
             heartbeat=no_heartbeat,

@@ -111,6 +111,24 @@ class Campaign:
             self.ledger.record([Annotation(**(facts | changed))])
         self.labelled += n
 
+    def written(self, item: Item) -> None:
+        """A language model has labelled this item."""
+        self.ledger.record(
+            [
+                Annotation(
+                    key=f"llm:{item.id}",
+                    item_id=item.id,
+                    source=LabelSource.LLM,
+                    standing=Standing.VOTE,
+                    labels=("gender",),
+                    asked=self.biasloop.campaign.scheme.labels,
+                    policy_id="p",
+                    annotator="llm",
+                    at=self.later(),
+                )
+            ]
+        )
+
     def close_round(
         self, round_id: int, audited: bool = True, rates: tuple[float, float] = (0.3, 0.02)
     ) -> None:

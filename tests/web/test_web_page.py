@@ -14,6 +14,7 @@ import pytest
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
 from biasloop.domain.policy import Action, Policy
+from biasloop.domain.probation import Estimate, Review
 from biasloop.domain.round import Done
 from biasloop.domain.synthesis import Reason, Rejection
 from biasloop.guideline import decide
@@ -193,6 +194,25 @@ def test_what_a_language_model_wrote_is_shown(get: Get, campaign) -> None:
     assert "It stopped asking. the budget does not hold another request." in told
     assert page.text.count(ESCAPED) == 2
     assert HOSTILE not in page.text
+
+
+def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign) -> None:
+    item = campaign.fill_pool(5)[0]
+    assert "On probation" not in text_of(get("/"))
+    campaign.ledger.rounds.open({}, campaign.later())
+    campaign.written(item)
+    time.sleep(1)  # the page looks at most once a second
+    told = text_of(get("/"))
+    assert "On probation: 0 of 1 texts teach the model. Not reviewed yet: the next training" in told
+    review = Review(
+        True, "mean average precision +0.020", 1, 1, 0.5, Estimate(0.02, 0.01), Estimate(0, -0.1),
+        ("gender", "age"), 90, 60,
+    )  # fmt: skip
+    campaign.step(Done({"probation": review.as_dict()}, (review,)))
+    time.sleep(1)
+    told = text_of(get("/"))
+    assert "On probation: 1 of 1 texts teach the model. Round 0 kept 1: mean average" in told
+    assert "over gender, age (n = 90 items of 60 ads)" in told
 
 
 def test_hostile_text_is_escaped_everywhere(get: Get, campaign) -> None:

@@ -108,23 +108,23 @@ def fit_head(
     seed: int,
     checkpoint: Checkpoint,
 ) -> tuple[Head, FitReport]:
-    """Trains on all rows of `data.features`; the report's `oof` comes from models that did not
-    see the root. The seed decides the folds."""
+    """Trains on all rows of `data.features` that weigh something; the report's `oof`, of all rows,
+    comes from models that did not see the root. The seed decides the folds."""
     assert data.features is not None
     features, weights = data.features, data.weights.astype(np.float64)
-    fold_of = group_folds(data.labels, data.roots, folds, seed)
+    fold_of, teaches = group_folds(data.labels, data.roots, folds, seed), weights > 0
     scores = np.zeros(data.labels.shape)
     members = []
     for fold in range(fold_of.max() + 1):
         outside = fold_of == fold
         if outside.all():
             break  # one root: no model can be tried on it, scores stay undecided
-        inside = ~outside
+        inside = ~outside & teaches
         model = Model.fit(features[inside], data.labels[inside], weights[inside], strength)
         scores[outside] = model.scores(features[outside])
         members.append(model)
         checkpoint()
     calibration, report = calibrated(data, scores)
-    model = Model.fit(features, data.labels, weights, strength)
+    model = Model.fit(features[teaches], data.labels[teaches], weights[teaches], strength)
     kept = tuple(members) if committee else ()
     return Head(data.label_names, model, calibration, report.thresholds, kept), report

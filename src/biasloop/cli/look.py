@@ -70,6 +70,8 @@ def _of_models(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"         learned from guideline versions: {votes}"
     if (decision := found["promotion"]) and not decision["promoted"]:
         yield f"         {decision['model_id']} was not promoted: {decision['why']}"
+    if found["probation"]:
+        yield f"written  {_probation(found['probation'])}"
     if found["savings"]:
         yield f"saved    {savings_told(found['savings'])}"
     if hours := found["hours_saved"]:
@@ -101,6 +103,15 @@ def savings_told(found: Mapping[str, Any]) -> str:
     else:
         saved = "labels saved {value:.0%} [{low:.0%}, {high:.0%}]".format(**found["saved"])
     return f"{last['labels']} acquired labels against as many random ones: {ahead}; {saved}"
+
+
+def _probation(found: Mapping[str, Any]) -> str:
+    """Whether what a language model wrote teaches, and who says so."""
+    texts = f"{found['teach']} of {found['texts']} texts of a language model teach"
+    if review := found["review"]:
+        verdict = "kept" if review["kept"] else "refused"
+        return f"{texts}; round {found['round']} {verdict} {review['texts']}: {review['why']}"
+    return f"{texts}; not reviewed yet: {found['unmeasured'] or 'the next training does so'}"
 
 
 def _stopping(advice: dict[str, Any]) -> str:

@@ -236,15 +236,17 @@ def _measure(
     right = draws @ sample.roots.sums(np.asarray((yes & flags).any(axis=1)))
     f1 = _ratio(2 * hit, flagged + positive, where=positive > 0)
     enough = list(sample.enough)
-    average_precision = np.full_like(f1, np.nan)
+    areas = np.full_like(f1, np.nan)
     if proba is not None:
         for j in enough:
-            average_precision[:, j] = _average_precision(sample, draws, proba[:, j], j)
+            rows = asked[:, j]
+            of_item = sample.roots.of_item[rows]
+            areas[:, j] = average_precision(yes[rows, j], proba[rows, j], draws[:, of_item])
     return _Measures(
         precision=_ratio(hit, flagged),
         recall=_ratio(hit, positive),
         f1=f1,
-        average_precision=average_precision,
+        average_precision=areas,
         macro=f1[:, enough].mean(axis=1) if enough else np.full(len(draws), np.nan),
         micro=_ratio(
             2 * hit.sum(axis=1),
@@ -255,15 +257,16 @@ def _measure(
     )
 
 
-def _average_precision(
-    sample: _Sample, draws: Array, proba: NDArray[np.floating], label: int
+def average_precision(
+    truth: NDArray[np.bool_], proba: NDArray[np.floating], weights: Array
 ) -> Array:
-    asked = np.flatnonzero(sample.truth[:, label] >= 0)
-    order = asked[np.argsort(-proba[asked], kind="stable")]
+    """Average precision of one label, (r,): the area under the precision-recall steps, ties taken
+    together. `truth` and `proba` are (n,), `weights` (r, n) say how often each item counts; NaN
+    where no positive counts."""
+    order = np.argsort(-proba, kind="stable")
     last_of_tie = np.append(np.diff(proba[order]) != 0, True)
-    weights = draws[:, sample.roots.of_item[order]]
-    found = (weights * (sample.truth[order, label] == 1)).cumsum(axis=1)[:, last_of_tie]
-    passed = weights.cumsum(axis=1)[:, last_of_tie]
+    found = (weights[:, order] * truth[order]).cumsum(axis=1)[:, last_of_tie]
+    passed = weights[:, order].cumsum(axis=1)[:, last_of_tie]
     precision = np.divide(found, passed, out=np.zeros_like(found), where=passed > 0)
     steps = np.diff(found, axis=1, prepend=0)
     return _ratio((steps * precision).sum(axis=1), found[:, -1])

@@ -1,5 +1,6 @@
 """Train or audit: decided once, from the root, for ever."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -28,3 +29,21 @@ def cohort_of(root: str, cohorts: int) -> int:
     """
     digest = blake2b(f"cohort\x1f{root}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % cohorts
+
+
+def joined_roots(roots: Sequence[Sequence[str]]) -> list[str]:
+    """For the roots of each item the name of the group that they are in, once every item has
+    joined its roots into one: folds that keep groups whole never cut a root of any item."""
+    leader: dict[str, str] = {}
+
+    def find(root: str) -> str:
+        while leader.setdefault(root, root) != root:
+            leader[root] = leader[leader[root]]  # halves the way for the next one
+            root = leader[root]
+        return root
+
+    for first, *others in roots:
+        for other in others:
+            one, two = sorted((find(first), find(other)))
+            leader[two] = one
+    return [find(first) for first, *_ in roots]

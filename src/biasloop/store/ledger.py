@@ -1,6 +1,7 @@
 """The ledger: the SQL database with every fact about rounds, tasks, annotations and models."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.consensus import Consensus
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.probation import Review
 from biasloop.domain.round import State, passed
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
@@ -32,6 +34,7 @@ from biasloop.store.schema import (
     models,
     promotions,
     rejections,
+    reviews,
     selections,
     tasks,
     tombstones,
@@ -215,7 +218,7 @@ class Ledger:
         with self._db.read() as connection:
             return sorted(connection.execute(query).scalars())
 
-    # --- refused texts -------------------------------------------------------------------------
+    # --- what language models wrote -------------------------------------------------------------
 
     def count_rejections(self) -> int:
         """How many written texts were refused so far."""
@@ -230,6 +233,13 @@ class Ledger:
         query = sa.select(rejections).order_by(rejections.c.seq.desc()).limit(limit)
         with self._db.read() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    def reviews(self) -> list[tuple[int | None, Review]]:
+        """(round, review of all texts written so far), oldest first; the last one counts."""
+        names = [field.name for field in fields(Review)]
+        with self._db.read() as connection:
+            rows = connection.execute(sa.select(reviews).order_by(reviews.c.seq)).mappings()
+            return [(row["round_id"], Review.of({n: row[n] for n in names})) for row in rows]
 
     # --- trip, tombstones ----------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from biasloop.domain.batch import Selection
 from biasloop.domain.consensus import Consensus
 from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.probation import Review
 from biasloop.domain.synthesis import Rejection
 from biasloop.store import schema
 
@@ -46,6 +47,7 @@ _TABLES: dict[type[Any], sa.Table] = {
     Evaluation: schema.evaluations,
     Promotion: schema.promotions,
     Rejection: schema.rejections,
+    Review: schema.reviews,
 }
 
 

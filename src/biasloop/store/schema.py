@@ -208,6 +208,24 @@ comments = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    _round(),
+    _when(),
+    sa.Column("kept", sa.Boolean, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("up_to", sa.Integer, nullable=False),
+    sa.Column("texts", sa.Integer, nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.Column("gain", sa.JSON, nullable=False),
+    sa.Column("wrong", sa.JSON, nullable=False),
+    sa.Column("measured", sa.JSON, nullable=False),
+    sa.Column("n_items", sa.Integer, nullable=False),
+    sa.Column("n_roots", sa.Integer, nullable=False),
+)
+
 tombstones = sa.Table(
     "tombstones",
     metadata,

@@ -8,7 +8,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.metric import Comparison, compare
 from biasloop.steps.evaluate.bench import Bench
 from biasloop.steps.kept import flag_columns, kept
-from biasloop.steps.train import columns
+from biasloop.steps.training_data import columns
 
 
 def compare_out_of_fold(

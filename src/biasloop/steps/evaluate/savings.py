@@ -16,7 +16,7 @@ from biasloop.errors import ClassifierError, JobError
 from biasloop.process import job_folder, run_job
 from biasloop.steps.evaluate.audit import AuditSet
 from biasloop.steps.evaluate.bench import Bench
-from biasloop.steps.train import training_data
+from biasloop.steps.training_data import training_data
 
 
 def measure_savings(

@@ -1,6 +1,7 @@
 """Positives of rare labels found per 1,000 labels, on a planted pool of 2 % of each.
 
-    python -m benchmarks.rare [--seeds 10] [--items 20000] [--budget 1000] [--start cold] [--json]
+    python -m benchmarks.rare [--seeds 10] [--items 20000] [--budget 1000] [--start cold]
+        [--only auto "small-text CVIRS"] [--json]
 
 Rounds of 50: train the linear head that `tfidf` has, calibrated and thresholded out of fold; score
 the pool; choose; label. `cold` starts with 50 random sentences, which count; `seeds` with five
@@ -193,14 +194,19 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--budget", type=int, default=1_000)
     parser.add_argument("--start", choices=("cold", "seeds"), default="cold")
+    parser.add_argument("--only", nargs="+", metavar="STRATEGY", help="beside random; default: all")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    wanted = {"random", *asked.only} if asked.only else set(strategies())
+    if unknown := wanted - set(strategies()):
+        parser.error(f"no strategy {', '.join(unknown)}; there are {', '.join(strategies())}")
     warnings.simplefilter("ignore", RuntimeWarning)  # logarithms of 0, in small-text
-    runs: dict[str, list[Run]] = {name: [] for name in strategies()}
+    runs: dict[str, list[Run]] = {name: [] for name in strategies() if name in wanted}
     for seed in range(asked.seeds):
         made = campaign(asked.items, seed, asked.budget, asked.start)
         for name, strategy in strategies().items():
-            runs[name].append(made.run(strategy))
+            if name in wanted:
+                runs[name].append(made.run(strategy))
     for name, of_name in runs.items():
         line = {"strategy": name, "seeds": asked.seeds, **summary(of_name, runs["random"])}
         print(json.dumps(line) if asked.json else f"{name:30} {line}", flush=True)

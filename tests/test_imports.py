@@ -24,7 +24,7 @@ ORDER = (
     {"rows"},
     ADAPTERS | PLUGINS,
     {"campaign", "cascade", "estimate", "language_model", "steps", "synthesis"},
-    {"evaluation", "expansion", "training"},
+    {"evaluation", "expansion", "prelabel", "training"},
     {"classify", "ingest", "jobs", "loop", "poll", "positions", "simulate", "validate"},
     {"reconcile"},
     {"scheduler"},

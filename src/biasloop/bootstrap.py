@@ -176,7 +176,10 @@ class Biasloop:
         """Has annotators read this guideline in Label Studio; makes our project if need be."""
         campaign = self.campaign
         project = self.label_studio.ensure_project(
-            campaign.about.title, campaign.label_config, policy.text
+            campaign.about.title,
+            campaign.label_config,
+            policy.text,
+            prelabels=self.settings.llm.prelabel,
         )
         if self.ledger.bookmark(PROJECT) != project:
             self.ledger.set_bookmark(PROJECT, project)

@@ -138,6 +138,11 @@ class LlmSettings(_Section):
         1000, ge=16, description="Most tokens of one answer, the model's thinking included."
     )
     judge_samples: int = Field(1, ge=1, le=25, description="Judgements that are asked per text.")
+    prelabel: bool = Field(
+        False,
+        description="Whether annotators see the model's labels as a first answer. It saves clicks "
+        "and pulls people towards the model, on audit items as well.",
+    )
     price_in: float = Field(0, ge=0, description="Price of a million tokens in, any currency.")
     price_out: float = Field(0, ge=0, description="Price of a million tokens out.")
     round_budget: float = Field(1, ge=0, description="What one round may cost, in that currency.")

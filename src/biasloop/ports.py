@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
+from biasloop.domain.judgement import Judgement
 from biasloop.domain.label import Labels, LabelSource
 from biasloop.domain.model import Pushed
 from biasloop.domain.prompt import Answer, Prompt, Spending
@@ -51,6 +52,8 @@ class LabelTask:
     text: str
     context: str
     round: int
+    prelabel: Judgement | None = None
+    """A first answer that annotators see, and may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,11 @@ class LabelStudio(Protocol):
     when a person must change something first.
     """
 
-    def ensure_project(self, title: str, label_config: str, instruction: str) -> int:
-        """Makes the project or finds it again by title; returns its id. Repeatable."""
+    def ensure_project(
+        self, title: str, label_config: str, instruction: str, *, prelabels: bool = False
+    ) -> int:
+        """Makes the project or finds it again by title; returns its id. Repeatable. `prelabels`
+        says whether annotators see those of the tasks."""
 
     def task_ids(self, item_ids: Sequence[str]) -> dict[str, int]:
         """Task id per item id, for those that are tasks already."""

@@ -1,7 +1,7 @@
 """Bootstrap's other half: fills in what each step takes, from the ledger and the settings."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,8 @@ from biasloop.campaign import Campaign
 from biasloop.config import Settings
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
 from biasloop.domain.deficit import label_errors
+from biasloop.domain.item import Item
+from biasloop.domain.judgement import Judgement
 from biasloop.domain.label import Labels
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.prompt import Price
@@ -32,6 +34,7 @@ from biasloop.ports import (
     Strategy,
     asks_a_model,
 )
+from biasloop.prelabel import prelabels
 from biasloop.process import Heartbeat, no_heartbeat
 from biasloop.registry import Kind, plugin
 from biasloop.steps.aggregate import aggregate
@@ -168,15 +171,23 @@ class Steps:
             seed=self.settings.seed,
         )
 
-    def push(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+    def push(self, round_: Round, heartbeat: Heartbeat) -> Done:
         """Sends the batch to Label Studio."""
         self.ensure_project()
+
+        def prelabel(items: Sequence[Item]) -> dict[str, Judgement]:
+            policy = self.ledger.policies.current() or self.campaign.policy
+            guide = replace(guide_of(self.campaign), policy=policy)
+            llm, purse = self.settings.llm, f"round {round_.id}"
+            return prelabels(items, guide, self.workspace, llm, purse, heartbeat)
+
         return push(
             round_id=round_.id,
             pool=self.pool,
             selections=self._batch(round_),
             label_studio=self.label_studio(),
             newest=self.ledger.newest_task(round_.opened_at),
+            prelabel=prelabel if self.settings.llm.prelabel else None,
         )
 
     def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:

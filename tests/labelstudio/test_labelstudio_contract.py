@@ -1,6 +1,7 @@
 """What the adapter promises, held against the real server."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
@@ -11,6 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from biasloop.domain.judgement import Judgement
 from biasloop.domain.model import Pushed
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio import task_client
@@ -169,6 +171,25 @@ def test_among_all_tasks_where_the_newest_is_gone(label_studio_client: LabelStud
     sent = label_studio_client.push(batch, newest)
     assert {item: sent[item] for item in left} == left
     assert len(states(label_studio_client)) == 6
+
+
+def test_a_prelabel_is_shown_where_the_project_says_so(
+    label_studio_client: LabelStudioClient, annotator: Annotator
+) -> None:
+    project = label_studio_client.project
+    title = f"prelabels {uuid4().hex[:8]}"
+    suggested = replace(items(1)[0], prelabel=Judgement(("age", "gender"), 0.8, "because"))
+    label_studio_client._project = None
+    label_studio_client.ensure_project(title, LABEL_CONFIG, INSTRUCTION, prelabels=True)
+    [task] = label_studio_client.push([suggested]).values()
+    [shown] = annotator.task(task)["predictions"]
+    assert shown["result"][0]["value"] == {"choices": ["age", "gender"]}
+    assert shown["score"] == pytest.approx(0.8)
+    settings = annotator._json("GET", f"/api/projects/{label_studio_client.project}")
+    assert settings["show_collab_predictions"]
+    assert settings["model_version"] == shown["model_version"]
+    assert states(label_studio_client)[suggested.item_id].annotations == ()  # it is no answer
+    label_studio_client._project = project
 
 
 def lose_answers(monkeypatch: pytest.MonkeyPatch, times: int) -> None:

@@ -25,8 +25,11 @@ class LabelStudioClient(TaskClient):
 
     # --- project ------------------------------------------------------------------------------
 
-    def ensure_project(self, title: str, label_config: str, instruction: str) -> int:
-        """Makes the project or finds it again; `instruction` is Markdown.
+    def ensure_project(
+        self, title: str, label_config: str, instruction: str, *, prelabels: bool = False
+    ) -> int:
+        """Makes the project or finds it again; `instruction` is Markdown, `prelabels` says whether
+        annotators see those of the tasks.
 
         Raises LabelStudioRefused when it has another label config: annotations made under one
         must not be read under another.
@@ -35,7 +38,7 @@ class LabelStudioClient(TaskClient):
             "expert_instruction": to_html(instruction),
             "show_instruction": True,
             "sampling": "Sequential sampling",
-            "show_collab_predictions": False,
+            "show_collab_predictions": prelabels,
         }
         with self._calling(f"make or find the project {title!r}"):
             project = self._find(title)

@@ -8,13 +8,29 @@ from biasloop.domain.span import Span, aligned
 from biasloop.labelstudio.config import LabelConfig
 from biasloop.ports import LabelTask, RawAnnotation, TaskState
 
+PRELABEL = "prelabel"
+"""The one model version that Label Studio is to show; the first import makes it the project's."""
+
 
 def to_json(task: LabelTask, config: LabelConfig) -> dict[str, Any]:
     """The task as Label Studio imports it. Nothing in it tells the arm."""
     data: dict[str, Any] = {config.value: task.text, "item_id": task.item_id, "round": task.round}
     if config.context is not None:
         data[config.context] = task.context
-    return {"data": data}
+    if task.prelabel is None:
+        return {"data": data}
+    choice = {
+        "type": "choices",
+        "from_name": config.choices,
+        "to_name": config.text,
+        "value": {"choices": list(task.prelabel.labels)},
+    }
+    prediction = {
+        "model_version": PRELABEL,
+        "score": task.prelabel.confidence,
+        "result": [choice],
+    }
+    return {"data": data, "predictions": [prediction]}
 
 
 def to_state(task: Mapping[str, Any], emails: Mapping[int, str], config: LabelConfig) -> TaskState:

@@ -83,7 +83,7 @@ def train(pool: ArrowPool, folder: Path) -> Path:
         {
             "row": rows,
             "text": pool.texts(rows),
-            "root": [f"ad-{i}" for i in rows],
+            "fold": [f"ad-{i}" for i in rows],
             "source": "human",
             "weight": 1.0,
             "label_gender": [int(i % 3 == 0) for i in rows],

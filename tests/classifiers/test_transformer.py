@@ -248,7 +248,7 @@ def test_a_damaged_state_is_started_over(encoder, tmp_path):
 
 def job_folder(folder, options):
     data = training()
-    frame = pd.DataFrame({"text": data.texts, "weight": data.weights, "root": data.roots})
+    frame = pd.DataFrame({"text": data.texts, "weight": data.weights, "fold": data.roots})
     frame["source"] = "human"
     frame[columns(data.label_names)] = data.labels
     folder.mkdir()

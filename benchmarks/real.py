@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -60,15 +60,24 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", help="of its administrator")
 
 
+class _LabelStudio(EmbeddedLabelStudio):
+    """With settings of Label Studio's that biasloop does not use."""
+
+    settings: Mapping[str, str] = {}
+
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | dict(self.settings)
+
+
 @contextmanager
-def label_studio(url: str | None, token: str | None) -> Iterator[Server]:
-    """The named server, or an embedded one in a temporary folder."""
+def label_studio(url: str | None, token: str | None, **settings: str) -> Iterator[Server]:
+    """The named server, or an embedded one in a temporary folder with these settings."""
     if url and token:
         yield Server(url, "", "", token, Path())
         return
     email, password, token = "admin@example.org", "a-long-Password-1", "0123456789" * 4
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = EmbeddedLabelStudio(
+        server = _LabelStudio(
             Path(sys.prefix + "-labelstudio"),
             Path(folder),
             free_port(),
@@ -77,6 +86,7 @@ def label_studio(url: str | None, token: str | None) -> Iterator[Server]:
             token=token,
             on_line=lambda _: None,
         )
+        server.settings = settings
         with server:
             yield Server(server.url, email, password, token, Path(folder))
 

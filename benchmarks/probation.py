@@ -16,7 +16,6 @@ which the thresholds were looked at, and which are not reported on.
 
 import argparse
 import json
-import math
 import platform
 import sys
 from collections import defaultdict
@@ -32,8 +31,10 @@ from rich.console import Console
 from rich.progress import track
 
 import biasloop.classifiers
+from biasloop.domain.agreement import wilson
 from biasloop.domain.label import LabelSource
 from biasloop.domain.probation import MAX_LOSS, MAX_WRONG, Review, Rows, review_of
+from biasloop.domain.resample import Interval
 from biasloop.ports import TrainingSet
 from biasloop.registry import Kind, create
 from biasloop.training import with_and_without
@@ -136,12 +137,8 @@ def measured(key: Key) -> dict[str, Any]:
     }
 
 
-def wilson(hits: int, n: int) -> list[float]:
-    """A share with its 95 % interval (Wilson 1927)."""
-    z, p = 1.96, hits / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return [round(x, 3) for x in (p, max(0.0, centre - half), min(1.0, centre + half))]
+def _share(found: Interval) -> list[float]:
+    return [round(x, 3) for x in (found.value, found.low, found.high)]
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -154,7 +151,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         key: {
             "n": len(found),
             **{
-                told: wilson(sum(row[rule] for row in found), len(found))
+                told: _share(wilson(sum(row[rule] for row in found), len(found)))
                 for told, rule in (
                     ("kept", "kept"),
                     ("by gain alone", "gains"),

@@ -46,16 +46,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.round import OVER, State
 
 TIMEOUT = 10.0
-FAULTS: tuple[Fault, ...] = (
-    faults.delayed,
-    faults.cut,
-    faults.answer_lost,
-    faults.truncated,
-    faults.failing,
-    faults.bad_gateway,
-    faults.doubled,
-    faults.timed_out(TIMEOUT + 1),
-)
+FAULTS = faults.all_faults(TIMEOUT)
 SHARE = 0.05
 """Of requests that meet a fault."""
 HUMAN, BURST, BURST_EVERY = 8.0, 0.5, 120.0

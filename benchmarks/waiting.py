@@ -31,6 +31,7 @@ from benchmarks.real import (
     wait_until,
     workspace_of,
 )
+from biasloop.config import LoopSettings
 from biasloop.domain.round import AFTER_PEOPLE, Done, Round, State
 from biasloop.process import Heartbeat
 from biasloop.wiring import Steps
@@ -47,6 +48,7 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
     settings = {
         "loop": {
             "batch_size": batch,
+            "low_water": LoopSettings().low_water,
             "budget": 10**6,
             "audit_block": 20,
         },

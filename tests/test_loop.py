@@ -16,7 +16,7 @@ from biasloop.store.ledger import Ledger
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PACE = Pace(lease=timedelta(seconds=15), retry_base=2, retry_cap=60)
-OPENING = Opening(batch_size=5, low_water=1, min_new_items=1, interval=timedelta(0), budget=100)
+OPENING = Opening(batch_size=5, min_new_items=1, interval=timedelta(0), budget=100)
 Script = Callable[[Round, Heartbeat], Outcome]
 
 

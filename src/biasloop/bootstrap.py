@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -159,6 +160,11 @@ class Biasloop:
             self.ledger.bookmark(PROJECT),
             self.settings.labelstudio.timeout_seconds,
         )
+
+    @property
+    def guideline(self) -> Policy:
+        """The guideline in force; before one is, what the campaign folder has."""
+        return self.ledger.policies.current() or self.campaign.policy
 
     def take_up_guideline(self) -> Policy:
         """Brings the guideline of the campaign folder into force: a service does so when it starts,
@@ -326,5 +332,5 @@ class Biasloop:
         mine = {s.item_id for _, s in self.ledger.selections(round_id)}
         answered = {a.item_id for a in self.ledger.annotations() if a.task_id is not None}
         known = self.label_studio.task_ids(sorted(mine - answered))
-        self.label_studio.withdraw(list(known.values()))
+        self.label_studio.withdraw(list(chain(*known.values())))
         return len(known)

@@ -279,7 +279,6 @@ class Settings(BaseSettings):
         """What the decision to open a round needs."""
         return Opening(
             batch_size=self.loop.batch_size,
-            low_water=self.loop.low_water,
             min_new_items=self.loop.min_new_items,
             interval=timedelta(minutes=self.loop.interval_minutes),
             budget=self.loop.budget,

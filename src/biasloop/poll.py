@@ -83,7 +83,8 @@ def _withdraw_doubles(
     ledger: Ledger, tasks: Sequence[TaskState], label_studio: LabelStudio
 ) -> None:
     """Label Studio may commit an import long after it was given up and sent again: of an item's
-    tasks the first stays, unless somebody has labelled another, too."""
+    tasks the one that the ledger knows stays, or the first if that is gone. What somebody has
+    labelled stays, too."""
     pushed = ledger.task_ids()
     suspects = [
         task
@@ -91,8 +92,15 @@ def _withdraw_doubles(
         if pushed.get(task.item_id, task.task_id) != task.task_id and not task.annotations
     ]
     if suspects:
-        first = label_studio.task_ids([task.item_id for task in suspects])
-        label_studio.withdraw([t.task_id for t in suspects if first.get(t.item_id) != t.task_id])
+        there = label_studio.task_ids([task.item_id for task in suspects])
+        label_studio.withdraw(
+            [
+                task.task_id
+                for task in suspects
+                for ids in [there.get(task.item_id, [])]
+                if pushed[task.item_id] in ids or task.task_id not in ids[:1]
+            ]
+        )
 
 
 def changes(

@@ -108,8 +108,8 @@ class LabelStudio(Protocol):
         """Makes the project or finds it again by title; returns its id. Repeatable. `prelabels`
         says whether annotators see those of the tasks."""
 
-    def task_ids(self, item_ids: Sequence[str]) -> dict[str, int]:
-        """Task id per item id, for those that are tasks already."""
+    def task_ids(self, item_ids: Sequence[str]) -> dict[str, list[int]]:
+        """Ids of the tasks of each item that has any; more than one where there are doubles."""
 
     def push(self, tasks: Sequence[LabelTask], newest: Pushed | None = None) -> dict[str, int]:
         """Sends only what is missing, in this order; returns the task id of every item. None of

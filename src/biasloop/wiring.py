@@ -176,8 +176,9 @@ class Steps:
         self.ensure_project()
 
         def prelabel(items: Sequence[Item]) -> dict[str, Judgement]:
-            policy = self.ledger.policies.current() or self.campaign.policy
-            guide = replace(guide_of(self.campaign), policy=policy)
+            in_force = self.ledger.policies.current()
+            guide = guide_of(self.campaign)
+            guide = replace(guide, policy=in_force) if in_force else guide
             llm, purse = self.settings.llm, f"round {round_.id}"
             return prelabels(items, guide, self.workspace, llm, purse, heartbeat)
 
@@ -220,14 +221,12 @@ class Steps:
     def train(self, round_: Round, heartbeat: Heartbeat) -> Done:
         """A new model on what was read at the aggregation, after a review of what language models
         wrote if one is due."""
-        reviews = self.ledger.reviews()
-        last = reviews[-1][0] if reviews else None
         return self.train_at(
             round_.facts["sequence"],
             f"r{round_.id:04d}",
             self.workspace.job(round_.id, "train"),
             heartbeat,
-            review_due=self.settings.probation_terms.due(round_.id, last),
+            round_id=round_.id,
         )
 
     def train_at(
@@ -237,10 +236,11 @@ class Steps:
         job: Path,
         heartbeat: Heartbeat = no_heartbeat,
         *,
-        review_due: bool = False,
+        round_id: int | None = None,
     ) -> Done:
-        """A new model on the labels as of a ledger sequence number."""
-        reviews = self.ledger.reviews()
+        """A new model on the labels as of a ledger sequence number; only a round reviews."""
+        *_, (reviewed_in, review) = (None, None), *self.ledger.reviews()
+        terms = self.settings.probation_terms
         return train(
             model_id=model_id,
             pool=self.pool,
@@ -248,8 +248,8 @@ class Steps:
             features_folder=self.workspace.features,
             annotations=self.ledger.annotations(sequence),
             sequence=sequence,
-            review=reviews[-1][1] if reviews else None,
-            review_due=review_due,
+            review=review,
+            review_due=round_id is not None and terms.due(round_id, reviewed_in),
             scheme=self.campaign.scheme,
             recipe=self.recipe,
             work_folder=job,

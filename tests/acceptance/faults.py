@@ -63,6 +63,20 @@ def timed_out(seconds: float) -> Fault:
     return fault
 
 
+def all_faults(patience: float) -> tuple[Fault, ...]:
+    """Every fault; `patience`: seconds after which the client gives up on an answer."""
+    return (
+        delayed,
+        cut,
+        answer_lost,
+        truncated,
+        failing,
+        bad_gateway,
+        doubled,
+        timed_out(patience + 1),
+    )
+
+
 class Once:
     """One fault, for the first request of each kind; numbers in a path are one kind."""
 

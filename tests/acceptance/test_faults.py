@@ -54,16 +54,7 @@ def polled_until(biasloop: Biasloop, reached: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        faults.delayed,
-        faults.cut,
-        faults.answer_lost,
-        faults.truncated,
-        faults.failing,
-        faults.bad_gateway,
-        faults.doubled,
-        faults.timed_out(PATIENCE + 1),
-    ],
+    faults.all_faults(PATIENCE),
     ids=lambda fault: fault.__qualname__.partition(".")[0],
 )
 def test_the_loop_survives(

@@ -20,9 +20,12 @@ from acceptance.support import (
     wait_until,
 )
 from biasloop.bootstrap import Biasloop
+from biasloop.domain.model import Pushed
 from biasloop.domain.round import State
 from biasloop.errors import LabelStudioDown
+from biasloop.ports import LabelTask
 from biasloop.status import overview
+from biasloop.store.ledger import Ledger
 from labelstudio_server import Server
 
 BATCH = 12
@@ -63,7 +66,8 @@ def assert_one_task_each(biasloop: Biasloop) -> None:
     batch = Counter(selection.item_id for _, selection in biasloop.ledger.selections())
     assert Counter(item_id for item_id, _ in tasks_of(biasloop)) == batch
     assert batch.total() == BATCH
-    assert biasloop.ledger.task_ids() == biasloop.label_studio.task_ids(list(batch))
+    known = {item: [task] for item, task in biasloop.ledger.task_ids().items()}
+    assert biasloop.label_studio.task_ids(list(batch)) == known
 
 
 def test_a_push_waits_until_label_studio_is_back(biasloop: Biasloop, proxy: Proxy) -> None:
@@ -152,6 +156,24 @@ def test_an_import_that_is_committed_after_the_next_one_leaves_no_doubles(
     assert len(calls) == 2
     again.set()
     wait_until(lambda: len(tasks_of(biasloop)) == 2 * BATCH)
+    biasloop.poll()
+    assert_one_task_each(biasloop)
+
+
+def test_what_a_cancelled_push_left_is_no_second_task(
+    biasloop: Biasloop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A push that went on after its round was cancelled, and a later one that the ledger knows."""
+    tick_until(biasloop, State.SELECTED)
+    biasloop.ensure_project()
+    client = biasloop.label_studio
+    item = biasloop.ledger.selections()[0][1].item_id
+    left = Pushed(item, client.push([LabelTask(item, "t", "c", 0)])[item])
+    later = Pushed("later", client.push([LabelTask("later", "t", "c", 0)], left)["later"])
+    monkeypatch.setattr(Ledger, "newest_task", lambda *_: later)
+    tick_until(biasloop, State.PUSHED)
+    assert len(client.task_ids([item])[item]) == 2
+    client.withdraw([later.task_id])
     biasloop.poll()
     assert_one_task_each(biasloop)
 

@@ -21,9 +21,7 @@ from biasloop.domain.round import (
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OPENING = Opening(
-    batch_size=20, low_water=2, min_new_items=5, interval=timedelta(minutes=10), budget=100
-)
+OPENING = Opening(batch_size=20, min_new_items=5, interval=timedelta(minutes=10), budget=100)
 SOON = "the next round may open at 2026-03-01 12:05 UTC"
 
 

@@ -139,8 +139,9 @@ def test_people_see_tasks_in_the_order_of_the_push(
 def test_item_ids_of_digits_are_found_exactly(label_studio_client: LabelStudioClient) -> None:
     batch = [LabelTask(i, "t", "c", 1) for i in ("0012", "12", "1e3", "1000", "12.0", "null")]
     ids = label_studio_client.push(batch)
-    assert label_studio_client.task_ids([task.item_id for task in batch]) == ids
-    assert label_studio_client.task_ids(["0012", "120", ""]) == {"0012": ids["0012"]}
+    found = label_studio_client.task_ids([task.item_id for task in batch])
+    assert found == {item: [task] for item, task in ids.items()}
+    assert label_studio_client.task_ids(["0012", "120", ""]) == {"0012": [ids["0012"]]}
 
 
 def test_a_thousand_items_fit_the_url(label_studio_client: LabelStudioClient) -> None:

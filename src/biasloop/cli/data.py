@@ -1,5 +1,6 @@
 """init, import, takedown, export."""
 
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from typing import Annotated, Any
@@ -141,7 +142,7 @@ def takedown(
     if tasks:
         try:
             known = biasloop.label_studio.task_ids(tasks)
-            biasloop.label_studio.withdraw(list(known.values()))
+            biasloop.label_studio.withdraw(list(chain(*known.values())))
         except LabelStudioError as error:
             raise type(error)(
                 f"the text is out of the pool, but {len(tasks)} tasks still hold it: {error}; "

@@ -184,9 +184,7 @@ def read_draft(path: Path) -> str:
 
 
 def _version(biasloop: "Biasloop", name: str) -> "Policy":
-    if name:
-        return biasloop.ledger.policies.find(name)
-    return biasloop.ledger.policies.current() or biasloop.campaign.policy
+    return biasloop.ledger.policies.find(name) if name else biasloop.guideline
 
 
 # --- what people see ------------------------------------------------------------------------------

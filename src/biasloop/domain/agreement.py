@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.dawid_skene import dawid_skene
 from biasloop.domain.label import Scheme
-from biasloop.domain.resample import LEVEL, RESAMPLES, Interval, Roots, interval
+from biasloop.domain.resample import LEVEL, RESAMPLES, Interval, Roots, interval, mean_interval
 from biasloop.domain.span import Span
 
 
@@ -113,13 +113,7 @@ def span_overlap(
             if one or other:
                 scores.append(2 * len(one & other) / (len(one) + len(other)))
                 roots.append(root)
-    if not scores:
-        return None
-    ads = Roots.named(roots)
-    sums = np.zeros((ads.count, 2))
-    np.add.at(sums, ads.of_item, np.column_stack([scores, np.ones(len(scores))]))
-    drawn = np.concatenate([draws @ sums for draws in ads.draws(seed, RESAMPLES)])
-    return interval(drawn[:, 0] / drawn[:, 1])
+    return mean_interval(np.array(scores), roots, seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from biasloop.domain.agreement import agreement
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Labels, Scheme
-from biasloop.domain.resample import RESAMPLES, Array, Interval, Roots, interval
+from biasloop.domain.resample import Interval, mean_interval
 
 MIN_PEOPLE = 5
 
@@ -77,7 +77,7 @@ def _as_consensus(
 ) -> Interval | None:
     settled = [vote for vote in votes if vote.item_id in consensus]
     same = [set(vote.labels) == set(consensus[vote.item_id]) for vote in settled]
-    return _mean(np.array(same, dtype=float), [roots[v.item_id] for v in settled], seed)
+    return mean_interval(np.array(same, dtype=float), [roots[v.item_id] for v in settled], seed)
 
 
 def _apart(
@@ -99,7 +99,7 @@ def _apart(
         ).reshape(-1, 2)
         asked = np.isfinite(rates).all(axis=1)
         ads = [roots[item] for item, known in zip(both, asked, strict=True) if known]
-        found[label] = _mean((rates[:, 1] - rates[:, 0])[asked], ads, seed)
+        found[label] = mean_interval((rates[:, 1] - rates[:, 0])[asked], ads, seed)
     return found
 
 
@@ -107,12 +107,3 @@ def _rate(cells: Labels) -> float:
     """Share of ones among those that were asked."""
     asked = cells[cells >= 0]
     return float((asked == 1).mean()) if len(asked) else float("nan")
-
-
-def _mean(values: Array, roots: Sequence[str], seed: int) -> Interval | None:
-    if not len(values):
-        return None
-    ads = Roots.named(roots)
-    sums = ads.sums(np.column_stack([values, np.ones(len(values))]))
-    drawn = np.concatenate([draws @ sums for draws in ads.draws(seed, RESAMPLES)])
-    return interval(drawn[:, 0] / drawn[:, 1])

@@ -95,3 +95,13 @@ class Roots:
         found = np.zeros((self.count, *cells.shape[1:]))
         np.add.at(found, self.of_item, cells)
         return found
+
+
+def mean_interval(values: Array, roots: Sequence[str], seed: int) -> Interval | None:
+    """The mean of values (n,), each of which has a root; None where there are none."""
+    if not len(values):
+        return None
+    drawn_from = Roots.named(roots)
+    sums = drawn_from.sums(np.column_stack([values, np.ones(len(values))]))
+    drawn = np.concatenate([draws @ sums for draws in drawn_from.draws(seed, RESAMPLES)])
+    return interval(drawn[:, 0] / drawn[:, 1])

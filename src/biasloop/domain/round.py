@@ -115,7 +115,6 @@ class Opening:
     """Settings that say when a round opens and when the campaign ends."""
 
     batch_size: int
-    low_water: int
     min_new_items: int
     interval: timedelta
     budget: int

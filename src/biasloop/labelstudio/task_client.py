@@ -27,13 +27,13 @@ WITH_ANNOTATIONS = (
 class TaskClient(Connection):
     """See the port `LabelStudio` for what the methods promise."""
 
-    def task_ids(self, item_ids: Sequence[str]) -> dict[str, int]:
-        """Task id per item id, for those that are tasks already."""
-        found: dict[str, int] = {}
+    def task_ids(self, item_ids: Sequence[str]) -> dict[str, list[int]]:
+        """Ids of the tasks of each item that has any; more than one where there are doubles."""
+        found: dict[str, list[int]] = {}
         for chunk in _chunks(item_ids, LOOKUP_SIZE):
             wanted = task_filter("data.item_id", "in_list", "String", list(chunk))
             for task in self._tasks("id,data", [wanted]):
-                found.setdefault(task["data"]["item_id"], task["id"])
+                found.setdefault(task["data"]["item_id"], []).append(task["id"])
         return found
 
     def push(self, tasks: Sequence[LabelTask], newest: Pushed | None = None) -> dict[str, int]:

@@ -9,9 +9,8 @@ from sqlalchemy.engine import Connection
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.policy import Action, Decision, Policy
-from biasloop.errors import LedgerError
 from biasloop.store.database import Database
-from biasloop.store.records import annotation, append_annotations, current_annotations
+from biasloop.store.records import annotation, append_annotations, current_annotations, the_one
 from biasloop.store.schema import events, policies
 
 IN_FORCE = "guideline"
@@ -49,13 +48,8 @@ class Policies:
 
     def find(self, name: str) -> Policy:
         """The version whose id begins so. Raises LedgerError, listing the known ones."""
-        known = [policy for _, policy in self.all()]
-        fitting = [policy for policy in known if name and policy.id.startswith(name)]
-        if len(fitting) != 1:
-            what = "several versions begin" if fitting else "no version of the guideline begins"
-            names = ", ".join(policy.id for policy in known) or "none yet"
-            raise LedgerError(f"{what} with {name!r}; known: {names}")
-        return fitting[0]
+        known = {policy.id: policy for _, policy in self.all()}
+        return known[the_one(list(known), name, "guideline version")]
 
     def history(self) -> list[tuple[datetime, str]]:
         """(moment, id of the version that came into force then), oldest first; a version that came

@@ -15,6 +15,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
 from biasloop.domain.probation import Review
 from biasloop.domain.synthesis import Rejection
+from biasloop.errors import LedgerError
 from biasloop.store import schema
 
 Values = dict[str, Any]
@@ -105,3 +106,12 @@ def _insert(connection: Connection, table: sa.Table, rows: Sequence[Values]) -> 
 def _chunks(keys: Iterable[str], size: int = 500) -> Iterable[list[str]]:
     ordered = sorted(keys)  # databases limit the number of parameters of one statement
     return (ordered[i : i + size] for i in range(0, len(ordered), size))
+
+
+def the_one(known: Sequence[str], name: str, what: str) -> str:
+    """The one id that begins with this name. Raises LedgerError, listing what is known."""
+    fitting = [id_ for id_ in known if name and id_.startswith(name)]
+    if len(fitting) != 1:
+        told = f"several {what}s begin" if fitting else f"no {what} begins"
+        raise LedgerError(f"{told} with {name!r}; known: {', '.join(known[:10]) or 'none yet'}")
+    return fitting[0]

@@ -13,6 +13,7 @@ from biasloop.domain.prompt import Problem, Spending
 from biasloop.domain.trial import Case, Comment, Scenario, Trial, Why
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
+from biasloop.store.records import the_one
 from biasloop.store.schema import comments, trials
 
 
@@ -50,16 +51,10 @@ class Trials:
     def find(self, name: str) -> Trial:
         """The trial whose id begins so. Raises LedgerError, listing the known ones."""
         known = [found["id"] for found in self.all()]
-        fitting = [found for found in known if name and found.startswith(name)]
-        if len(fitting) != 1:
-            what = "several trials begin" if fitting else "no trial begins"
-            names = ", ".join(known[:10])
-            raise LedgerError(
-                f"{what} with {name!r}; known: {names}"
-                if known
-                else "there is no trial yet; `biasloop policy try DRAFT.md` makes one"
-            )
-        newest = sa.select(trials).where(trials.c.id == fitting[0]).order_by(trials.c.seq.desc())
+        if not known:
+            raise LedgerError("there is no trial yet; `biasloop policy try DRAFT.md` makes one")
+        whole = the_one(known, name, "trial")
+        newest = sa.select(trials).where(trials.c.id == whole).order_by(trials.c.seq.desc())
         with self._db.read() as connection:
             return _trial(connection.execute(newest.limit(1)).one())
 

@@ -27,10 +27,8 @@ def add_guideline(
     """Adds the page and its forms; `look` gives the overview."""
 
     def page(trial: str, wrong: str | None = None, given: Mapping[str, str] | None = None) -> str:
-        ledger = biasloop.ledger
-        trials = ledger.trials.all()
-        shown = ledger.trials.find(trial or trials[0]["id"]) if trials else None
-        current = ledger.policies.current() or biasloop.campaign.policy
+        trials = biasloop.ledger.trials.all()
+        shown = biasloop.ledger.trials.find(trial or trials[0]["id"]) if trials else None
         llm = biasloop.settings.llm
         return render(
             "guideline.html",
@@ -44,7 +42,7 @@ def add_guideline(
             most=MOST,
             alone=False,
             form={
-                "draft": shown.draft.text if shown else current.text,
+                "draft": shown.draft.text if shown else biasloop.guideline.text,
                 "scenarios": "",
                 "items": str(ITEMS),
                 "by": "",
@@ -101,7 +99,7 @@ def _start(biasloop: Biasloop, runner: Runner, form: Mapping[str, str]) -> None:
         raise DataError("say who you are, so that others know whose trial it is")
     given = {**form, "by": by}
     draft = draft_of(biasloop, form.get("draft", ""))
-    current = biasloop.ledger.policies.current() or biasloop.campaign.policy
+    current = biasloop.guideline
     if draft.text == current.text:
         raise DataError("the draft says what is in force already; change something in it")
     if texts := form.get("scenarios", "").strip():

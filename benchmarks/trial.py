@@ -20,7 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
+from biasloop.init import create_workspace
 from biasloop.prototyping import draft_of, try_policy
 from biasloop.scenarios import borderline
 

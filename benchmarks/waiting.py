@@ -31,9 +31,9 @@ from benchmarks.real import (
     wait_until,
     workspace_of,
 )
-from biasloop.config import LoopSettings
 from biasloop.domain.round import AFTER_PEOPLE, Done, Round, State
 from biasloop.process import Heartbeat
+from biasloop.settings import LoopSettings
 from biasloop.wiring import Steps
 
 TRAINING, HUMAN = 600.0, 12.0

@@ -12,8 +12,9 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from biasloop.config import Settings, read_secrets, read_settings, template, write_secrets
+from biasloop.config import read_secrets, read_settings, template, write_secrets
 from biasloop.errors import ConfigError
+from biasloop.settings import Settings
 
 
 @pytest.fixture(autouse=True)

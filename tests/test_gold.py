@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
 from biasloop.config import SETTINGS_FILE
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
@@ -14,6 +14,7 @@ from biasloop.domain.item import Origin, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
+from biasloop.init import create_workspace
 from biasloop.people import annotators
 from biasloop.status import overview
 from biasloop.steps.evaluate.audit import audit_set

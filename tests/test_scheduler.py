@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from biasloop.config import SchedulerSettings
 from biasloop.errors import LabelStudioDown, LedgerError
 from biasloop.reconcile import Differences
 from biasloop.scheduler import LEASE, TROUBLE, Scheduler
+from biasloop.settings import SchedulerSettings
 from biasloop.store.ledger import Ledger
 
 NEVER = 600.0

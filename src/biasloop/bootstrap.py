@@ -1,7 +1,6 @@
 """The one place that wires everything: settings and folders in, a working biasloop out."""
 
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +15,12 @@ import biasloop.classifiers
 import biasloop.expanders
 import biasloop.exporters
 import biasloop.strategies  # noqa: F401 - the four imports register the plug-ins
-from biasloop.campaign import Campaign, read_campaign, shipped
-from biasloop.config import (
-    SETTINGS_FILE,
-    Settings,
-    read_secrets,
-    read_settings,
-    template,
-    write_secrets,
-)
+from biasloop.campaign import Campaign, read_campaign
+from biasloop.config import read_secrets, read_settings
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, in_force
 from biasloop.domain.round import Round, Situation, State
-from biasloop.errors import ConfigError, WorkspaceError
+from biasloop.errors import ConfigError
 from biasloop.ingest import ImportReport, Unit, import_file
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
@@ -38,6 +30,7 @@ from biasloop.ports import asks_a_model
 from biasloop.reconcile import Differences, reconcile
 from biasloop.registry import Kind, create, plugin
 from biasloop.scheduler import Scheduler
+from biasloop.settings import Settings
 from biasloop.steps.select import asked_items, candidates
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
@@ -46,32 +39,6 @@ from biasloop.workspace import Workspace
 
 PROJECT = "labelstudio_project"
 """Bookmark: the id of our project."""
-
-
-def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> None:
-    """Makes a workspace from a shipped campaign or a campaign folder; needs nothing running.
-
-    Raises WorkspaceError when the folder is a workspace already or is not empty.
-    """
-    configuration, seeds = shipped(campaign)
-    read_campaign(configuration)
-    if (folder / SETTINGS_FILE).exists():
-        raise WorkspaceError(f"{folder} is a workspace already; `biasloop status` shows it")
-    if folder.exists() and any(folder.iterdir()):
-        raise WorkspaceError(f"{folder} is not empty; give a new folder")
-    try:
-        shutil.copytree(configuration, folder / "campaign")
-        if seeds.exists():
-            shutil.copytree(seeds, folder / "campaign" / "seeds", dirs_exist_ok=True)
-        write_secrets(
-            folder, {"LABEL_STUDIO_TOKEN": token_hex(20), "LABEL_STUDIO_PASSWORD": token_hex(8)}
-        )
-        settings = template()
-        if seed is not None:
-            settings = settings.replace("# seed = 0", f"seed = {seed}")
-        (folder / SETTINGS_FILE).write_text(settings, "utf-8")
-    except OSError as error:
-        raise WorkspaceError(f"cannot write the workspace {folder}: {error}") from None
 
 
 class Biasloop:

@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
 from biasloop.campaign import read_campaign, shipped
 from biasloop.config import SETTINGS_FILE
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
 from biasloop.domain.round import OVER
 from biasloop.errors import BiasloopError, DataError
+from biasloop.init import create_workspace
 from biasloop.labelstudio.session import Session
 from biasloop.status import curve
 

@@ -8,11 +8,11 @@ import pandas as pd
 
 import biasloop.expanders  # noqa: F401 - registers the plug-ins
 from biasloop.campaign import Campaign, read_campaign
-from biasloop.config import LlmSettings
 from biasloop.domain.screening import Measure
 from biasloop.domain.synthesis import Corpus, Guide
 from biasloop.ports import Checkpoint, PromptExpander, asks_a_model
 from biasloop.registry import Kind, create
+from biasloop.settings import LlmSettings
 from biasloop.steps.expand import MADE, REJECTED, to_corpus, write_made, write_rejected
 from biasloop.store.pool import ArrowPool
 from biasloop.workspace import Workspace

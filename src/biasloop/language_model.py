@@ -1,10 +1,11 @@
 """The language model of a workspace, as its settings and secrets say."""
 
-from biasloop.config import LlmSettings, read_secrets
+from biasloop.config import read_secrets
 from biasloop.domain.prompt import Budget, Price
 from biasloop.llm.cache import AnswerCache
 from biasloop.llm.client import Limits, LlmClient
 from biasloop.llm.server import Server
+from biasloop.settings import LlmSettings
 from biasloop.workspace import Workspace
 
 

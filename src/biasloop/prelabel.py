@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from contextlib import closing
 
-from biasloop.config import LlmSettings
 from biasloop.domain.item import Item
 from biasloop.domain.judgement import Judgement
 from biasloop.domain.synthesis import Guide
 from biasloop.ports import Checkpoint
+from biasloop.settings import LlmSettings
 from biasloop.workspace import Workspace
 
 

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from biasloop.config import SchedulerSettings
 from biasloop.domain.round import retry_delay
 from biasloop.errors import BiasloopError, in_words
 from biasloop.reconcile import Differences
+from biasloop.settings import SchedulerSettings
 from biasloop.store.ledger import Ledger
 
 T = TypeVar("T")

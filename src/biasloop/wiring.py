@@ -3,55 +3,36 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from biasloop.campaign import Campaign
-from biasloop.config import Settings
-from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
-from biasloop.domain.deficit import label_errors
 from biasloop.domain.item import Item
 from biasloop.domain.judgement import Judgement
-from biasloop.domain.label import Labels
-from biasloop.domain.model import ModelVersion
 from biasloop.domain.prompt import Price
 from biasloop.domain.round import STEPS, Done, Outcome, Round, State
-from biasloop.domain.synthesis import Corpus, Request
+from biasloop.domain.synthesis import Request
 from biasloop.estimate import Estimate, estimate
 from biasloop.expansion import guide_of
 from biasloop.llm.prompting import read_prompts
+from biasloop.lookups import Lookups
 from biasloop.loop import Step
-from biasloop.ports import (
-    Expander,
-    LabelStudio,
-    Likeness,
-    PromptExpander,
-    Scores,
-    Strategy,
-    asks_a_model,
-)
+from biasloop.ports import Expander, LabelStudio, PromptExpander, Strategy, asks_a_model
 from biasloop.prelabel import prelabels
 from biasloop.process import Heartbeat, no_heartbeat
-from biasloop.registry import Kind, plugin
+from biasloop.settings import Settings
 from biasloop.steps.aggregate import aggregate
 from biasloop.steps.close import close
 from biasloop.steps.evaluate import evaluate
 from biasloop.steps.evaluate.bench import Bench
-from biasloop.steps.expand import corpus_of, expand
+from biasloop.steps.expand import expand
 from biasloop.steps.pull import pull
 from biasloop.steps.push import push
-from biasloop.steps.recipe import Recipe
 from biasloop.steps.score import score
-from biasloop.steps.select import ReadScores, asked_items, candidates, labelled_rows, select
+from biasloop.steps.select import select
 from biasloop.steps.train import train
-from biasloop.store.features import FeatureStore
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import read_scores, read_thresholds
 from biasloop.workspace import Workspace
 
 
@@ -70,6 +51,13 @@ class Steps:
     label_studio: Callable[[], LabelStudio]
     ensure_project: Callable[[], int]
 
+    @property
+    def look(self) -> Lookups:
+        """What the steps are told of ledger, pool and settings."""
+        return Lookups(
+            self.workspace, self.settings, self.campaign, self.ledger, self.pool, self.strategy
+        )
+
     def table(self) -> dict[str, Step]:
         """Step by name, as the loop runs them."""
         return {name: getattr(self, name) for name, _ in STEPS.values()}
@@ -84,7 +72,7 @@ class Steps:
             if not (offline and asks_a_model(expander))
         ]
         return expand(
-            corpus=self.corpus(),
+            corpus=self.look.corpus(),
             expanders={name: self.expander_options[name] for name in wanted},
             llm=self.settings.llm.model_dump(),
             purse=f"round {round_.id}" if round_ else f"by hand on {now:%Y-%m-%d}",
@@ -101,7 +89,7 @@ class Steps:
     def plan(self) -> dict[str, tuple[list[Request], Estimate]]:
         """What every expander that needs a language model would ask for now, by its name, and
         what that would take."""
-        guide, corpus = guide_of(self.campaign), self.corpus()
+        guide, corpus = guide_of(self.campaign), self.look.corpus()
         llm = self.settings.llm
         requests = {
             name: expander.plan(corpus, guide, self.settings.seed)
@@ -123,22 +111,9 @@ class Steps:
             for name, planned in requests.items()
         }
 
-    def corpus(self) -> Corpus:
-        """What an expansion starts from now."""
-        model = self.newest_model()
-        measured = model.card["out_of_fold"]["labels"] if model else None
-        return corpus_of(
-            self.pool,
-            self.ledger.annotations(),
-            self.campaign.scheme,
-            self.settings.votes.consensus,
-            label_errors(self.campaign.scheme.labels, measured),
-            self.ledger.count_rejections(),
-        )
-
     def score(self, round_: Round, heartbeat: Heartbeat) -> Done:
         """Scores the pool with the newest finished model."""
-        model = self.newest_model()
+        model = self.look.newest_model()
         return score(
             pool=self.pool,
             pool_folder=self.workspace.pool,
@@ -149,7 +124,7 @@ class Steps:
             needs=self.strategy.needs,
             multi=self.campaign.scheme.multi,
             cascade=self.settings.classifier.cascade,
-            asked_of=self._asked_of,
+            asked_of=self.look.asked_of,
             seed=self.settings.seed,
             work_folder=self.workspace.job(round_.id, "score"),
             heartbeat=heartbeat,
@@ -164,9 +139,9 @@ class Steps:
             pool_rows=round_.facts["pool_rows"],
             annotations=self.ledger.annotations(),
             selected=selected,
-            wanted=self._quota(selected),
+            wanted=self.look.quota(selected),
             strategy=self.strategy,
-            read_scores=self._scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
+            read_scores=self.look.scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
             max_per_ad=self.settings.loop.max_per_ad,
             seed=self.settings.seed,
         )
@@ -185,7 +160,7 @@ class Steps:
         return push(
             round_id=round_.id,
             pool=self.pool,
-            selections=self._batch(round_),
+            selections=self.look.batch(round_),
             label_studio=self.label_studio(),
             newest=self.ledger.newest_task(round_.opened_at),
             prelabel=prelabel if self.settings.llm.prelabel else None,
@@ -196,7 +171,7 @@ class Steps:
         loop = self.settings.loop
         events = self.ledger.events_of(round_.id)
         return pull(
-            selections=self._batch(round_),
+            selections=self.look.batch(round_),
             pushed=self.ledger.task_ids(),
             annotations=self.ledger.annotations(),
             low_water=loop.low_water,
@@ -251,7 +226,7 @@ class Steps:
             review=review,
             review_due=round_id is not None and terms.due(round_id, reviewed_in),
             scheme=self.campaign.scheme,
-            recipe=self.recipe,
+            recipe=self.look.recipe,
             work_folder=job,
             models_folder=self.workspace.models,
             heartbeat=heartbeat,
@@ -264,7 +239,7 @@ class Steps:
             model=self.ledger.model(model) if model else None,
             trained_on=self.ledger.trained_on(model) if model else (),
             in_service=self.ledger.in_service(),
-            earlier=[m.id for m in self._models_before(round_)],
+            earlier=[m.id for m in self.look.models_before(round_)],
             annotations=self.ledger.annotations(),
             selections=self.ledger.live_selections(),
             promote=self.settings.loop.promote == "auto",
@@ -286,98 +261,3 @@ class Steps:
         """Clears the round's working folders away."""
         heavy = ("expand", "score", "train", "evaluate")
         return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])
-
-    @property
-    def recipe(self) -> Recipe:
-        """How the settings want a model trained; a classifier that can use the campaign's
-        language data is told where they are."""
-        settings = self.settings.classifier
-        options = dict(settings.options)
-        model = plugin(Kind.CLASSIFIER, settings.name).options_model()
-        data = self.campaign.language_data
-        known = model.model_fields if model else {}
-        linear = {"language": str(data)} if data else {}
-        if "language" in known:
-            options = linear | options
-        if "passes" in self.strategy.needs and "committee" in known:
-            options.setdefault("committee", True)
-        return Recipe(
-            settings.name,
-            options,
-            linear,
-            settings.constructed_weight,
-            self.settings.probation_terms,
-            self.settings.votes.consensus,
-            self.settings.votes.soft,
-            self.settings.seed,
-        )
-
-    # --- shared lookups ------------------------------------------------------------------------
-
-    def newest_model(self) -> ModelVersion | None:
-        """The newest finished model, in service or not."""
-        models = self.ledger.models()
-        return models[-1][2] if models else None
-
-    def _models_before(self, round_: Round) -> list[ModelVersion]:
-        """The models of earlier rounds, oldest first."""
-        found = self.ledger.models()
-        return [model for _, made_in, model in found if made_in is not None and made_in < round_.id]
-
-    def _batch(self, round_: Round) -> list[Selection]:
-        return [selection for _, selection in self.ledger.selections(round_.id)]
-
-    def _quota(self, selected: list[tuple[int, Selection]]) -> Quota:
-        loop = self.settings.loop
-        left = max(0, loop.budget - len({s.item_id for _, s in selected}))
-        return quota(
-            min(loop.batch_size, left),
-            audit_done=sum(s.arm is Arm.AUDIT for _, s in selected),
-            audit_block=loop.audit_block,
-            audit_share=loop.audit_share,
-            random_share=loop.random_share,
-            gold_share=loop.gold_share,
-        )
-
-    def _asked_of(self, pool_rows: int) -> tuple[Rows, Rows]:
-        annotations = self.ledger.annotations()
-        busy = asked_items(annotations, self.ledger.live_selections())
-        train, _ = candidates(self.pool, busy, pool_rows)
-        return train.rows, self._labelled(pool_rows)[0]
-
-    def _labelled(self, pool_rows: int) -> tuple[Rows, Labels]:
-        return labelled_rows(
-            self.pool,
-            self.ledger.annotations(),
-            self.campaign.scheme,
-            pool_rows,
-            self.settings.votes.consensus,
-        )
-
-    def _scores(self, model_id: str | None, pool_rows: int) -> ReadScores | None:
-        if model_id is None:
-            return None
-        folder = self.workspace.scores / model_id
-        needs, shards = sorted(self.strategy.needs), self.pool.shards()
-        known, labels = self._labelled(pool_rows)
-
-        def read(rows: Rows) -> dict[str, NDArray[np.float32]]:
-            return {name: read_scores(folder, name, shards, rows) for name in needs}
-
-        return lambda rows: Scores(
-            read(rows),
-            read_thresholds(folder),
-            self.campaign.scheme.multi,
-            labelled=read(known),
-            labels=labels,
-            likeness=self._likeness(model_id, np.append(rows, known)),
-        )
-
-    def _likeness(self, model_id: str, rows: Rows) -> Likeness | None:
-        """That of these pool rows to the model's encoder, by the features that are kept."""
-        model = self.ledger.model(model_id)
-        kind = plugin(Kind.CLASSIFIER, model.classifier).load()
-        if not hasattr(kind, "load_encoder"):
-            return None
-        load = cache(lambda: kind.load(self.workspace.folder / model.folder).encoder)
-        return FeatureStore(self.workspace.features, self.pool).likeness(load, rows)

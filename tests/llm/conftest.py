@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
+from biasloop.init import create_workspace
 from llm.support import TINY, point_to
 from llm_model import obedient
 from llm_server import LlmServer, structured

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
 from biasloop.domain.item import Item
 from biasloop.domain.split import Split
+from biasloop.init import create_workspace
 from llm.support import TINY, expand, label_as_people, point_to, real_items, synthesis, written
 from llm_model import obedient, properties
 from llm_server import Asked, LlmServer, structured

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
 from biasloop.domain.round import State
+from biasloop.init import create_workspace
 from biasloop.ports import LabelTask
 from biasloop.status import overview
 from cli.support import Cli, write_jsonl

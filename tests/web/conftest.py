@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from biasloop.bootstrap import PROJECT, Biasloop, create_workspace
+from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, Item, real_item
@@ -22,6 +22,7 @@ from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.savings import MIN_LABELS, Plan, estimate
 from biasloop.domain.split import split_of
 from biasloop.domain.stopping import Criterion, Stopping, advise, gain_criterion
+from biasloop.init import create_workspace
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
 

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
 from biasloop.domain.trial import Trial
+from biasloop.init import create_workspace
 from biasloop.web.app import create_app
 from biasloop.web.forms import FORM_BYTES, is_cross_site
 from biasloop.web.server import WebServer

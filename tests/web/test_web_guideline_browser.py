@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from biasloop.bootstrap import Biasloop, create_workspace
+from biasloop.bootstrap import Biasloop
+from biasloop.init import create_workspace
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
 from llm.support import NOW, point_to

@@ -39,7 +39,8 @@ def init(
     ] = False,
 ) -> None:
     """Makes a workspace and imports the campaign's seed sentences. Needs nothing running."""
-    from biasloop.bootstrap import Biasloop, create_workspace
+    from biasloop.bootstrap import Biasloop
+    from biasloop.init import create_workspace
 
     create_workspace(folder, campaign, seed)
     biasloop = Biasloop(folder)

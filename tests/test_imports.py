@@ -188,6 +188,12 @@ def test_who_reads_the_settings_of_a_classifier_loads_no_torch() -> None:
     assert not loaded & {"torch", "transformers", "peft", "sklearn", "skops"}
 
 
+def test_a_child_process_loads_a_classifier_only_if_its_job_has_one() -> None:
+    loaded = loaded_by("import biasloop.jobs")
+    assert "pandas" in loaded
+    assert not loaded & {"torch", "transformers", "sklearn", "skops", "small_text"}
+
+
 def test_help_works() -> None:
     command = Path(sys.executable).with_name("biasloop")
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)

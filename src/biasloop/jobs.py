@@ -21,7 +21,6 @@ from filelock import FileLock
 import biasloop.strategies  # noqa: F401 - registers the plug-ins
 from biasloop.cascade import LINEAR, Shortlist, shortlist
 from biasloop.classifiers import load
-from biasloop.classifiers.tfidf import Tfidf
 from biasloop.errors import BiasloopError, in_words
 from biasloop.evaluation import predict, savings, stopping
 from biasloop.expansion import expand
@@ -85,11 +84,13 @@ def _shortlist(
 ) -> Shortlist | None:
     frame = pd.read_parquet(folder / "data.parquet")
     candidates = frame.loc[~frame["always"], "row"].to_numpy()
-    linear = Path(job["model"]) / LINEAR
-    if len(candidates) <= job["cascade"] or not linear.exists():
+    saved = Path(job["model"]) / LINEAR
+    if len(candidates) <= job["cascade"] or not saved.exists():
         return None
+    linear = load("tfidf", saved)
+    assert has_encoder(linear)
     return shortlist(
-        Tfidf.load(linear),
+        linear,
         pool,
         store,
         candidates,

@@ -61,13 +61,17 @@ def fit(points: Points, rows: list[Rows]) -> Array:
     d = points.x.shape[1]
     squares = (points.x[:, :, None] * points.x[:, None, :]).reshape(len(points.x), -1)
     left = (weights @ squares).reshape(-1, d, d) + np.eye(d)
-    return np.linalg.solve(left, (weights @ (points.x * target[:, None]))[:, :, None])[:, :, 0]
+    right = weights @ (points.x * target[:, None])
+    found: Array = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+    return found
 
 
 def f1(points: Points, models: Array) -> Array:
     """The F1 of each of m models on all points, (m,)."""
     flags = models @ points.x.T > 0
-    return 2 * (flags & points.y).sum(axis=1) / (flags.sum(axis=1) + points.y.sum())
+    right = (flags & points.y).sum(axis=1)
+    found: Array = 2 * right / (flags.sum(axis=1) + points.y.sum())
+    return found
 
 
 def campaign(
@@ -164,7 +168,8 @@ def on_average(rng: np.random.Generator, fresh: Points, plan: Plan, rarity: floa
         orders = [rng.permutation(len(pool.x)) for _ in range(20)]
         models = fit(pool, [order[:b] for order in orders for b in plan.budgets])
         found.append(f1(fresh, models).reshape(len(orders), -1))
-    return np.concatenate(found).mean(axis=0)
+    mean: Array = np.concatenate(found).mean(axis=0)
+    return mean
 
 
 SETTINGS = (

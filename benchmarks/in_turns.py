@@ -67,7 +67,7 @@ def _told(child: subprocess.Popen[str], turns: list[tuple[float, float]]) -> dic
     assert child.stdout is not None
     lines = child.stdout.read().splitlines()
     if child.wait() != 0 or not lines:
-        sys.exit(f"{' '.join(map(str, child.args))} failed with {child.returncode}")
+        sys.exit(f"{child.args!r} failed with {child.returncode}")
     found: dict[str, Any] = json.loads(lines[-1])
     at = found.pop("at")
     return found | {"seconds": sum(min(end, at) - start for start, end in turns if start < at)}

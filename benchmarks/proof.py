@@ -120,7 +120,9 @@ def summary(found: list[Saved]) -> dict[str, Any]:
 
 def _numbers(resampled: Array) -> dict[str, float] | None:
     found = interval(resampled)
-    return found and {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
+    if found is None:
+        return None
+    return {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
 
 
 def show(results: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ paired by seed).
 import argparse
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +88,7 @@ class Campaign:
     def run(self, strategy: Strategy) -> Run:
         """What one strategy finds, and the quality it leads to."""
         known, spent = self.start, self.counted
-        marks: dict[str, Run] = {}
+        marks: Run = {}
         while True:
             head = self._train(known, "passes" in strategy.needs)
             if not marks and spent >= self.budget / 5:
@@ -132,7 +133,7 @@ class Campaign:
     def _scores(self, head: Head, others: Rows, known: Rows, needs: frozenset[str]) -> Scores:
         def arrays(rows: Rows) -> dict[str, NDArray[np.float32]]:
             part = self.pool.of(rows)
-            made = {
+            made: dict[str, Callable[[], NDArray[np.float32]]] = {
                 "proba": lambda: head.proba(part.features),
                 "passes": lambda: head.passes(part.features),
                 "embedding": lambda: part.embedding,
@@ -173,7 +174,8 @@ def summary(runs: list[Run], random: list[Run], seed: int = 0) -> dict[str, Any]
     draws = np.concatenate([np.arange(n)[None], rng.integers(n, size=(RESAMPLES, n))])
 
     def means(of: list[Run], name: str) -> NDArray[np.float64]:
-        return np.array([run[name] for run in of])[draws].mean(axis=1)
+        found: NDArray[np.float64] = np.array([run[name] for run in of])[draws].mean(axis=1)
+        return found
 
     def shown(values: NDArray[np.float64], digits: int) -> list[float]:
         found = interval(values)

@@ -37,10 +37,12 @@ from biasloop.labelstudio.embedded import EmbeddedLabelStudio  # noqa: E402
 from labelstudio_server import LABEL_CONFIG, Annotator, Server, free_port  # noqa: E402
 
 __all__ = [
+    "LABEL_CONFIG",
     "Annotator",
     "Fault",
     "Server",
     "faults",
+    "free_port",
     "proxy_of",
     "put_on",
     "serving",

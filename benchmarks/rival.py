@@ -50,7 +50,7 @@ def run_arm(gold: Gold, setup: Setup, arm: str, seed: int, encoded: Encoded | No
     return simulate(gold, setup, arm, seed, encoded)
 
 
-class OurClassifier(Classifier):
+class OurClassifier(Classifier):  # type: ignore[misc]
     """A classifier of ours to small-text; its data set's only column is the pool row."""
 
     def __init__(self, learner: Learner) -> None:
@@ -71,7 +71,7 @@ class OurClassifier(Classifier):
         return (proba.argmax(axis=1), proba) if return_proba else proba.argmax(axis=1)
 
 
-class OurFactory(AbstractClassifierFactory):
+class OurFactory(AbstractClassifierFactory):  # type: ignore[misc]
     """Hands out classifiers of ours."""
 
     def __init__(self, learner: Learner) -> None:

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
+from biasloop.classifiers.term_rows import TermRows
 from biasloop.classifiers.tfidf import Tfidf
 from biasloop.classifiers.weighting import CHUNK
 from biasloop.domain.item import Item, seed_item
@@ -106,7 +107,7 @@ def scoring(
     """The whole pool, by us, by the bare product, and by scikit-learn."""
     encoder = classifier.encoder
     assert encoder is not None
-    shards = [store.shard(encoder, shard) for shard in pool.shards()]
+    shards = [cast(TermRows, store.shard(encoder, shard)) for shard in pool.shards()]
     rng = np.random.default_rng(0)
     labels = (rng.random((LABELLED, LABELS)) < 0.2).astype(np.int8)
     features = encoder.encode(texts)

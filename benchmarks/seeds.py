@@ -78,7 +78,7 @@ def cross_validate(biasloop: Biasloop, data: pd.DataFrame, arm: str, by: str) ->
     proba, flags = np.zeros(labels.shape), np.zeros(labels.shape, bool)
     for fold in range(FOLDS):
         held_out = fold_of == fold
-        recipe = biasloop.steps.recipe
+        recipe = biasloop.steps.look.recipe
         classifier = create(Kind.CLASSIFIER, recipe.classifier, recipe.options)
         classifier.fit(
             training_set(data[usable & ~held_out], scheme.labels, scheme.multi), seed=SEED

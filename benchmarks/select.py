@@ -35,7 +35,7 @@ import biasloop.strategies
 from biasloop.domain.batch import Rows
 from biasloop.ports import Likeness, Scores
 from biasloop.registry import Kind, create
-from biasloop.strategies.own import unit
+from biasloop.strategies.own import Floats, unit
 from biasloop.strategies.small_text import SmallText
 
 assert biasloop.strategies  # registers them
@@ -144,8 +144,8 @@ def made_scores(items: int, seed: int) -> dict[str, Scores]:
     return found
 
 
-def _likeness(embedding: np.ndarray, known: np.ndarray) -> Likeness:
-    def rows(places: Rows) -> np.ndarray:
+def _likeness(embedding: Floats, known: Floats) -> Likeness:
+    def rows(places: Rows) -> Floats:
         found = np.empty((len(places), DIMENSIONS), np.float32)
         free = places < len(embedding)
         found[free], found[~free] = embedding[places[free]], known[places[~free] - len(embedding)]
@@ -154,7 +154,7 @@ def _likeness(embedding: np.ndarray, known: np.ndarray) -> Likeness:
     return lambda some, others: rows(some) @ rows(others).T
 
 
-def _embedding(n: int, topics: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _embedding(n: int, topics: Floats, rng: np.random.Generator) -> Floats:
     found = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
     topic = rng.zipf(1.3, n) % TOPICS
     for start in range(0, n, 50_000):  # no second copy
@@ -162,10 +162,10 @@ def _embedding(n: int, topics: np.ndarray, rng: np.random.Generator) -> np.ndarr
     return found
 
 
-def _passes(n: int, multi: bool, rng: np.random.Generator) -> np.ndarray:
+def _passes(n: int, multi: bool, rng: np.random.Generator) -> Floats:
     score = 2 * rng.standard_normal((n, 1, LABELS), dtype=np.float32) - 3 * multi
     odds = np.exp(score + 0.5 * rng.standard_normal((n, PASSES, LABELS), dtype=np.float32))
-    found: np.ndarray = odds / ((1 + odds) if multi else odds.sum(axis=-1, keepdims=True))
+    found: Floats = odds / ((1 + odds) if multi else odds.sum(axis=-1, keepdims=True))
     return found
 
 

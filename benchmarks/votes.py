@@ -32,12 +32,14 @@ def one_vote(items: Rows, people: Rows, said: Rows, rng: np.random.Generator) ->
     """One of the votes, at random."""
     order = rng.permutation(len(items))
     _, first = np.unique(items[order], return_index=True)
-    return said[order][first] == 1
+    found: NDArray[np.bool_] = said[order][first] == 1
+    return found
 
 
 def majority(items: Rows, people: Rows, said: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Half of the votes or more."""
-    return np.bincount(items, said) * 2 >= np.bincount(items)
+    found: NDArray[np.bool_] = np.bincount(items, said) * 2 >= np.bincount(items)
+    return found
 
 
 def reliability(

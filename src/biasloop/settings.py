@@ -212,6 +212,11 @@ class WebSettings(Section):
 
     host: str = Field("127.0.0.1", description="Address it listens on.")
     port: int = Field(8090, ge=1, le=65535, description="Port it listens on.")
+    names: tuple[str, ...] = Field(
+        (),
+        description="Host names, beside localhost and this machine's, whose forms are taken: that "
+        "of a proxy before the page.",
+    )
 
 
 class Settings(BaseSettings):

@@ -1,5 +1,6 @@
 """The page of the guideline: drafts tried over real HTTP with a scripted model, and comments."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from biasloop.bootstrap import Biasloop
 from biasloop.domain.trial import Trial
 from biasloop.init import create_workspace
 from biasloop.web.app import create_app
-from biasloop.web.forms import FORM_BYTES, is_cross_site
+from biasloop.web.forms import FORM_BYTES, is_cross_site, is_ours
 from biasloop.web.server import WebServer
 from llm.support import NOW, point_to
 from llm_model import RULE, by_guideline
@@ -223,10 +224,34 @@ def test_who_sends_a_form(headers: dict[str, str], refused: bool) -> None:
     assert is_cross_site(headers) is refused
 
 
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("127.0.0.1:8090", True),
+        ("192.168.1.7", True),
+        ("[::1]:8090", True),
+        ("localhost:8090", True),
+        ("LOCALHOST", True),
+        (f"{socket.gethostname()}:8090", True),
+        ("Labels.example.org", True),
+        ("evil.example:8090", False),
+        ("localhost.evil.example", False),
+        ("", False),
+        ("[::1]", True),
+    ],
+)
+def test_by_which_names_a_form_comes(host: str, ours: bool) -> None:
+    assert is_ours(host, ("labels.example.org",)) is ours
+
+
 @pytest.mark.parametrize("path", ["/policy/try", "/policy/comment"])
 def test_other_sites_change_nothing(client: httpx.Client, biasloop: Biasloop, path: str) -> None:
     form = {"draft": "x", "by": "Rita", "trial": "1", "scenario": "1", "text": "t"}
-    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example", "Sec-Fetch-Site": "same-origin"},
+    ):
         assert client.post(path, data=form, headers=headers).status_code == 403
     assert client.post(path, content=b"x" * (FORM_BYTES + 1)).status_code == 413
     assert client.post(path, content=b"\xff=\xfe").status_code == 400

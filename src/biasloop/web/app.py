@@ -52,6 +52,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
     of_people = _AtMostOnceASecond(lambda: annotators(biasloop))
     registry = metrics_registry(look)
     app.state.runner = Runner(biasloop)
+    app.state.names = biasloop.settings.web.names
     add_guideline(app, biasloop, app.state.runner, look)
 
     @app.get("/", response_class=HTMLResponse)

@@ -1,6 +1,9 @@
 """What our forms send, and what another site would."""
 
-from collections.abc import Mapping
+import re
+import socket
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import HTTPException, Request
@@ -11,6 +14,13 @@ FIELDS = 20
 
 async def posted(request: Request) -> dict[str, str]:
     """The fields of a form. Refuses what another site sends (403) and what is too large (413)."""
+    host = request.headers.get("host", "")
+    if not is_ours(host, request.app.state.names):
+        raise HTTPException(
+            403,
+            f"forms from {host!r} are not taken; if this page is reached by that name, put it into "
+            "web.names in biasloop.toml",
+        )
     if is_cross_site(request.headers):
         raise HTTPException(403, "this form was sent by another site; open the page and try again")
     body = b""
@@ -22,6 +32,22 @@ async def posted(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS))
     except ValueError:
         raise HTTPException(400, "that is no form of this page") from None
+
+
+def is_ours(host: str, names: Collection[str]) -> bool:
+    """Whether a Host header can be this page's: an address, this machine's name, or one of these.
+
+    To any other name another site may have made its own lead here (DNS rebinding): the browser
+    then takes its scripts for ours.
+    """
+    name = re.sub(r":\d+$", "", host.lower())
+    if name in {"localhost", socket.gethostname().lower(), *map(str.lower, names)}:
+        return True
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def is_cross_site(headers: Mapping[str, str]) -> bool:

@@ -3,10 +3,10 @@
     python -m benchmarks.waiting [--people 1 5 20] [--factor 5] [--minutes 5]
 
 The real scheduler and steps on a real Label Studio; a training lasts 10 minutes at least, a person
-needs 12 s per item (log-normal, sigma 0.5), both divided by one common `factor`, so that everything
-else (expand, score, select, push, Label Studio itself) is slower beside them than in life. Settings
-are the defaults, but for the batch: 10 tasks per person, 50 at least. The first batch is pushed
-before the clock starts.
+needs 12 s per item (log-normal, sigma 0.5), the scheduler looks as often as it does by default: all
+divided by one common `factor`, so that everything else (expand, score, select, push, Label Studio
+itself) is slower beside them than in life. Settings are the defaults, but for the batch (10 tasks
+per person, 50 at least) and an endless budget. The first batch is pushed before the clock starts.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from benchmarks.real import (
 )
 from biasloop.domain.round import AFTER_PEOPLE, Done, Round, State
 from biasloop.process import Heartbeat
-from biasloop.settings import LoopSettings
+from biasloop.settings import LoopSettings, SchedulerSettings, VotesSettings
 from biasloop.wiring import Steps
 
 TRAINING, HUMAN = 600.0, 12.0
@@ -45,15 +45,15 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
     batch = max(50, 10 * count)
     texts = round(1.5 * count * seconds * asked.factor / HUMAN) + 4 * batch
     workspace = workspace_of(folder / f"workspace-{count}", texts, asked.seed)
+    loop = LoopSettings(batch_size=batch, budget=10**6)
+    pace = SchedulerSettings()
     settings = {
-        "loop": {
-            "batch_size": batch,
-            "low_water": LoopSettings().low_water,
-            "budget": 10**6,
-            "audit_block": 20,
+        "loop": loop.model_dump(),
+        "votes": VotesSettings().model_dump(),
+        "scheduler": {
+            "tick_seconds": pace.tick_seconds / asked.factor,
+            "poll_seconds": pace.poll_seconds / asked.factor,
         },
-        "votes": {"audit": 1},
-        "scheduler": {"tick_seconds": 0.2, "poll_seconds": 1},
     }
     rng, stop, train = random.Random(asked.seed), threading.Event(), Steps.train  # noqa: S311
     trainings: list[float] = []

@@ -1,6 +1,9 @@
 """What this machine computes with."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 CPU_BATCH_TOKENS = 2_048
 GPU_BATCH_TOKENS = 65_536
@@ -20,6 +23,15 @@ def dtype(on: torch.device) -> torch.dtype:
         found = torch.cpu.get_capabilities()
         fast = any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.bfloat16 if fast else torch.float32
+
+
+def attention(on: torch.device) -> AbstractContextManager[None]:
+    """For training: the kernel of attention that is fast there. On a CPU the backward pass of the
+    fused one takes several times as long as plain products of matrices."""
+    found: AbstractContextManager[None] = (
+        sdpa_kernel(SDPBackend.MATH) if on.type == "cpu" else nullcontext()
+    )
+    return found
 
 
 def batch_tokens(on: torch.device) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from biasloop.classifiers.deep.batches import Tokens, by_length, padded, shuffled
+from biasloop.classifiers.deep.hardware import attention
 from biasloop.classifiers.deep.network import Network
 from biasloop.classifiers.deep.resume import learning, load_training, save_training
 from biasloop.classifiers.deep.targets import Targets
@@ -86,7 +87,7 @@ def train(
             rate = plan.lr_at((epoch + (i + 0.5) / len(batches)) / epochs)
             optimizer.param_groups[0]["lr"] = rate
             ids, mask = padded(tokens, rows, pad, on)
-            with torch.autocast(on.type, dtype, enabled=dtype != torch.float32):
+            with torch.autocast(on.type, dtype, enabled=dtype != torch.float32), attention(on):
                 scores, _ = network(ids, mask)
             loss = targets.loss(scores, rows) * len(batches) / len(taught)
             torch.autograd.backward(loss)

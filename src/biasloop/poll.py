@@ -93,14 +93,8 @@ def _withdraw_doubles(
     ]
     if suspects:
         there = label_studio.task_ids([task.item_id for task in suspects])
-        label_studio.withdraw(
-            [
-                task.task_id
-                for task in suspects
-                for ids in [there.get(task.item_id, [])]
-                if pushed[task.item_id] in ids or task.task_id not in ids[:1]
-            ]
-        )
+        keep = {i: pushed[i] if pushed[i] in ids else ids[0] for i, ids in there.items()}
+        label_studio.withdraw([t.task_id for t in suspects if t.task_id != keep.get(t.item_id)])
 
 
 def changes(

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,12 @@ def wait_until(reached: Callable[[], bool], seen: Callable[[], str] = str) -> No
     while not reached():
         assert time.monotonic() < last, f"not reached; {seen()}"
         time.sleep(0.3)
+
+
+def assert_known(biasloop: Biasloop, items: Iterable[str]) -> None:
+    """Each of these items has one task in Label Studio, the one that the ledger knows."""
+    known = {item: [task] for item, task in biasloop.ledger.task_ids().items()}
+    assert biasloop.label_studio.task_ids(list(items)) == known
 
 
 def tasks_of(biasloop: Biasloop) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ import pytest
 from acceptance import faults
 from acceptance.faults import Once
 from acceptance.proxy import Fault, Proxy, proxy_of
-from acceptance.support import copy, label_open, put_on, state, tasks_of, wait_until
+from acceptance.support import assert_known, copy, label_open, put_on, state, tasks_of, wait_until
 from biasloop.bootstrap import Biasloop
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import State
@@ -69,4 +69,4 @@ def test_the_loop_survives(
         polled_until(biasloop, lambda: voted(biasloop) == batch)
         assert {method for method, _ in once.met} >= {"GET", "POST", "PATCH"}
         assert tasks_of(biasloop) == [(item, 1) for item in batch]
-        assert biasloop.ledger.task_ids() == biasloop.label_studio.task_ids(batch)
+        assert_known(biasloop, batch)

@@ -11,6 +11,7 @@ import pytest
 
 from acceptance.proxy import Proxy, proxy_of
 from acceptance.support import (
+    assert_known,
     copy,
     label_open,
     put_on,
@@ -66,8 +67,7 @@ def assert_one_task_each(biasloop: Biasloop) -> None:
     batch = Counter(selection.item_id for _, selection in biasloop.ledger.selections())
     assert Counter(item_id for item_id, _ in tasks_of(biasloop)) == batch
     assert batch.total() == BATCH
-    known = {item: [task] for item, task in biasloop.ledger.task_ids().items()}
-    assert biasloop.label_studio.task_ids(list(batch)) == known
+    assert_known(biasloop, batch)
 
 
 def test_a_push_waits_until_label_studio_is_back(biasloop: Biasloop, proxy: Proxy) -> None:

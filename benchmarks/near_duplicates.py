@@ -19,7 +19,7 @@ import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
 from typing import Any
@@ -146,10 +146,6 @@ def _matrix(texts: list[str], numbers: dict[str, int]) -> sparse.csr_matrix:
     )
 
 
-def _found(index: NearDuplicates, texts: Sequence[str]) -> list[tuple[int, int]]:
-    return list(index.alike(texts))
-
-
 def measure(n_pool: int, n_new: int, n_sample: int) -> dict[str, Any]:
     """All figures."""
     new, planted = new_texts(n_new, n_pool, n_sample)
@@ -161,7 +157,7 @@ def measure(n_pool: int, n_new: int, n_sample: int) -> dict[str, Any]:
     sample: list[str] = []
     start, shown = 0, Console(stderr=True)
     for texts in track(pool(n_pool), total=-(-n_pool // CHUNK_ROWS), console=shown):
-        found, wall, used = timed(partial(_found, index, texts))
+        found, wall, used = timed(partial(list, index.alike(texts)))
         seconds, cpu, most = seconds + wall, cpu + used, max(most, memory() - before)
         pairs |= {(start + position, number) for position, number in found}
         for position, row in planted.items():

@@ -6,7 +6,8 @@ The real scheduler and steps on a real Label Studio; a training lasts 10 minutes
 needs 12 s per item (log-normal, sigma 0.5), the scheduler looks as often as it does by default: all
 divided by one common `factor`, so that everything else (expand, score, select, push, Label Studio
 itself) is slower beside them than in life. Settings are the defaults, but for the batch (10 tasks
-per person, 50 at least) and an endless budget. The first batch is pushed before the clock starts.
+per person, 50 at least), an endless budget, and the tests' short leases and retries. The first
+batch is pushed before the clock starts.
 """
 
 import argparse

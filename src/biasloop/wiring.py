@@ -151,9 +151,8 @@ class Steps:
         self.ensure_project()
 
         def prelabel(items: Sequence[Item]) -> dict[str, Judgement]:
-            in_force = self.ledger.policies.current()
-            guide = guide_of(self.campaign)
-            guide = replace(guide, policy=in_force) if in_force else guide
+            policy = self.ledger.policies.current() or self.campaign.policy
+            guide = replace(guide_of(self.campaign), policy=policy)
             llm, purse = self.settings.llm, f"round {round_.id}"
             return prelabels(items, guide, self.workspace, llm, purse, heartbeat)
 
@@ -214,7 +213,8 @@ class Steps:
         round_id: int | None = None,
     ) -> Done:
         """A new model on the labels as of a ledger sequence number; only a round reviews."""
-        *_, (reviewed_in, review) = (None, None), *self.ledger.reviews()
+        reviews = self.ledger.reviews()
+        reviewed_in, review = reviews[-1] if reviews else (None, None)
         terms = self.settings.probation_terms
         return train(
             model_id=model_id,

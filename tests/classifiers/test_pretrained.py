@@ -139,3 +139,10 @@ def test_no_text_is_longer_than_the_model_reads(folder, tmp_path):
     tokens = tokenise(found.tokenizer, ["parola " * 500, "", "\ud800"], 20)
     assert len(tokens[0]) == 20
     assert all(tokens)
+
+
+def test_attention_weights_are_not_dropped_and_all_else_is(folder):
+    found = find_pretrained(str(folder))
+    before, after = found.config, found.model().config
+    assert (before.attention_probs_dropout_prob, after.attention_probs_dropout_prob) == (0.1, 0.0)
+    assert before.hidden_dropout_prob == after.hidden_dropout_prob == 0.1

@@ -83,6 +83,9 @@ def test_wilsons_interval_as_published() -> None:
             pytest.approx(high, abs=5e-5),
         )
     assert (wilson(0, 20).low, wilson(0, 20).high) == (0, pytest.approx(0.1611, abs=5e-5))
+    none, every = wilson(0, 10), wilson(10, 10)
+    assert [round(bound, 3) for bound in (none.low, none.high)] == [0.0, 0.278]  # as tabulated
+    assert [round(bound, 3) for bound in (every.low, every.high)] == [0.722, 1.0]
 
 
 def test_the_published_example() -> None:

@@ -95,5 +95,5 @@ def test_versions_are_found_by_how_they_begin(ledger: Ledger) -> None:
     assert ledger.policies.current() == new
     ledger.policies.add(old, NOW + timedelta(days=2))
     assert ledger.policies.current() == old
-    with pytest.raises(LedgerError, match="no guideline version begins with 'xyz'"):
+    with pytest.raises(LedgerError, match="no version of the guideline begins with 'xyz'"):
         ledger.policies.find("xyz")

@@ -48,8 +48,8 @@ class Policies:
 
     def find(self, name: str) -> Policy:
         """The version whose id begins so. Raises LedgerError, listing the known ones."""
-        known = {policy.id: policy for _, policy in self.all()}
-        return known[the_one(list(known), name, "guideline version")]
+        known = {policy.id: policy for _, policy in reversed(self.all())}
+        return known[the_one(list(known), name, "version of the guideline", "versions")]
 
     def history(self) -> list[tuple[datetime, str]]:
         """(moment, id of the version that came into force then), oldest first; a version that came

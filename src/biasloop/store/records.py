@@ -108,10 +108,11 @@ def _chunks(keys: Iterable[str], size: int = 500) -> Iterable[list[str]]:
     return (ordered[i : i + size] for i in range(0, len(ordered), size))
 
 
-def the_one(known: Sequence[str], name: str, what: str) -> str:
-    """The one id that begins with this name. Raises LedgerError, listing what is known."""
+def the_one(known: Sequence[str], name: str, one: str, several: str) -> str:
+    """The one id, of these from the newest on, that begins with this name. Raises LedgerError,
+    listing the newest; it calls them `one` or `several`."""
     fitting = [id_ for id_ in known if name and id_.startswith(name)]
     if len(fitting) != 1:
-        told = f"several {what}s begin" if fitting else f"no {what} begins"
+        told = f"several {several} begin" if fitting else f"no {one} begins"
         raise LedgerError(f"{told} with {name!r}; known: {', '.join(known[:10]) or 'none yet'}")
     return fitting[0]

@@ -53,7 +53,7 @@ class Trials:
         known = [found["id"] for found in self.all()]
         if not known:
             raise LedgerError("there is no trial yet; `biasloop policy try DRAFT.md` makes one")
-        whole = the_one(known, name, "trial")
+        whole = the_one(known, name, "trial", "trials")
         newest = sa.select(trials).where(trials.c.id == whole).order_by(trials.c.seq.desc())
         with self._db.read() as connection:
             return _trial(connection.execute(newest.limit(1)).one())

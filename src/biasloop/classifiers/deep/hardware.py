@@ -28,10 +28,7 @@ def dtype(on: torch.device) -> torch.dtype:
 def attention(on: torch.device) -> AbstractContextManager[None]:
     """For training: the kernel of attention that is fast there. On a CPU the backward pass of the
     fused one takes several times as long as plain products of matrices."""
-    found: AbstractContextManager[None] = (
-        sdpa_kernel(SDPBackend.MATH) if on.type == "cpu" else nullcontext()
-    )
-    return found
+    return sdpa_kernel(SDPBackend.MATH) if on.type == "cpu" else nullcontext()
 
 
 def batch_tokens(on: torch.device) -> int:

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-import biasloop.classifiers
+import biasloop.plugins.classifiers
 from biasloop.domain.label import LabelSource
+from biasloop.plugins.registry import Kind, create
 from biasloop.ports import TrainingSet
-from biasloop.registry import Kind, create
 
-assert biasloop.classifiers  # registers them
+assert biasloop.plugins.classifiers  # registers them
 
 DATA = Path("../shared/data/benchmarks")
 TESTED, RESAMPLES = 500, 1_000

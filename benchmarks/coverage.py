@@ -7,7 +7,8 @@ drawn in ads of two or three that are alike, a label for one in five or six, lea
 of 20 labels come from a pool of 1,500 points, three of them at random, the others by smallest
 margin (or, as a check, at random too). The truth of a campaign is known: how models on its first
 acquired labels score on 10,000 points of fresh ads, and how models on labels drawn at random score
-there on average of 4,000 draws. `biasloop.domain.savings` sees none of it, but 100 audited ads.
+there on average of 4,000 draws. `biasloop.domain.measure.savings` sees none of it, but 100 audited
+ads.
 """
 
 import argparse
@@ -18,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from biasloop.domain.curve import labels_saved
-from biasloop.domain.metric import micro_f1
-from biasloop.domain.savings import Plan, Savings, estimate
+from biasloop.domain.measure.curve import labels_saved
+from biasloop.domain.measure.metric import micro_f1
+from biasloop.domain.measure.savings import Plan, Savings, estimate
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

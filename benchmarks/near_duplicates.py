@@ -30,9 +30,9 @@ from rich.console import Console
 from rich.progress import track
 from scipy import sparse
 
-from biasloop.domain.screening import words
-from biasloop.near_duplicates import ALIKE, NearDuplicates
-from biasloop.synthesis import CHUNK_ROWS
+from biasloop.domain.writing.screening import words
+from biasloop.rounds.steps.expand.near_duplicates import ALIKE, NearDuplicates
+from biasloop.rounds.steps.expand.synthesis import CHUNK_ROWS
 
 SYLLABLES = [a + b for a, b in product("bcdfglmnprstvz", "aeiou")]
 WORDS = np.array(["".join(s) for s in product(SYLLABLES, SYLLABLES, SYLLABLES)])[::11][:30_000]

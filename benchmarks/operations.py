@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.seeds import SEED, load
 from biasloop.domain.item import VERSION
 from biasloop.domain.label import LabelSource
-from biasloop.steps.training_data import columns
+from biasloop.rounds.steps.train.data import columns
 
 WRITTEN = (VERSION, "rewrite")
 

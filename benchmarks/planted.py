@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.classifiers.term_rows import TermRows
 from biasloop.domain.label import Labels
+from biasloop.plugins.classifiers.terms.term_rows import TermRows
 
 COMMON, RARE = (0.25, 0.10), (0.02, 0.02, 0.02, 0.02)
 SHARES = (*COMMON, *RARE)
@@ -78,7 +78,7 @@ def planted(n: int, seed: int) -> Planted:
 
 def _embedding(features: TermRows, rng: np.random.Generator) -> NDArray[np.float32]:
     """A random projection of the TF-IDF rows, as the linear classifier's encoder makes it."""
-    from biasloop.classifiers.weighting import TermWeighting
+    from biasloop.plugins.classifiers.terms.weighting import TermWeighting
 
     rows = TermWeighting.fit(features).matrix(features)
     return np.asarray(rows @ rng.standard_normal((rows.shape[1], DIMENSIONS)), np.float32)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rival import AGAIN, SKLEARN, SKLEARN_RANDOM, SMALL_TEXT, run_arm
-from biasloop.domain.curve import Curves, area, labels_saved
-from biasloop.domain.resample import Array, Interval, interval
+from biasloop.domain.measure.curve import Curves, area, labels_saved
+from biasloop.domain.measure.resample import Array, Interval, interval
 from biasloop.simulate.gold import Gold, Texts, read_gold
 from biasloop.simulate.grid import BASELINE, Grid, run_grid
 from biasloop.simulate.report import Report

@@ -26,17 +26,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import biasloop.strategies
+import biasloop.plugins.strategies
 from benchmarks.planted import COMMON, RARE_LABELS, SHARES, Planted, planted
 from benchmarks.select import Theirs
-from biasloop.classifiers.head import Head, fit_head
 from biasloop.domain.label import LabelSource
-from biasloop.domain.metric import decide
-from biasloop.domain.resample import RESAMPLES, interval
+from biasloop.domain.measure.metric import decide
+from biasloop.domain.measure.resample import RESAMPLES, interval
+from biasloop.plugins.classifiers.head.head import Head, fit_head
+from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Scores, Strategy, TrainingSet, no_checkpoint
-from biasloop.registry import Kind, create
 
-assert biasloop.strategies  # registers them
+assert biasloop.plugins.strategies  # registers them
 
 BATCH, TEST = 50, 5_000
 SEED_POSITIVES, SEED_OTHERS = 5, 20

@@ -20,9 +20,13 @@ import httpx
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from acceptance import faults  # noqa: E402
-from acceptance.proxy import Fault, proxy_of  # noqa: E402
-from acceptance.support import (  # noqa: E402
+from biasloop.labelstudio.client import LabelStudioClient  # noqa: E402
+from biasloop.labelstudio.embedded import EmbeddedLabelStudio  # noqa: E402
+from biasloop.labelstudio.label_config import parse_label_config  # noqa: E402
+from support import faults  # noqa: E402
+from support.labelstudio_server import LABEL_CONFIG, Annotator, Server, free_port  # noqa: E402
+from support.proxy import Fault, proxy_of  # noqa: E402
+from support.served import (  # noqa: E402
     TINY,
     gold,
     put_on,
@@ -31,10 +35,6 @@ from acceptance.support import (  # noqa: E402
     state,
     wait_until,
 )
-from biasloop.labelstudio.client import LabelStudioClient  # noqa: E402
-from biasloop.labelstudio.config import parse_label_config  # noqa: E402
-from biasloop.labelstudio.embedded import EmbeddedLabelStudio  # noqa: E402
-from labelstudio_server import LABEL_CONFIG, Annotator, Server, free_port  # noqa: E402
 
 __all__ = [
     "LABEL_CONFIG",

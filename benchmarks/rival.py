@@ -22,12 +22,12 @@ from small_text import (
 )
 from small_text.classifiers.factories import AbstractClassifierFactory
 
-from biasloop.domain.curve import Flags
+from biasloop.domain.measure.curve import Flags
+from biasloop.plugins.registry import Kind, create
+from biasloop.plugins.strategies.small_text import numpy_seed
 from biasloop.ports import Strategy
-from biasloop.registry import Kind, create
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Learner, Run, Setup, choose, simulate
-from biasloop.strategies.small_text import numpy_seed
 
 SMALL_TEXT = "small_text"
 """small-text's learner with our classifier."""

@@ -32,11 +32,11 @@ from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.domain.vote import VotePlan
+from biasloop.domain.votes.vote import VotePlan
 from biasloop.labelstudio.client import LabelStudioClient
-from biasloop.labelstudio.config import parse_label_config
-from biasloop.poll import OVERLAP, poll
-from biasloop.steps.push import push
+from biasloop.labelstudio.label_config import parse_label_config
+from biasloop.rounds.poll import OVERLAP, poll
+from biasloop.rounds.steps.push import push
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 
@@ -234,7 +234,7 @@ def _answering(person: Annotator) -> Iterator[float]:
 @contextmanager
 def on_postgresql() -> Iterator[Server | None]:
     """A Label Studio on a PostgreSQL of its own; None where none is installed."""
-    from postgres_server import POSTGRESQL, running_postgresql
+    from support.postgres_server import POSTGRESQL, running_postgresql
 
     if not POSTGRESQL:
         yield None

@@ -25,11 +25,11 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from biasloop.classifiers.term_rows import TermRows
-from biasloop.classifiers.tfidf import Tfidf
-from biasloop.classifiers.weighting import CHUNK
 from biasloop.domain.item import Item, seed_item
 from biasloop.domain.label import LabelSource
+from biasloop.plugins.classifiers.terms.term_rows import TermRows
+from biasloop.plugins.classifiers.terms.weighting import CHUNK
+from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.ports import TrainingSet
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool

@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from biasloop.bootstrap import Biasloop
-from biasloop.classifiers.folds import group_folds
-from biasloop.domain.flip import flip_consistency
 from biasloop.domain.item import VERSION
 from biasloop.domain.label import LabelSource
-from biasloop.domain.metric import compare, evaluate
-from biasloop.domain.resample import Interval
-from biasloop.init import create_workspace
-from biasloop.registry import Kind, create
-from biasloop.steps.training_data import columns, training_data, training_set
-from biasloop.validate import seed_rows
+from biasloop.domain.measure.flip import flip_consistency
+from biasloop.domain.measure.metric import compare, evaluate
+from biasloop.domain.measure.resample import Interval
+from biasloop.plugins.classifiers.head.folds import group_folds
+from biasloop.plugins.registry import Kind, create
+from biasloop.rounds.steps.train.data import columns, training_data, training_set
+from biasloop.service.service import Biasloop
+from biasloop.workspace.create import create_workspace
+from biasloop.workspace.seed_check import seed_rows
 
 FOLDS = 5
 SEED = 0

@@ -40,10 +40,10 @@ from benchmarks.real import (
     wait_until,
     workspace_of,
 )
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import OVER, State
+from biasloop.service.service import Biasloop
 
 TIMEOUT = 10.0
 FAULTS = faults.all_faults(TIMEOUT)

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from biasloop.campaign import shipped
-from biasloop.language.analysis import analyse
-from biasloop.language.data import Language, read_language
-from biasloop.language.sentence import Unsure
-from biasloop.segment import sentences
-from biasloop.validate import seed_rows
+from biasloop.intake.sentences import sentences
+from biasloop.plugins.language.analysis import analyse
+from biasloop.plugins.language.data import Language, read_language
+from biasloop.plugins.language.sentence import Unsure
+from biasloop.workspace.campaign import shipped
+from biasloop.workspace.seed_check import seed_rows
 
 WORD = re.compile(r"\w+")
 DRAWS = 20

@@ -37,15 +37,15 @@ from sklearn.metrics import f1_score
 
 from benchmarks.in_turns import in_turns, measured, ready
 from benchmarks.transformer_gpu import gpu
-from biasloop.classifiers.deep import hardware
-from biasloop.classifiers.deep.batches import filler, tokenise
-from biasloop.classifiers.deep.fitting import Fitter, Learned
-from biasloop.classifiers.deep.network import new_network
-from biasloop.classifiers.deep.pretrained import Pretrained, find_pretrained, quiet
-from biasloop.classifiers.deep.scoring import scores_and_states
-from biasloop.classifiers.deep.training import own_randomness
-from biasloop.classifiers.options import TransformerOptions
-from biasloop.classifiers.transformer import plan, tuning
+from biasloop.plugins.classifiers.deep import hardware
+from biasloop.plugins.classifiers.deep.batches import filler, tokenise
+from biasloop.plugins.classifiers.deep.fitting import Fitter, Learned
+from biasloop.plugins.classifiers.deep.network import new_network
+from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained, quiet
+from biasloop.plugins.classifiers.deep.scoring import scores_and_states
+from biasloop.plugins.classifiers.deep.training import own_randomness
+from biasloop.plugins.classifiers.options import TransformerOptions
+from biasloop.plugins.classifiers.transformer import plan, tuning
 from biasloop.ports import no_checkpoint
 
 DATA = Path("../shared/data/benchmarks/edos.train.jsonl")

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 import transformers
 
-from biasloop.classifiers.deep import hardware
-from biasloop.classifiers.deep.network import Network, Tuning, new_network
-from biasloop.classifiers.deep.scoring import scores_and_states
-from biasloop.classifiers.deep.targets import Targets
-from biasloop.classifiers.deep.training import Plan, own_randomness, train
+from biasloop.plugins.classifiers.deep import hardware
+from biasloop.plugins.classifiers.deep.network import Network, Tuning, new_network
+from biasloop.plugins.classifiers.deep.scoring import scores_and_states
+from biasloop.plugins.classifiers.deep.targets import Targets
+from biasloop.plugins.classifiers.deep.training import Plan, own_randomness, train
 from biasloop.ports import no_checkpoint
 
 LENGTH, ROWS, SIDE, LABELS = 512, 4_096, 8_192, 2

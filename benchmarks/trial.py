@@ -20,10 +20,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from biasloop.bootstrap import Biasloop
-from biasloop.init import create_workspace
-from biasloop.prototyping import draft_of, try_policy
-from biasloop.scenarios import borderline
+from biasloop.service.scenarios import borderline
+from biasloop.service.service import Biasloop
+from biasloop.service.trial import draft_of, try_policy
+from biasloop.workspace.create import create_workspace
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.dawid_skene import dawid_skene
+from biasloop.domain.votes.dawid_skene import dawid_skene
 
 VOTES = Path("../shared/data/votes/multilingual_hatecheck_it.jsonl")
 SEEDS = 50

@@ -33,9 +33,9 @@ from benchmarks.real import (
     workspace_of,
 )
 from biasloop.domain.round import AFTER_PEOPLE, Done, Round, State
-from biasloop.process import Heartbeat
-from biasloop.settings import LoopSettings, SchedulerSettings, VotesSettings
-from biasloop.wiring import Steps
+from biasloop.rounds.child import Heartbeat
+from biasloop.rounds.wiring import Steps
+from biasloop.workspace.settings import LoopSettings, SchedulerSettings, VotesSettings
 
 TRAINING, HUMAN = 600.0, 12.0
 

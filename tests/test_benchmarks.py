@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import biasloop.strategies
-from biasloop.registry import Kind, names
+import biasloop.plugins.strategies
+from biasloop.plugins.registry import Kind, names
 
-assert biasloop.strategies  # registers them
+assert biasloop.plugins.strategies  # registers them
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
-from biasloop.domain.judgement import Judgement
 from biasloop.domain.label import Labels, LabelSource
 from biasloop.domain.model import Pushed
-from biasloop.domain.prompt import Answer, Prompt, Spending
-from biasloop.domain.synthesis import Corpus, Guide, Request
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Answer, Prompt, Spending
+from biasloop.domain.writing.synthesis import Corpus, Guide, Request
 
 Proba = NDArray[np.float32]
 """Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""

@@ -16,27 +16,27 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import biasloop.strategies
-from acceptance.support import copy, run_biasloop
-from biasloop.bootstrap import Biasloop
+import biasloop.plugins.strategies
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Quota, Selection
-from biasloop.domain.consensus import Method
 from biasloop.domain.item import Ad, Item, Origin, item_id, real_item, seed_item, text_hash
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.model import Evaluation
 from biasloop.domain.round import Round, State
 from biasloop.domain.split import Split, split_of
+from biasloop.domain.votes.consensus import Method
+from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Made, Scores
-from biasloop.process import no_heartbeat
-from biasloop.registry import Kind, create
-from biasloop.steps.evaluate.audit import audit_set
-from biasloop.steps.expand import add_to_pool, corpus_of, to_annotation
-from biasloop.steps.select import select
-from biasloop.steps.training_data import training_data
+from biasloop.rounds.child import no_heartbeat
+from biasloop.rounds.steps.evaluate.audit import audit_set
+from biasloop.rounds.steps.expand.step import add_to_pool, corpus_of, to_annotation
+from biasloop.rounds.steps.select import select
+from biasloop.rounds.steps.train.data import training_data
+from biasloop.service.service import Biasloop
 from biasloop.store.pool import ArrowPool
+from support.served import copy, run_biasloop
 
-assert biasloop.strategies  # registers them
+assert biasloop.plugins.strategies  # registers them
 
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
 STRATEGY = create(Kind.STRATEGY, "auto")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, gold, label_open, person_at, put_on, step_until, tasks_of
-from biasloop.backup import back_up
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.round import State
 from biasloop.domain.split import Split
 from biasloop.errors import WorkspaceError
-from biasloop.workspace import Workspace
-from labelstudio_server import Server
+from biasloop.service.service import Biasloop
+from biasloop.workspace.backup import back_up
+from biasloop.workspace.layout import Workspace
+from support.labelstudio_server import Server
+from support.served import copy, gold, label_open, person_at, put_on, step_until, tasks_of
 
 
 def quiet(_: str) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, label_open, make_workspace, put_on, step_until
 from biasloop.domain.batch import Arm
 from biasloop.domain.round import State
-from labelstudio_server import Server
+from support.labelstudio_server import Server
+from support.served import copy, label_open, make_workspace, put_on, step_until
 
 pytestmark = pytest.mark.labelstudio
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from acceptance import faults
-from acceptance.faults import Once
-from acceptance.proxy import Fault, Proxy, proxy_of
-from acceptance.support import assert_known, copy, label_open, put_on, state, tasks_of, wait_until
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import State
 from biasloop.errors import LabelStudioDown
-from labelstudio_server import Server
+from biasloop.service.service import Biasloop
+from support import faults
+from support.faults import Once
+from support.labelstudio_server import Server
+from support.proxy import Fault, Proxy, proxy_of
+from support.served import assert_known, copy, label_open, put_on, state, tasks_of, wait_until
 
 BATCH = 6
 PATIENCE = 3.0

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, person_at, put_on, step_until, wait_until
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm
 from biasloop.domain.label import AsideReason
 from biasloop.domain.round import State
-from biasloop.status import overview
-from labelstudio_server import Annotator, Server
+from biasloop.reports.status import overview
+from biasloop.service.service import Biasloop
+from support.labelstudio_server import Annotator, Server
+from support.served import copy, person_at, put_on, step_until, wait_until
 
 pytestmark = pytest.mark.labelstudio
 

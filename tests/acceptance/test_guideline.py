@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, label_open, person_at, put_on, step_until
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
-from biasloop.domain.judgement import Judgement
 from biasloop.domain.label import AsideReason
 from biasloop.domain.policy import Action, Policy
-from biasloop.domain.prompt import Spending
 from biasloop.domain.round import State
 from biasloop.domain.trial import Case, Scenario, Trial, Why
-from biasloop.guideline import adopt, decide, guideline
-from biasloop.reconcile import Differences
-from cli.support import Cli
-from labelstudio_server import Annotator, Server
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Spending
+from biasloop.rounds.reconcile import Differences
+from biasloop.service.policy import adopt, decide, guideline
+from biasloop.service.service import Biasloop
+from support.cli import Cli
+from support.labelstudio_server import Annotator, Server
+from support.served import copy, label_open, person_at, put_on, step_until
 
 pytestmark = pytest.mark.labelstudio
 

@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
-from acceptance.support import (
+from biasloop.domain.batch import Arm
+from biasloop.domain.label import LabelSource
+from biasloop.domain.round import STEPS, State
+from biasloop.service.service import Biasloop
+from support.labelstudio_server import Server, free_port
+from support.served import (
     PATIENCE,
     copy,
     label_open,
@@ -25,13 +30,8 @@ from acceptance.support import (
     tasks_of,
     wait_until,
 )
-from biasloop.bootstrap import Biasloop
-from biasloop.domain.batch import Arm
-from biasloop.domain.label import LabelSource
-from biasloop.domain.round import STEPS, State
-from labelstudio_server import Server, free_port
 
-DYING = Path(__file__).with_name("dying.py")
+DYING = Path(__file__).parents[1] / "support" / "dying.py"
 BATCH = 12
 ONE_ROUND = {"loop": {"budget": BATCH}}
 KILLS = (

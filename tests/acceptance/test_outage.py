@@ -9,8 +9,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from acceptance.proxy import Proxy, proxy_of
-from acceptance.support import (
+from biasloop.domain.model import Pushed
+from biasloop.domain.round import State
+from biasloop.errors import LabelStudioDown
+from biasloop.ports import LabelTask
+from biasloop.reports.status import overview
+from biasloop.service.service import Biasloop
+from biasloop.store.ledger import Ledger
+from support.labelstudio_server import Server
+from support.proxy import Proxy, proxy_of
+from support.served import (
     assert_known,
     copy,
     label_open,
@@ -20,14 +28,6 @@ from acceptance.support import (
     tasks_of,
     wait_until,
 )
-from biasloop.bootstrap import Biasloop
-from biasloop.domain.model import Pushed
-from biasloop.domain.round import State
-from biasloop.errors import LabelStudioDown
-from biasloop.ports import LabelTask
-from biasloop.status import overview
-from biasloop.store.ledger import Ledger
-from labelstudio_server import Server
 
 BATCH = 12
 SHORT = {"timeout_seconds": 4}

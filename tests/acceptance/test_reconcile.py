@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import copy, person_at, put_on, step_until, tasks_of
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Standing
 from biasloop.domain.round import State
 from biasloop.errors import LabelStudioRefused
-from biasloop.reconcile import Differences
-from labelstudio_server import Annotator, Server
+from biasloop.rounds.reconcile import Differences
+from biasloop.service.service import Biasloop
+from support.labelstudio_server import Annotator, Server
+from support.served import copy, person_at, put_on, step_until, tasks_of
 
 pytestmark = pytest.mark.labelstudio
 
@@ -82,7 +82,7 @@ def test_everything_that_polls_missed_is_found_and_mended(
 def test_a_project_that_was_emptied_is_not_believed_until_told(
     biasloop: Biasloop, person: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biasloop.reconcile.FEW", 3)
+    monkeypatch.setattr("biasloop.rounds.reconcile.FEW", 3)
     tasks = biasloop.ledger.task_ids()
     for task in list(tasks.values())[:5]:
         person.label(task, "age")

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import (
+from biasloop.domain.batch import Arm
+from biasloop.domain.round import State
+from support.labelstudio_server import Server
+from support.served import (
     TINY,
     label_open,
     make_workspace,
@@ -14,9 +17,6 @@ from acceptance.support import (
     run_biasloop,
     step_until,
 )
-from biasloop.domain.batch import Arm
-from biasloop.domain.round import State
-from labelstudio_server import Server
 
 pytestmark = pytest.mark.labelstudio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labelstudio_server import Server
+from support.labelstudio_server import Server
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.support import (
+from biasloop.domain.label import LabelSource
+from biasloop.domain.round import State
+from biasloop.service.service import Biasloop
+from support.labelstudio_server import Server, free_port
+from support.served import (
     copy,
     label_open,
     make_workspace,
@@ -19,10 +23,6 @@ from acceptance.support import (
     tasks_of,
     wait_until,
 )
-from biasloop.bootstrap import Biasloop
-from biasloop.domain.label import LabelSource
-from biasloop.domain.round import State
-from labelstudio_server import Server, free_port
 
 BATCH = 8
 SETTINGS = {

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from acceptance.support import copy, put_on, step_until
-from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.domain.annotation import Standing
 from biasloop.domain.batch import Arm
 from biasloop.domain.round import State
-from biasloop.people import annotators
-from labelstudio_server import Annotator, Server
+from biasloop.reports.annotators import annotators
+from biasloop.service.service import PROJECT, Biasloop
+from support.labelstudio_server import Annotator, Server
+from support.served import copy, put_on, step_until
 
 pytestmark = pytest.mark.labelstudio
 

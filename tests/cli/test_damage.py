@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from biasloop.bootstrap import Biasloop
-from cli.support import Cli
+from biasloop.service.service import Biasloop
+from support.cli import Cli
 
 
 def spoil(path: Path) -> None:

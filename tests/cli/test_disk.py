@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.round import State
-from cli.support import Cli, write_jsonl
+from biasloop.service.service import Biasloop
+from support.cli import Cli, write_jsonl
 
 SIZE = 16 * 2**20
 BLOCK = b"x" * 4096

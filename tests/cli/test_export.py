@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from pandas.api import types
 
-from biasloop.bootstrap import Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done, State
-from cli.conftest import ADS
-from cli.support import SEEDS, Cli, write_jsonl
+from biasloop.service.service import Biasloop
+from support.cli import SEEDS, Cli, write_jsonl
+from support.workspaces import ADS
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 REWRITE = {"result": [{"from_name": "rewrite", "value": {"text": ["Cerchiamo personale"]}}]}

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import biasloop.exporters  # noqa: F401 - registers them
-from biasloop.exporters import parquet
-from biasloop.exporters.csv import cell
+import biasloop.plugins.exporters  # noqa: F401 - registers them
+from biasloop.plugins.exporters import parquet
+from biasloop.plugins.exporters.csv import cell
+from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Exporter
-from biasloop.registry import Kind, create
 
 COLUMNS = {"id": str, "n": int, "p": float, "at": datetime, "labels": list, "extra": dict}
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cli.conftest import AD, ADS
-from cli.support import SEEDS, Cli, write_jsonl
+from support.cli import SEEDS, Cli, write_jsonl
+from support.workspaces import AD, ADS
 
 
 @pytest.fixture

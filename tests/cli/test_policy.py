@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from biasloop.bootstrap import Biasloop
 from biasloop.cli.context import WORKSPACE
 from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy
 from biasloop.errors import LabelStudioDown, LedgerError
-from biasloop.init import create_workspace
+from biasloop.service.service import Biasloop
+from biasloop.workspace.create import create_workspace
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
 

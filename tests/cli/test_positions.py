@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from biasloop.bootstrap import Biasloop
 from biasloop.cli.context import WORKSPACE
 from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.init import create_workspace
+from biasloop.service.service import Biasloop
+from biasloop.workspace.create import create_workspace
 
 WOMEN = [f"w{n}@example.org" for n in range(6)]
 MEN = [f"m{n}@example.org" for n in range(5)]

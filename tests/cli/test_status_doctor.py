@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from biasloop.bootstrap import Biasloop
-from biasloop.cli.look import savings_told
-from cli.conftest import AD
-from cli.support import Cli
-from labelstudio_server import Server, free_port
+from biasloop.cli.status import savings_told
+from biasloop.service.service import Biasloop
+from support.cli import Cli
+from support.labelstudio_server import Server, free_port
+from support.workspaces import AD
 
 
 def room_for(size: int) -> Callable[[], None]:

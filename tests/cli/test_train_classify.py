@@ -12,8 +12,8 @@ import pytest
 
 from biasloop.cli.models import parse
 from biasloop.errors import DataError
-from cli.conftest import AD
-from cli.support import SEEDS, Cli, write_jsonl
+from support.cli import SEEDS, Cli, write_jsonl
+from support.workspaces import AD
 
 LABELS = {
     "gender", "gender_others", "age", "origin", "disability", "family", "religion", "orientation",

@@ -4,9 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.judgement import Judgement
 from biasloop.domain.policy import Policy
-from biasloop.domain.prompt import Problem
 from biasloop.domain.trial import (
     Case,
     Scenario,
@@ -17,6 +15,8 @@ from biasloop.domain.trial import (
     totals,
     trial_id,
 )
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Problem
 
 CHOICES = ("gender", "age", "inclusive")
 said = st.one_of(

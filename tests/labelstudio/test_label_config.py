@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.errors import CampaignError
-from biasloop.labelstudio.config import parse_label_config, same_config
+from biasloop.labelstudio.label_config import parse_label_config, same_config
 
 TEXT = '<Text name="text" value="$text"/>'
 CHOICES = (

@@ -20,7 +20,7 @@ from biasloop.labelstudio.tasks import (
     to_state,
 )
 from biasloop.ports import LabelTask
-from labelstudio_server import CONFIG
+from support.labelstudio_server import CONFIG
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -10,12 +10,20 @@ from typing import Any
 
 import pytest
 
-from biasloop.domain.prompt import Answer, Budget, Price, Problem, Prompt, Spending, object_schema
+from biasloop.domain.writing.prompt import (
+    Answer,
+    Budget,
+    Price,
+    Problem,
+    Prompt,
+    Spending,
+    object_schema,
+)
 from biasloop.errors import LlmDown, LlmRefused
 from biasloop.llm.cache import AnswerCache
 from biasloop.llm.client import Limits, LlmClient
 from biasloop.llm.server import DIALECTS, MAX_BYTES, Server
-from llm_server import Asked, LlmServer, Reply, Script, is_probe, structured
+from support.llm_server import Asked, LlmServer, Reply, Script, is_probe, structured
 
 SCHEMA = object_schema({"text": {"type": "string"}})
 PRICE = Price(1_000_000.0, 1_000_000.0)

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.judgement import Judgement, agree
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
-from biasloop.domain.prompt import Answer, Problem, object_schema
-from biasloop.domain.screening import similarity, words
-from biasloop.domain.synthesis import Guide
+from biasloop.domain.writing.judgement import Judgement, agree
+from biasloop.domain.writing.prompt import Answer, Problem, object_schema
+from biasloop.domain.writing.screening import similarity, words
+from biasloop.domain.writing.synthesis import Guide
 from biasloop.errors import CampaignError
 from biasloop.llm.answers import read_answer
 from biasloop.llm.judge import judge_prompts
 from biasloop.llm.prompting import fenced, read_prompts
 from biasloop.llm.retry import BASE_SECONDS, CAP_SECONDS, next_try
-from biasloop.near_duplicates import ALIKE, NearDuplicates
+from biasloop.rounds.steps.expand.near_duplicates import ALIKE, NearDuplicates
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")

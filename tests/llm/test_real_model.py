@@ -5,13 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from biasloop.language_model import open_model
 from biasloop.llm.server import DIALECTS
-from biasloop.prototyping import describe, draft_of, try_policy
-from biasloop.scenarios import borderline
-from llm.conftest import Open
-from llm.support import expand, synthesis, written
-from tiny_llm import tiny_llm
+from biasloop.service.scenarios import borderline
+from biasloop.service.trial import describe, draft_of, try_policy
+from biasloop.workspace.language_model import open_model
+from support.llm_fixtures import Open
+from support.llm_workspaces import expand, synthesis, written
+from support.tiny_llm import tiny_llm
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pytest
 
 from biasloop.cli.main import app
 from biasloop.errors import BiasloopError
-from cli.support import Cli
-from simulate.planted import write_files
+from support.cli import Cli
+from support.planted import write_files
 
 SMALL = ("--batch", 10, "--budget", 30, "--seeds", 2)
 

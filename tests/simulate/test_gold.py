@@ -7,7 +7,7 @@ import pytest
 
 from biasloop.errors import DataError
 from biasloop.simulate.gold import Gold, read_gold
-from cli.support import write_jsonl
+from support.cli import write_jsonl
 
 A, B = {"text": "one", "label": "a"}, {"text": "two", "label": "b"}
 

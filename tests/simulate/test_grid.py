@@ -12,7 +12,7 @@ from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.grid import Grid, run_grid, run_id
 from biasloop.simulate.report import Report
 from biasloop.simulate.run import Run, Setup
-from simulate.planted import rare_topics
+from support.planted import rare_topics
 
 SETUP = Setup("tfidf", {}, batch=10, budget=20)
 GRID = Grid(rare_topics(), SETUP, ("auto",), seeds=2)

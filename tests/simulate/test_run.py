@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from biasloop.domain.curve import bootstrap, labels_saved
 from biasloop.domain.label import Scheme
-from biasloop.domain.resample import Interval, interval
-from biasloop.registry import Kind, create
+from biasloop.domain.measure.curve import bootstrap, labels_saved
+from biasloop.domain.measure.resample import Interval, interval
+from biasloop.plugins.registry import Kind, create
 from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.run import Encoded, Setup, simulate, simulated_answers
-from simulate.planted import coin_tosses, gold, rare_topics, topics
+from support.planted import coin_tosses, gold, rare_topics, topics
 
 SETUP = Setup("tfidf", {}, batch=10, budget=120)
 SEEDS = 3

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biasloop.classifiers.options import TfidfOptions
-from biasloop.classifiers.tfidf import Tfidf
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.split import Split
 from biasloop.errors import PoolError
+from biasloop.plugins.classifiers.options import TfidfOptions
+from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.ports import Encoder
 from biasloop.store import features as module
 from biasloop.store import pool as pool_module

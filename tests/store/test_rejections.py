@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from biasloop.domain.synthesis import Reason, Rejection
+from biasloop.domain.writing.synthesis import Reason, Rejection
 from biasloop.store.ledger import Ledger
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from biasloop.domain.probation import Estimate, Review
+from biasloop.domain.measure.probation import Estimate, Review
 from biasloop.domain.round import Done
 from biasloop.store.ledger import Ledger
 

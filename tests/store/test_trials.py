@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from biasloop.domain.judgement import Judgement
 from biasloop.domain.policy import Policy
-from biasloop.domain.prompt import Problem, Spending
 from biasloop.domain.trial import Case, Comment, Scenario, Trial, Why
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import LedgerError
 from biasloop.store.ledger import Ledger
 

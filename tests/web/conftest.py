@@ -10,21 +10,21 @@ import httpx
 import numpy as np
 import pytest
 
-from biasloop.bootstrap import PROJECT, Biasloop
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, Item, real_item
 from biasloop.domain.label import LabelSource
-from biasloop.domain.metric import compare, evaluate
+from biasloop.domain.measure.metric import compare, evaluate
+from biasloop.domain.measure.promotion import decide_promotion
+from biasloop.domain.measure.savings import MIN_LABELS, Plan, estimate
+from biasloop.domain.measure.stopping import Criterion, Stopping, advise, gain_criterion
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
-from biasloop.domain.promotion import decide_promotion
 from biasloop.domain.round import Done, State, Wait
-from biasloop.domain.savings import MIN_LABELS, Plan, estimate
 from biasloop.domain.split import split_of
-from biasloop.domain.stopping import Criterion, Stopping, advise, gain_criterion
-from biasloop.init import create_workspace
+from biasloop.service.service import PROJECT, Biasloop
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
+from biasloop.workspace.create import create_workspace
 
 BEGAN = datetime.now(UTC) - timedelta(days=4)
 BATCH = 20

@@ -22,7 +22,7 @@ from rich.table import Table
 from biasloop.errors import ConfigError
 
 if TYPE_CHECKING:
-    from biasloop.bootstrap import Biasloop
+    from biasloop.service.service import Biasloop
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -44,7 +44,7 @@ def workspace_folder() -> Path:
 
 def open_workspace() -> "Biasloop":
     """The workspace, wired. Imports are here so that --help stays quick."""
-    from biasloop.bootstrap import Biasloop
+    from biasloop.service.service import Biasloop
 
     return Biasloop(workspace_folder())
 

@@ -9,16 +9,16 @@ import typer
 
 from biasloop import __version__
 from biasloop.cli import (
-    campaigns,
-    data,
-    expansion,
-    look,
+    annotators,
+    corpus,
+    expand,
     models,
-    people,
     policy,
     service,
     simulate,
+    status,
     trial,
+    validate,
 )
 from biasloop.cli.context import err, set_workspace
 from biasloop.errors import BiasloopError, in_words
@@ -52,7 +52,18 @@ def main(
         set_workspace(workspace)
 
 
-for group in (data, service, look, people, policy, trial, models, expansion, simulate, campaigns):
+for group in (
+    corpus,
+    service,
+    status,
+    annotators,
+    policy,
+    trial,
+    models,
+    expand,
+    simulate,
+    validate,
+):
     group.add_to(app)
 app.add_typer(models.app, name="models")
 

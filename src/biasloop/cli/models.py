@@ -33,7 +33,7 @@ def add_to(root: typer.Typer) -> None:
 def train(json: Json = False) -> None:
     """Trains once on what is labelled now, after completing the campaign's offline expansion."""
     from biasloop.cli.context import err
-    from biasloop.steps.close import close
+    from biasloop.rounds.steps.close import close
 
     biasloop = open_workspace()
     with err.status("expanding …") as status:
@@ -86,8 +86,8 @@ def classify(
     ],
 ) -> None:
     """Prints a JSON line per text: probabilities, flags, sentences, the words that carry them."""
-    from biasloop.classify import classify as verdicts
-    from biasloop.verdicts import in_service
+    from biasloop.reports.classify import classify as verdicts
+    from biasloop.service.models import in_service
 
     biasloop = open_workspace()
     about = biasloop.campaign.about
@@ -139,7 +139,7 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
 @app.command("list")
 def list_(json: Json = False) -> None:
     """Every model version, newest last."""
-    from biasloop.status import decisions
+    from biasloop.reports.status import decisions
 
     ledger = open_workspace().ledger
     service = ledger.in_service()

@@ -29,7 +29,7 @@ def policies(context: typer.Context, json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from biasloop.guideline import guideline
+    from biasloop.service.policy import guideline
 
     biasloop = open_workspace()
     found = guideline(biasloop, biasloop.ledger.annotations())
@@ -78,7 +78,7 @@ def set_aside(by: By = "", json: Json = False) -> None:
 
 
 def _decide(action: Action, labels: str, by: str, json: bool) -> None:
-    from biasloop.guideline import decide
+    from biasloop.service.policy import decide
 
     decision = decide(open_workspace(), action, split(labels), by or user())
     if json:

@@ -10,7 +10,7 @@ import typer
 from biasloop.cli.context import Json, err, fail, now, open_workspace, print_json, say, tell
 
 if TYPE_CHECKING:
-    from biasloop.bootstrap import Biasloop
+    from biasloop.service.service import Biasloop
 
 
 def add_to(app: typer.Typer) -> None:
@@ -78,7 +78,7 @@ def _greet(biasloop: "Biasloop", page: str, label_at: str) -> None:
     say("")
     say(f"  label  {label_at}")
     if not biasloop.settings.labelstudio.url:
-        from biasloop.config import read_secrets
+        from biasloop.workspace.settings_file import read_secrets
 
         secret = read_secrets(biasloop.workspace.folder)["LABEL_STUDIO_PASSWORD"]
         say(f"         sign in as {biasloop.settings.labelstudio.email}")
@@ -125,7 +125,7 @@ def backup(
     json: Json = False,
 ) -> None:
     """Copies the workspace, while it runs. The copy is a workspace: to restore, put it in place."""
-    from biasloop.backup import back_up
+    from biasloop.workspace.backup import back_up
 
     biasloop = open_workspace()
     with err.status("copying …") as shown:
@@ -185,7 +185,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """The same loop on a real Label Studio, labelled through its API by simulated annotators."""
-    from biasloop.demo import Demo, run_demo
+    from biasloop.simulate.demo import Demo, run_demo
 
     table_ = run_demo(Demo(folder, campaign, data, rounds, batch, annotators, noise, seed), tell)
     if json:

@@ -9,7 +9,7 @@ import typer
 from biasloop.cli.context import Json, fail, progress, say, table
 
 if TYPE_CHECKING:
-    from biasloop.domain.resample import Interval
+    from biasloop.domain.measure.resample import Interval
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def simulate(
 
     Needs no workspace. What is finished is kept: the same command goes on where it was stopped.
     """
-    from biasloop.domain.curve import METRICS
+    from biasloop.domain.measure.curve import METRICS
     from biasloop.simulate.gold import read_gold
     from biasloop.simulate.grid import Grid, run_grid
     from biasloop.simulate.plots import write_html, write_png

@@ -11,9 +11,9 @@ from biasloop.cli.policy import By, app, show_decision, split, user
 from biasloop.errors import LedgerError
 
 if TYPE_CHECKING:
-    from biasloop.bootstrap import Biasloop
     from biasloop.domain.policy import Policy
     from biasloop.domain.trial import Trial
+    from biasloop.service.service import Biasloop
 
 Out = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page.")]
 
@@ -44,8 +44,8 @@ def try_(
 ) -> None:
     """Has the language model label scenarios under the guideline in force and under a draft, and
     shows what the draft would change. Nothing comes into force."""
-    from biasloop.prototyping import draft_of, try_policy
-    from biasloop.scenarios import borderline, from_file
+    from biasloop.service.scenarios import borderline, from_file
+    from biasloop.service.trial import draft_of, try_policy
 
     biasloop = open_workspace()
     biasloop.settings.llm.require()
@@ -82,8 +82,8 @@ def comment(
     json: Json = False,
 ) -> None:
     """Keeps what you say of one scenario of a trial; the page shows it, too."""
-    from biasloop.prototyping import comment as keep
-    from biasloop.prototyping import describe
+    from biasloop.service.trial import comment as keep
+    from biasloop.service.trial import describe
 
     biasloop = open_workspace()
     found = describe(biasloop, keep(biasloop, name, scenario, text, by or user()))
@@ -110,27 +110,27 @@ def adopt(
 ) -> None:
     """Makes a draft the guideline, also while the service runs: annotators read it in Label Studio
     from now on. What becomes of votes under older versions you decide now or later."""
-    from biasloop import guideline
     from biasloop.domain.policy import Action
-    from biasloop.prototyping import describe
+    from biasloop.service import policy
+    from biasloop.service.trial import describe
 
     wanted = {Action.RE_ASK: bool(re_ask), Action.KEEP: keep, Action.SET_ASIDE: set_aside}
     actions = [action for action, chosen in wanted.items() if chosen]
     if len(actions) > 1:
         raise fail("give one of --re-ask, --keep and --set-aside")
     biasloop, author, labels = open_workspace(), by or user(), split(re_ask)
-    guideline.check_labels(biasloop, labels)
+    policy.check_labels(biasloop, labels)
     version, trial = _meant(biasloop, draft)
-    kept = guideline.adopt(biasloop, version, author)
+    kept = policy.adopt(biasloop, version, author)
     found = {
         "policy": version.id,
         "kept": kept,
         "trial": describe(biasloop, trial) if trial else None,
-        "waiting": guideline.guideline(biasloop, biasloop.ledger.annotations())["waiting"],
+        "waiting": policy.guideline(biasloop, biasloop.ledger.annotations())["waiting"],
         "decision": None,
     }
     if actions and found["waiting"]["votes"]:
-        found["decision"] = guideline.decide(biasloop, actions[0], labels, author)
+        found["decision"] = policy.decide(biasloop, actions[0], labels, author)
     if json:
         print_json(found)
         return
@@ -139,7 +139,7 @@ def adopt(
 
 def _meant(biasloop: "Biasloop", name: str) -> "tuple[Policy, Trial | None]":
     """The draft in a file of that name, or of a trial; and the trial, the newest of that draft."""
-    from biasloop.prototyping import draft_of
+    from biasloop.service.trial import draft_of
 
     known = biasloop.ledger.trials
     if not Path(name).is_file():
@@ -191,10 +191,10 @@ def _version(biasloop: "Biasloop", name: str) -> "Policy":
 
 
 def _show(biasloop: "Biasloop", made: "Trial", out: Path | None, json: bool) -> None:
-    from biasloop.prototyping import describe
+    from biasloop.service.trial import describe
 
     if out is not None:
-        from biasloop.web.guideline import trial_file
+        from biasloop.web.policy import trial_file
 
         out.write_text(trial_file(biasloop, made), "utf-8")
     found = describe(biasloop, made)

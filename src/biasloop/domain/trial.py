@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.judgement import Judgement
 from biasloop.domain.policy import Policy
-from biasloop.domain.prompt import Problem, Spending
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Problem, Spending
 
 
 class Why(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any
 
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.calls import may_be_gone
-from biasloop.labelstudio.config import same_config
+from biasloop.labelstudio.label_config import same_config
 from biasloop.labelstudio.signup import sign_up
 from biasloop.labelstudio.task_client import TaskClient
 from biasloop.labelstudio.tasks import (

@@ -6,7 +6,7 @@ from typing import Self
 
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.calls import calling
-from biasloop.labelstudio.config import LabelConfig
+from biasloop.labelstudio.label_config import LabelConfig
 
 
 @dataclass(frozen=True, slots=True)

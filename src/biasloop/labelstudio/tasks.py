@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from biasloop.domain.span import Span, aligned
-from biasloop.labelstudio.config import LabelConfig
+from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.ports import LabelTask, RawAnnotation, TaskState
 
 PRELABEL = "prelabel"

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from biasloop.domain.prompt import Budget, Spending
+from biasloop.domain.writing.prompt import Budget, Spending
 from biasloop.errors import WorkspaceError
 
 BUSY_SECONDS = 30

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import count
 
-from biasloop.domain.prompt import (
+from biasloop.domain.writing.prompt import (
     CHARACTERS_PER_TOKEN,
     Answer,
     Budget,

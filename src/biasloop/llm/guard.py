@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from biasloop.domain.item import Item, Origin
-from biasloop.domain.prompt import Problem, Prompt, object_schema
-from biasloop.domain.synthesis import Request
+from biasloop.domain.writing.prompt import Problem, Prompt, object_schema
+from biasloop.domain.writing.synthesis import Request
 from biasloop.llm.prompting import Prompts
 from biasloop.ports import Checkpoint, Generator, no_checkpoint
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from biasloop.domain.judgement import Judgement, agree
-from biasloop.domain.prompt import Problem, Prompt, object_schema
-from biasloop.domain.synthesis import Guide
+from biasloop.domain.writing.judgement import Judgement, agree
+from biasloop.domain.writing.prompt import Problem, Prompt, object_schema
+from biasloop.domain.writing.synthesis import Guide
 from biasloop.llm.prompting import Prompts
 from biasloop.ports import Checkpoint, Generator, no_checkpoint
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from biasloop.registry import Kind, create
+from biasloop.plugins.registry import Kind, create
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Setup
 

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 import biasloop
 from biasloop.errors import ConfigError, DataError, JobError
-from biasloop.registry import Kind, create
+from biasloop.plugins.registry import Kind, create
 from biasloop.simulate.features import keep_features, read_features
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Run, Setup, simulate
@@ -34,7 +34,7 @@ Simulator = Callable[[Gold, Setup, str, int, Encoded | None], Run]
 
 BASELINE = "random"
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "small-text", "torch", "transformers")
-SOURCES = ("classifiers", "domain", "language", "simulate", "steps", "strategies")
+SOURCES = ("domain", "plugins", "rounds", "simulate")
 """Folders with the code that decides how a run ends."""
 
 

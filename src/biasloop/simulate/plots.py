@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 
-from biasloop.domain.curve import METRICS
+from biasloop.domain.measure.curve import METRICS
 from biasloop.simulate.grid import BASELINE
 from biasloop.simulate.report import Report
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from biasloop.domain.curve import METRICS, Budgets, Curves, area, bootstrap, labels_saved
-from biasloop.domain.resample import LEVEL, Array, Interval, interval
+from biasloop.domain.measure.curve import METRICS, Budgets, Curves, area, bootstrap, labels_saved
+from biasloop.domain.measure.resample import LEVEL, Array, Interval, interval
 from biasloop.simulate.grid import BASELINE, Grid
 from biasloop.simulate.run import Run
 

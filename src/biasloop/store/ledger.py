@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.consensus import Consensus
+from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
-from biasloop.domain.probation import Review
 from biasloop.domain.round import State, passed
+from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
 from biasloop.store.policies import Policies

@@ -10,11 +10,11 @@ from sqlalchemy.engine import Connection, Row
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
-from biasloop.domain.consensus import Consensus
 from biasloop.domain.label import LabelSource
+from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
-from biasloop.domain.probation import Review
-from biasloop.domain.synthesis import Rejection
+from biasloop.domain.votes.consensus import Consensus
+from biasloop.domain.writing.synthesis import Rejection
 from biasloop.errors import LedgerError
 from biasloop.store import schema
 

@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from biasloop.domain.judgement import Judgement
 from biasloop.domain.policy import Policy
-from biasloop.domain.prompt import Problem, Spending
 from biasloop.domain.trial import Case, Comment, Scenario, Trial, Why
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
 from biasloop.store.records import the_one

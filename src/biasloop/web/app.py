@@ -16,15 +16,15 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import choose_encoder
 from starlette.background import BackgroundTask
 
-from biasloop.bootstrap import Biasloop
 from biasloop.errors import BiasloopError
-from biasloop.people import annotators
-from biasloop.status import overview
+from biasloop.reports.annotators import annotators
+from biasloop.reports.status import overview
+from biasloop.service.service import Biasloop
 from biasloop.web import view
-from biasloop.web.guideline import add_guideline
 from biasloop.web.metrics import metrics_registry
+from biasloop.web.policy import add_guideline
 from biasloop.web.rendering import HERE, render
-from biasloop.web.runner import Runner
+from biasloop.web.trial_runner import Runner
 
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 WEBHOOK_BYTES = 1_000_000

@@ -1,0 +1,193 @@
+"""annotator add, positions, withdraw; annotators."""
+
+from datetime import date
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Annotated, Any
+
+import typer
+
+from biasloop.cli.context import Json, open_workspace, print_json, say, table
+
+PAIRS = 10
+"""Shown of all pairs, of whom there are many soon."""
+
+app = typer.Typer(help="Accounts of the people who label.", no_args_is_help=True)
+
+
+def add_to(root: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    root.add_typer(app, name="annotator")
+    root.command()(annotators)
+
+
+@app.callback()
+def accounts() -> None:
+    """Accounts in Label Studio; sign-up stays closed."""
+
+
+@app.command()
+def add(
+    email: Annotated[str, typer.Argument(help="E-mail address; it is the account's name.")],
+    json: Json = False,
+) -> None:
+    """Makes an account in Label Studio and prints where and how to sign in."""
+    biasloop = open_workspace()
+    biasloop.ensure_project()
+    password = token_urlsafe(9)
+    account = biasloop.label_studio.add_annotator(email, password)
+    told = {
+        "email": account.email,
+        "password": password if account.new else None,
+        "sign_in": f"{biasloop.label_studio_url}/user/login/",
+        "label": biasloop.label_studio.task_url(),
+    }
+    if json:
+        print_json(told)
+        return
+    say(f"{email} signs in at {told['sign_in']}")
+    if account.new:
+        say(f"  with the password {password} (shown once)")
+    else:
+        say("  the account was there already; its password stays")
+    say(f"  and labels at {told['label']}")
+
+
+@app.command()
+def positions(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: annotator (e-mail), consent (date), and a column per dimension.",
+            show_default=False,
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Keeps what annotators wish to say of themselves; shown by group, of five people or more."""
+    from biasloop.workspace.positions import Positions
+
+    kept = Positions(open_workspace().workspace.positions)
+    taken, refused = kept.add(file, date.today())  # noqa: DTZ011 - people write local dates
+    if json:
+        print_json({"taken": taken, "refused": refused})
+        return
+    say(f"{taken} positions kept; `biasloop annotators` shows groups of five people or more")
+    for why in refused:
+        say(f"  not kept: {why}")
+
+
+@app.command()
+def withdraw(
+    email: Annotated[str, typer.Argument(help="Whose position, by e-mail address.")],
+    json: Json = False,
+) -> None:
+    """Forgets what somebody said of themselves; their votes stay."""
+    from biasloop.workspace.positions import Positions
+
+    Positions(open_workspace().workspace.positions).withdraw(email)
+    if json:
+        print_json({"withdrawn": email})
+        return
+    say(f"nothing is kept any more of what {email} said of themselves")
+    say("  backups made before still hold it: run this on them as well (`biasloop -w BACKUP …`)")
+
+
+def annotators(json: Json = False) -> None:
+    """Who labelled: agreement, competence, progress, time, and what was set aside."""
+    from biasloop.reports.annotators import annotators as look
+
+    found = look(open_workspace())
+    if json:
+        print_json(found)
+        return
+    if not found["people"]:
+        say("nobody has labelled yet; `biasloop annotator add` makes an account")
+        return
+    table(
+        [_person(p) for p in found["people"]],
+        [
+            "annotator",
+            "votes",
+            "skips",
+            "aside",
+            "competence",
+            "gold",
+            "seconds per item",
+            "hours",
+            "last",
+        ],
+    )
+    shared = found["agreement"]
+    say(f"\n{shared['items']} items have several votes; Krippendorff's alpha (1: all agree)")
+    say(f"  whole answers (MASI)  {_measured(shared['sets'])}")
+    for label, value in shared["labels"].items():
+        say(f"  {label:<21} {_measured(value)}")
+    say(f"  marked words (F1)     {_measured(found['spans'])}")
+    if found["pairs"]:
+        say("")
+        furthest = found["pairs"][:PAIRS]
+        table(
+            [_between(pair, " / ".join(pair["people"])) for pair in furthest],
+            ["between", "items", "alpha"],
+        )
+        if more := len(found["pairs"]) - len(furthest):
+            say(f"{more} more pairs, who agree more or cannot be measured: --json has them all")
+    if any(r["items"] for r in found["rounds"]):
+        say("")
+        table(
+            [_between(r, f"round {r['round']}") for r in found["rounds"] if r["items"]],
+            ["between", "items", "alpha"],
+        )
+    for dimension in found["positions"]:
+        _say_groups(dimension)
+
+
+def _say_groups(found: dict[str, Any]) -> None:
+    hidden = "; groups of fewer than five people are not shown" if found["hidden"] else ""
+    say(f"\nby {found['dimension']}{hidden}")
+    if found["groups"]:
+        columns = ["group", "people", "alpha", "as consensus", "apart from the others"]
+        table([_group(group) for group in found["groups"]], columns)
+
+
+def _group(found: dict[str, Any]) -> dict[str, Any]:
+    clear = {
+        label: value
+        for label, value in found["apart"].items()
+        if value and (value["low"] > 0 or value["high"] < 0)
+    }
+    return {
+        "group": found["group"],
+        "people": found["people"],
+        "alpha": _measured(found["agreement"]),
+        "as consensus": _measured(found["as_consensus"]),
+        "apart from the others": ", ".join(
+            f"{label} {_measured(value)}" for label, value in clear.items()
+        ),
+    }
+
+
+def _person(found: dict[str, Any]) -> dict[str, Any]:
+    pace, sure, gold = found["seconds_per_item"], found["competence"], found["gold"]
+    return {
+        "annotator": found["annotator"],
+        "votes": found["votes"],
+        "skips": found["skips"],
+        "aside": sum(found["aside"].values()),
+        "competence": None if sure is None else f"{sure:.2f}",
+        "gold": f"{_measured(gold['right'])} of {gold['n']}" if gold else None,
+        "seconds per item": None if pace is None else f"{pace:.0f}",
+        "hours": f"{found['hours']:.1f}",
+        "last": found["last_at"],
+    }
+
+
+def _between(found: dict[str, Any], who: str) -> dict[str, Any]:
+    return {"between": who, "items": found["items"], "alpha": _measured(found["sets"])}
+
+
+def _measured(value: dict[str, float] | None) -> str:
+    if value is None:
+        return "not measurable"
+    return f"{value['value']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"

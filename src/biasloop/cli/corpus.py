@@ -1,0 +1,190 @@
+"""init, import, takedown, export."""
+
+from itertools import chain
+from pathlib import Path
+from shutil import rmtree
+from typing import Annotated, Any
+
+import typer
+
+from biasloop.cli.context import (
+    Json,
+    fail,
+    now,
+    open_workspace,
+    print_json,
+    progress,
+    say,
+)
+from biasloop.domain.label import LabelSource
+from biasloop.errors import LabelStudioError, PoolError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(init)
+    app.command("import")(import_)
+    app.command()(takedown)
+    app.command()(export)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    campaign: Annotated[
+        str, typer.Option(help="A campaign that ships with biasloop, or a campaign folder.")
+    ],
+    seed: Annotated[int | None, typer.Option(help="Seeds the split and every draw.")] = None,
+    example_ads: Annotated[
+        bool, typer.Option(help="Also import the unlabelled ads that come with the campaign.")
+    ] = False,
+) -> None:
+    """Makes a workspace and imports the campaign's seed sentences. Needs nothing running."""
+    from biasloop.service.service import Biasloop
+    from biasloop.workspace.create import create_workspace
+
+    create_workspace(folder, campaign, seed)
+    biasloop = Biasloop(folder)
+    about = biasloop.campaign
+    biasloop.ledger.policies.add(about.policy, now())
+    for path in about.seed_files:
+        _import(biasloop, path, LabelSource.SEED)
+    if example_ads and about.ad_file:
+        _import(biasloop, about.ad_file, LabelSource.SEED)
+    say(f"workspace {folder}: campaign {about.about.name}")
+    say(f"  {biasloop.pool.stats().items} items, {len(biasloop.ledger.annotations())} labelled")
+    say(f"next: cd {folder} && biasloop import YOUR_ADS.jsonl && biasloop up")
+
+
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files (JSONL, CSV, Parquet, text) or folders.")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FIELD=COLUMN where a column has another name, as text=body; repeatable."
+        ),
+    ] = None,
+    label_source: Annotated[
+        LabelSource,
+        typer.Option(help="Whose labels they are: seed, human, or gold (known answers)."),
+    ] = LabelSource.SEED,
+    unit: Annotated[
+        str | None, typer.Option(help="sentence or text; default: the campaign's.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Adds ads (or labelled rows) to the pool. A bad row goes to a rejects file, the rest is in."""
+    if label_source not in (LabelSource.SEED, LabelSource.HUMAN, LabelSource.GOLD):
+        raise fail("--label-source is seed, human or gold")
+    if unit not in (None, "sentence", "text"):
+        raise fail("--unit is sentence or text")
+    biasloop = open_workspace()
+    columns = dict(_pair(option) for option in column or ())
+    reports = {
+        str(path): _import(biasloop, path, label_source, columns, unit, quiet=json)
+        for path in files
+    }
+    if json:
+        print_json(reports)
+
+
+def _pair(option: str) -> tuple[str, str]:
+    field, equals, name = option.partition("=")
+    if not equals:
+        raise fail(f"--column wants FIELD=COLUMN, got {option!r}")
+    return field, name
+
+
+def _import(
+    biasloop: Any,
+    path: Path,
+    label_source: LabelSource,
+    columns: dict[str, str] | None = None,
+    unit: Any = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from biasloop.intake.files import size
+
+    with progress(f"import {path.name}", size(path)) as done:
+        report = biasloop.import_file(
+            path, label_source=label_source, unit=unit, columns=columns, progress=done
+        )
+    told = asdict(report)
+    if report.rejects_file:
+        told["rejects_file"] = str(report.rejects_file)
+    biasloop.ledger.note("imported", told | {"file": str(path)}, now())
+    if not quiet:
+        say(
+            f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "
+            f"already, {report.labelled} labelled, {report.rejects} rejected"
+        )
+        if report.rejects:
+            say(f"  rejected rows with their reasons: {report.rejects_file}")
+    return told
+
+
+def takedown(
+    ad: Annotated[str, typer.Argument(help="Id of the ad.")],
+    json: Json = False,
+) -> None:
+    """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
+    biasloop = open_workspace()
+    if not biasloop.pool.ads([ad]):
+        raise PoolError(f"there is no ad {ad!r} in the pool; `biasloop export` lists the ids")
+    items = biasloop.pool.erase(ad)
+    rmtree(biasloop.workspace.features, ignore_errors=True)  # words of the ad; made again
+    biasloop.ledger.bury(ad, items, now())
+    biasloop.forget_answers(ad)
+    biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
+    tasks = sorted(biasloop.ledger.task_ids().keys() & set(items))
+    if tasks:
+        try:
+            known = biasloop.label_studio.task_ids(tasks)
+            biasloop.label_studio.withdraw(list(chain(*known.values())))
+        except LabelStudioError as error:
+            raise type(error)(
+                f"the text is out of the pool, but {len(tasks)} tasks still hold it: {error}; "
+                f"run `biasloop takedown {ad}` again once Label Studio answers"
+            ) from error
+    saw = biasloop.ledger.models_that_saw(items)
+    if json:
+        print_json({"ad": ad, "items": items, "tasks_withdrawn": len(tasks), "models": saw})
+        return
+    say(f"{ad}: {len(items)} items erased, {len(tasks)} tasks withdrawn")
+    say(f"  models that learned from it: {', '.join(saw) or 'none'}")
+    if saw:
+        say("  the next training leaves it out; `biasloop train` does so now")
+
+
+def export(
+    to: Annotated[Path | None, typer.Option(help="Folder; default: exports/ here.")] = None,
+    format: Annotated[str, typer.Option(help="parquet or csv.")] = "parquet",
+    verdicts: Annotated[
+        bool, typer.Option(help="The whole pool, with the verdict of the model in service.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Writes items, votes and ads with their provenance."""
+    from biasloop.plugins.registry import Kind, create
+    from biasloop.reports.export import ADS, ITEMS, VOTES, ad_rows, item_rows, vote_rows
+    from biasloop.service.models import verdict_columns
+
+    biasloop = open_workspace()
+    exporter = create(Kind.EXPORTER, format)
+    folder = to or biasloop.workspace.exports / f"{now():%Y%m%d-%H%M%S}"
+    folder.mkdir(parents=True, exist_ok=True)
+    more, judge = verdict_columns(biasloop) if verdicts else ({}, None)
+    with progress("export items", len(biasloop.pool)) as done:
+        written = [
+            exporter.write("items", ITEMS | more, item_rows(biasloop, judge, done), folder),
+            exporter.write("votes", VOTES, vote_rows(biasloop), folder),
+            exporter.write("ads", ADS, ad_rows(biasloop), folder),
+        ]
+    if json:
+        print_json([str(path) for path in written])
+        return
+    for path in written:
+        say(str(path))

@@ -1,0 +1,101 @@
+"""expand."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from biasloop.cli.context import Json, now, open_workspace, print_json, say, table
+
+if TYPE_CHECKING:
+    from biasloop.domain.writing.synthesis import Request
+    from biasloop.service.service import Biasloop
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(expand)
+
+
+def expand(
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be asked for, and its cost.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Runs the expanders of the settings now, as a round does at its beginning."""
+    from biasloop.rounds.steps.close import close
+
+    biasloop = open_workspace()
+    if plan:
+        _plan(biasloop, json)
+        return
+    from biasloop.cli.context import err
+
+    with err.status("expanding …"):
+        done = biasloop.steps.expand(None, lambda: None)
+        biasloop.ledger.add(done.records, now())
+        biasloop.ledger.note("expanded", dict(done.facts), now())
+    close(job_folders=[biasloop.workspace.job(None, "expand")])
+    if json:
+        print_json(done.facts)
+        return
+    for name, added in done.facts["expanded"].items():
+        say(f"{name}: {added} new items")
+        if found := done.facts.get("synthesis", {}).get(name):
+            _describe(found)
+
+
+def _describe(found: Mapping[str, Any]) -> None:
+    spent = found["spending"]
+    refused = ", ".join(f"{n} {reason}" for reason, n in sorted(found["refused"].items()))
+    say(f"  {found['asked']} asked for, {found['made']} good; refused: {refused or 'none'}")
+    say(
+        f"  {spent['requests']} requests, {spent['tokens_in']} tokens in, {spent['tokens_out']} "
+        f"out, cost {spent['cost']:.4f}"
+    )
+    if found["stopped"]:
+        say(f"  {found['not_asked']} not asked for: {found['stopped']}")
+
+
+def _plan(biasloop: "Biasloop", json: bool) -> None:
+    plans = biasloop.steps.plan()
+    if json:
+        print_json(
+            {
+                name: {"cells": _cells(requests), "estimate": asdict(size)}
+                for name, (requests, size) in plans.items()
+            }
+        )
+        return
+    if not plans:
+        say('no expander of the settings asks a language model; add "llm" to expander.names')
+    for name, (requests, size) in plans.items():
+        table(_cells(requests), ["texts", "kind", "label", "sector", "register", "form"])
+        say(
+            f"{name}: {len(requests)} texts by {size.requests} requests, {size.tokens_in} tokens "
+            f"in, {size.tokens_out} out (at most {size.tokens_out_at_most})"
+        )
+        llm = biasloop.settings.llm
+        say(
+            f"  cost {size.cost:.4f}, at most {size.cost_at_most:.4f}; a round may cost "
+            f"{llm.round_budget:g}, all of them {llm.budget:g}"
+        )
+
+
+def _cells(requests: "Sequence[Request]") -> list[dict[str, Any]]:
+    """How many texts of each kind for each cell, in the order of need."""
+    counts = Counter((request.kind, request.cell) for request in requests)
+    return [
+        {
+            "texts": n,
+            "kind": str(kind),
+            "label": cell.label,
+            "sector": cell.sector or None,
+            "register": cell.register or None,
+            "form": cell.form or None,
+        }
+        for (kind, cell), n in counts.items()
+    ]

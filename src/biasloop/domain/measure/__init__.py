@@ -1,0 +1,1 @@
+"""How good, how sure, and what follows from it."""

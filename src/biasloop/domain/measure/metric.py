@@ -1,0 +1,277 @@
+"""How good a classifier is on labelled items, and how sure we are of it.
+
+Intervals resample roots (see domain.resample). Labels that were not asked (-1) are left out, cell
+by cell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.domain.label import Labels
+from biasloop.domain.measure.resample import RESAMPLES, Array, Interval, Roots, interval
+
+Flags = NDArray[np.bool_]
+
+MIN_POSITIVES = 30
+"""Positives below which a label's cell says "too few" (R7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One label: `n` positives among `asked` items.
+
+    A measure is None with too few positives, and precision also when nothing was flagged.
+    """
+
+    n: int
+    asked: int
+    precision: Interval | None = None
+    recall: Interval | None = None
+    f1: Interval | None = None
+    average_precision: Interval | None = None
+
+    def __str__(self) -> str:
+        return f"too few ({self.n})" if self.f1 is None else f"F1 {self.f1} (n={self.n})"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The quality of one model on one set of items.
+
+    `macro` is the mean F1 over the labels in `macro_over` (those with enough positives); `micro`
+    the F1 over all cells of all labels; `accuracy` the share of right classes in a single-label
+    scheme. None: not measurable on these items.
+    """
+
+    labels: Mapping[str, Cell]
+    macro: Interval | None
+    macro_over: tuple[str, ...]
+    micro: Interval | None
+    accuracy: Interval | None
+    n_items: int
+    n_roots: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: no NaN, None where a measure is missing."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """New minus old on the same items and the same resamples: F1 per label, macro and micro."""
+
+    labels: Mapping[str, Interval | None]
+    macro: Interval | None
+    macro_over: tuple[str, ...]
+    micro: Interval | None
+    accuracy: Interval | None
+    n_items: int
+    n_roots: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: no NaN, None where a difference is missing."""
+        return asdict(self)
+
+
+def decide(proba: NDArray[np.floating], thresholds: NDArray[np.floating], multi: bool) -> Flags:
+    """Which labels are flagged, shape (n, k).
+
+    Multi-label: probability >= threshold. Single-label: the most probable class, the first of
+    equals; thresholds play no part.
+    """
+    if multi:
+        return np.asarray(proba >= thresholds)
+    return np.asarray(proba.argmax(axis=1)[:, None] == np.arange(proba.shape[1]))
+
+
+def evaluate(
+    truth: Labels,
+    proba: NDArray[np.floating],
+    flags: Flags,
+    roots: Sequence[str] | NDArray[np.str_],
+    names: Sequence[str],
+    *,
+    multi: bool,
+    seed: int,
+    min_positives: int = MIN_POSITIVES,
+    resamples: int = RESAMPLES,
+) -> Report:
+    """Reports on n items: `truth`, `proba` and `flags` are (n, k), `roots` (n,), `names` (k,).
+
+    Average precision is the area under the precision-recall steps, ties taken together. With
+    fewer than two roots nothing can be resampled and every measure is None.
+    """
+    sample = _Sample.of(truth, roots, names, min_positives)
+    measured = [
+        _measure(sample, draws, flags, proba) for draws in sample.roots.draws(seed, resamples)
+    ]
+    m = _Measures.joined(measured)
+    cells = {}
+    for j, name in enumerate(sample.names):
+        n, asked = int((truth[:, j] == 1).sum()), int((truth[:, j] >= 0).sum())
+        columns = (m.precision, m.recall, m.f1, m.average_precision)
+        enough = j in sample.enough
+        cells[name] = Cell(n, asked, *(interval(c[:, j]) for c in columns if enough))
+    return Report(
+        labels=cells,
+        macro=interval(m.macro),
+        macro_over=tuple(sample.names[j] for j in sample.enough),
+        micro=interval(m.micro),
+        accuracy=None if multi else interval(m.accuracy),
+        n_items=len(truth),
+        n_roots=sample.roots.count,
+    )
+
+
+def compare(
+    truth: Labels,
+    old: Flags,
+    new: Flags,
+    roots: Sequence[str] | NDArray[np.str_],
+    names: Sequence[str],
+    *,
+    multi: bool,
+    seed: int,
+    min_positives: int = MIN_POSITIVES,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """The difference between two models' flags (n, k) on the same items: above 0, `new` is better.
+
+    Paired: both are measured on the same resamples, so what makes an item hard cancels out.
+    """
+    sample = _Sample.of(truth, roots, names, min_positives)
+    pairs = [
+        (_measure(sample, draws, old), _measure(sample, draws, new))
+        for draws in sample.roots.draws(seed, resamples)
+    ]
+    before = _Measures.joined([pair[0] for pair in pairs])
+    after = _Measures.joined([pair[1] for pair in pairs])
+    f1 = after.f1 - before.f1
+    return Comparison(
+        labels={
+            name: interval(f1[:, j]) if j in sample.enough else None
+            for j, name in enumerate(sample.names)
+        },
+        macro=interval(after.macro - before.macro),
+        macro_over=tuple(sample.names[j] for j in sample.enough),
+        micro=interval(after.micro - before.micro),
+        accuracy=None if multi else interval(after.accuracy - before.accuracy),
+        n_items=len(truth),
+        n_roots=sample.roots.count,
+    )
+
+
+def micro_f1(
+    truth: Labels,
+    flags: Sequence[Flags],
+    roots: Sequence[str] | NDArray[np.str_],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Array:
+    """The F1 over all cells of each of m models, `flags` (n, k) each, on the same resamples:
+    (1 + resamples, m), NaN where no cell is positive."""
+    drawn, yes, asked = Roots.named(roots), truth == 1, truth >= 0
+    hit = drawn.sums(np.stack([(yes & each).sum(axis=1) for each in flags], axis=1))
+    flagged = drawn.sums(np.stack([(asked & each).sum(axis=1) for each in flags], axis=1))
+    positive = drawn.sums(yes.sum(axis=1, keepdims=True))
+    parts = [
+        _ratio(2 * (d @ hit), d @ (flagged + positive), where=np.tile(d @ positive > 0, len(flags)))
+        for d in drawn.draws(seed, resamples)
+    ]
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What is resampled; `enough` are the labels with enough positives to report."""
+
+    truth: Labels
+    roots: Roots
+    names: tuple[str, ...]
+    enough: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        truth: Labels,
+        roots: Sequence[str] | NDArray[np.str_],
+        names: Sequence[str],
+        min_positives: int,
+    ) -> "_Sample":
+        positives = (truth == 1).sum(axis=0)
+        enough = np.flatnonzero(positives >= max(1, min_positives))
+        return cls(truth, Roots.named(roots), tuple(names), tuple(enough.tolist()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """Row 0 is the sample itself, every other row a resample; NaN where undefined."""
+
+    precision: Array
+    recall: Array
+    f1: Array
+    average_precision: Array
+    macro: Array
+    micro: Array
+    accuracy: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence["_Measures"]) -> "_Measures":
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__))
+
+
+def _measure(
+    sample: _Sample, draws: Array, flags: Flags, proba: NDArray[np.floating] | None = None
+) -> _Measures:
+    yes, asked = sample.truth == 1, sample.truth >= 0
+    hit = draws @ sample.roots.sums(yes & flags)
+    flagged = draws @ sample.roots.sums(asked & flags)
+    positive = draws @ sample.roots.sums(yes)
+    known = draws @ sample.roots.sums(np.asarray(asked.any(axis=1)))
+    right = draws @ sample.roots.sums(np.asarray((yes & flags).any(axis=1)))
+    f1 = _ratio(2 * hit, flagged + positive, where=positive > 0)
+    enough = list(sample.enough)
+    areas = np.full_like(f1, np.nan)
+    if proba is not None:
+        for j in enough:
+            rows = asked[:, j]
+            of_item = sample.roots.of_item[rows]
+            areas[:, j] = average_precision(yes[rows, j], proba[rows, j], draws[:, of_item])
+    return _Measures(
+        precision=_ratio(hit, flagged),
+        recall=_ratio(hit, positive),
+        f1=f1,
+        average_precision=areas,
+        macro=f1[:, enough].mean(axis=1) if enough else np.full(len(draws), np.nan),
+        micro=_ratio(
+            2 * hit.sum(axis=1),
+            (flagged + positive).sum(axis=1),
+            where=positive.sum(axis=1) > 0,
+        ),
+        accuracy=_ratio(right, known),
+    )
+
+
+def average_precision(
+    truth: NDArray[np.bool_], proba: NDArray[np.floating], weights: Array
+) -> Array:
+    """Average precision of one label, (r,): the area under the precision-recall steps, ties taken
+    together. `truth` and `proba` are (n,), `weights` (r, n) say how often each item counts; NaN
+    where no positive counts."""
+    order = np.argsort(-proba, kind="stable")
+    last_of_tie = np.append(np.diff(proba[order]) != 0, True)
+    found = (weights[:, order] * truth[order]).cumsum(axis=1)[:, last_of_tie]
+    passed = weights[:, order].cumsum(axis=1)[:, last_of_tie]
+    precision = np.divide(found, passed, out=np.zeros_like(found), where=passed > 0)
+    steps = np.diff(found, axis=1, prepend=0)
+    return _ratio((steps * precision).sum(axis=1), found[:, -1])
+
+
+def _ratio(top: Array, bottom: Array, where: Flags | None = None) -> Array:
+    where = bottom > 0 if where is None else where
+    return np.divide(top, bottom, out=np.full_like(top, np.nan), where=where)

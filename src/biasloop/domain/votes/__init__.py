@@ -1,0 +1,1 @@
+"""What several people's answers on an item come to."""

@@ -1,0 +1,124 @@
+"""What a language model is asked to write, and what is refused of what it wrote."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from biasloop.domain.item import Item
+from biasloop.domain.label import Scheme
+from biasloop.domain.policy import Policy
+from biasloop.domain.writing.prompt import Prompt
+
+
+class Kind(StrEnum):
+    """How a text comes to be."""
+
+    WRITE = "write"
+    """Anew, to a cell, beside examples."""
+    PARAPHRASE = "paraphrase"
+    """A parent in other words, with its labels."""
+    ADD = "add"
+    """The smallest edit that brings a label into a parent."""
+    DROP = "drop"
+    """The smallest edit that takes a label out of a parent."""
+
+
+LLM = "llm:"
+"""An operation that begins so is a language model's."""
+EDITS = (Kind.ADD, Kind.DROP)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A place in the corpus. `label` is what is short there; "" where nothing is asked for."""
+
+    label: str
+    sector: str = ""
+    register: str = ""
+    form: str = ""
+
+    def __str__(self) -> str:
+        return "/".join((self.label, self.sector, self.register, self.form)).rstrip("/")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cell":
+        """What `str` wrote."""
+        return cls(*text.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What a model is told of a campaign: its labels, each in a line, and its guideline."""
+
+    scheme: Scheme
+    definitions: Mapping[str, str]
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What a plan is made from: `parents`, labelled train items that nobody made; `written`, the
+    texts of language models that are in the pool; `errors` by label (see deficit); `turn`, how
+    many texts were written or refused so far, so that no plan is like the one before."""
+
+    parents: Sequence[tuple[Item, tuple[str, ...]]]
+    written: Sequence[tuple[Item, tuple[str, ...]]]
+    errors: Mapping[str, float]
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One text to be written. `labels` are what it shall carry: they come from here and never
+    from the answer. `parents` are the items in the prompt, the one to be rewritten first."""
+
+    kind: Kind
+    cell: Cell
+    labels: tuple[str, ...]
+    parents: tuple[Item, ...]
+    prompt: Prompt
+    version: str
+    """Of the prompt's template and words."""
+
+    @property
+    def operation(self) -> str:
+        """How the item came to be, as its provenance says: "llm:write:age/retail@1f2e3d4c"."""
+        return f"{LLM}{self.kind}:{self.cell}@{self.version}"
+
+
+def cell_of(operation: str) -> Cell | None:
+    """The cell that an operation of a language model names; None for other operations."""
+    if not operation.startswith(LLM):
+        return None
+    return Cell.parse(operation.split(":", 2)[2].rpartition("@")[0])
+
+
+class Reason(StrEnum):
+    """Why a text is refused, in the order in which it is looked at."""
+
+    INJECTION = "injection"
+    """The parent talks the model out of its task; nothing was written from it."""
+    NO_ANSWER = "no_answer"
+    SCHEMA = "schema"
+    META_TALK = "meta_talk"
+    LENGTH = "length"
+    LANGUAGE = "language"
+    EDIT = "edit_too_large"
+    LEAK = "leak"
+    """Nearly the text of an audit item."""
+    NEAR_DUPLICATE = "near_duplicate"
+    BOILERPLATE = "boilerplate"
+    LABEL = "label_not_confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A text that stays out of the pool, and why. `detail` says more for people."""
+
+    text: str
+    reason: Reason
+    detail: str
+    operation: str
+    labels: tuple[str, ...]
+    parents: tuple[str, ...]
+    roots: tuple[str, ...]

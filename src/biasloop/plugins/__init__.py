@@ -1,0 +1,1 @@
+"""Strategies, classifiers, expanders and exporters, and the registry that names them."""

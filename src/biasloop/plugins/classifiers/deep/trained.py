@@ -1,0 +1,156 @@
+"""A trained network with all that makes probabilities of texts; kept in a folder."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.errors import ClassifierError
+from biasloop.plugins.classifiers.deep import hardware
+from biasloop.plugins.classifiers.deep.batches import Tokens, filler, tokenise
+from biasloop.plugins.classifiers.deep.network import MODEL, Network, load_network
+from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained, hash_of
+from biasloop.plugins.classifiers.deep.scoring import scores_and_states, scores_with_dropout
+from biasloop.plugins.classifiers.deep.targets import settle
+from biasloop.plugins.classifiers.deep.training import own_randomness
+from biasloop.plugins.classifiers.head.calibration import Calibration
+from biasloop.plugins.classifiers.state import readable
+from biasloop.ports import Checkpoint, Proba, no_checkpoint
+
+FILE = "model.json"
+FORMAT = 1
+PROBE = ("", "Cerchiamo una persona: 2 anni di esperienza!", "a b c " * 50)
+"""Texts that a saved model must score as before."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`network` is what was trained, on the CPU; `scorer` its copy that only computes; `constant`
+    (k,) is the score of labels that had one answer, nan elsewhere."""
+
+    names: tuple[str, ...]
+    pretrained: Pretrained
+    max_length: int
+    network: Network
+    scorer: Network
+    constant: NDArray[np.float64]
+    calibration: Calibration
+    thresholds: NDArray[np.float32]
+
+    def scores_and_states(
+        self, texts: Sequence[str], checkpoint: Checkpoint = no_checkpoint
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Scores (n, k) before calibration, and mean-pooled states (n, e)."""
+        scores, states = scores_and_states(self.scorer, *self._input(texts), checkpoint)
+        return settle(scores, self.constant), states
+
+    def proba_with_dropout(
+        self, texts: Sequence[str], passes: int, checkpoint: Checkpoint
+    ) -> NDArray[np.float32]:
+        """Probabilities (n, p, k) of p passes, each with other units dropped."""
+        with own_randomness(hardware.device()):
+            scores = scores_with_dropout(self.scorer, *self._input(texts), passes, checkpoint)
+        each = [self.proba(settle(scores[:, i], self.constant)) for i in range(passes)]
+        return np.stack(each, axis=1)
+
+    def proba(self, scores: NDArray[np.float64]) -> Proba:
+        """Calibrated probabilities (n, k) of scores (n, k)."""
+        return self.calibration.proba(scores)
+
+    def _input(self, texts: Sequence[str]) -> tuple[Tokens, int]:
+        tokenizer = self.pretrained.tokenizer
+        return tokenise(tokenizer, texts, self.max_length), filler(tokenizer)
+
+    def save(self, folder: Path, options: Mapping[str, Any]) -> None:
+        """Writes what was learned as safetensors, all else as JSON, and makes sure that a model
+        read back scores the same.
+
+        With adapters the pretrained model is named, by id and content, and not copied: each round
+        saves a model, and the next training needs the pretrained one anyway. Raises
+        ClassifierError when what was written does not score the same.
+        """
+        self.network.save(folder)
+        if (folder / MODEL).exists():  # a checkpoint of its own
+            self.pretrained.tokenizer.save_pretrained(folder / MODEL)
+        written = sorted(path for path in folder.rglob("*") if path.is_file())
+        state = {
+            "format": FORMAT,
+            "options": dict(options),
+            "names": self.names,
+            "max_length": self.max_length,
+            "dropout": self.network.dropout.p,
+            "multi": self.calibration.multi,
+            "slope": self.calibration.slope.tolist(),
+            "offset": self.calibration.offset.tolist(),
+            "thresholds": self.thresholds.tolist(),
+            "constant": self.constant.tolist(),
+            "pretrained": {"name": self.pretrained.name, "id": self.pretrained.id},
+            "files": {path.relative_to(folder).as_posix(): hash_of(path) for path in written},
+        }
+        part = folder / f"{FILE}.part"
+        part.write_text(json.dumps(state, indent=1), "utf-8")
+        os.replace(part, folder / FILE)
+        again, _ = load_trained(folder)
+        before, after = self.scores_and_states(PROBE), again.scores_and_states(PROBE)
+        if not np.array_equal(before[0], after[0]):
+            (folder / FILE).unlink()
+            raise ClassifierError(
+                f"the model saved in {folder} does not score as the trained one does; please "
+                f"report this, and that it began as {self.pretrained.name}"
+            )
+
+
+def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
+    """What was saved, and its options. Raises ClassifierError when a file is missing, damaged or
+    foreign, or the pretrained model is not what it was."""
+    with readable(folder / FILE):
+        state: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
+        _verify(folder, state)
+        on = hardware.device()
+        with own_randomness(on):
+            pretrained = _pretrained_of(folder, state["pretrained"])
+            network = load_network(pretrained.model(), folder, state["dropout"])
+            scorer = network.for_scoring(on, hardware.dtype(on))
+        trained = Trained(
+            network=network,
+            scorer=scorer,
+            names=tuple(state["names"]),
+            pretrained=pretrained,
+            max_length=state["max_length"],
+            constant=np.array(state["constant"]),
+            calibration=Calibration(
+                np.array(state["slope"]), np.array(state["offset"]), state["multi"]
+            ),
+            thresholds=np.array(state["thresholds"], np.float32),
+        )
+        return trained, state["options"]
+
+
+def _verify(folder: Path, state: dict[str, Any]) -> None:
+    if state["format"] != FORMAT:
+        raise ClassifierError(
+            f"{folder / FILE} has format {state['format']}, this version reads {FORMAT}; "
+            "train again"
+        )
+    for name, known in state["files"].items():
+        if hash_of(folder / name) != known:
+            raise ClassifierError(
+                f"{folder / name} is not what was saved; roll back to another model or train again"
+            )
+
+
+def _pretrained_of(folder: Path, named: Mapping[str, str]) -> Pretrained:
+    if (folder / MODEL).exists():  # all of its weights were trained
+        return find_pretrained(str(folder / MODEL))
+    found = find_pretrained(named["name"], named["id"])
+    if found.id != named["id"]:
+        raise ClassifierError(
+            f"{found.name} is no longer the pretrained model that {folder} was trained on (it was "
+            f"{named['id']}, it is {found.id}); put that one back, or train again"
+        )
+    return found

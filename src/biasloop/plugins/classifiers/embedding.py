@@ -1,0 +1,34 @@
+"""A frozen sentence encoder under a linear head: a text is read once, a training takes seconds."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from biasloop.plugins.classifiers.deep.pretrained import find_pretrained
+from biasloop.plugins.classifiers.deep.sentence_encoder import SentenceEncoder
+from biasloop.plugins.classifiers.encoded import EncodedClassifier
+from biasloop.plugins.classifiers.options import EmbeddingOptions
+
+
+class Embedding(EncodedClassifier):
+    """See EncodedClassifier. The seed decides the folds; all else is deterministic."""
+
+    options_model = EmbeddingOptions
+    options: EmbeddingOptions
+
+    def encoder_key(self) -> str:
+        """The id of the one encoder that it may have. Raises ClassifierError without a model."""
+        return self._frozen.id
+
+    def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> SentenceEncoder:
+        """The same whatever the texts. Raises ClassifierError without a model."""
+        return self._frozen
+
+    @staticmethod
+    def load_encoder(folder: Path) -> SentenceEncoder:
+        """See SentenceEncoder.load."""
+        return SentenceEncoder.load(folder)
+
+    @cached_property
+    def _frozen(self) -> SentenceEncoder:
+        return SentenceEncoder(find_pretrained(self.options.model), self.options.max_length)

@@ -1,0 +1,172 @@
+"""What the classifiers have in common whose texts an encoder turns into feature rows, once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.errors import ClassifierError
+from biasloop.plugins.classifiers.erasure import spans, words_and_erased
+from biasloop.plugins.classifiers.head.head import Head, fit_head
+from biasloop.plugins.classifiers.head.report import require_labels
+from biasloop.plugins.classifiers.options import HeadOptions
+from biasloop.plugins.classifiers.state import read_state, readable, write_state
+from biasloop.ports import (
+    Checkpoint,
+    Encoder,
+    Evidence,
+    FitReport,
+    Proba,
+    TrainingSet,
+    no_checkpoint,
+)
+
+FILE = "head.skops"
+ENCODER = "encoder"
+FORMAT = 4
+
+
+class EncodedClassifier:
+    """See ports.EncoderClassifier; subclasses say which encoder.
+
+    In a single-label scheme `thresholds` are 0 and the verdict is the most probable class; its
+    probabilities have one temperature for all classes and treat them as equally frequent, which
+    favours rare classes (macro-F1) over accuracy.
+    """
+
+    options_model: type[HeadOptions] = HeadOptions
+
+    def __init__(self, options: HeadOptions | None = None) -> None:
+        self.options = options or self.options_model()
+        self.encoder: Encoder | None = None
+        self._head: Head | None = None
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What it can score."""
+        passes = {"passes"} if self.options.committee else set()
+        return frozenset({"proba", "embedding"} | passes)
+
+    @staticmethod
+    def load_encoder(folder: Path) -> Encoder:
+        """An encoder that one of this kind has saved. Raises ClassifierError."""
+        raise NotImplementedError
+
+    def encoder_key(self) -> str:
+        """Changes with all that `make_encoder` depends on, except the texts."""
+        raise NotImplementedError
+
+    def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> Encoder:
+        """See ports.EncoderClassifier."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        data: TrainingSet,
+        *,
+        seed: int,
+        checkpoint: Checkpoint = no_checkpoint,
+        work: Path | None = None,
+    ) -> FitReport:
+        """Trains the head; see classifiers.head. Raises ClassifierError when it cannot."""
+        require_labels(data)
+        if data.features is None:
+            encoder = self.encoder = self.encoder or self.make_encoder(data.texts)
+            checkpoint()
+            data = replace(data, features=encoder.encode(data.texts, checkpoint=checkpoint))
+        self._head, report = fit_head(
+            data,
+            strength=self.options.strength,
+            folds=self.options.folds,
+            committee=self.options.committee,
+            seed=seed,
+            checkpoint=checkpoint,
+        )
+        return report
+
+    def predict_proba(
+        self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint
+    ) -> Proba:
+        """Calibrated probabilities (n, k)."""
+        return self.score(texts, frozenset({"proba"}), checkpoint=checkpoint)["proba"]
+
+    def score(
+        self,
+        texts: Sequence[str],
+        needs: frozenset[str],
+        *,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> dict[str, NDArray[np.float32]]:
+        """See ports.Classifier."""
+        features = self._trained_encoder.encode(texts, checkpoint=checkpoint)
+        return self.score_features(features, needs)
+
+    def score_features(
+        self, features: Any, needs: frozenset[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """See ports.EncoderClassifier."""
+        if missing := needs - self.offers:
+            raise ClassifierError(
+                f"this model cannot give {', '.join(sorted(missing))}; train it again with "
+                "classifier.options.committee = true, or choose another strategy"
+            )
+        head = self.head
+        makers: dict[str, Callable[[Any], NDArray[np.float32]]] = {
+            "proba": head.proba,
+            "passes": head.passes,
+            "embedding": self._trained_encoder.embed,
+        }
+        return {name: makers[name](features) for name in sorted(needs)}
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """Per label, shape (k,); zeros in a single-label scheme."""
+        return self.head.thresholds
+
+    def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
+        """For each label the words whose absence lowers its score most (erasure, Li et al. 2016),
+        strongest first; neighbouring ones are one span."""
+        words, erased = words_and_erased(text)
+        scores = self.head.model.scores(self._trained_encoder.encode([text, *erased]))
+        drops = scores[0] - scores[1:]
+        names = self.head.names
+        return [
+            span for label in labels for span in spans(words, drops[:, names.index(label)], label)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Writes head.skops and the encoder beside it."""
+        (folder / ENCODER).mkdir()
+        self._trained_encoder.save(folder / ENCODER)
+        options = self.options.model_dump(mode="json")
+        write_state(
+            folder / FILE, {"format": FORMAT, "options": options, "head": self.head.state()}
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads it back. Raises ClassifierError when a file is missing, damaged or foreign."""
+        file = folder / FILE
+        with readable(file):
+            state: dict[str, Any] = read_state(file, FORMAT)
+            found = cls(cls.options_model(**state["options"]))
+            found.encoder = cls.load_encoder(folder / ENCODER)
+            found._head = Head.of(state["head"])
+            found.predict_proba([""])  # shapes that do not fit show here
+        return found
+
+    @property
+    def head(self) -> Head:
+        """The trained head. Raises ClassifierError before fit or load."""
+        if self._head is None:
+            raise ClassifierError("this model is not trained; call fit or load first")
+        return self._head
+
+    @property
+    def _trained_encoder(self) -> Encoder:
+        if self.encoder is None:
+            raise ClassifierError("this model is not trained; call fit or load first")
+        return self.encoder

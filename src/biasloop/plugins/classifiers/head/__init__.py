@@ -1,0 +1,1 @@
+"""The calibrated linear head that classifiers train."""

@@ -1,0 +1,63 @@
+"""One logistic regression per label."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from biasloop.domain.label import Labels
+from biasloop.plugins.classifiers.head.calibration import CERTAIN
+
+MAX_STEPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """`coef` of shape (d, k), `intercept` (k,)."""
+
+    coef: NDArray[np.float32]
+    intercept: NDArray[np.float64]
+
+
+def fit_linear(
+    rows: sparse.csr_matrix | NDArray[np.float32],
+    labels: Labels,
+    weights: NDArray[np.float64],
+    strength: float,
+) -> Linear:
+    """Each label from the rows (n, d) that it was asked of, yes and no weighing the same in all.
+
+    A label that has only one answer scores CERTAIN or -CERTAIN everywhere; so does, as a no, one
+    that was never asked.
+    """
+    terms, k = rows.shape[1], labels.shape[1]
+    linear = Linear(np.zeros((terms, k), dtype=np.float32), np.zeros(k))
+    for j in range(k):
+        asked = np.flatnonzero((labels[:, j] >= 0) & (weights > 0))
+        truth = labels[asked, j] == 1
+        if truth.all() or not truth.any():
+            linear.intercept[j] = CERTAIN if truth.any() else -CERTAIN
+            continue
+        model = _regression(sparse.issparse(rows), strength)
+        model.fit(rows[asked], truth, sample_weight=_balanced(truth, weights[asked]))
+        linear.coef[:, j] = model.coef_[0]
+        linear.intercept[j] = model.intercept_[0]
+    return linear
+
+
+def _regression(terms: bool, strength: float) -> LogisticRegression:
+    if not terms:
+        return LogisticRegression(C=strength, max_iter=MAX_STEPS)
+    # The dual: the same solution as the primal, up to 20 times faster with fewer rows than
+    # terms. The fixed seed orders its steps.
+    return LogisticRegression(
+        C=strength, solver="liblinear", dual=True, max_iter=MAX_STEPS, random_state=0
+    )
+
+
+def _balanced(truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    total, yes = weights.sum(), weights[truth].sum()
+    share: NDArray[np.float64] = np.where(truth, total / (2 * yes), total / (2 * (total - yes)))
+    return weights * share

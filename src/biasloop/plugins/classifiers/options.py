@@ -1,0 +1,60 @@
+"""The options of every classifier; apart from what runs them, which loads torch."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from biasloop.plugins.registry import Options
+
+
+class HeadOptions(Options):
+    """`strength` is the inverse of the regularisation (C); `folds` are for calibration and
+    thresholds; `committee` keeps their models for strategies that ask several."""
+
+    strength: float = Field(8.0, gt=0)
+    folds: int = Field(5, ge=2, le=20)
+    committee: bool = False
+
+
+class TfidfOptions(HeadOptions):
+    """`shortest` and `longest` bound the character n-grams; `language` is a folder of language
+    data (a campaign's `language`), whose grammar then joins the features."""
+
+    shortest: int = Field(2, ge=1, le=8)
+    longest: int = Field(5, ge=1, le=8)
+    language: Path | None = None
+
+
+class EmbeddingOptions(HeadOptions):
+    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. A dense row
+    needs a far smaller `strength` than one of terms."""
+
+    model: str = Field(min_length=1)
+    max_length: int = Field(256, ge=1)
+    strength: float = Field(0.005, gt=0)
+
+
+class TransformerOptions(Options):
+    """`model` is a hub id or a local folder. `tuning` "lora" trains adapters of that `rank` (with
+    `alpha`) on the `targets`, names of layers or "all-linear"; "full" trains all weights. `lr`
+    defaults to what suits the tuning. A batch holds at most `batch_tokens` tokens and
+    `batch_rows` rows; training goes over the rows `epochs` times, and on until `min_steps`
+    batches. `warm_up` is the share of the training in which the learning rate rises. `passes`
+    are the runs with dropout for strategies that ask several models."""
+
+    model: str = Field(min_length=1)
+    tuning: Literal["lora", "full"] = "lora"
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16.0, gt=0)
+    targets: str | list[str] = "all-linear"
+    lr: float | None = Field(None, gt=0)
+    epochs: int = Field(8, ge=1)
+    min_steps: int = Field(200, ge=1)
+    batch_tokens: int = Field(2048, ge=1)
+    batch_rows: int = Field(16, ge=1)
+    warm_up: float = Field(0.1, gt=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    max_length: int = Field(256, ge=1)
+    folds: int = Field(3, ge=2, le=20)
+    passes: int = Field(8, ge=1)

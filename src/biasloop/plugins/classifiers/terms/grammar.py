@@ -1,0 +1,59 @@
+"""Kinds of words as terms for the linear model.
+
+N-grams know words; these terms know kinds of words. "un cuoco" and "un idraulico" share the term
+"determiner ms | person ms", so that a form which no training sentence holds is still recognised.
+"""
+
+from collections.abc import Iterator
+
+from biasloop.plugins.language.data import Language, Reading
+from biasloop.plugins.language.tokens import Token, tokenise
+
+ENDING = 2
+"""Letters of an unknown word that stand for it."""
+
+
+def grammar_terms(text: str, language: Language) -> Iterator[str]:
+    """Classes around every word that tells a gender: alone, with a neighbour's class or word."""
+    tokens = tokenise(text, language)
+    words = ["^", *(token.lower for token in tokens), "$"]
+    classes = ["^", *(_class(token, language) for token in tokens), "$"]
+    for i in range(1, len(words) - 1):
+        here, before, after = classes[i], classes[i - 1], classes[i + 1]
+        if here.startswith(("person", "quality", "pair", "copulas")):
+            yield here
+            yield f"{before}|{here}"
+            yield f"{words[i - 1]}|{here}"
+            yield f"{here}|{after}"
+            yield f"{here}|{words[i + 1]}"
+            yield f"{before}|{here}|{after}"
+            if i > 1:
+                yield f"{classes[i - 2]}|{before}|{here}"
+        elif here.startswith("determiner"):
+            yield here
+            yield f"{words[i]}|{after}"
+        elif here.startswith("other") and before.startswith("determiner"):
+            yield f"{before}|{here}"
+
+
+def _class(token: Token, language: Language) -> str:
+    if not token.is_word:
+        return token.text
+    reading = next(token.readings(), None)
+    if token.paired:
+        return f"pair {reading.entry.kind if reading else ''}"
+    if reading is not None:
+        return _gendered(token, reading)
+    word = token.lower
+    if word in language.things:
+        return "thing"
+    known = next((name for name, words in language.classes.items() if word in words), None)
+    if known or word[0].isdigit():
+        return known or "number"
+    # A capital within a sentence: a title or a name ("il Project Manager").
+    return "other capital" if token.start and token.text[0].isupper() else f"other {word[-ENDING:]}"
+
+
+def _gendered(token: Token, first: Reading) -> str:
+    reading = token.person or token.determiner or first
+    return f"{reading.entry.kind} {reading.entry.role} {' '.join(sorted(reading.cells))}"

@@ -1,0 +1,112 @@
+"""Versions of a sentence that differ in the gender of the people it names."""
+
+from collections.abc import Iterator, Sequence
+
+from biasloop.plugins.expanders.draft import Draft
+from biasloop.plugins.expanders.labels import LabelNames
+from biasloop.plugins.expanders.writer import FORMS, GENDERED, OPEN, write
+from biasloop.plugins.language.analysis import analyse
+from biasloop.plugins.language.data import Language
+from biasloop.plugins.language.mentions import Analysis, Mention
+from biasloop.plugins.language.sentence import Unsure
+
+
+def gender_versions(
+    text: str, labels: Sequence[str], language: Language, names: LabelNames
+) -> Iterator[Draft]:
+    """All versions of a labelled sentence that the language allows.
+
+    None when a person of the sentence is not understood, or when what is understood contradicts
+    the labels.
+    """
+    try:
+        analysis = analyse(text, language)
+        people = _people(analysis, labels, names)
+    except Unsure:
+        return
+    genders = {m.gender for m in people}
+    for form in FORMS:
+        if genders == {GENDERED.get(form, "paired" if form in FORMS[2:] else "")}:
+            continue
+        if genders == {""} and form not in GENDERED:
+            continue
+        try:
+            made, place = write(text, analysis, people, form, names.sought in labels)
+        except Unsure:
+            continue
+        if made != text:
+            kept = _labels_after(form, labels, people, names)
+            shown = f"open:{form}" if form in OPEN else form
+            yield Draft(made, kept, f"gender:{shown}@{place}")
+
+
+def _labels_after(
+    form: str, labels: Sequence[str], people: Sequence[Mention], names: LabelNames
+) -> tuple[str, ...]:
+    if form not in GENDERED:
+        return names.without(labels, names.sought, names.others)
+    if names.sought in labels or names.others in labels:
+        return tuple(labels)
+    roles = {names.others if m.role == "other" else names.sought for m in people}
+    return names.plus(labels, *roles)
+
+
+def _people(analysis: Analysis, labels: Sequence[str], names: LabelNames) -> list[Mention]:
+    """The mentions to rewrite. Raises Unsure when they contradict the labels."""
+    sought, others = names.sought in labels, names.others in labels
+    gendered = [m for m in analysis.mentions if _gendered(analysis, m)]
+    faint = [m for m in analysis.mentions if m.role == "any" and _only_determiner(analysis, m)]
+    roles = {m.role for m in gendered}
+    if not (sought or others):
+        if [m for m in gendered if m not in faint]:
+            raise Unsure("a gendered person, but no such label")
+        return _paired_people(analysis, faint)
+    loose = any(analysis.sentence.kind(min(m.words) - 1) == "prepositions" for m in faint)
+    if faint and (others or len(gendered) > 1 or loose):
+        raise Unsure("an article whose person may be another")
+    if not gendered or (not others and "other" in roles) or (not sought and "sought" in roles):
+        raise Unsure("the labels say otherwise")
+    if sought and others and len(gendered) < 2:
+        raise Unsure("two labels, one person")
+    return [*gendered, *(m for m in analysis.mentions if m not in gendered and _pair(analysis, m))]
+
+
+def _paired_people(analysis: Analysis, faint: Sequence[Mention]) -> list[Mention]:
+    people = [m for m in analysis.mentions if _pair(analysis, m)]
+    if not people or faint:
+        raise Unsure("nobody to rewrite")
+    if any(m.role == "any" and not _is_sought(analysis, m) for m in people):
+        raise Unsure("the person may be another than the one sought")
+    return people
+
+
+def _pair(analysis: Analysis, mention: Mention) -> bool:
+    return not mention.gender and analysis.paired(mention)
+
+
+def _is_sought(analysis: Analysis, mention: Mention) -> bool:
+    """Whether the sentence begins with this person or says that it seeks somebody."""
+    cues = analysis.sentence.language.classes["seeking"]
+    first = min(mention.words)
+    return first == 0 or any(t.lower in cues for t in analysis.sentence.tokens[:first])
+
+
+def _gendered(analysis: Analysis, mention: Mention) -> bool:
+    """Whether the mention names one gender. Of others an article alone does not count."""
+    marked = [i for i in mention.words if analysis.marked(mention, i)]
+    if mention.gender and not mention.number:
+        raise Unsure("one or several?")
+    if mention.role == "other":
+        return not all(_like_article(analysis, i) for i in marked)
+    return bool(marked)
+
+
+def _like_article(analysis: Analysis, index: int) -> bool:
+    sentence = analysis.sentence
+    possessive = sentence.language.classes["possessive"]
+    return sentence.kind(index) == "determiner" or sentence.tokens[index].lower in possessive
+
+
+def _only_determiner(analysis: Analysis, mention: Mention) -> bool:
+    marked = [i for i in mention.words if analysis.marked(mention, i)]
+    return bool(marked) and all(_like_article(analysis, i) for i in marked)

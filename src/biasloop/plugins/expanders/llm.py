@@ -1,0 +1,111 @@
+"""Texts that a language model writes where the corpus is thin. It plans; the expand job asks.
+
+Three kinds: anew to a cell beside examples, a parent in other words, and a parent with the
+smallest edit that adds or drops a label (contrast sets, Gardner et al. 2020). Examples are seeds
+only, which were written for the campaign; the text of a real ad stands alone in its prompt.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from biasloop.domain.item import Item
+from biasloop.domain.policy import excerpt
+from biasloop.domain.writing.deficit import Axes, thinnest
+from biasloop.domain.writing.prompt import Prompt, object_schema
+from biasloop.domain.writing.synthesis import Cell, Corpus, Guide, Kind, Request, cell_of
+from biasloop.llm.prompting import read_prompts
+from biasloop.plugins.expanders.material import Material
+from biasloop.plugins.expanders.seeds import read_seeds
+from biasloop.plugins.registry import Options
+
+TEMPERATURE = 0.8
+SCHEMA = object_schema({"text": {"type": "string"}})
+IN_TURN = (Kind.WRITE, Kind.ADD, Kind.PARAPHRASE, Kind.DROP)
+
+
+class LlmOptions(Options):
+    """`folder` is the campaign's folder in the workspace. In a round `texts` are asked for, those
+    written anew beside up to `examples` examples."""
+
+    folder: Path
+    texts: int = Field(40, ge=1, le=10_000)
+    examples: int = Field(3, ge=1, le=10)
+
+
+class Llm:
+    """See ports.PromptExpander. Raises CampaignError when prompts.toml cannot be read."""
+
+    def __init__(self, options: LlmOptions) -> None:
+        self._options = options
+        self._prompts = read_prompts(options.folder)
+        self._seeds = read_seeds(options.folder / "seeds", None)
+
+    def plan(self, corpus: Corpus, guide: Guide, seed: int) -> list[Request]:
+        """One request per text, in the order of need. A label takes the kinds in turn; where
+        there is no parent for one it is written anew, and without examples not at all."""
+        rng = np.random.default_rng([seed, corpus.turn])
+        material = Material(corpus.parents, guide.scheme, rng)
+        kinds: dict[str, Iterator[Kind]] = defaultdict(lambda: cycle(IN_TURN))
+        planned = (
+            self._request(cell, next(kinds[cell.label]), material, guide, corpus.turn)
+            for cell in self._wanted(corpus, rng)
+        )
+        return [request for request in planned if request is not None]
+
+    def _wanted(self, corpus: Corpus, rng: np.random.Generator) -> list[Cell]:
+        cells = self._prompts.cells
+        forms = {label: tuple(of) for label, of in cells.forms.items()}
+        axes = Axes(tuple(cells.sectors), tuple(cells.registers), forms)
+        known = [
+            self._cell(item, label)
+            for item, labels in (*corpus.parents, *corpus.written)
+            for label in labels
+        ]
+        return thinnest(known, corpus.errors, axes, self._options.texts, rng)
+
+    def _cell(self, item: Item, label: str) -> Cell:
+        """Where an item stands with one of its labels."""
+        written, seed = cell_of(item.operation), self._seeds.get(item.text_hash)
+        known = written or seed
+        register, form = (known.register, known.form) if known else ("", "")
+        return Cell(label, item.group, register, form)
+
+    def _request(
+        self, cell: Cell, kind: Kind, material: Material, guide: Guide, turn: int
+    ) -> Request | None:
+        rewritten = None if kind is Kind.WRITE else material.parent(kind, cell.label)
+        if rewritten:
+            parent, labels = rewritten
+            parents: tuple[Item, ...] = (parent,)
+            cell, template = self._cell(parent, cell.label), "rewrite"
+            values: dict[str, Any] = {"kind": str(kind), "text": parent.text}
+        else:
+            kind, labels, template = Kind.WRITE, (cell.label,), "write"
+            examples = material.examples(cell.label, self._options.examples)
+            if not examples:
+                return None
+            parents = tuple(item for item, _ in examples)
+            cells = self._prompts.cells
+            values = {
+                "sector": cells.sectors.get(cell.sector),
+                "register": cells.registers.get(cell.register),
+                "form": cells.forms.get(cell.label, {}).get(cell.form),
+                "examples": [(item.text, found) for item, found in examples],
+            }
+        system, user = self._prompts.render(
+            template,
+            definitions=guide.definitions,
+            excerpt=excerpt(guide.policy.text, {cell.label, *labels}),
+            label=cell.label,
+            labels=labels,
+            **values,
+        )
+        roots = tuple(sorted({root for item in parents for root in item.roots}))
+        prompt = Prompt(system, user, SCHEMA, TEMPERATURE, turn, roots)
+        return Request(kind, cell, labels, parents, prompt, self._prompts.version)

@@ -1,0 +1,77 @@
+"""What the authors of a campaign's seeds wrote beside the sentences: versions and spans."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biasloop.domain.item import text_hash
+from biasloop.errors import CampaignError
+from biasloop.plugins.expanders.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The words text[start:end] carry `label`."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A seed sentence, its written versions, the words that carry its labels, and in which
+    register and form it is ("" where its author did not say)."""
+
+    text: str
+    versions: tuple[Draft, ...]
+    spans: tuple[Span, ...]
+    register: str = ""
+    form: str = ""
+
+
+def read_seeds(folder: Path, none_label: str | None) -> Mapping[str, Seed]:
+    """The seeds in folder/*.jsonl by text hash; empty without that folder.
+
+    A row's `rewrite` is one of its versions: its author's sentence without the problem, so its
+    label is `none_label` (None: rewrites are left out). Rows without labels are no seeds.
+    Raises CampaignError naming file and line when a row cannot be read.
+    """
+    found: dict[str, Seed] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    seed = _seed(json.loads(line), none_label) if line.strip() else None
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    raise CampaignError(
+                        f"{path}, line {number}: a seed or one of its versions is unreadable "
+                        f"({error!r}); versions need form, text and labels"
+                    ) from error
+                if seed is not None:
+                    found[text_hash(seed.text)] = seed
+    return found
+
+
+def _seed(row: Mapping[str, Any], none_label: str | None) -> Seed | None:
+    if row.get("labels") is None:
+        return None
+    return Seed(
+        text=row["text"],
+        versions=tuple(_versions(row, none_label)),
+        spans=tuple(
+            Span(span["start"], span["end"], span["label"]) for span in row.get("spans") or ()
+        ),
+        register=row.get("register") or "",
+        form=row.get("form") or "",
+    )
+
+
+def _versions(row: Mapping[str, Any], none_label: str | None) -> Iterator[Draft]:
+    for version in row.get("versions") or ():
+        yield Draft(version["text"], tuple(version["labels"]), f"version:{version['form']}")
+    rewrite = row.get("rewrite")
+    if rewrite and none_label and list(row["labels"]) != [none_label]:
+        yield Draft(rewrite, (none_label,), "rewrite")

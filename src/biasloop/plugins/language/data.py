@@ -1,0 +1,237 @@
+"""A campaign's language as data: words, their forms, and how forms are joined.
+
+Nothing here knows a particular language; everything is read from the campaign's
+`counterfactual` folder. A cell is gender and number: ms, mp, fs, fp.
+"""
+
+import csv
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from biasloop.errors import CampaignError
+from biasloop.plugins.language.cues import Cues, read_cues
+
+Cell = str
+"""ms, mp, fs or fp."""
+
+CELLS: tuple[Cell, ...] = ("ms", "mp", "fs", "fp")
+_SHAPES = (
+    "verb_shapes",
+    "speakers",
+    "suspicious",
+    "adjectival",
+    "nominal",
+    "shared",
+    "substantive",
+    "unread",
+    "idioms",
+    "agents",
+    "foreign_agents",
+    "both",
+)
+"""Keys of words.toml that hold a pattern; the others hold words."""
+COLUMNS = ("masculine", "masculine_plural", "feminine", "feminine_plural")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A word with its forms by cell.
+
+    `kind` is person, quality or determiner. `role` says of a person whether it is the one that
+    is sought, another, or any; of a quality whether it is said of a person, of either, of things.
+    `onsets` (determiners only) gives the forms of each cell by the onset of the next word.
+    """
+
+    kind: str
+    forms: Mapping[Cell, str]
+    role: str = ""
+    neutral: Mapping[str, str] = field(default_factory=dict)
+    onsets: Mapping[Cell, Mapping[str, str]] = field(default_factory=dict)
+    signs: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    indefinite: bool = False
+
+    def epicene(self, number: str) -> bool:
+        """Whether both genders share the form of this number ("s" or "p")."""
+        return self.forms.get("m" + number) == self.forms.get("f" + number)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a word: an entry, and the cells that the form fills."""
+
+    entry: Entry
+    cells: frozenset[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """Occupations of which much the same is said, and the words that suit all of them."""
+
+    occupations: Sequence[Entry]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """All of a campaign's words, by lower-case form.
+
+    `common` occupations are those that a sentence without a word of any trade may be about.
+    """
+
+    persons: Mapping[str, Reading]
+    qualities: Mapping[str, Reading]
+    determiners: Mapping[str, Reading]
+    things: Mapping[str, frozenset[Cell]]
+    occupations: Sequence[Entry]
+    common: Sequence[Entry]
+    trades: Sequence[Trade]
+    classes: Mapping[str, frozenset[str]]
+    shapes: Mapping[str, re.Pattern[str]]
+    onset: Mapping[str, re.Pattern[str]]
+    guesses: Sequence[tuple[str, frozenset[Cell]]]
+    pairs: Sequence[tuple[str, str, str]]
+    rests: frozenset[str]
+    joining: Mapping[str, str]
+    neutral: Mapping[str, str]
+    open_signs: Mapping[str, str]
+    cues: Cues
+
+    def guess(self, word: str) -> frozenset[Cell]:
+        """The cells that an unknown word can agree with, by its ending."""
+        return next(cells for ending, cells in self.guesses if word.endswith(ending))
+
+    def onset_of(self, word: str) -> str:
+        """The kind of sound a word begins with; "other" when no pattern says more."""
+        return next((name for name, found in self.onset.items() if found.match(word)), "other")
+
+
+def read_language(folder: Path) -> Language | None:
+    """The language in a campaign's `counterfactual` folder; None without that folder.
+
+    Raises CampaignError when a file is missing or wrong.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        return _read(folder)
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, re.error) as error:
+        raise CampaignError(
+            f"{folder}: the language's data cannot be read ({error!r}); it needs agreement.toml, "
+            "words.toml, qualities.toml, trades.toml, occupations.csv and persons.csv"
+        ) from error
+
+
+def _read(folder: Path) -> Language:
+    agreement, words, qualities, trades = (
+        tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+        for name in ("agreement", "words", "qualities", "trades")
+    )
+    occupations = [_person(row) for row in _rows(folder / "occupations.csv")]
+    persons = [_person(row) for row in _rows(folder / "persons.csv")]
+    endings = agreement["endings"]
+    described = [
+        _quality(word, role, endings["qualities"])
+        for role in ("person", "either", "thing")
+        for word in qualities[role].split()
+    ]
+    guesses = {ending: frozenset(cells.split()) for ending, cells in agreement["guess"].items()}
+    return Language(
+        persons=_index([*persons, *(entry for entry in occupations if _single(entry))]),
+        qualities=_index(described),
+        determiners=_index(map(_determiner, agreement["determiner"])),
+        things=_things(words, endings),
+        occupations=occupations,
+        common=_named(trades["common"], occupations),
+        trades=[
+            Trade(_named(table["occupations"], occupations), frozenset(table["words"].split()))
+            for table in trades["trade"]
+        ],
+        classes={
+            name: frozenset(text.split()) for name, text in words.items() if name not in _SHAPES
+        },
+        shapes={name: re.compile(words[name]) for name in _SHAPES},
+        onset={name: re.compile(text) for name, text in agreement["onset"].items()},
+        guesses=sorted(guesses.items(), key=lambda pair: -len(pair[0])),
+        pairs=[(first, second, rest) for first, second, rest in agreement["pairs"]],
+        rests=frozenset(agreement["rests"].split()),
+        joining=agreement["joining"],
+        neutral=agreement["neutral"],
+        open_signs=agreement["open"],
+        cues=read_cues(folder / "cues.toml"),
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _person(row: Mapping[str, str]) -> Entry:
+    return Entry(
+        kind="person",
+        forms={cell: row[name] for cell, name in zip(CELLS, COLUMNS, strict=True) if row[name]},
+        role=row.get("role") or "any",
+        neutral={"s": row.get("neutral") or "", "p": row.get("neutral_plural") or ""},
+    )
+
+
+def _named(words: str, occupations: Iterable[Entry]) -> list[Entry]:
+    """The occupations that these words name, by their masculine form."""
+    by_name = {entry.forms["ms"]: entry for entry in occupations}
+    return [by_name[word] for word in words.split()]
+
+
+def _single(entry: Entry) -> bool:
+    return not any(" " in form for form in entry.forms.values())
+
+
+def _quality(word: str, role: str, endings: Iterable[Sequence[str]]) -> Entry:
+    longest = sorted(endings, key=lambda ending: -len(ending[0]))
+    found = next(ending for ending in longest if word.endswith(ending[0]))
+    stem = word.removesuffix(found[0])
+    return Entry(
+        "quality", {cell: stem + end for cell, end in zip(CELLS, found, strict=True)}, role
+    )
+
+
+def _determiner(table: Mapping[str, Any]) -> Entry:
+    return Entry(
+        kind="determiner",
+        forms={cell: table[cell].get("other", "") for cell in CELLS if cell in table},
+        onsets={cell: table[cell] for cell in CELLS if cell in table},
+        role="preposition" if table.get("preposition") else "",
+        signs={name: table[name] for name in ("schwa", "asterisk") if name in table},
+        indefinite=table.get("indefinite", False),
+    )
+
+
+def _index(entries: Iterable[Entry]) -> dict[str, Reading]:
+    """Readings by form; where entries share a form, the first one keeps it."""
+    found: dict[str, Reading] = {}
+    for entry in entries:
+        cells: dict[str, set[Cell]] = defaultdict(set)
+        for cell, form in entry.forms.items():
+            for shape in {form, *entry.onsets.get(cell, {}).values()}:
+                cells[shape].add(cell)
+        for form, where in cells.items():
+            found.setdefault(form, Reading(entry, frozenset(where)))
+    return found
+
+
+def _things(words: Mapping[str, str], endings: Mapping[str, Any]) -> dict[str, frozenset[Cell]]:
+    found: dict[str, set[Cell]] = defaultdict(set)
+    for gender in ("m", "f"):
+        for word in words[f"things_{gender}"].split():
+            plurals = [
+                word.removesuffix(end) + new
+                for end, new in endings[f"things_{gender}"]
+                if word.endswith(end)
+            ]
+            found[word].add(f"{gender}s")
+            found[plurals[0] if plurals else word].add(f"{gender}p")
+    return {word: frozenset(cells) for word, cells in found.items()}

@@ -1,0 +1,85 @@
+"""What in a sentence may be a person, or describe one, without the lexicon knowing it."""
+
+from collections.abc import Sequence
+
+from biasloop.plugins.language.mentions import Mention
+from biasloop.plugins.language.reference import Reference
+from biasloop.plugins.language.sentence import NOUNS, VERBAL, Unsure
+
+_BEFORE_A_NOUN = frozenset({"determiner", "prepositions", "number", "thing", "unknown", "have"})
+_PREDICATIVE = frozenset({"copulas", "copulas_you", "copulas_infinitive"})
+_AFTER_A_PRONOUN = VERBAL | {"clitics", "prepositions", "relatives", "conjunctions", "end"}
+
+
+class Doubts:
+    """Checks the words that no mention took. `check` raises Unsure at the first doubt."""
+
+    def __init__(self, reference: Reference, mentions: Sequence[Mention]) -> None:
+        self.s = reference.s
+        self.reference = reference
+        self.people = reference.people
+        self.mentions = mentions
+
+    def check(self) -> None:
+        """Refuses what may be a person or an adjective that the lexicon does not know."""
+        shapes = self.s.language.shapes
+        for index, token in enumerate(self.s.tokens):
+            kind = self.s.kind(index)
+            if kind == "determiner" and self.s.kind(index + 1) in _AFTER_A_PRONOUN:
+                raise Unsure(f"{token.text!r} is a pronoun here")
+            if kind != "unknown":
+                continue
+            if self._beside_person(index):
+                raise Unsure(f"{token.text!r} may be a person like the one beside it")
+            if self._may_describe(index):
+                raise Unsure(f"{token.text!r} may describe a person")
+            if shapes["suspicious"].match(token.lower):
+                raise Unsure(f"{token.text!r} may be a person")
+            if self.reference.adjectival(index):
+                self._check_adjective(index)
+            if shapes["nominal"].match(token.lower) and self._nominal(index):
+                raise Unsure(f"{token.text!r} may be a person")
+
+    def _beside_person(self, index: int) -> bool:
+        """Whether an unknown word is joined to a person by a conjunction."""
+        if self.s.surely_noun(index) and self.s.kind(index - 1) == "prepositions":
+            return False
+        before = index - 1 if self.s.kind(index - 1) != "determiner" else index - 2
+        after = index + 2 if self.s.kind(index + 2) != "determiner" else index + 3
+        left = self.s.kind(before) == "conjunctions" and self._of_person(before - 1)
+        right = self.s.kind(index + 1) == "conjunctions" and after in self.people
+        return left or right
+
+    def _of_person(self, index: int) -> bool:
+        return any(index in mention.words for mention in self.mentions)
+
+    def _may_describe(self, index: int) -> bool:
+        """Whether an unknown word may be an adjective of a person: by its ending and its place."""
+        token = self.s.tokens[index]
+        before = self.s.kind(self.s.skip(index - 1, -1, self.s.transparent))
+        if before in _BEFORE_A_NOUN or (index and token.text[0].isupper()):
+            return False
+        if self.s.language.shapes["substantive"].match(token.lower):
+            return False
+        cells = self.s.cells(index)
+        return before in _PREDICATIVE or any(
+            mention.cells & cells and (len(cells) < 3 or mention.cells & cells == {"fp"})
+            for mention in self.mentions
+        )
+
+    def _check_adjective(self, index: int) -> None:
+        before = self.s.skip(index - 1, -1, lambda i: self.reference.in_row(i, index))
+        if self.s.kind(before) == "have" or self.s.noun_after(index) is not None:
+            return
+        bare = self.s.kind(index - 1) == "prepositions"
+        if bare and all(cell[1] == "s" for cell in self.s.cells(index)):
+            return  # people in the singular have an article ("in possesso")
+        if (
+            self.s.kind(before) not in NOUNS
+            or self.reference.noun_before(before, index) in self.people
+        ):
+            raise Unsure(f"{self.s.tokens[index].text!r} may describe a person")
+
+    def _nominal(self, index: int) -> bool:
+        after = self.s.kind(index + 1)
+        return self.s.kind(index - 1) == "determiner" and after not in NOUNS

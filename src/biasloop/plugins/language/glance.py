@@ -1,0 +1,243 @@
+"""Who is named in any sentence, as far as it shows: good enough to learn from, not to rewrite.
+
+Where the cautious reader refuses, this one guesses: what an unknown word is, by its shape and its
+place, and whom a word in doubt describes.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from biasloop.plugins.language.analysis import Reader
+from biasloop.plugins.language.data import CELLS, Entry, Language, Reading
+from biasloop.plugins.language.mentions import Analysis, Mention
+from biasloop.plugins.language.reference import Reference
+from biasloop.plugins.language.sentence import NOUNS, Sentence, Unsure
+from biasloop.plugins.language.tokens import Token, tokenise
+
+_BEFORE_A_SUBJECT = NOUNS | {"end", "mark", "quality", "invariable", "particles", "number"}
+_PREDICATIVE = frozenset({"copulas", "copulas_you", "copulas_infinitive"})
+_BETWEEN = frozenset({"conjunctions", "determiner", "quality", "invariable", "adverbs"})
+_ANY = frozenset(CELLS)
+_WORD = re.compile(r"\w+")
+_STEM = 4
+"""Letters that two forms of one word share at least."""
+_MARKER_REACH = 4
+"""Words between a person and the sign of both genders that follows."""
+
+
+def glance(text: str, language: Language) -> Analysis:
+    """The people of a sentence; a word that fits nobody belongs to nobody."""
+    sentence = _Guessed(tokenise(text, language), language)
+    reader = _Glancing(sentence)
+    mentions = reader.settled(_merged(sentence, reader.mentions()))
+    _pair_across(sentence, mentions)
+    for found in language.shapes["both"].finditer(text):
+        _pair_before(sentence, mentions, found.start())
+    return Analysis(sentence, (*mentions, *_pronouns(sentence), *_cut_off(sentence)))
+
+
+class _Guessed(Sentence):
+    """A sentence whose unknown words are people or adjectives when they look like it."""
+
+    def __init__(self, tokens: Sequence[Token], language: Language) -> None:
+        self.guesses: dict[int, Reading] = {}
+        super().__init__(tokens, language)
+        for index in range(len(tokens)):
+            if self.kind(index) == "unknown" and (guess := self._guess(index)):
+                self.guesses[index] = guess
+                self.classes[index] = guess.entry.kind
+
+    def reading(self, index: int) -> Reading | None:
+        """See Sentence; a guess for a word that looked like something."""
+        return self.guesses.get(index) or super().reading(index)
+
+    def refused(self, index: int) -> bool:
+        """Nothing is."""
+        return False
+
+    def person_or_thing(self, index: int) -> str:
+        """A person right after a verb ("serve un grafico", "sei un grafico") or before one of
+        work ("il grafico cura"), or in a role ("come grafico"); else a thing."""
+        if self.title_or_described(index):
+            return "person"
+        article = self.plain_article(index - 1)
+        before = index - 2 if article else index - 1
+        known = self.language.classes
+        told = known["verbs"] | known["seeking"] | known["copulas_you"] | known["as"]
+        if before >= 0 and self.tokens[before].lower in told:
+            return "person"
+        works = article and self.kind(before) in _BEFORE_A_SUBJECT and self._works(index)
+        return "person" if works else "thing"
+
+    def _works(self, noun: int) -> bool:
+        """Whether the first verb after a noun says what people do at work."""
+        known = self.language.classes
+        verbs = known["verbs"] | known["duties"]
+        verb = noun + 1
+        while not self.ends_clause(verb) and (
+            self.tokens[verb].lower not in verbs
+            or self.kind(verb - 1) in ("prepositions", "determiner")  # "la tecnica di guida"
+        ):
+            verb += 1
+        return verb < len(self) and self.tokens[verb].lower in known["duties"]
+
+    def _guess(self, index: int) -> Reading | None:
+        """What an unknown word may be, by its shape and, for an adjective, by its place."""
+        token, shapes = self.tokens[index], self.language.shapes
+        word = _WORD.match(token.lower)
+        stem = word.group() if word and token.paired else token.lower
+        if shapes["foreign_agents"].match(token.lower):
+            return Reading(Entry("person", dict.fromkeys(CELLS, token.lower), "any"), _ANY)
+        cells = _ANY if token.paired else self.language.guess(stem)
+        forms = dict.fromkeys(cells, stem)
+        if shapes["agents"].match(stem):
+            return Reading(Entry("person", forms, "any"), cells)
+        if shapes["adjectival"].match(stem) and self._predicative(index):
+            return Reading(Entry("quality", forms, "either"), cells)
+        return None
+
+    def _predicative(self, index: int) -> bool:
+        """Whether an adjective stands here: after "to be", or joined to another."""
+        joined = self.kind(index - 1) == "conjunctions" or (
+            self.kind(index - 1) == "mark" and self.tokens[index - 1].text == ","
+        )
+        before = self.skip(index - 1, -1, self.transparent)
+        return (joined and self.kind(index - 2) == "quality") or self.kind(before) in _PREDICATIVE
+
+
+class _Guessing(Reference):
+    """Takes the likeliest owner."""
+
+    def doubt(self, why: str, guess: int) -> int:
+        """The guess."""
+        return guess
+
+
+class _Glancing(Reader):
+    """Passes over what does not fit."""
+
+    reference_kind = _Guessing
+
+    def is_person(self, index: int) -> bool:
+        """See Reader; not what is more likely a verb or an adjective."""
+        return (
+            super().is_person(index)
+            and not self.may_be_verb(index)
+            and not self.may_be_adjective(index)
+        )
+
+    def take_determiner(self, mention: Mention, noun: int) -> None:
+        """See Reader."""
+        try:
+            super().take_determiner(mention, noun)
+        except Unsure:
+            return
+
+    def give(self, index: int) -> None:
+        """See Reader."""
+        try:
+            super().give(index)
+        except Unsure:
+            return
+
+
+def _merged(sentence: Sentence, mentions: list[Mention]) -> list[Mention]:
+    """One mention for two that name both genders of one word ("la cuoca o il cuoco")."""
+    found: list[Mention] = []
+    for mention in sorted(mentions, key=lambda m: -1 if m.noun is None else m.noun):
+        last = found[-1] if found else None
+        if last is not None and _same_person(sentence, last, mention):
+            last.words += mention.words
+            last.cells = frozenset(g + last.number for g in "mf")
+            last.both = True
+        else:
+            found.append(mention)
+    return found
+
+
+def _same_person(sentence: Sentence, first: Mention, second: Mention) -> bool:
+    if first.noun is None or second.noun is None or {first.gender, second.gender} != {"m", "f"}:
+        return False
+    one, other = sentence.tokens[first.noun].lower, sentence.tokens[second.noun].lower
+    between = range(first.noun + 1, second.noun)
+    return (
+        first.number == second.number != ""
+        and one[:_STEM] == other[:_STEM]
+        and any(_joins(sentence, i) for i in between)
+        and all(sentence.kind(i) in _BETWEEN or _joins(sentence, i) for i in between)
+    )
+
+
+def _joins(sentence: Sentence, index: int) -> bool:
+    """Whether two forms of a word may stand around this one ("la cuoca e il cuoco", "/")."""
+    return sentence.kind(index) == "conjunctions" or sentence.tokens[index].text == "/"
+
+
+def _pair_across(sentence: Sentence, mentions: list[Mention]) -> None:
+    """Marks whoever a conjunction names in both genders, whatever the words were taken for."""
+    for i in range(1, len(sentence) - 1):
+        second = _second_form(sentence, i) if sentence.kind(i) == "conjunctions" else None
+        for mention in mentions:
+            if second is not None and not {i - 1, second}.isdisjoint(mention.words):
+                mention.both = True
+
+
+def _second_form(sentence: Sentence, conjunction: int) -> int | None:
+    """Where the word before a conjunction comes again in the other gender, over articles and
+    adjectives ("il prossimo o la nostra prossima")."""
+    place = conjunction + 1
+    while sentence.kind(place) in ("determiner", "quality", "person", "thing", "unknown"):
+        if _other_gender(sentence, conjunction - 1, place):
+            return place
+        if sentence.kind(place) not in ("determiner", "quality"):
+            return None
+        place += 1
+    return None
+
+
+def _other_gender(sentence: Sentence, first: int, second: int) -> bool:
+    """Whether two words are forms of one word, of one number and different genders."""
+    one, other = (sentence.tokens[place].lower for place in (first, second))
+    numbers = [{cell[1] for cell in sentence.cells(place)} for place in (first, second)]
+    return (
+        one[:_STEM] == other[:_STEM]
+        and not sentence.agree(first, second)
+        and numbers[0] == numbers[1]
+    )
+
+
+def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> None:
+    """Marks the person that the sign at `place` of the text stands beside as of both genders."""
+    words = [i for i, token in enumerate(sentence.tokens) if token.end <= place]
+    here = len(words)
+    near = [
+        mention
+        for mention in mentions
+        if mention.noun is not None and 0 < here - mention.noun <= _MARKER_REACH
+    ]
+    if near:
+        near[-1].both = True
+
+
+def _pronouns(sentence: Sentence) -> Iterator[Mention]:
+    """The people that only a pronoun names ("cerchiamo uno che sappia"), in both genders where
+    a conjunction joins two ("uno o una che")."""
+    for i in range(len(sentence) - 1):
+        determiner = sentence.tokens[i].determiner if sentence.kind(i) == "determiner" else None
+        if determiner is None or not determiner.entry.indefinite:
+            continue
+        if sentence.kind(i + 1) == "relatives":
+            pair = sentence.kind(i - 1) == "conjunctions" and sentence.kind(i - 2) == "determiner"
+            yield Mention(None, [i], determiner.cells, both=pair)
+
+
+def _cut_off(sentence: Sentence) -> list[Mention]:
+    """The person whose article is the last word of a text that a line break cut ("ricerca un")."""
+    last = len(sentence) - 1
+    seeking = sentence.language.classes["seeking"]
+    determiner = sentence.tokens[last].determiner if sentence.kind(last) == "determiner" else None
+    if determiner is None or not determiner.entry.indefinite:
+        return []
+    if not any(token.lower in seeking for token in sentence.tokens):
+        return []
+    return [Mention(None, [last], determiner.cells)]

@@ -1,0 +1,278 @@
+"""What each word of a sentence is, and how far its phrase reaches."""
+
+from collections.abc import Callable, Sequence
+
+from biasloop.plugins.language.data import Cell, Language, Reading
+from biasloop.plugins.language.tokens import Token
+
+NOUNS = frozenset({"person", "thing", "unknown"})
+VERBAL = frozenset({"verbs", "have", "copulas", "modals", "copulas_you", "copulas_us"})
+_CLOSED = (
+    "particles",
+    "conjunctions",
+    "prepositions",
+    "relatives",
+    "modals",
+    "copulas",
+    "copulas_infinitive",
+    "copulas_you",
+    "copulas_us",
+    "have",
+    "clitics",
+    "adverbs",
+)
+_TRANSPARENT = frozenset({"adverbs", "invariable", "number"})
+_DESCRIBED = NOUNS | {"quality", "invariable", "ambiguous"}
+_BEFORE_A_NUMBER = frozenset({"prepositions", "determiner", "quality", "ambiguous"})
+_END = frozenset(".;:!?•–—-()\n")
+
+
+class Unsure(Exception):
+    """No error but an honest answer: the sentence is not understood well enough to be rewritten."""
+
+
+class Sentence:
+    """The tokens of a text with their word class; -1 and len stand for the borders.
+
+    Raises Unsure when a word cannot be understood.
+    """
+
+    def __init__(self, tokens: Sequence[Token], language: Language) -> None:
+        self.tokens = tokens
+        self.language = language
+        self.classes: list[str] = []
+        for index in range(len(tokens)):
+            self.classes.append(self._class(index))
+        for index, name in enumerate(self.classes):
+            if name == "ambiguous":
+                self.classes[index] = self._settle(index)
+        for index, name in enumerate(self.classes):
+            if name == "twofold" or (name == "thing" and self.title_or_described(index)):
+                self.classes[index] = self.person_or_thing(index)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def kind(self, index: int) -> str:
+        """The class of a word; "end" outside the sentence."""
+        return self.classes[index] if 0 <= index < len(self.classes) else "end"
+
+    def cells(self, index: int) -> frozenset[Cell]:
+        """The cells that the word at `index` can fill."""
+        reading = self.reading(index)
+        if reading is not None:
+            return reading.cells
+        word = self.tokens[index].lower
+        return self.language.things.get(word) or self.language.guess(word)
+
+    def reading(self, index: int) -> Reading | None:
+        """The reading that the word's class stands for."""
+        token, name = self.tokens[index], self.classes[index]
+        if name == "quality":
+            return token.quality or token.person
+        return {"person": token.person, "determiner": token.determiner}.get(name)
+
+    def refused(self, index: int) -> bool:
+        """Whether the word at `index` is one that leaves a sentence unread."""
+        token = self.tokens[index]
+        refuse = self.language.classes["refuse"]
+        return token.lower in refuse or (token.paired and not any(token.readings()))
+
+    def person_or_thing(self, index: int) -> str:
+        """The class of a noun that names a person or a thing ("un grafico")."""
+        as_whom = index and self.tokens[index - 1].lower in self.language.classes["as"]
+        if self.kind(index - 1) == "prepositions" and not as_whom:
+            return "thing"
+        raise Unsure(f"{self.tokens[index].text!r} may be a person or a thing")
+
+    def title_or_described(self, index: int) -> bool:
+        """Whether a word for things or people ends a title ("uno Scrum Master") or is described
+        as only people are ("concorrenti esclusi")."""
+        person, after = self.tokens[index].person, index + 1
+        if person is None:
+            return False
+        capitals = index and all(t.text[0].isupper() for t in self.tokens[index - 1 : after])
+        if capitals and self.kind(index - 1) == "unknown":
+            return True
+        quality = self.tokens[after].quality if self.kind(after) == "quality" else None
+        told = quality is not None and quality.entry.role == "person"
+        return told and bool(person.cells & self.cells(after))
+
+    def agree(self, first: int, second: int) -> bool:
+        """Whether two words can agree in gender and number."""
+        return bool(self.cells(first) & self.cells(second))
+
+    def skip(self, index: int, step: int, passes: Callable[[int], bool]) -> int:
+        """The first place from `index` on, going by `step`, that `passes` does not pass."""
+        while 0 <= index < len(self) and passes(index):
+            index += step
+        return index
+
+    def transparent(self, index: int) -> bool:
+        """Adverbs, numbers and adjectives without gender: they never end a phrase."""
+        return self.kind(index) in _TRANSPARENT
+
+    def ends_clause(self, index: int) -> bool:
+        """A mark that ends a clause, or a border of the sentence."""
+        return self.kind(index) == "end" or (
+            self.kind(index) == "mark" and self.tokens[index].text in _END
+        )
+
+    def governed(self, noun: int) -> bool:
+        """Whether the noun's phrase hangs on a preposition; two words for one person are one
+        phrase ("di aspiranti cuochi")."""
+        first = self.title_start(noun)
+        while self.kind(first - 1) == "person" and self.agree(first - 1, noun):
+            first -= 1
+        before = self.skip(first - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality"})
+        if self.kind(before) == "determiner":
+            reading = self.tokens[before].determiner
+            if reading is not None and reading.entry.role == "preposition":
+                return True
+            before -= 1
+            if self.kind(before) == "quality":
+                before -= 1
+        return self.kind(before) == "prepositions"
+
+    def surely_noun(self, index: int) -> bool:
+        """Whether a word that the lexicon does not know can only be a noun here."""
+        if self.kind(index) != "unknown":
+            return self.kind(index) in NOUNS
+        before = self.kind(index - 1)
+        shape = self.language.shapes["substantive"].match(self.tokens[index].lower)
+        return shape is not None or before in ("determiner", "prepositions", "number")
+
+    def phrase_start(self, noun: int) -> int:
+        """The place just before the noun's phrase, its preposition included in the phrase."""
+        first = self.title_start(noun)
+        before = self.skip(
+            first - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality", "determiner"}
+        )
+        return before - 1 if self.kind(before) == "prepositions" else before
+
+    def title_start(self, noun: int) -> int:
+        """The first word of the title that a person's word of one form ends ("Sales Manager")."""
+        reading = self.reading(noun)
+        if reading is None or len(set(reading.entry.forms.values())) > 1:
+            return noun
+        before = self.skip(
+            noun - 1, -1, lambda i: self.kind(i) == "unknown" and self.tokens[i].text[0].isupper()
+        )
+        return before + 1
+
+    def head_of(self, noun: int) -> int | None:
+        """The noun that the phrase of this one hangs on, by a preposition."""
+        if not self.governed(noun):
+            return None
+        start = self.phrase_start(noun)
+        head = self.skip(start, -1, lambda i: self.transparent(i) or self.kind(i) == "quality")
+        return head if self.kind(head) in NOUNS else None
+
+    def noun_after(self, index: int) -> int | None:
+        """The noun that an adjective at `index` may stand before, if it agrees."""
+        reach = self.skip(
+            index + 1,
+            1,
+            lambda i: self.transparent(i) or (self.kind(i) == "quality" and self.agree(i, index)),
+        )
+        if reach == index + 1 and self.plain_article(reach) and self._counts(index, reach):
+            reach = self.skip(reach + 1, 1, self.transparent)
+        if self.kind(reach) in NOUNS and self.agree(reach, index):
+            return reach
+        return None
+
+    def _counts(self, index: int, article: int) -> bool:
+        """Whether the word is one that stands before an article ("tutti i")."""
+        quality = self.tokens[index].quality
+        before = quality is not None and quality.entry.role == "thing"
+        return before and self.agree(index, article)
+
+    def plain_article(self, index: int) -> bool:
+        """Whether an article without a preposition stands here."""
+        reading = self.tokens[index].determiner if self.kind(index) == "determiner" else None
+        return reading is not None and reading.entry.role != "preposition"
+
+    def _class(self, index: int) -> str:
+        token, known = self.tokens[index], self.language.classes
+        word = token.lower
+        if not token.is_word:
+            return "mark"
+        if self.refused(index):
+            raise Unsure(f"cannot tell what {token.text!r} refers to")
+        if word[0].isdigit() or (word in known["numerals"] and self._counts_here(index, word)):
+            return "number"
+        closed = next((name for name in _CLOSED if word in known[name]), None)
+        return closed or self._open_class(index, word)
+
+    def _counts_here(self, index: int, word: str) -> bool:
+        """Whether a numeral is one, and not the verb that sounds alike ("su sei giorni")."""
+        verb = word in self.language.classes["copulas_you"]
+        return not verb or self.kind(index - 1) in _BEFORE_A_NUMBER
+
+    def _open_class(self, index: int, word: str) -> str:
+        """Noun, adjective or verb; "ambiguous" is settled when all words have been seen."""
+        token = self.tokens[index]
+        thing, bare = word in self.language.things, word in self.language.classes["invariable"]
+        person = token.person is not None and not thing
+        verb = word in self.language.classes["verbs"] and not self._after_determiner(index)
+        verb = verb or (token.quality is not None and self.kind(index - 1) == "clitics")
+        ways = (
+            ("determiner", token.determiner is not None),
+            ("ambiguous", (thing or person) and token.quality is not None),
+            ("ambiguous", person and bare),
+            ("person", person),
+            ("verbs", verb),
+            ("twofold", thing and self._changes(index)),
+            ("thing", thing),
+            ("quality", token.quality is not None),
+            ("invariable", bare or self._describes(index, word)),
+            ("verbs", self.language.shapes["verb_shapes"].match(word) is not None),
+        )
+        return next((name for name, holds in ways if holds), "unknown")
+
+    def _changes(self, index: int) -> bool:
+        """Whether the word is a person's whose form tells the gender."""
+        reading = self.tokens[index].person
+        return reading is not None and not reading.entry.epicene("s")
+
+    def _describes(self, index: int, word: str) -> bool:
+        """Whether an unknown word after a noun has the shape of an adjective without gender."""
+        shared = self.language.shapes["shared"].match(word)
+        return shared is not None and self.kind(index - 1) in _DESCRIBED
+
+    def _after_determiner(self, index: int) -> bool:
+        return self.kind(index - 1) == "determiner" if index else False
+
+    def _ends_phrase(self, before: int, index: int) -> bool:
+        """Whether article and adjective precede it and no noun follows ("una certa tenuta")."""
+        return (
+            self.kind(before) == "quality"
+            and self.kind(before - 1) == "determiner"
+            and self.kind(index + 1) not in NOUNS | {"quality"}
+            and self.agree(before, index)
+        )
+
+    def _settle(self, index: int) -> str:
+        """Noun or adjective: what stands before and after a word that can be both decides."""
+        token = self.tokens[index]
+        adjective = "quality" if token.quality is not None else "invariable"
+        thing = token.lower in self.language.things
+        noun = "person" if not thing else "twofold" if self._changes(index) else "thing"
+        before = self.skip(index - 1, -1, self.transparent)
+        described = index and self.tokens[index - 1].lower in self.language.classes["degrees"]
+        if described and self.kind(before) != "have":  # "già pratica", not "hai già pratica"
+            return adjective
+        if self._ends_phrase(before, index):
+            return noun
+        if self.kind(before) in NOUNS | {"quality", "copulas", "copulas_you", "copulas_infinitive"}:
+            return adjective
+        joins = self.kind(before) == "conjunctions" or (
+            self.kind(before) == "mark" and self.tokens[before].text in ",/"
+        )
+        if joins:
+            personal = token.quality is not None and token.quality.entry.role == "person"
+            joined = self.kind(before - 1) in ("quality", "invariable")
+            return adjective if joined or personal else noun
+        after = self.kind(index + 1)
+        prenominal = adjective == "invariable" and after in NOUNS | {"quality"}
+        return "invariable" if prenominal else noun

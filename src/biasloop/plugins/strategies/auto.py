@@ -1,0 +1,24 @@
+"""The strategy that fits the scheme. docs/strategies.md has the evidence."""
+
+import numpy as np
+
+from biasloop.domain.batch import Rows
+from biasloop.plugins.strategies.fisher import Fisher
+from biasloop.plugins.strategies.own import Own, drawn_by_rank
+from biasloop.plugins.strategies.uncertainty import BreakingTies, Rarity
+from biasloop.ports import Scores
+
+POWER = 2
+"""As softrank draws."""
+
+
+class Auto(Own):
+    """Softrank of rarity in multi-label schemes; in single-label ones fisher, or breaking_ties for
+    a classifier without an encoder."""
+
+    def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
+        """The one that fits."""
+        if scores.multi:
+            return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)
+        strategy: Own = Fisher() if scores.likeness else BreakingTies()
+        return strategy.pick(scores, n, rng)

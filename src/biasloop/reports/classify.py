@@ -1,0 +1,99 @@
+"""Verdicts on texts: each sentence for itself, the text by a stated rule."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from biasloop.domain.label import Scheme
+from biasloop.domain.measure.metric import decide
+from biasloop.intake.sentences import sentences
+from biasloop.ports import Classifier
+
+CHUNK = 500
+"""Texts classified at a time."""
+
+
+def classify(
+    rows: Iterable[tuple[Any, str]],
+    classifier: Classifier,
+    scheme: Scheme,
+    *,
+    unit: str,
+    language: str,
+) -> Iterator[dict[str, Any]]:
+    """For every (id, text) its verdict, that of its sentences, and the words that carry them.
+
+    The rule "any": a text's probability for a label is its likeliest sentence's, and the text is
+    flagged when one of its sentences is. Offsets are characters of the text given. A text without
+    a sentence has no flags and probabilities of 0.
+    """
+    batch: list[tuple[Any, str]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == CHUNK:
+            yield from _classify(batch, classifier, scheme, unit, language)
+            batch = []
+    yield from _classify(batch, classifier, scheme, unit, language)
+
+
+def _classify(
+    batch: list[tuple[Any, str]], classifier: Classifier, scheme: Scheme, unit: str, language: str
+) -> Iterator[dict[str, Any]]:
+    cut = [
+        sentences(text, language) if unit == "sentence" else [(0, len(text))] for _, text in batch
+    ]
+    pieces = [
+        text[start:end] for (_, text), spans in zip(batch, cut, strict=True) for start, end in spans
+    ]
+    if pieces:
+        proba = classifier.predict_proba(pieces)
+        flags = decide(proba, classifier.thresholds, scheme.multi)
+    else:
+        proba = np.zeros((0, len(scheme.labels)), np.float32)
+        flags = proba.astype(bool)
+    at = 0
+    for (row_id, text), spans in zip(batch, cut, strict=True):
+        own = slice(at, at + len(spans))
+        at += len(spans)
+        found = [
+            {
+                "start": start,
+                "end": end,
+                "labels": _by_label(scheme, proba[own][i]),
+                "flagged": _names(scheme, flags[own][i]),
+                "evidence": _evidence(
+                    classifier, text[start:end], start, _names(scheme, flags[own][i])
+                ),
+            }
+            for i, (start, end) in enumerate(spans)
+        ]
+        top = proba[own].max(axis=0) if spans else np.zeros(len(scheme.labels), np.float32)
+        yield {
+            "id": row_id,
+            "labels": _by_label(scheme, top),
+            "flagged": _names(scheme, flags[own].any(axis=0)),
+            "sentences": found,
+        }
+
+
+def _by_label(scheme: Scheme, proba: Any) -> dict[str, float]:
+    return {name: round(float(p), 4) for name, p in zip(scheme.labels, proba, strict=True)}
+
+
+def _names(scheme: Scheme, flags: Any) -> list[str]:
+    return [name for name, flag in zip(scheme.labels, flags, strict=True) if flag]
+
+
+def _evidence(
+    classifier: Classifier, text: str, offset: int, flagged: list[str]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "start": offset + found.start,
+            "end": offset + found.end,
+            "label": found.label,
+            "text": text[found.start : found.end],
+        }
+        for found in (classifier.evidence(text, flagged) if flagged else ())
+    ]

@@ -1,0 +1,131 @@
+"""Looks at everything biasloop leans on and says what to fix."""
+
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from biasloop.errors import BiasloopError, LabelStudioDown
+from biasloop.service.service import Biasloop
+
+LOW_DISK = 2 * 1024**3
+"""Bytes; below this a training may fill the disk."""
+PROBE = 2**20
+"""Bytes written to see whether writing works."""
+
+
+@dataclass
+class Check:
+    """One thing looked at. What is not `needed` is only told."""
+
+    what: str
+    ok: bool
+    found: str
+    needed: bool = True
+
+
+def examine(biasloop: Biasloop) -> list[Check]:
+    """All checks, in the order in which to fix them."""
+    return [
+        Check("settings", True, str(biasloop.workspace.folder / "biasloop.toml")),
+        _check(
+            "campaign",
+            lambda: f"{biasloop.campaign.about.name}, policy {biasloop.campaign.policy.id}",
+        ),
+        _check("ledger", lambda: f"{len(biasloop.ledger.rounds.all())} rounds"),
+        _check("pool", lambda: f"{len(biasloop.pool)} items"),
+        _model(biasloop),
+        _label_studio(biasloop),
+        _language_model(biasloop),
+        _disk(biasloop),
+        _gpu(),
+        _hub(),
+    ]
+
+
+def _check(what: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(what, True, look())
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+
+
+def _model(biasloop: Biasloop) -> Check:
+    what = "model in service"
+    try:
+        if biasloop.ledger.in_service() is None:
+            return Check(what, False, "none yet; `biasloop train` makes one", needed=False)
+        from biasloop.service.models import in_service
+
+        model, _ = in_service(biasloop)
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    return Check(what, True, model.id)
+
+
+def _label_studio(biasloop: Biasloop) -> Check:
+    what = "Label Studio and token"
+    try:
+        server = biasloop.label_studio.whoami()
+    except LabelStudioDown as error:
+        if biasloop.settings.labelstudio.url:
+            return Check(what, False, str(error))
+        return Check(what, False, "not running; `biasloop up` starts it", needed=False)
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    found = f"{biasloop.label_studio_url}, version {server.version}, as {server.email}"
+    return Check(what, True, found)
+
+
+def _language_model(biasloop: Biasloop) -> Check:
+    what, settings = "language model", biasloop.settings.llm
+    if not settings.base_url and "llm" not in biasloop.settings.expander.names:
+        return Check(what, False, "none is set; the expander `llm` needs one", False)
+    try:
+        settings.require()
+        from biasloop.workspace.language_model import (
+            open_model,  # only who has one waits for its client
+        )
+
+        with closing(open_model(biasloop.workspace, settings, "doctor")) as model:
+            way = model.probe()
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    structured = "answers by JSON schema" if way.schema else "without structured output"
+    return Check(what, True, f"{settings.base_url}, {settings.model}, {structured}")
+
+
+def _disk(biasloop: Biasloop) -> Check:
+    folder = biasloop.workspace.folder
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1024**3:.1f} GB free"
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x" * PROBE)
+    except OSError as error:
+        found += f", but {folder} cannot be written: {error.strerror}; check rights and quota"
+        return Check("disk", False, found)
+    if free < LOW_DISK:
+        return Check("disk", False, f"{found}; a training may need {LOW_DISK / 1024**3:.0f} GB")
+    return Check("disk", True, found)
+
+
+def _gpu() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        return Check("GPU", True, torch.cuda.get_device_name(0), needed=False)
+    return Check("GPU", False, "none; training and scoring run on the CPU", needed=False)
+
+
+def _hub() -> Check:
+    import httpx
+
+    try:
+        httpx.head("https://huggingface.co", timeout=3)
+        return Check("model hub", True, "huggingface.co answers", needed=False)
+    except (httpx.HTTPError, socket.gaierror):
+        found = "huggingface.co does not answer; models must be local folders"
+        return Check("model hub", False, found, needed=False)

@@ -1,0 +1,150 @@
+"""What the steps are told of ledger, pool and settings."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
+from biasloop.domain.label import Labels
+from biasloop.domain.model import ModelVersion
+from biasloop.domain.round import Round
+from biasloop.domain.writing.deficit import label_errors
+from biasloop.domain.writing.synthesis import Corpus
+from biasloop.plugins.registry import Kind, plugin
+from biasloop.ports import Likeness, Scores, Strategy
+from biasloop.rounds.steps.expand.step import corpus_of
+from biasloop.rounds.steps.select import ReadScores, asked_items, candidates, labelled_rows
+from biasloop.rounds.steps.train.recipe import Recipe
+from biasloop.store.features import FeatureStore
+from biasloop.store.ledger import Ledger
+from biasloop.store.pool import ArrowPool
+from biasloop.store.scores import read_scores, read_thresholds
+from biasloop.workspace.campaign import Campaign
+from biasloop.workspace.layout import Workspace
+from biasloop.workspace.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """Each is made anew at every call, as things stand then."""
+
+    workspace: Workspace
+    settings: Settings
+    campaign: Campaign
+    ledger: Ledger
+    pool: ArrowPool
+    strategy: Strategy
+
+    def corpus(self) -> Corpus:
+        """What an expansion starts from now."""
+        model = self.newest_model()
+        measured = model.card["out_of_fold"]["labels"] if model else None
+        return corpus_of(
+            self.pool,
+            self.ledger.annotations(),
+            self.campaign.scheme,
+            self.settings.votes.consensus,
+            label_errors(self.campaign.scheme.labels, measured),
+            self.ledger.count_rejections(),
+        )
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the settings want a model trained; a classifier that can use the campaign's
+        language data is told where they are."""
+        settings = self.settings.classifier
+        options = dict(settings.options)
+        model = plugin(Kind.CLASSIFIER, settings.name).options_model()
+        data = self.campaign.language_data
+        known = model.model_fields if model else {}
+        linear = {"language": str(data)} if data else {}
+        if "language" in known:
+            options = linear | options
+        if "passes" in self.strategy.needs and "committee" in known:
+            options.setdefault("committee", True)
+        return Recipe(
+            settings.name,
+            options,
+            linear,
+            settings.constructed_weight,
+            self.settings.probation_terms,
+            self.settings.votes.consensus,
+            self.settings.votes.soft,
+            self.settings.seed,
+        )
+
+    def newest_model(self) -> ModelVersion | None:
+        """The newest finished model, in service or not."""
+        models = self.ledger.models()
+        return models[-1][2] if models else None
+
+    def models_before(self, round_: Round) -> list[ModelVersion]:
+        """The models of earlier rounds, oldest first."""
+        found = self.ledger.models()
+        return [model for _, made_in, model in found if made_in is not None and made_in < round_.id]
+
+    def batch(self, round_: Round) -> list[Selection]:
+        """What was selected in a round, in its order."""
+        return [selection for _, selection in self.ledger.selections(round_.id)]
+
+    def quota(self, selected: list[tuple[int, Selection]]) -> Quota:
+        """How many items of each arm a batch holds after these (round, selection)."""
+        loop = self.settings.loop
+        left = max(0, loop.budget - len({s.item_id for _, s in selected}))
+        return quota(
+            min(loop.batch_size, left),
+            audit_done=sum(s.arm is Arm.AUDIT for _, s in selected),
+            audit_block=loop.audit_block,
+            audit_share=loop.audit_share,
+            random_share=loop.random_share,
+            gold_share=loop.gold_share,
+        )
+
+    def asked_of(self, pool_rows: int) -> tuple[Rows, Rows]:
+        """Pool rows that may go to people, and those that are labelled; below `pool_rows`."""
+        annotations = self.ledger.annotations()
+        busy = asked_items(annotations, self.ledger.live_selections())
+        train, _ = candidates(self.pool, busy, pool_rows)
+        return train.rows, self.labelled(pool_rows)[0]
+
+    def labelled(self, pool_rows: int) -> tuple[Rows, Labels]:
+        """The labelled pool rows (n,) below `pool_rows`, and their labels (n, k)."""
+        return labelled_rows(
+            self.pool,
+            self.ledger.annotations(),
+            self.campaign.scheme,
+            pool_rows,
+            self.settings.votes.consensus,
+        )
+
+    def scores(self, model_id: str | None, pool_rows: int) -> ReadScores | None:
+        """Reads what the strategy needs of some rows, as this model scored them; None without a
+        model."""
+        if model_id is None:
+            return None
+        folder = self.workspace.scores / model_id
+        needs, shards = sorted(self.strategy.needs), self.pool.shards()
+        known, labels = self.labelled(pool_rows)
+
+        def read(rows: Rows) -> dict[str, NDArray[np.float32]]:
+            return {name: read_scores(folder, name, shards, rows) for name in needs}
+
+        return lambda rows: Scores(
+            read(rows),
+            read_thresholds(folder),
+            self.campaign.scheme.multi,
+            labelled=read(known),
+            labels=labels,
+            likeness=self.likeness(model_id, np.append(rows, known)),
+        )
+
+    def likeness(self, model_id: str, rows: Rows) -> Likeness | None:
+        """That of these pool rows to the model's encoder, by the features that are kept."""
+        model = self.ledger.model(model_id)
+        kind = plugin(Kind.CLASSIFIER, model.classifier).load()
+        if not hasattr(kind, "load_encoder"):
+            return None
+        load = cache(lambda: kind.load(self.workspace.folder / model.folder).encoder)
+        return FeatureStore(self.workspace.features, self.pool).likeness(load, rows)

@@ -1,0 +1,140 @@
+"""tick(): claim a round, run its step, commit what it returned (R2)."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from biasloop.domain.round import (
+    Claim,
+    Opening,
+    Outcome,
+    Round,
+    Situation,
+    Wait,
+    may_open,
+    retry_delay,
+)
+from biasloop.errors import BiasloopError, LedgerError, LostLease, in_words
+from biasloop.rounds.child import Heartbeat
+from biasloop.store.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Round, Heartbeat], Outcome]
+"""A step with everything but the round and its heartbeat filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a claim lasts without a heartbeat, and the wait after a failure: it doubles from
+    `retry_base` to `retry_cap` seconds."""
+
+    lease: timedelta
+    retry_base: float
+    retry_cap: float
+
+
+class Loop:
+    """Ticks. Two loops on one ledger never run the same step at the same time."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        steps: Mapping[str, Step],
+        opening: Opening,
+        situation: Callable[[datetime], Situation],
+        *,
+        owner: str,
+        pace: Pace,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._steps = steps
+        self._opening = opening
+        self._situation = situation
+        self._owner = owner
+        self._pace = pace
+        self._clock = clock
+
+    def tick(self) -> str | None:
+        """Opens a round if one is due and runs one due step; says what it did, None if nothing.
+
+        A failing step is recorded on its round and runs again later; it raises nothing. Only the
+        ledger's own errors are raised.
+        """
+        now = self._clock()
+        if self._ledger.pause_state() == "paused":
+            return None
+        told = self._open(now)
+        # What only waits for people must not keep the others from their turn.
+        while claim := self._ledger.rounds.claim(
+            now, self._owner, self._clock() + self._pace.lease
+        ):
+            if told := self._run(claim):
+                break
+        return told
+
+    def _open(self, now: datetime) -> str | None:
+        if may_open(self._opening, self._situation(now)) is not None:
+            return None
+        opened = self._ledger.rounds.open({}, now)
+        return f"round {opened.id}: opened" if opened else None
+
+    def _run(self, claim: Claim) -> str | None:
+        round_, step = claim.round, claim.round.step or ""
+
+        def heartbeat() -> None:
+            self._ledger.rounds.renew(claim, self._clock() + self._pace.lease)
+
+        try:
+            with self._beating(heartbeat):
+                outcome = self._steps[step](round_, heartbeat)
+            if isinstance(outcome, Wait):
+                self._ledger.rounds.wait(claim, outcome)
+                return None
+            self._ledger.rounds.commit(claim, outcome, self._clock())
+        except LostLease as error:
+            return str(error)
+        except Exception as error:  # a fault in one step must not end the service
+            if not isinstance(error, BiasloopError):
+                log.exception("round %s: step %s failed", round_.id, step)
+            return self._fail(claim, error)
+        return f"round {round_.id}: {step} done"
+
+    @contextmanager
+    def _beating(self, heartbeat: Heartbeat) -> Iterator[None]:
+        """Beats while a step runs: a slow server or a large pool may take longer than a lease."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(self._pace.lease.total_seconds() / 3):
+                try:
+                    heartbeat()
+                except LostLease:
+                    return  # the commit will find out
+                except LedgerError as error:
+                    log.warning("the lease could not be renewed: %s", error)
+
+        beating = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            beating.join()
+
+    def _fail(self, claim: Claim, error: Exception) -> str:
+        now = self._clock()
+        delay = retry_delay(claim.round.attempts + 1, self._pace.retry_base, self._pace.retry_cap)
+        told = in_words(error)
+        try:
+            self._ledger.rounds.fail(claim, told, now + delay, now)
+        except LostLease as lost:
+            return str(lost)
+        seconds = delay.total_seconds()
+        return (
+            f"round {claim.round.id}: {claim.round.step} failed, again in {seconds:.0f} s: {told}"
+        )

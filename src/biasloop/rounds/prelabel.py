@@ -1,0 +1,41 @@
+"""First answers by a language model, shown to annotators where the campaign asks for them."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from biasloop.domain.item import Item
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.synthesis import Guide
+from biasloop.ports import Checkpoint
+from biasloop.workspace.layout import Workspace
+from biasloop.workspace.settings import LlmSettings
+
+
+def prelabels(
+    items: Sequence[Item],
+    guide: Guide,
+    workspace: Workspace,
+    settings: LlmSettings,
+    purse: str,
+    checkpoint: Checkpoint,
+) -> dict[str, Judgement]:
+    """What the judge says under `guide`, by item id; without those it has no usable answer for.
+
+    Asked again it costs nothing: answers are kept. Raises ConfigError when the settings name no
+    model.
+    """
+    from biasloop.llm.judge import Judge
+    from biasloop.llm.prompting import read_prompts
+    from biasloop.workspace.language_model import open_model  # its client takes a second to load
+
+    prompts = read_prompts(workspace.campaign)
+    with closing(open_model(workspace, settings, purse)) as generator:
+        judge = Judge(generator, prompts, guide, settings.judge_samples)
+        found = judge.judge(
+            [item.text for item in items], [item.roots for item in items], checkpoint=checkpoint
+        )
+    return {
+        item.id: said
+        for item, said in zip(items, found, strict=True)
+        if isinstance(said, Judgement)
+    }

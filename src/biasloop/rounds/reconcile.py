@@ -1,0 +1,110 @@
+"""The full comparison with Label Studio: finds what polls cannot see, and mends it.
+
+A poll asks for what changed since the last one. What slips past it (a task deleted altogether, a
+database restored from a backup, a clock set back) is found here, where everything is compared.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Selection
+from biasloop.domain.policy import PolicyAt
+from biasloop.domain.round import State
+from biasloop.domain.votes.vote import VotePlan
+from biasloop.errors import LabelStudioRefused
+from biasloop.labelstudio.label_config import LabelConfig
+from biasloop.ports import LabelStudio, Pool, TaskState
+from biasloop.rounds.poll import CHUNK, follow
+from biasloop.rounds.steps.push import push
+from biasloop.store.ledger import Ledger
+
+MOST_LOST = 0.1
+FEW = 20
+"""Losing more than so many answers, and more than that share of all, is believed only when told:
+a project deleted by mistake must not unlearn the campaign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What was mended: annotation versions that the ledger lacked, answers that went with their
+    task, and tasks pushed again because nobody had answered them."""
+
+    changed: int
+    lost: int
+    pushed_again: int
+
+
+def reconcile(
+    ledger: Ledger,
+    label_studio: LabelStudio,
+    pool: Pool,
+    config: LabelConfig,
+    policy_at: PolicyAt,
+    plan: VotePlan,
+    *,
+    accept_losses: bool = False,
+) -> Differences:
+    """Makes the ledger say of every annotation what Label Studio says, and gives every open item
+    its task back. Repeatable; what it appends can be undone by restoring Label Studio and doing
+    it again.
+
+    Raises LabelStudioRefused when so much is gone that it looks like an accident, unless
+    `accept_losses`.
+    """
+    there: dict[int, str] = {}  # a deleted task's id may come again, for another item
+    changed = 0
+    batch: list[TaskState] = []
+    for task in label_studio.changed_since(None):
+        there[task.task_id] = task.item_id
+        batch.append(task)
+        if len(batch) == CHUNK:
+            changed += follow(ledger, label_studio, batch, config, policy_at, plan)
+            batch = []
+    changed += follow(ledger, label_studio, batch, config, policy_at, plan)
+
+    current = [
+        a
+        for a in ledger.annotations()
+        if a.task_id is not None and a.standing is not Standing.DELETED
+    ]
+    lost = [a for a in current if there.get(a.task_id or 0) != a.item_id]
+    if len(lost) > max(FEW, MOST_LOST * len(current)) and not accept_losses:
+        raise LabelStudioRefused(
+            f"{len(lost)} of {len(current)} answers are gone from Label Studio with their tasks; "
+            "if the project was deleted by mistake, restore Label Studio; if it was meant, "
+            "`biasloop reconcile --accept-losses`"
+        )
+    now = datetime.now(UTC)
+    ledger.record([_gone(annotation, now) for annotation in lost])
+    again = _push_again(ledger, label_studio, pool, there, now)
+    if changed or lost:
+        ledger.rounds.wake(State.PUSHED)
+    return Differences(changed, len(lost), again)
+
+
+def _gone(annotation: Annotation, at: datetime) -> Annotation:
+    return replace(
+        annotation, standing=Standing.DELETED, labels=(), reason="its task is gone", at=at
+    )
+
+
+def _push_again(
+    ledger: Ledger, label_studio: LabelStudio, pool: Pool, there: dict[int, str], now: datetime
+) -> int:
+    """Items of live rounds whose task is gone and that nobody has answered get a task again."""
+    answered = {
+        a.item_id for a in ledger.annotations() if a.standing in (Standing.VOTE, Standing.SKIP)
+    }
+    pushed_as = ledger.task_ids()
+    lacking = {item for item, task in pushed_as.items() if there.get(task) != item} - answered
+    by_round: dict[int, list[Selection]] = {}
+    for round_id, selection in ledger.live_selections():
+        if selection.item_id in lacking:
+            by_round.setdefault(round_id, []).append(selection)
+    pushed = 0
+    for round_id, selections in by_round.items():
+        done = push(round_id=round_id, pool=pool, selections=selections, label_studio=label_studio)
+        ledger.add(done.records, now, round_id)
+        pushed += len(done.records)
+    return pushed

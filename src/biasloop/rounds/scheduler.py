@@ -1,0 +1,165 @@
+"""APScheduler jobs: tick and poll. They only look; what is due stands in the ledger."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from biasloop.domain.round import retry_delay
+from biasloop.errors import BiasloopError, in_words
+from biasloop.rounds.reconcile import Differences
+from biasloop.store.ledger import Ledger
+from biasloop.workspace.settings import SchedulerSettings
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+LEASE = "scheduler"
+TROUBLE = "labelstudio_trouble"
+"""Bookmark: what is wrong with Label Studio, for the status page; None when all is well."""
+POLL_CAP = 60.0
+"""Longest wait in seconds after a poll failed: people notice when their labels do not arrive."""
+
+CLOCK_SLACK = 1.0
+"""Seconds by which a clock may be set back without anybody noticing."""
+
+
+class Scheduler:
+    """Ticks and polls in background threads while it holds the deployment's lease.
+
+    A second scheduler on the same ledger stands by and takes over when the lease ends.
+    `tell` gets a line for everything that happened.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        tick: Callable[[], str | None],
+        poll: Callable[[], int],
+        reconcile: Callable[[], Differences],
+        settings: SchedulerSettings,
+        owner: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._tick = tick
+        self._poll = poll
+        self._reconcile = reconcile
+        self._settings = settings
+        self._owner = owner
+        self._tell = tell
+        self._leading = threading.Event()
+        self._stopped = threading.Event()
+        self._poll_failures = 0
+        self._poll_after = 0.0
+        self._jobs = BackgroundScheduler(
+            timezone=UTC,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        """Starts looking."""
+        # A refused overlap is the plan (a long step is still running), not worth a warning.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        every = self._settings
+        self._lead()
+        self._jobs.add_job(self._lead, "interval", seconds=every.lease_seconds / 3)
+        # Two ticks at a time: one round trains while the next is on its way to people (R6).
+        self._jobs.add_job(self.tick, "interval", seconds=every.tick_seconds, max_instances=2)
+        self._jobs.add_job(self.poll, "interval", seconds=every.poll_seconds, id="poll")
+        self._jobs.add_job(self.reconcile, "interval", hours=every.reconcile_hours)
+        self._jobs.start()
+        threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
+
+    def stop(self) -> None:
+        """Waits for the running steps and gives the lease back."""
+        self._stopped.set()
+        self._jobs.shutdown(wait=True)
+        self._ledger.release_lease(LEASE, self._owner)
+
+    def wake(self) -> None:
+        """Polls now: a webhook said that something changed."""
+        if self._jobs.running:
+            self._jobs.modify_job("poll", next_run_time=datetime.now(UTC))
+
+    def tick(self) -> None:
+        """One tick, if this scheduler leads."""
+        if self._leading.is_set() and (told := self._guarded(self._tick)):
+            self._tell(told)
+
+    def poll(self) -> None:
+        """One poll, if this scheduler leads; backs off while Label Studio is in trouble."""
+        if not self._leading.is_set() or time.monotonic() < self._poll_after:
+            return
+        try:
+            new = self._poll()
+        except Exception as error:  # what nobody foresaw should be seen and back off as well
+            if not isinstance(error, BiasloopError):
+                log.exception("poll failed")
+            self._back_off(in_words(error))
+            return
+        self._poll_failures = 0
+        # The ledger knows of trouble before this process as well.
+        if self._guarded(lambda: self._ledger.bookmark(TROUBLE)):
+            self._tell("Label Studio answers again")
+            self._note_trouble(None)
+        if new:
+            self._tell(f"{new} new annotations")
+
+    def reconcile(self) -> None:
+        """A full comparison, if this scheduler leads; tells what it mended."""
+        if self._leading.is_set() and (found := self._guarded(self._reconcile)):
+            mended = [
+                f"{count} {what.replace('_', ' ')}"
+                for what, count in asdict(found).items()
+                if count
+            ]
+            if mended:
+                self._tell(f"reconciled with Label Studio: {', '.join(mended)}")
+
+    def _back_off(self, trouble: str) -> None:
+        self._poll_failures += 1
+        delay = retry_delay(self._poll_failures, self._settings.retry_base_seconds, POLL_CAP)
+        self._poll_after = time.monotonic() + delay.total_seconds()
+        if self._poll_failures == 1:
+            self._tell(f"poll failed, trying again: {trouble}")
+        self._note_trouble(trouble)
+
+    def _lead(self) -> None:
+        now = datetime.now(UTC)
+        held = self._guarded(
+            lambda: self._ledger.hold_lease(LEASE, self._owner, now, self._settings.lease_seconds)
+        )
+        if held and not self._leading.is_set():
+            self._leading.set()
+            self._tell("this process runs the loop")
+        elif not held:
+            self._leading.clear()
+
+    def _watch_clock(self) -> None:
+        """APScheduler plans by the wall clock: when that is set back, its jobs would sleep until
+        it has caught up."""
+        ahead = time.time() - time.monotonic()
+        while not self._stopped.wait(self._settings.tick_seconds):
+            now = time.time() - time.monotonic()
+            if now < ahead - CLOCK_SLACK:
+                self._tell(f"the clock was set back by {ahead - now:.0f} s")
+                for job in self._jobs.get_jobs():
+                    job.modify(next_run_time=datetime.now(UTC))
+            ahead = now
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        self._guarded(lambda: self._ledger.set_bookmark(TROUBLE, trouble))
+
+    def _guarded(self, call: Callable[[], T]) -> T | None:
+        """A job that raises would only be logged by APScheduler; people should see it."""
+        try:
+            return call()
+        except BiasloopError as error:
+            self._tell(f"error: {error}")
+            return None

@@ -1,0 +1,1 @@
+"""TRAINED -> EVALUATED: how good the new model is."""

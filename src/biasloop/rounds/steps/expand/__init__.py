@@ -1,0 +1,1 @@
+"""OPENED -> EXPANDED: the corpus grows by synthetic texts."""

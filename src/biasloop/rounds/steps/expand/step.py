@@ -1,0 +1,191 @@
+"""OPENED -> EXPANDED: synthetic items made from labelled train items join the pool."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.item import Item, Origin
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.round import Done
+from biasloop.domain.split import Split
+from biasloop.domain.votes.consensus import Method, Verdict, resolve
+from biasloop.domain.writing.synthesis import Corpus, Reason, Rejection
+from biasloop.ports import Made, Pool
+from biasloop.rounds.child import Heartbeat, job_folder, run_job
+
+CHUNK = 5_000
+"""Items appended at a time."""
+REAL = (LabelSource.HUMAN, LabelSource.SEED)
+MADE, REJECTED = "made.jsonl", "rejected.jsonl"
+
+
+def expand(
+    *,
+    corpus: Corpus,
+    expanders: Mapping[str, Mapping[str, Any]],
+    llm: Mapping[str, Any],
+    purse: str,
+    workspace: Path,
+    pool: Pool,
+    scheme: Scheme,
+    policy_id: str,
+    seed: int,
+    now: datetime,
+    work_folder: Path,
+    heartbeat: Heartbeat,
+) -> Done:
+    """Runs every expander, by name with its options, in a child process.
+
+    `llm` are the settings of the language model, whose spending is charged to `purse`. The child
+    reads pool and campaign of `workspace`; what it made joins the pool here, which skips what it
+    has already. Raises CampaignError, ConfigError or PoolError.
+    """
+    job = {
+        "kind": "expand",
+        "workspace": str(workspace),
+        "expanders": {name: dict(options) for name, options in expanders.items()},
+        "llm": dict(llm),
+        "purse": purse,
+        "errors": dict(corpus.errors),
+        "turn": corpus.turn,
+        "seed": seed,
+    }
+    work = job_folder(work_folder, job, to_table(corpus).to_parquet())
+    result = run_job(work, job, heartbeat)
+    heartbeat()  # who was taken over must not write to the pool
+    made = [(name, one) for name in expanders for one in read_made(work / f"{name}.{MADE}")]
+    added = add_to_pool(made, pool)
+    labels = [to_annotation(one, name, scheme, policy_id, now) for name, one in made if one.labels]
+    rejected = [r for name in expanders for r in read_rejected(work / f"{name}.{REJECTED}")]
+    facts = {"expanded": {name: added[name] for name in expanders}}
+    return Done(facts=facts | result, records=(*labels, *rejected))
+
+
+def corpus_of(
+    pool: Pool,
+    annotations: Iterable[Annotation],
+    scheme: Scheme,
+    method: Method,
+    errors: Mapping[str, float],
+    rejections: int,
+) -> Corpus:
+    """What there is to start from. `rejections` is how many texts were refused so far."""
+    verdicts = resolve(annotations, scheme, method)
+    parents = _train_items(pool, {i: v for i, v in verdicts.items() if v.source in REAL})
+    written = _train_items(pool, {i: v for i, v in verdicts.items() if v.source is LabelSource.LLM})
+    written = [(item, labels) for item, labels in written if item.origin is Origin.SYNTHETIC]
+    return Corpus(
+        parents=[(item, labels) for item, labels in parents if item.origin is not Origin.SYNTHETIC],
+        written=written,
+        errors=errors,
+        turn=len(written) + rejections,
+    )
+
+
+def _train_items(pool: Pool, verdicts: Mapping[str, Verdict]) -> list[tuple[Item, tuple[str, ...]]]:
+    """Those that are train items and still there, in the order of the pool, with their labels."""
+    rows = pool.rows_of(list(verdicts))
+    erased = pool.column("erased")
+    items = pool.items(sorted(int(row) for row in rows if row >= 0 and not erased[row]))
+    return [(item, verdicts[item.id].labels) for item in items if item.split is Split.TRAIN]
+
+
+def add_to_pool(made: Sequence[tuple[str, Made]], pool: Pool) -> Counter[str]:
+    """Appends the items; returns how many of each expander are new."""
+    known = pool.rows_of([one.item.id for _, one in made]) >= 0
+    for begin in range(0, len(made), CHUNK):
+        pool.append(one.item for _, one in made[begin : begin + CHUNK])
+    return Counter(name for (name, _), old in zip(made, known, strict=True) if not old)
+
+
+def to_annotation(
+    made: Made, expander: str, scheme: Scheme, policy_id: str, now: datetime
+) -> Annotation:
+    """The label of a synthetic item as a fact."""
+    return Annotation(
+        key=f"{made.source}:{made.item.id}",
+        item_id=made.item.id,
+        source=made.source,
+        standing=Standing.VOTE,
+        labels=made.labels,
+        asked=scheme.labels,
+        policy_id=policy_id,
+        annotator=expander,
+        at=now,
+        extra=made.extra,
+    )
+
+
+# --- what parent and child write for each other -----------------------------------------------
+
+
+def to_table(corpus: Corpus) -> pd.DataFrame:
+    """The corpus by ids: the child reads the items from the pool."""
+    rows = [("parent", item.id, list(labels)) for item, labels in corpus.parents]
+    rows += [("written", item.id, list(labels)) for item, labels in corpus.written]
+    return pd.DataFrame(rows, columns=["role", "item_id", "labels"])
+
+
+def to_corpus(table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int) -> Corpus:
+    """The corpus of such a table."""
+
+    def of(role: str) -> list[tuple[Item, tuple[str, ...]]]:
+        rows = table[table["role"] == role]
+        items = pool.items(pool.rows_of(rows["item_id"].tolist()))
+        return list(zip(items, map(tuple, rows["labels"]), strict=True))
+
+    return Corpus(of("parent"), of("written"), errors, turn)
+
+
+def write_made(path: Path, made: Iterable[Made]) -> int:
+    """Writes synthetic items, one a line; returns how many."""
+    return _write_lines(path, made)
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejection]) -> int:
+    """Writes refused texts, one a line; returns how many."""
+    return _write_lines(path, rejected)
+
+
+def _write_lines(path: Path, values: Iterable[Any]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for value in values:
+            file.write(json.dumps(asdict(value), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_made(path: Path) -> list[Made]:
+    """What `write_made` wrote."""
+    made = []
+    for row in _read_lines(path):
+        item = row["item"]
+        item["roots"], item["parents"] = tuple(item["roots"]), tuple(item["parents"])
+        item["split"], item["origin"] = Split(item["split"]), Origin(item["origin"])
+        source = LabelSource(row["source"])
+        made.append(Made(Item(**item), tuple(row["labels"]), source, row["extra"]))
+    return made
+
+
+def read_rejected(path: Path) -> list[Rejection]:
+    """What `write_rejected` wrote; [] when an expander refuses nothing."""
+    tuples = ("labels", "parents", "roots")
+    return [
+        Rejection(
+            **row | {name: tuple(row[name]) for name in tuples} | {"reason": Reason(row["reason"])}
+        )
+        for row in (_read_lines(path) if path.exists() else ())
+    ]
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]

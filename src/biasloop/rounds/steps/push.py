@@ -1,0 +1,56 @@
+"""SELECTED -> PUSHED: every item of the batch is a task in Label Studio."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from biasloop.domain.batch import Selection
+from biasloop.domain.item import Item
+from biasloop.domain.model import Pushed
+from biasloop.domain.round import Done
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.ports import LabelStudio, LabelTask, Pool
+
+Prelabel = Callable[[Sequence[Item]], Mapping[str, Judgement]]
+"""First answers for items, by item id."""
+
+
+def push(
+    *,
+    round_id: int,
+    pool: Pool,
+    selections: Sequence[Selection],
+    label_studio: LabelStudio,
+    newest: Pushed | None = None,
+    prelabel: Prelabel | None = None,
+) -> Done:
+    """Sends what Label Studio does not have yet, in the order of the batch (R3). What an attempt
+    that was cut off left there came after the `newest` task in the ledger."""
+    tasks = label_tasks(pool, selections, round_id, prelabel)
+    known = label_studio.push(tasks, newest=newest)
+    pushed = tuple(Pushed(task.item_id, known[task.item_id]) for task in tasks)
+    facts = {"pushed": len(pushed)}
+    if prelabel:
+        facts["prelabelled"] = sum(task.prelabel is not None for task in tasks)
+    return Done(facts=facts, records=pushed)
+
+
+def label_tasks(
+    pool: Pool,
+    selections: Sequence[Selection],
+    round_id: int,
+    prelabel: Prelabel | None = None,
+) -> list[LabelTask]:
+    """Tasks in the order of the selections; an item taken down meanwhile makes none."""
+    erased = pool.column("erased")
+    items = pool.items([s.row for s in selections if not erased[s.row]])
+    first = prelabel(items) if prelabel else {}
+    ads = pool.ads(sorted({item.ad_id for item in items if item.ad_id}))
+    return [
+        LabelTask(
+            item_id=item.id,
+            text=item.text,
+            context=ads[item.ad_id].text if item.ad_id in ads else item.text,
+            round=round_id,
+            prelabel=first.get(item.id),
+        )
+        for item in items
+    ]

@@ -1,0 +1,1 @@
+"""EXPANDED -> SCORED: a model's opinion on every item."""

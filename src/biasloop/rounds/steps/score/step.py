@@ -1,0 +1,76 @@
+"""EXPANDED -> SCORED: what the strategy needs is on disk for every item of the pool."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from biasloop.domain.batch import Rows
+from biasloop.domain.model import ModelVersion
+from biasloop.domain.round import Done
+from biasloop.ports import Pool
+from biasloop.rounds.child import Heartbeat, job_folder, run_job
+
+AskedOf = Callable[[int], tuple[Rows, Rows]]
+"""Below so many pool rows: those that the strategy may choose, and the labelled ones that it may
+look at beside them."""
+
+KEPT_MODELS = 2
+"""Models whose scores stay on disk: the newest, and the one a live round may still read."""
+
+
+def score(
+    *,
+    pool: Pool,
+    pool_folder: Path,
+    model: ModelVersion | None,
+    model_folder: Path | None,
+    features_folder: Path,
+    scores_folder: Path,
+    needs: frozenset[str],
+    multi: bool,
+    cascade: int,
+    asked_of: AskedOf,
+    seed: int,
+    work_folder: Path,
+    heartbeat: Heartbeat,
+) -> Done:
+    """Fixes `pool_rows` and scores them with the newest finished model, if there is one: what the
+    strategy `needs`, no more (R10).
+
+    A slow classifier scores the `cascade` items that a linear one doubts most (see
+    rounds.steps.score.cascade). Raises ClassifierError when the model cannot give what is needed.
+    """
+    rows = len(pool)
+    if model is None or model_folder is None:
+        return Done(facts={"pool_rows": rows, "scored_with": None})
+    job = {
+        "kind": "score",
+        "classifier": model.classifier,
+        "model": str(model_folder),
+        "pool": str(pool_folder),
+        "pool_rows": rows,
+        "features": str(features_folder),
+        "needs": sorted(needs),
+        "multi": multi,
+        "cascade": cascade,
+        "seed": seed,
+        "out": str(scores_folder / model.id),
+    }
+    candidates, labelled = asked_of(rows)
+    always = np.repeat([False, True], [len(candidates), len(labelled)])
+    frame = pd.DataFrame({"row": np.concatenate([candidates, labelled]), "always": always})
+    result = run_job(job_folder(work_folder, job, frame.to_parquet()), job, heartbeat)
+    _forget_old(scores_folder)
+    facts = {"pool_rows": rows, "scored_with": model.id}
+    if "cascade" in result:
+        facts["cascade"] = result["cascade"]
+    return Done(facts=facts)
+
+
+def _forget_old(scores_folder: Path) -> None:
+    by_age = sorted(scores_folder.iterdir(), key=lambda folder: folder.stat().st_mtime)
+    for folder in by_age[:-KEPT_MODELS]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""AGGREGATED -> TRAINED: a new model version."""

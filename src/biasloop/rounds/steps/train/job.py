@@ -1,0 +1,122 @@
+"""The jobs of the step train, in a child process: a review of what language models wrote, and the
+model."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from biasloop.domain.measure.metric import decide
+from biasloop.domain.measure.probation import SEEDS, Run, review_of
+from biasloop.plugins.registry import Kind, create
+from biasloop.ports import (
+    Checkpoint,
+    Classifier,
+    Encoder,
+    TrainingSet,
+    has_encoder,
+    no_checkpoint,
+)
+from biasloop.rounds.steps.score.cascade import LINEAR
+from biasloop.rounds.steps.train.data import training_set
+from biasloop.rounds.steps.train.probation import rows_of
+from biasloop.store.features import FeatureStore
+from biasloop.store.pool import ArrowPool
+
+
+def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
+    probabilities to FOLDER/oof.npy."""
+    data, encoder = _encoded(pd.read_parquet(folder / "data.parquet"), job, checkpoint)
+    classifier = _classifier(job)
+    if has_encoder(classifier):
+        classifier.encoder = encoder
+    work = folder / "training"
+    report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint, work=work)
+    model = folder / "model"
+    shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
+    model.mkdir()
+    classifier.save(model)
+    if not has_encoder(classifier):
+        linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job["linear"])
+        linear.fit(data, seed=job["seed"], checkpoint=checkpoint)
+        (model / LINEAR).mkdir()
+        linear.save(model / LINEAR)
+    np.save(folder / "oof.npy", report.oof)
+    shutil.rmtree(work, ignore_errors=True)
+    thresholds = [round(float(t), 4) for t in report.thresholds]
+    return {"thresholds": thresholds, "notes": list(report.notes)}
+
+
+def probation(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+    """The review of the rows of data.parquet that a language model wrote; see domain.probation."""
+    frame = pd.read_parquet(folder / "data.parquet")
+    data, _ = _encoded(frame, job, checkpoint)
+    rows = rows_of(frame, data)
+    runs = with_and_without(
+        lambda: _classifier(job),
+        data,
+        rows.written,
+        seed=job["seed"],
+        checkpoint=checkpoint,
+        work=folder,
+    )
+    found = review_of(rows, runs, weight=job["weight"], up_to=job["up_to"], seed=job["seed"])
+    return found.as_dict()
+
+
+def with_and_without(
+    make: Callable[[], Classifier],
+    data: TrainingSet,
+    written: NDArray[np.bool_],
+    *,
+    seed: int,
+    checkpoint: Checkpoint = no_checkpoint,
+    work: Path,
+) -> list[Run]:
+    """Fits SEEDS times with the written rows (n,) at their weights, and with theirs at 0: the same
+    rows, so the same folds. What is finished is kept in the folder `work`."""
+    weights = np.where(written, 0, data.weights).astype(np.float32)
+    left_out = replace(data, weights=weights)
+    runs = []
+    for number in range(seed, seed + SEEDS):
+
+        def fitted(name: str, learned: TrainingSet, seed: int = number) -> tuple[Any, Any]:
+            path = work / f"{name}-{seed}.npz"
+            if not path.exists():  # else a killed attempt got so far
+                report = make().fit(learned, seed=seed, checkpoint=checkpoint, work=work / "fit")
+                beside = path.with_suffix(".tmp.npz")
+                np.savez(beside, oof=report.oof, thresholds=report.thresholds)
+                beside.rename(path)
+                shutil.rmtree(work / "fit", ignore_errors=True)
+            found = np.load(path)
+            return found["oof"], found["thresholds"]
+
+        with_, _ = fitted("with", data)
+        without, thresholds = fitted("without", left_out)
+        runs.append(Run(with_, without, decide(without, thresholds, data.multi)))
+    return runs
+
+
+def _classifier(job: dict[str, Any]) -> Classifier:
+    made: Classifier = create(Kind.CLASSIFIER, job["classifier"], job["options"])
+    return made
+
+
+def _encoded(
+    frame: pd.DataFrame, job: dict[str, Any], checkpoint: Checkpoint
+) -> tuple[TrainingSet, Encoder | None]:
+    """What a classifier learns from, with the kept features of the pool where it has an encoder."""
+    data = training_set(frame, job["labels"], job["multi"])
+    classifier = _classifier(job)
+    if not has_encoder(classifier):
+        return data, None
+    store = FeatureStore(Path(job["features"]), ArrowPool(Path(job["pool"])))
+    encoder = store.encoder(classifier, data.texts)
+    rows = store.rows(encoder, frame["row"].to_numpy(), checkpoint=checkpoint)
+    return replace(data, features=rows), encoder

@@ -1,0 +1,69 @@
+"""Within AGGREGATED -> TRAINED: whether the texts of language models may teach."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.measure.metric import MIN_POSITIVES
+from biasloop.domain.measure.probation import Review, Rows
+from biasloop.domain.round import Done
+from biasloop.ports import Pool, TrainingSet
+from biasloop.rounds.child import Heartbeat, job_folder, run_job
+from biasloop.rounds.steps.train.data import training_data, training_set
+from biasloop.rounds.steps.train.recipe import Recipe
+
+
+def review_written(
+    *,
+    pool: Pool,
+    annotations: Sequence[Annotation],
+    sequence: int,
+    scheme: Scheme,
+    recipe: Recipe,
+    job: Mapping[str, Any],
+    work_folder: Path,
+    heartbeat: Heartbeat,
+) -> Done:
+    """A review of all texts written up to `sequence`; it is the one record. `job` is the recipe's.
+
+    Without such texts there is nothing to try; without a label that can be measured there is no
+    verdict, and the facts say why. Raises ClassifierError when the labels cannot be learned from.
+    """
+    data = training_data(
+        pool,
+        annotations,
+        scheme,
+        recipe.consensus,
+        constructed_weight=recipe.constructed_weight,
+        written={a.item_id: recipe.written.weight for a in annotations},
+    )
+    rows = rows_of(data, training_set(data, scheme.labels, scheme.multi))
+    if not rows.written.any():
+        return Done()
+    if not len(rows.measurable):
+        why = f"no label has {MIN_POSITIVES} positives among the real items that people labelled"
+        texts = int(rows.written.sum())
+        return Done(facts={"probation": {"kept": None, "why": why, "texts": texts}})
+    asked = {**job, "kind": "probation", "weight": recipe.written.weight, "up_to": sequence}
+    work = job_folder(work_folder, asked, data.to_parquet())
+    review = Review.of(run_job(work, asked, heartbeat))
+    return Done(facts={"probation": review.as_dict()}, records=(review,))
+
+
+def rows_of(data: pd.DataFrame, made: TrainingSet) -> Rows:
+    """The rows of `training_data`, and of the training set made of them, as a review has them.
+
+    Only real items are shown to people, so what they labelled is real.
+    """
+    source = data["source"]
+    return Rows(
+        truth=made.labels,
+        judged=(source == LabelSource.HUMAN).to_numpy(),
+        written=(source == LabelSource.LLM).to_numpy(),
+        roots=data["root"].to_numpy(str),
+        names=made.label_names,
+    )

@@ -1,0 +1,39 @@
+"""How a model is trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biasloop.domain.label import Scheme
+from biasloop.domain.measure.probation import Terms
+from biasloop.domain.votes.consensus import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which classifier learns, and how; `linear` are the options of the linear one that learns
+    beside a slow one (see rounds.steps.score.cascade). `written` are the terms on which a language
+    model's texts teach. `consensus` says how votes come to one; with `soft`, people's votes on an
+    item are examples of their own where they differ."""
+
+    classifier: str
+    options: Mapping[str, Any]
+    linear: Mapping[str, Any]
+    constructed_weight: float
+    written: Terms
+    consensus: Method
+    soft: bool
+    seed: int
+
+    def job(self, scheme: Scheme, pool_folder: Path, features_folder: Path) -> dict[str, Any]:
+        """What a job is told that trains by it; see biasloop.rounds.steps.train.job."""
+        return {
+            "classifier": self.classifier,
+            "options": dict(self.options),
+            "labels": list(scheme.labels),
+            "multi": scheme.multi,
+            "seed": self.seed,
+            "pool": str(pool_folder),
+            "features": str(features_folder),
+        }

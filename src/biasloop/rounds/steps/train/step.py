@@ -1,0 +1,171 @@
+"""AGGREGATED -> TRAINED: a new model version is on disk."""
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.measure.flip import flip_consistency
+from biasloop.domain.measure.metric import decide
+from biasloop.domain.measure.metric import evaluate as measure
+from biasloop.domain.measure.probation import Review
+from biasloop.domain.model import ModelVersion
+from biasloop.domain.policy import votes_under
+from biasloop.domain.round import Done
+from biasloop.ports import Pool, Proba
+from biasloop.rounds.child import Heartbeat, job_folder, run_job
+from biasloop.rounds.steps.kept_verdicts import flag_columns, keep
+from biasloop.rounds.steps.train.data import columns, training_data
+from biasloop.rounds.steps.train.probation import review_written
+from biasloop.rounds.steps.train.recipe import Recipe
+
+VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops", "torch", "transformers", "peft")
+
+
+def train(
+    *,
+    model_id: str,
+    pool: Pool,
+    pool_folder: Path,
+    features_folder: Path,
+    annotations: Sequence[Annotation],
+    sequence: int,
+    review: Review | None,
+    review_due: bool,
+    scheme: Scheme,
+    recipe: Recipe,
+    work_folder: Path,
+    models_folder: Path,
+    heartbeat: Heartbeat,
+) -> Done:
+    """Trains on every labelled train item as of `sequence`, never on audit roots.
+
+    The newest review of what language models wrote says whether it teaches: that of this step if
+    one is due and there is something to measure, else `review`.
+
+    Without a single labelled item there is nothing to learn: the round goes on without a model.
+    Raises ClassifierError when the labels cannot be learned from.
+    """
+    job = recipe.job(scheme, pool_folder, features_folder)
+    reviewed = Done()
+    if review_due:
+        reviewed = review_written(
+            pool=pool,
+            annotations=annotations,
+            sequence=sequence,
+            scheme=scheme,
+            recipe=recipe,
+            job=job,
+            work_folder=work_folder,
+            heartbeat=heartbeat,
+        )
+    review = reviewed.records[0] if reviewed.records else review
+    written = {
+        a.item_id: recipe.written.weight_of(a.seq, review)
+        for a in annotations
+        if a.source is LabelSource.LLM
+    }
+    data = training_data(
+        pool,
+        annotations,
+        scheme,
+        recipe.consensus,
+        constructed_weight=recipe.constructed_weight,
+        written=written,
+        soft=recipe.soft,
+    )
+    if data.empty:
+        return Done(facts={**reviewed.facts, "model": None, "note": "no labelled train items yet"})
+    job |= {"kind": "train", "linear": dict(recipe.linear)}
+    work = job_folder(work_folder, job, data.to_parquet())
+    result = run_job(work, job, heartbeat)
+    heartbeat()  # who was taken over must not touch the model of who took over
+    _replace(models_folder / model_id, work / "model")
+    oof = np.load(work / "oof.npy")
+    keep(models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme))
+    learned = set(data["item_id"])
+    policies = votes_under(a for a in annotations if a.item_id in learned)
+    model = ModelVersion(
+        id=model_id,
+        classifier=recipe.classifier,
+        seq=sequence,
+        folder=f"models/{model_id}",
+        card=card(data, oof, result, scheme, recipe)
+        | {"policies": dict(policies), "probation": _probation(written, review)},
+        trained_on=tuple(data["item_id"].unique()),
+    )
+    facts = {"model": model_id, "trained_on": len(model.trained_on)}
+    return Done(facts={**reviewed.facts, **facts}, records=(*reviewed.records, model))
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """A model that is there already is a killed attempt's; the ledger does not know it."""
+    beside = folder.with_suffix(".tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(made, beside)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
+
+
+def out_of_fold(
+    data: pd.DataFrame, oof: Proba, thresholds: Sequence[float], scheme: Scheme
+) -> pd.DataFrame:
+    """What was said of each item by models that had not seen its root, beside what is true: of
+    an item with several rows, what most of its weight says."""
+    table = data[["item_id", "root", "source", *columns(scheme.labels)]].copy()
+    table[flag_columns(scheme.labels)] = decide(
+        oof, np.asarray(thresholds, np.float32), scheme.multi
+    )
+    heaviest = data["weight"].groupby(data["item_id"], sort=False).idxmax()
+    return table.loc[heaviest].reset_index(drop=True)
+
+
+def card(
+    data: pd.DataFrame, oof: Any, result: Mapping[str, Any], scheme: Scheme, recipe: Recipe
+) -> dict[str, Any]:
+    """What a model's card says: counts by source and label, out-of-fold figures, settings.
+
+    Out-of-fold figures are over people's and seeds' labels only: neither a constructed label nor a
+    language model's ever vouches for a model.
+    """
+    real = data["source"].isin((LabelSource.HUMAN, LabelSource.SEED)).to_numpy()
+    labels = data[columns(scheme.labels)].to_numpy(np.int8)
+    thresholds = np.asarray(result["thresholds"], np.float32)
+    flags = decide(oof, thresholds, scheme.multi)
+    report = measure(
+        labels[real],
+        oof[real],
+        flags[real],
+        data["root"].to_numpy(str)[real],
+        scheme.labels,
+        multi=scheme.multi,
+        seed=recipe.seed,
+    )
+    return {
+        "rows": dict(Counter(data.drop_duplicates("item_id")["source"])),
+        "positives": {name: int((labels[:, j] == 1).sum()) for j, name in enumerate(scheme.labels)},
+        "out_of_fold": report.as_dict(),
+        "flip_consistency": flip_consistency(
+            data["family"].tolist(), labels, flags, seed=recipe.seed
+        ).as_dict(),
+        "thresholds": dict(zip(scheme.labels, result["thresholds"], strict=True)),
+        "notes": result["notes"],
+        "settings": {"options": dict(recipe.options), "seed": recipe.seed},
+        "versions": {name: version(name) for name in VERSIONS},
+    }
+
+
+def _probation(written: Mapping[str, float], review: Review | None) -> dict[str, Any] | None:
+    """How many texts of language models taught at which weight, and the review that said so; None
+    where there are no such texts."""
+    if not written:
+        return None
+    weights = Counter(map(str, written.values()))
+    return {"weights": dict(weights), "review": review and review.as_dict()}

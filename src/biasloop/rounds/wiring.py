@@ -1,0 +1,263 @@
+"""Bootstrap's other half: fills in what each step takes, from the ledger and the settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from biasloop.domain.item import Item
+from biasloop.domain.round import STEPS, Done, Outcome, Round, State
+from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.writing.prompt import Price
+from biasloop.domain.writing.synthesis import Request
+from biasloop.llm.estimate import Estimate, estimate
+from biasloop.llm.prompting import read_prompts
+from biasloop.ports import Expander, LabelStudio, PromptExpander, Strategy, asks_a_model
+from biasloop.rounds.child import Heartbeat, no_heartbeat
+from biasloop.rounds.lookups import Lookups
+from biasloop.rounds.loop import Step
+from biasloop.rounds.prelabel import prelabels
+from biasloop.rounds.steps.aggregate import aggregate
+from biasloop.rounds.steps.close import close
+from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.step import evaluate
+from biasloop.rounds.steps.expand.job import guide_of
+from biasloop.rounds.steps.expand.step import expand
+from biasloop.rounds.steps.pull import pull
+from biasloop.rounds.steps.push import push
+from biasloop.rounds.steps.score.step import score
+from biasloop.rounds.steps.select import select
+from biasloop.rounds.steps.train.step import train
+from biasloop.store.ledger import Ledger
+from biasloop.store.pool import ArrowPool
+from biasloop.workspace.campaign import Campaign
+from biasloop.workspace.layout import Workspace
+from biasloop.workspace.settings import Settings
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Every step of a round, bound to one workspace."""
+
+    workspace: Workspace
+    settings: Settings
+    campaign: Campaign
+    ledger: Ledger
+    pool: ArrowPool
+    expanders: Mapping[str, Expander | PromptExpander]
+    expander_options: Mapping[str, Mapping[str, Any]]
+    strategy: Strategy
+    label_studio: Callable[[], LabelStudio]
+    ensure_project: Callable[[], int]
+
+    @property
+    def look(self) -> Lookups:
+        """What the steps are told of ledger, pool and settings."""
+        return Lookups(
+            self.workspace, self.settings, self.campaign, self.ledger, self.pool, self.strategy
+        )
+
+    def table(self) -> dict[str, Step]:
+        """Step by name, as the loop runs them."""
+        return {name: getattr(self, name) for name, _ in STEPS.values()}
+
+    def expand(self, round_: Round | None, heartbeat: Heartbeat, *, offline: bool = False) -> Done:
+        """Every expander of the settings over the labelled train items; `offline`: those that
+        cost nothing."""
+        now = datetime.now(UTC)
+        wanted = [
+            name
+            for name, expander in self.expanders.items()
+            if not (offline and asks_a_model(expander))
+        ]
+        return expand(
+            corpus=self.look.corpus(),
+            expanders={name: self.expander_options[name] for name in wanted},
+            llm=self.settings.llm.model_dump(),
+            purse=f"round {round_.id}" if round_ else f"by hand on {now:%Y-%m-%d}",
+            workspace=self.workspace.folder,
+            pool=self.pool,
+            scheme=self.campaign.scheme,
+            policy_id=self.campaign.policy.id,
+            seed=self.settings.seed,
+            now=now,
+            work_folder=self.workspace.job(round_.id if round_ else None, "expand"),
+            heartbeat=heartbeat,
+        )
+
+    def plan(self) -> dict[str, tuple[list[Request], Estimate]]:
+        """What every expander that needs a language model would ask for now, by its name, and
+        what that would take."""
+        guide, corpus = guide_of(self.campaign), self.look.corpus()
+        llm = self.settings.llm
+        requests = {
+            name: expander.plan(corpus, guide, self.settings.seed)
+            for name, expander in self.expanders.items()
+            if asks_a_model(expander)
+        }
+        return {
+            name: (
+                planned,
+                estimate(
+                    planned,
+                    prompts=read_prompts(self.campaign.folder),
+                    guide=guide,
+                    samples=llm.judge_samples,
+                    price=Price(llm.price_in, llm.price_out),
+                    answer_tokens=llm.answer_tokens,
+                ),
+            )
+            for name, planned in requests.items()
+        }
+
+    def score(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """Scores the pool with the newest finished model."""
+        model = self.look.newest_model()
+        return score(
+            pool=self.pool,
+            pool_folder=self.workspace.pool,
+            model=model,
+            model_folder=self.workspace.folder / model.folder if model else None,
+            features_folder=self.workspace.features,
+            scores_folder=self.workspace.scores,
+            needs=self.strategy.needs,
+            multi=self.campaign.scheme.multi,
+            cascade=self.settings.classifier.cascade,
+            asked_of=self.look.asked_of,
+            seed=self.settings.seed,
+            work_folder=self.workspace.job(round_.id, "score"),
+            heartbeat=heartbeat,
+        )
+
+    def select(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Composes the batch from the stored scores."""
+        selected = self.ledger.live_selections()
+        return select(
+            round_id=round_.id,
+            pool=self.pool,
+            pool_rows=round_.facts["pool_rows"],
+            annotations=self.ledger.annotations(),
+            selected=selected,
+            wanted=self.look.quota(selected),
+            strategy=self.strategy,
+            read_scores=self.look.scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
+            max_per_ad=self.settings.loop.max_per_ad,
+            seed=self.settings.seed,
+        )
+
+    def push(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """Sends the batch to Label Studio."""
+        self.ensure_project()
+
+        def prelabel(items: Sequence[Item]) -> dict[str, Judgement]:
+            policy = self.ledger.policies.current() or self.campaign.policy
+            guide = replace(guide_of(self.campaign), policy=policy)
+            llm, purse = self.settings.llm, f"round {round_.id}"
+            return prelabels(items, guide, self.workspace, llm, purse, heartbeat)
+
+        return push(
+            round_id=round_.id,
+            pool=self.pool,
+            selections=self.look.batch(round_),
+            label_studio=self.label_studio(),
+            newest=self.ledger.newest_task(round_.opened_at),
+            prelabel=prelabel if self.settings.llm.prelabel else None,
+        )
+
+    def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:
+        """Tests whether enough is labelled."""
+        loop = self.settings.loop
+        events = self.ledger.events_of(round_.id)
+        return pull(
+            selections=self.look.batch(round_),
+            pushed=self.ledger.task_ids(),
+            annotations=self.ledger.annotations(),
+            low_water=loop.low_water,
+            per_item=self.settings.votes.per_item,
+            pushed_at=events.get(State.PUSHED, round_.opened_at),
+            deadline=timedelta(hours=loop.deadline_hours),
+            now=datetime.now(UTC),
+            look_again=timedelta(seconds=self.settings.scheduler.poll_seconds),
+        )
+
+    def aggregate(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Votes to consensus, at one ledger sequence number."""
+        sequence = self.ledger.sequence()
+        return aggregate(
+            annotations=self.ledger.annotations(sequence),
+            known=self.ledger.consensus(),
+            scheme=self.campaign.scheme,
+            method=self.settings.votes.consensus,
+            sequence=sequence,
+        )
+
+    def train(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """A new model on what was read at the aggregation, after a review of what language models
+        wrote if one is due."""
+        return self.train_at(
+            round_.facts["sequence"],
+            f"r{round_.id:04d}",
+            self.workspace.job(round_.id, "train"),
+            heartbeat,
+            round_id=round_.id,
+        )
+
+    def train_at(
+        self,
+        sequence: int,
+        model_id: str,
+        job: Path,
+        heartbeat: Heartbeat = no_heartbeat,
+        *,
+        round_id: int | None = None,
+    ) -> Done:
+        """A new model on the labels as of a ledger sequence number; only a round reviews."""
+        reviews = self.ledger.reviews()
+        reviewed_in, review = reviews[-1] if reviews else (None, None)
+        terms = self.settings.probation_terms
+        return train(
+            model_id=model_id,
+            pool=self.pool,
+            pool_folder=self.workspace.pool,
+            features_folder=self.workspace.features,
+            annotations=self.ledger.annotations(sequence),
+            sequence=sequence,
+            review=review,
+            review_due=round_id is not None and terms.due(round_id, reviewed_in),
+            scheme=self.campaign.scheme,
+            recipe=self.look.recipe,
+            work_folder=job,
+            models_folder=self.workspace.models,
+            heartbeat=heartbeat,
+        )
+
+    def evaluate(self, round_: Round, heartbeat: Heartbeat) -> Done:
+        """The audit report of the round's model beside the one in service, and what follows."""
+        model = round_.facts.get("model")
+        return evaluate(
+            model=self.ledger.model(model) if model else None,
+            trained_on=self.ledger.trained_on(model) if model else (),
+            in_service=self.ledger.in_service(),
+            earlier=[m.id for m in self.look.models_before(round_)],
+            annotations=self.ledger.annotations(),
+            selections=self.ledger.live_selections(),
+            promote=self.settings.loop.promote == "auto",
+            stopping=self.settings.stopping_advice,
+            bench=Bench(
+                pool=self.pool,
+                scheme=self.campaign.scheme,
+                consensus=self.settings.votes.consensus,
+                seed=self.settings.seed,
+                workspace=self.workspace.folder,
+                models=self.workspace.models,
+                work_folder=self.workspace.job(round_.id, "evaluate"),
+                data={"pool": str(self.workspace.pool), "features": str(self.workspace.features)},
+                heartbeat=heartbeat,
+            ),
+        )
+
+    def close(self, round_: Round, _heartbeat: Heartbeat) -> Done:
+        """Clears the round's working folders away."""
+        heavy = ("expand", "score", "train", "evaluate")
+        return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])

@@ -1,0 +1,1 @@
+"""A workspace with all its parts, and what is done to it."""

@@ -1,0 +1,140 @@
+"""The guideline's versions: what is in force, what waits for a decision, and the decisions."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.label import AsideReason
+from biasloop.domain.policy import (
+    Action,
+    Decision,
+    Policy,
+    carrying,
+    concerned,
+    revised,
+    votes_under,
+    waiting,
+)
+from biasloop.errors import ConfigError, LabelStudioError, LedgerError, WorkspaceError
+from biasloop.service.service import Biasloop
+from biasloop.workspace.campaign import GUIDELINE
+
+
+def guideline(biasloop: Biasloop, annotations: Sequence[Annotation]) -> dict[str, Any]:
+    """For status and page: the version in force, all versions with the votes given under each, the
+    votes that wait for a decision, and the newest decision."""
+    known, history = biasloop.ledger.policies, biasloop.ledger.policies.history()
+    decisions = known.decisions()
+    current = history[-1][1] if history else None
+    votes = votes_under(annotations)
+    retired = Counter(a.policy_id for a in annotations if a.reason == AsideReason.OLDER_POLICY)
+    again = Counter(a.policy_id for a in annotations if a.reason == AsideReason.ASKED_AGAIN)
+    since = {policy.id: (at, len(policy.text.split())) for at, policy in known.all()}
+    named = [*since, *sorted(votes.keys() - since.keys())]
+    undecided = waiting(votes, decisions, current) if current else set()
+    return {
+        "policy": current,
+        "new": biasloop.campaign.policy.id if biasloop.campaign.policy.id != current else None,
+        "versions": [
+            {
+                "policy": name,
+                "since": since.get(name, (None, None))[0],
+                "words": since.get(name, (None, None))[1],
+                "votes": votes[name],
+                "set_aside": retired[name],
+                "asked_again": again[name],
+                "now": name == current,
+            }
+            for name in named
+        ],
+        "waiting": {"versions": sorted(undecided), "votes": sum(votes[v] for v in undecided)},
+        "decision": asdict(decisions[-1]) if decisions else None,
+    }
+
+
+def adopt(biasloop: Biasloop, draft: Policy, by: str) -> Path | None:
+    """Makes a draft the guideline: in Label Studio, in the campaign folder, and in force.
+
+    Label Studio comes first, so that nothing has changed where it is down or refuses; whatever
+    fails, the same call again does the rest. A service that runs goes on with it. The former text
+    is in the ledger; one that never came into force is kept beside, and its path is returned.
+    Raises LabelStudioError, WorkspaceError.
+    """
+    known, path = biasloop.ledger.policies, biasloop.workspace.campaign / GUIDELINE
+    former, current = biasloop.campaign.policy, known.current()
+    beside, kept = path.with_name(f".{path.name}.{os.getpid()}"), None
+    try:
+        beside.write_text(draft.text, "utf-8")  # first of all: the disk may be full
+        biasloop.show_guideline(draft)
+        if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
+            kept = path.with_stem(f"{path.stem}.{former.id}")
+            kept.write_text(former.text, "utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise WorkspaceError(
+            f"cannot write {path}: {error}; annotators read the former guideline again with the "
+            "next round. Check space and rights, then adopt it again"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    if current is None or current.id != draft.id:
+        known.add(draft, datetime.now(UTC))
+        biasloop.ledger.note("guideline adopted", {"policy": draft.id, "by": by}, datetime.now(UTC))
+    biasloop.ensure_project()  # a push at the same moment may have shown the former one once more
+    return kept
+
+
+def decide(biasloop: Biasloop, action: Action, labels: Sequence[str], by: str) -> dict[str, Any]:
+    """Decides on the votes under older versions; with RE_ASK their tasks are shown again.
+
+    Returns the decision and the number of `answers` that changed. Raises ConfigError for unknown
+    labels, LedgerError when there is nothing to decide.
+    """
+    check_labels(biasloop, labels)
+    ledger = biasloop.ledger
+    history = ledger.policies.history()
+    current = biasloop.campaign.policy.id
+    if not history or history[-1][1] != current:
+        raise LedgerError(
+            f"guideline {current} is not in force yet, annotators still read the one before: "
+            "`biasloop policy adopt campaign/guidelines.md`, or start `biasloop up` (or `serve`) "
+            "again, then decide"
+        )
+    annotations = ledger.annotations()
+    older = concerned(annotations, ledger.policies.decisions(), action, current)
+    if not older:
+        raise LedgerError("nothing to decide: no votes were given under an older guideline")
+    agreed = {c.item_id for c in ledger.consensus() if set(c.labels) & set(labels)}
+
+    def revise(now: list[Annotation]) -> list[Annotation]:
+        return revised(now, older, action, agreed | carrying(now, labels) if labels else None)
+
+    decision = Decision(current, older, action, tuple(labels), by, datetime.now(UTC))
+    changed = ledger.policies.decide(decision, revise)
+    if action is Action.RE_ASK:
+        _show_again(biasloop, changed)
+    return asdict(decision) | {"answers": changed}
+
+
+def check_labels(biasloop: Biasloop, labels: Sequence[str]) -> None:
+    """Raises ConfigError for labels that the campaign does not have."""
+    choices = biasloop.campaign.scheme.choices
+    if unknown := set(labels) - set(choices):
+        raise ConfigError(
+            f"no label {', '.join(sorted(unknown))}; the labels are: {', '.join(choices)}"
+        )
+
+
+def _show_again(biasloop: Biasloop, answers: int) -> None:
+    try:
+        biasloop.reconcile()
+    except LabelStudioError as error:
+        raise type(error)(
+            f"it is decided, and {answers} answers no longer count, but their tasks are not shown "
+            f"again yet: {error}; `biasloop reconcile` does so once Label Studio answers"
+        ) from error

@@ -1,0 +1,303 @@
+"""The one place that wires everything: settings and folders in, a working biasloop out."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from itertools import chain
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import biasloop.plugins.classifiers
+import biasloop.plugins.expanders
+import biasloop.plugins.exporters
+import biasloop.plugins.strategies  # noqa: F401 - the four imports register the plug-ins
+from biasloop.domain.label import LabelSource
+from biasloop.domain.policy import Policy, PolicyAt, in_force
+from biasloop.domain.round import Round, Situation, State
+from biasloop.errors import ConfigError
+from biasloop.intake.ingest import ImportReport, Unit, import_file
+from biasloop.labelstudio.client import LabelStudioClient
+from biasloop.labelstudio.embedded import EmbeddedLabelStudio
+from biasloop.plugins.registry import Kind, create, plugin
+from biasloop.ports import asks_a_model
+from biasloop.rounds.loop import Loop, Pace
+from biasloop.rounds.poll import poll
+from biasloop.rounds.reconcile import Differences, reconcile
+from biasloop.rounds.scheduler import Scheduler
+from biasloop.rounds.steps.select import asked_items, candidates
+from biasloop.rounds.wiring import Steps
+from biasloop.store.ledger import Ledger
+from biasloop.store.pool import ArrowPool
+from biasloop.workspace.campaign import Campaign, read_campaign
+from biasloop.workspace.layout import Workspace
+from biasloop.workspace.settings import Settings
+from biasloop.workspace.settings_file import read_secrets, read_settings
+
+PROJECT = "labelstudio_project"
+"""Bookmark: the id of our project."""
+
+
+class Biasloop:
+    """A workspace with all its parts, each made when it is first used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = Workspace(folder.resolve())
+        self.settings: Settings = read_settings(self.workspace.folder)
+        self.owner = f"{socket.gethostname()}/{os.getpid()}/{token_hex(3)}"
+
+    @cached_property
+    def campaign(self) -> Campaign:
+        """The campaign of this workspace."""
+        return read_campaign(self.workspace.campaign)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, at the newest schema."""
+        ledger = Ledger(self.settings.ledger_url or self.workspace.ledger_url)
+        ledger.migrate()
+        return ledger
+
+    @cached_property
+    def pool(self) -> ArrowPool:
+        """The pool."""
+        return ArrowPool(self.workspace.pool)
+
+    def import_file(
+        self,
+        path: Path,
+        *,
+        label_source: LabelSource = LabelSource.SEED,
+        unit: Unit | None = None,
+        columns: Mapping[str, str] | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> ImportReport:
+        """Brings a file into pool and ledger; see biasloop.intake.ingest. `unit` is the campaign's
+        unless told otherwise."""
+        campaign = self.campaign
+        return import_file(
+            path,
+            pool=self.pool,
+            scheme=campaign.scheme,
+            unit=unit or campaign.about.unit,
+            language=campaign.about.language,
+            campaign_seed=self.settings.seed,
+            label_source=label_source,
+            columns=columns or {},
+            record=self.ledger.record,
+            now=datetime.now(UTC),
+            policy_id=campaign.policy.id,
+            rejects_folder=self.workspace.rejects,
+            progress=progress,
+        )
+
+    def forget_answers(self, ad_id: str) -> None:
+        """Drops what a language model answered to prompts that held a text of this ad."""
+        if self.workspace.llm.exists():
+            from biasloop.llm.cache import AnswerCache
+
+            cache = AnswerCache(self.workspace.llm)
+            cache.forget(ad_id)
+            cache.close()
+
+    # --- Label Studio --------------------------------------------------------------------------
+
+    @property
+    def label_studio_url(self) -> str:
+        """Where Label Studio is, or will be once the embedded one is started."""
+        settings = self.settings.labelstudio
+        return settings.url or f"http://127.0.0.1:{settings.port}"
+
+    @cached_property
+    def label_studio(self) -> LabelStudioClient:
+        """Label Studio. Raises LabelStudioError when it cannot be reached or refuses."""
+        token = read_secrets(self.workspace.folder).get("LABEL_STUDIO_TOKEN")
+        if token is None:
+            raise ConfigError(
+                "no Label Studio token: set BIASLOOP_LABEL_STUDIO_TOKEN, or put "
+                f"LABEL_STUDIO_TOKEN=… into {self.workspace.folder / 'secrets'}"
+            )
+        return LabelStudioClient(
+            self.label_studio_url,
+            token.get_secret_value(),
+            self.campaign.controls,
+            self.ledger.bookmark(PROJECT),
+            self.settings.labelstudio.timeout_seconds,
+        )
+
+    @property
+    def guideline(self) -> Policy:
+        """The guideline in force; before one is, what the campaign folder has."""
+        return self.ledger.policies.current() or self.campaign.policy
+
+    def take_up_guideline(self) -> Policy:
+        """Brings the guideline of the campaign folder into force: a service does so when it starts,
+        so that whoever edits the file decides when it counts."""
+        policy = self.campaign.policy
+        self.ledger.policies.add(policy, datetime.now(UTC))
+        return policy
+
+    def ensure_project(self) -> int:
+        """Makes our project in Label Studio, or finds it, with the guideline in force to read;
+        remembers its id."""
+        return self.show_guideline(self.ledger.policies.current() or self.take_up_guideline())
+
+    def show_guideline(self, policy: Policy) -> int:
+        """Has annotators read this guideline in Label Studio; makes our project if need be."""
+        campaign = self.campaign
+        project = self.label_studio.ensure_project(
+            campaign.about.title,
+            campaign.label_config,
+            policy.text,
+            prelabels=self.settings.llm.prelabel,
+        )
+        if self.ledger.bookmark(PROJECT) != project:
+            self.ledger.set_bookmark(PROJECT, project)
+        return project
+
+    def embedded(self, tell: Callable[[str], None]) -> EmbeddedLabelStudio:
+        """The Label Studio that biasloop starts itself."""
+        settings = self.settings.labelstudio
+        secrets = read_secrets(self.workspace.folder)
+        return EmbeddedLabelStudio(
+            Path(settings.venv or f"{sys.prefix}-labelstudio"),
+            self.workspace.labelstudio,
+            settings.port,
+            email=settings.email,
+            password=secrets["LABEL_STUDIO_PASSWORD"].get_secret_value(),
+            token=secrets["LABEL_STUDIO_TOKEN"].get_secret_value(),
+            on_line=tell,
+        )
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def expander_options(self, name: str) -> dict[str, Any]:
+        """The options of an expander; where it reads the campaign, it is told where that is."""
+        model = plugin(Kind.EXPANDER, name).options_model()
+        given = dict(self.settings.expander.options.get(name, {}))
+        if model is not None and "folder" in model.model_fields:
+            given.setdefault("folder", str(self.workspace.campaign))
+        return given
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps of a round with their parts filled in."""
+        settings = self.settings
+        options = {name: self.expander_options(name) for name in settings.expander.names}
+        expanders = {name: create(Kind.EXPANDER, name, of) for name, of in options.items()}
+        if any(asks_a_model(expander) for expander in expanders.values()):
+            settings.llm.require()
+        return Steps(
+            workspace=self.workspace,
+            settings=settings,
+            campaign=self.campaign,
+            ledger=self.ledger,
+            pool=self.pool,
+            expanders=expanders,
+            expander_options=options,
+            strategy=create(Kind.STRATEGY, settings.strategy.name, settings.strategy.options),
+            label_studio=lambda: self.label_studio,
+            ensure_project=self.ensure_project,
+        )
+
+    @cached_property
+    def loop(self) -> Loop:
+        """The loop of this workspace."""
+        pace = self.settings.scheduler
+        return Loop(
+            self.ledger,
+            self.steps.table(),
+            self.settings.opening,
+            self.situation,
+            owner=self.owner,
+            pace=Pace(
+                timedelta(seconds=pace.lease_seconds),
+                pace.retry_base_seconds,
+                pace.retry_cap_seconds,
+            ),
+        )
+
+    def situation(self, now: datetime) -> Situation:
+        """What the decision to open a round depends on."""
+        rounds = self.ledger.rounds.all()
+        return Situation(
+            now=now,
+            rounds=rounds,
+            labels=len({s.item_id for _, s in self.ledger.live_selections()}),
+            candidates=self.count_candidates,
+            pause=self.ledger.pause_state(),
+            stop=self._stop(rounds),
+        )
+
+    def _stop(self, rounds: Sequence[Round]) -> str | None:
+        """What the stopping rule says, if there is one and `resume` has not overruled it since."""
+        advised = [r for r in rounds if r.facts.get("stopping")]
+        if self.settings.stopping.mode != "rule" or not advised:
+            return None
+        newest = advised[-1]
+        said_at = self.ledger.events_of(newest.id)[State.EVALUATED]
+        resumed_at = self.ledger.last_event("running")
+        if not newest.facts["stopping"]["stop"] or (resumed_at and resumed_at > said_at):
+            return None
+        return f"round {newest.id} ended it by the stopping rule (stopping.mode)"
+
+    def count_candidates(self) -> int:
+        """Unlabelled items that could go to people."""
+        busy = asked_items(self.ledger.annotations(), self.ledger.live_selections())
+        return sum(len(found) for found in candidates(self.pool, busy))
+
+    def poll(self) -> int:
+        """One poll; see biasloop.rounds.poll."""
+        if self.ledger.bookmark(PROJECT) is None:
+            self.ensure_project()
+        return poll(
+            self.ledger,
+            self.label_studio,
+            self.campaign.controls,
+            self._policy_at(),
+            self.settings.vote_plan,
+            datetime.now(UTC),
+        )
+
+    def _policy_at(self) -> PolicyAt:
+        return partial(in_force, self.ledger.policies.history())
+
+    def reconcile(self, *, accept_losses: bool = False) -> Differences:
+        """A full comparison with Label Studio; see biasloop.rounds.reconcile."""
+        self.ensure_project()
+        return reconcile(
+            self.ledger,
+            self.label_studio,
+            self.pool,
+            self.campaign.controls,
+            self._policy_at(),
+            self.settings.vote_plan,
+            accept_losses=accept_losses,
+        )
+
+    def scheduler(self, tell: Callable[[str], None]) -> Scheduler:
+        """Ticks and polls for this workspace."""
+        return Scheduler(
+            self.ledger,
+            self.loop.tick,
+            self.poll,
+            self.reconcile,
+            self.settings.scheduler,
+            self.owner,
+            tell,
+        )
+
+    def cancel(self, round_id: int, why: str) -> int:
+        """Ends a round; withdraws its unlabelled tasks. Returns how many were withdrawn."""
+        before = self.ledger.rounds.get(round_id)
+        self.ledger.rounds.cancel(round_id, why, datetime.now(UTC))
+        if before.state in (State.OPENED, State.EXPANDED, State.SCORED):
+            return 0
+        mine = {s.item_id for _, s in self.ledger.selections(round_id)}
+        answered = {a.item_id for a in self.ledger.annotations() if a.task_id is not None}
+        known = self.label_studio.task_ids(sorted(mine - answered))
+        self.label_studio.withdraw(list(chain(*known.values())))
+        return len(known)

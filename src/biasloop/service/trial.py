@@ -1,0 +1,166 @@
+"""A guideline tried before it is adopted: a language model labels scenarios under two versions."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from biasloop.domain.policy import Policy
+from biasloop.domain.trial import (
+    Case,
+    Comment,
+    Scenario,
+    Trial,
+    in_order,
+    in_question,
+    totals,
+    trial_id,
+)
+from biasloop.domain.writing.judgement import Judgement, agree
+from biasloop.domain.writing.prompt import Problem
+from biasloop.errors import DataError, LlmError
+from biasloop.ports import Checkpoint, no_checkpoint
+from biasloop.rounds.steps.expand.job import guide_of
+from biasloop.service.service import Biasloop
+
+LONGEST_DRAFT = 200_000
+LONGEST_COMMENT = 4_000
+LONGEST_NAME = 254
+"""Characters."""
+IN_WORDS = {
+    Problem.NOT_ASKED: "not asked",
+    Problem.NO_ANSWER: "no answer came",
+    Problem.SCHEMA: "no usable answer",
+}
+
+
+def draft_of(biasloop: Biasloop, text: str) -> Policy:
+    """The policy that this text of a guideline would be. Raises DataError when it cannot be one."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as a file of it would be read
+    if not text.strip():
+        raise DataError("the draft is empty; it is the whole guideline in Markdown")
+    if len(text) > LONGEST_DRAFT:
+        raise DataError(f"the draft has {len(text)} characters, over {LONGEST_DRAFT}")
+    return replace(biasloop.campaign.policy, text=text)
+
+
+def try_policy(
+    biasloop: Biasloop,
+    draft: Policy,
+    against: Policy,
+    scenarios: Sequence[Scenario],
+    by: str,
+    *,
+    checkpoint: Checkpoint = no_checkpoint,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Trial:
+    """Asks about all scenarios under both versions at once, and keeps the trial in the ledger.
+
+    Answers that are missing, for want of budget or because the server is out of order, are shown as
+    such; the same trial again asks for these only. `progress` is told how many requests are done,
+    and of how many.
+
+    Raises ConfigError when the settings name no model, DataError when both versions say the same,
+    LlmError when there was no answer at all.
+    """
+    from biasloop.llm.judge import judge_prompts
+    from biasloop.llm.prompting import read_prompts
+    from biasloop.workspace.language_model import open_model  # its client takes a second to load
+
+    settings = biasloop.settings.llm
+    settings.require()
+    if draft.text == against.text:
+        raise DataError(f"the draft says the same as {against.id}: there is nothing to compare")
+    prompts = read_prompts(biasloop.workspace.campaign)
+    guides = [replace(guide_of(biasloop.campaign), policy=policy) for policy in (against, draft)]
+    scheme, k = biasloop.campaign.scheme, settings.judge_samples
+    asked = [
+        prompt
+        for of in scenarios
+        for guide in guides
+        for prompt in judge_prompts(prompts, guide, k, of.text, of.roots)
+    ]
+    identity = trial_id(draft, against, settings.model, scenarios)
+    with closing(open_model(biasloop.workspace, settings, f"trial {identity}")) as model:
+        answers = model.ask(
+            asked, checkpoint=checkpoint, progress=lambda done: progress(done, len(asked))
+        )
+        spending, stopped = model.spending(), model.stopped
+    if stopped and not any(answer.value for answer in answers):
+        raise LlmError(f"no scenario was answered: {stopped}")
+    said = [agree(answers[i : i + k], scheme) for i in range(0, len(answers), k)]
+    trial = Trial(
+        id=identity,
+        at=datetime.now(UTC),
+        by=by,
+        draft=draft,
+        against=against.id,
+        model=settings.model,
+        cases=tuple(map(Case, scenarios, said[::2], said[1::2])),
+        stopped=stopped,
+        spending=spending,
+    )
+    biasloop.ledger.trials.add(trial)
+    return trial
+
+
+def comment(biasloop: Biasloop, trial: str, scenario: int, text: str, by: str) -> Trial:
+    """Keeps what somebody says of a scenario, by its number; returns the trial, whose id begins as
+    given. Raises DataError when there is no such scenario, or no text or author."""
+    found, text, by = biasloop.ledger.trials.find(trial), text.strip(), by.strip()
+    if not 1 <= scenario <= len(found.cases):
+        raise DataError(
+            f"trial {found.id} has no scenario {scenario}; they go from 1 to {len(found.cases)}"
+        )
+    for what, value, longest in (("comment", text, LONGEST_COMMENT), ("name", by, LONGEST_NAME)):
+        if not 0 < len(value) <= longest:
+            raise DataError(f"a {what} has 1 to {longest} characters, not {len(value)}")
+    biasloop.ledger.trials.comment(found.id, Comment(scenario, by, text, datetime.now(UTC)))
+    return found
+
+
+def describe(biasloop: Biasloop, trial: Trial) -> dict[str, Any]:
+    """A trial as plain data, for --json and page: what changes first, comments with their case."""
+    said = biasloop.ledger.trials.comments(trial.id)
+    scheme, cases = biasloop.campaign.scheme, trial.cases
+    return {
+        "trial": trial.id,
+        "at": trial.at,
+        "by": trial.by,
+        "draft": trial.draft.id,
+        "against": trial.against,
+        "model": trial.model,
+        "stopped": trial.stopped,
+        "spending": asdict(trial.spending),
+        "scenarios": len(cases),
+        "answered": sum(case.answered for case in cases),
+        "changed": sum(case.changes for case in cases),
+        "labelled": sum(case.scenario.known is not None for case in cases),
+        "contradicting": sum(case.contradicts for case in cases),
+        "contradicting_before": sum(case.contradicted for case in cases),
+        "in_question": in_question(cases),
+        "labels": [asdict(total) for total in totals(cases, scheme.choices)],
+        "cases": [
+            {
+                "scenario": number,
+                "item": case.scenario.item_id or None,
+                "text": case.scenario.text,
+                "why": str(case.scenario.why),
+                "known": case.scenario.known,
+                "before": _said(case.before),
+                "after": _said(case.after),
+                "changes": case.changes,
+                "contradicts": case.contradicts,
+                "comments": [asdict(one) for one in said if one.scenario == number],
+            }
+            for number, case in in_order(cases)
+        ],
+    }
+
+
+def _said(found: Judgement | Problem) -> dict[str, Any]:
+    """A judgement, or why there is none, with the same keys."""
+    if isinstance(found, Judgement):
+        return asdict(found) | {"problem": None}
+    return {"labels": (), "confidence": None, "reason": "", "problem": IN_WORDS[found]}

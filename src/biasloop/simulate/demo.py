@@ -1,0 +1,260 @@
+"""`biasloop demo`: the real loop on a real Label Studio; only the annotators are simulated.
+
+They work through Label Studio's API as a browser would: sign in, ask for the next task, submit.
+Their answers are the labels of the data, with noise.
+"""
+
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from biasloop.domain.item import text_hash
+from biasloop.domain.label import Scheme
+from biasloop.domain.round import OVER
+from biasloop.errors import BiasloopError, DataError
+from biasloop.labelstudio.session import Session
+from biasloop.reports.status import curve
+from biasloop.service.service import Biasloop
+from biasloop.workspace.campaign import read_campaign, shipped
+from biasloop.workspace.create import create_workspace
+from biasloop.workspace.settings_file import SETTINGS_FILE
+
+SEED_SHARE = 0.3
+"""Share of the labelled rows that start as seeds; the others are what people are asked about."""
+
+Tell = Callable[[str], None]
+Gold = Mapping[str, tuple[str, ...]]
+"""Labels by text hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What to run; see the command's options."""
+
+    folder: Path
+    campaign: str
+    data: Path | None
+    rounds: int
+    batch: int
+    annotators: int
+    noise: float
+    seed: int
+
+
+def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
+    """Runs the rounds and returns a row for each. The workspace stays, to look at.
+
+    Raises DataError, before anything is made, when the data cannot be used or is too little.
+    """
+    rows = _rows(demo)
+    create_workspace(demo.folder, demo.campaign, demo.seed)
+    _settings(demo)
+    biasloop = Biasloop(demo.folder)
+    biasloop.ledger.policies.add(biasloop.campaign.policy, datetime.now(UTC))
+    gold = _import(biasloop, demo, rows)
+    tell(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
+    with biasloop.embedded(tell), _labelling(biasloop, demo, gold, tell):
+        scheduler = biasloop.scheduler(tell)
+        scheduler.start()
+        try:
+            _wait(biasloop, demo.rounds)
+        finally:
+            scheduler.stop()
+    return rounds_table(biasloop)
+
+
+def rounds_table(biasloop: Biasloop) -> list[dict[str, Any]]:
+    """A row per round: human labels the model learned from, micro F1 on audit with interval."""
+    points = {point["round"]: point for point in curve(biasloop)}
+    rows = []
+    for round_ in biasloop.ledger.rounds.all():
+        point = points.get(round_.id, {})
+        f1 = point.get("micro_f1")
+        rows.append(
+            {
+                "round": round_.id,
+                "labels": point.get("labels"),
+                "micro F1": f1 and f"{f1['value']:.2f} [{f1['low']:.2f}, {f1['high']:.2f}]",
+                "audit items": point.get("audit_items"),
+                "arms": " ".join(f"{k}={v}" for k, v in round_.facts.get("arms", {}).items()),
+                "model": point.get("model"),
+            }
+        )
+    return rows
+
+
+def _settings(demo: Demo) -> None:
+    port = _free_port()
+    path = demo.folder / SETTINGS_FILE
+    lines = [
+        "# Settings of the demo.",
+        f"seed = {demo.seed}",
+        "[loop]",
+        f"batch_size = {demo.batch}",
+        "low_water = 2",
+        f"budget = {demo.rounds * demo.batch}",
+        "[labelstudio]",
+        f"port = {port}",
+        "[scheduler]",
+        "tick_seconds = 0.2",
+        "poll_seconds = 1",
+        "lease_seconds = 15",
+    ]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _rows(demo: Demo) -> list[dict[str, Any]]:
+    """The labelled rows, one per text, shuffled. Raises DataError."""
+    configuration, seeds = shipped(demo.campaign)
+    scheme = read_campaign(configuration).scheme
+    files = [demo.data] if demo.data else sorted(seeds.glob("*.jsonl"))
+    labelled = _labelled_rows([path for path in files if path.name != "ads.jsonl"], scheme)
+    rows = list({text_hash(row["text"]): row for row in labelled}.values())
+    asked = demo.rounds * demo.batch
+    if len(rows) * (1 - SEED_SHARE) <= asked:
+        raise DataError(
+            f"{demo.rounds} rounds of {demo.batch} need over {asked / (1 - SEED_SHARE):.0f} "
+            f"labelled texts, {demo.data or f'the seeds of {demo.campaign}'} hold {len(rows)}; "
+            "ask for less, or give more with --data"
+        )
+    random.Random(demo.seed).shuffle(rows)  # noqa: S311 - not for secrets
+    return rows
+
+
+def _import(
+    biasloop: Biasloop, demo: Demo, rows: list[dict[str, Any]]
+) -> dict[str, tuple[str, ...]]:
+    """Imports a share of the labelled rows as seeds and the others without their labels."""
+    cut = round(len(rows) * SEED_SHARE)
+    folder = biasloop.workspace.folder / "demo-data"
+    folder.mkdir()
+    _write(folder / "seeds.jsonl", rows[:cut])
+    _write(folder / "pool.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows[cut:]])
+    for name in ("seeds", "pool"):
+        biasloop.import_file(folder / f"{name}.jsonl", unit="text")
+    return {text_hash(row["text"]): tuple(row["labels"]) for row in rows}
+
+
+def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        try:
+            lines = path.read_text("utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                labels = list(row["labels"] if "labels" in row else [row["label"]])
+                found = {"id": f"{path.stem}-{number}", "text": row["text"].strip()}
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise DataError(
+                    f'{path}, line {number}: want {{"text", "labels": […]}} or {{"text", "label"}}'
+                ) from None
+            if aside := scheme.aside([str(label) for label in labels]):
+                raise DataError(
+                    f"{path}, line {number}: {aside}: {labels}; the campaign's labels are "
+                    f"{', '.join(scheme.choices)}"
+                )
+            yield found | {"labels": labels}
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+@contextmanager
+def _labelling(biasloop: Biasloop, demo: Demo, gold: Gold, tell: Tell) -> Iterator[None]:
+    """Simulated annotators at work, each with an account and a thread of its own."""
+    project = biasloop.ensure_project()
+    stop = threading.Event()
+    people = []
+    for number in range(1, demo.annotators + 1):
+        email, password = f"annotator{number}@biasloop.local", f"demo-{number}-password"
+        biasloop.label_studio.add_annotator(email, password)
+        session = Session(biasloop.label_studio_url, email, password)
+        answer = Answers(gold, biasloop.campaign.scheme, demo.noise, demo.seed + number)
+        people.append(
+            threading.Thread(
+                target=_work, args=(session, project, biasloop, answer, stop, tell), daemon=True
+            )
+        )
+    tell(f"{demo.annotators} simulated annotators are signed in")
+    for person in people:
+        person.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for person in people:
+            person.join()
+
+
+class Answers:
+    """What a simulated annotator says: the gold labels, wrong with a given chance."""
+
+    def __init__(self, gold: Gold, scheme: Scheme, noise: float, seed: int) -> None:
+        self._gold = gold
+        self._scheme = scheme
+        self._noise = noise
+        self._random = random.Random(seed)  # noqa: S311 - not for secrets
+
+    def __call__(self, text: str) -> list[str]:
+        """Choices for this text."""
+        if self._random.random() < self._noise:
+            return [self._random.choice(self._scheme.choices)]
+        return list(self._gold[text_hash(text)])
+
+
+def _work(
+    session: Session,
+    project: int,
+    biasloop: Biasloop,
+    answer: Answers,
+    stop: threading.Event,
+    tell: Tell,
+) -> None:
+    controls = biasloop.campaign.controls
+    while not stop.is_set():
+        try:
+            task = session.next_task(project)
+            if task is None:
+                stop.wait(0.5)
+                continue
+            result = [
+                {
+                    "from_name": controls.choices,
+                    "to_name": controls.text,
+                    "type": "choices",
+                    "value": {"choices": answer(task["data"][controls.value])},
+                }
+            ]
+            session.submit(task["id"], result, seconds=1.0)
+        except BiasloopError as error:
+            tell(f"a simulated annotator: {error}")
+            stop.wait(2)
+
+
+def _wait(biasloop: Biasloop, rounds: int) -> None:
+    while True:
+        over = [r for r in biasloop.ledger.rounds.all() if r.state in OVER]
+        if len(over) >= rounds:
+            return
+        time.sleep(0.5)

@@ -1,0 +1,106 @@
+"""Runs a trial of a draft beside the web server, one at a time."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from biasloop.domain.policy import Policy
+from biasloop.domain.trial import Scenario
+from biasloop.errors import BiasloopError, WorkspaceError, in_words
+from biasloop.service.scenarios import borderline
+from biasloop.service.service import Biasloop
+from biasloop.service.trial import try_policy
+
+log = logging.getLogger(__name__)
+
+
+class _Stopped(Exception):
+    """The server stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How far a run is: `done` of `of` requests, which are 0 while scenarios are chosen. `error`
+    says why it ended without a trial; `form` is what was asked for, to be shown again."""
+
+    form: Mapping[str, str]
+    done: int = 0
+    of: int = 0
+    over: bool = False
+    error: str | None = None
+
+
+class Runner:
+    """The run of this process. What it found is in the ledger, and answers are kept, so that one
+    which is cut off is just run again."""
+
+    def __init__(self, biasloop: Biasloop) -> None:
+        self._biasloop = biasloop
+        self._lock = threading.Lock()
+        self._run: Run | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    @property
+    def run(self) -> Run | None:
+        """The newest run; None before there was one."""
+        return self._run
+
+    def start(
+        self,
+        draft: Policy,
+        against: Policy,
+        scenarios: Sequence[Scenario] | int,
+        form: Mapping[str, str],
+    ) -> None:
+        """Begins a trial on these scenarios, or on so many items near the border, for whom `form`
+        names as "by".
+
+        Raises WorkspaceError while another runs.
+        """
+        with self._lock:
+            if self._run and not self._run.over:
+                raise WorkspaceError("a trial runs already; wait until it is done")
+            self._run = Run(form)
+            self._thread = threading.Thread(
+                target=self._try, args=(draft, against, scenarios), name="trial", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the run, after the requests under way. Repeatable."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _try(self, draft: Policy, against: Policy, scenarios: Sequence[Scenario] | int) -> None:
+        assert self._run is not None
+        error = None
+        try:
+            if isinstance(scenarios, int):
+                scenarios = borderline(self._biasloop, scenarios)
+            try_policy(
+                self._biasloop,
+                draft,
+                against,
+                scenarios,
+                self._run.form["by"],
+                checkpoint=self._checkpoint,
+                progress=self._progress,
+            )
+        except _Stopped:
+            error = "the service was stopped; run it again"
+        except Exception as found:  # what nobody foresaw should be seen as well
+            if not isinstance(found, BiasloopError):
+                log.exception("a trial failed")
+            error = in_words(found)
+        self._run = replace(self._run, over=True, error=error)
+
+    def _checkpoint(self) -> None:
+        if self._stopping.is_set():
+            raise _Stopped
+
+    def _progress(self, done: int, of: int) -> None:
+        assert self._run is not None
+        self._run = replace(self._run, done=done, of=of)

@@ -1,0 +1,29 @@
+"""The language model of a workspace, as its settings and secrets say."""
+
+from biasloop.domain.writing.prompt import Budget, Price
+from biasloop.llm.cache import AnswerCache
+from biasloop.llm.client import Limits, LlmClient
+from biasloop.llm.server import Server
+from biasloop.workspace.layout import Workspace
+from biasloop.workspace.settings import LlmSettings
+from biasloop.workspace.settings_file import read_secrets
+
+
+def open_model(workspace: Workspace, settings: LlmSettings, purse: str) -> LlmClient:
+    """A client that charges `purse`. Raises ConfigError when the settings name no model."""
+    settings.require()
+    key = read_secrets(workspace.folder).get("LLM_API_KEY")
+    server = Server(
+        settings.base_url,
+        settings.model,
+        key.get_secret_value() if key else None,
+        settings.timeout_seconds,
+    )
+    limits = Limits(
+        concurrency=settings.concurrency,
+        patience=settings.patience_seconds,
+        tokens=settings.answer_tokens,
+        price=Price(settings.price_in, settings.price_out),
+        budget=Budget(settings.round_budget, settings.budget),
+    )
+    return LlmClient(server, limits, AnswerCache(workspace.llm), purse)

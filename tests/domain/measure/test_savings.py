@@ -1,0 +1,100 @@
+"""What acquired labels are worth: the estimate, and how often its interval holds the truth."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from benchmarks.coverage import Setting, outcomes
+
+from biasloop.domain.measure.savings import Plan, estimate
+
+R = 200
+
+
+def curves(plan, acquired, random, noise=0.01, seed=0):
+    """Scores with these means; noise of audit items is shared by all models of a resample."""
+    rng = np.random.default_rng(seed)
+    audit = np.append(0, rng.normal(0, noise, R))[:, None]
+    draws = rng.normal(0, noise, (1, len(plan.orders), 1))
+    draws = draws * np.append(np.ones(len(plan.budgets) - 1), 0)  # all labels are one draw
+    return np.array(acquired) + audit, np.array(random) + audit[:, :, None] + draws
+
+
+@pytest.mark.parametrize(("labels", "steps", "draws"), [(40, 8, 10), (43, 8, 3), (40, 2, 4)])
+def test_the_plan_nests_and_halves(labels, steps, draws):
+    plan = Plan.of(labels, steps, draws, seed=1)
+    assert (plan.budgets[steps // 2 - 1], plan.budgets[-1]) == (labels // 2, labels)
+    assert [list(rows) for rows in plan.acquired()] == [list(range(b)) for b in plan.budgets]
+    fits = plan.random()
+    assert len(fits) == draws * (steps - 1) + 1
+    assert set(fits[-1]) == set(range(labels))
+    for draw in range(draws):
+        own = [set(rows) for rows in fits[draw * (steps - 1) : (draw + 1) * (steps - 1)]]
+        assert [len(rows) for rows in own] == list(plan.budgets[:-1])
+        assert all(small < large for small, large in pairwise(own))
+
+
+def test_scores_become_curves_in_the_order_of_the_plan():
+    plan = Plan.of(40, steps=4, draws=3, seed=0)
+    scores = np.array([[len(rows) + 100 * (i // 3) for i, rows in enumerate(plan.random())]])
+    found = plan.curves(scores)
+    assert found.shape == (1, 3, 4)
+    assert found[0, 1].tolist() == [110, 120, 130, 340]
+
+
+def test_a_saving_is_read_off_the_curves():
+    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    random = np.linspace(0.3, 0.65, 8)
+    found = estimate(plan, *curves(plan, random + 0.12, random), witnesses=50, seed=0)
+    assert [p.labels for p in found.points] == list(range(10, 90, 10))
+    assert found.points[-1].difference.value == pytest.approx(0.12)
+    assert found.points[0].acquired.value == pytest.approx(0.42)
+    assert found.saved.value == pytest.approx(1 - 60 / 80)
+    assert found.saved.low <= 0.25 <= found.saved.high
+    assert found.why is None
+
+
+@pytest.mark.parametrize(
+    ("ahead", "why"),
+    [
+        (0.4, "even 10 acquired labels score no less than 80 random ones"),
+        (-0.4, "even 10 random labels score no less than 80 acquired ones"),
+    ],
+)
+def test_nothing_is_extrapolated(ahead, why):
+    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    random = np.linspace(0.4, 0.6, 8)
+    found = estimate(plan, *curves(plan, random + ahead, random), witnesses=50, seed=0)
+    assert (found.saved, found.why) == (None, why)
+    assert found.points[-1].difference.value == pytest.approx(ahead)
+
+
+def test_resamples_without_a_positive_tell_nothing():
+    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    random = np.linspace(0.3, 0.65, 8)
+    acquired, drawn = curves(plan, random + 0.1, random)
+    sure = estimate(plan, acquired, drawn, witnesses=50, seed=0)
+    acquired[5], drawn[5] = np.nan, np.nan
+    found = estimate(plan, acquired, drawn, witnesses=50, seed=0)
+    assert found.saved.value == sure.saved.value
+    assert np.isfinite([found.saved.low, found.saved.high, found.points[0].random.high]).all()
+
+
+def test_few_witnesses_widen():
+    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    random = np.linspace(0.3, 0.65, 8)
+    scores = curves(plan, random + 0.1, random)
+    few, many = (estimate(plan, *scores, witnesses=n, seed=0).points[-1].random for n in (10, 999))
+    assert few.low < many.low
+    assert few.high > many.high
+
+
+def test_the_interval_holds_the_truth_in_1000_campaigns():
+    """See benchmarks.coverage for how they are simulated, and for campaigns of other kinds."""
+    found = list(outcomes(Setting(labels=80), campaigns=1000))
+    held = np.mean([outcome.difference_held() for outcome in found], axis=0)
+    assert 0.93 <= held[-1] <= 0.98
+    assert held.min() >= 0.91  # of models that learned from 10 labels too
+    saved = [outcome.saved_held() for outcome in found if outcome.found.saved]
+    assert len(saved) > 900
+    assert np.mean(saved) >= 0.93

@@ -1,0 +1,76 @@
+"""Which cells are filled next."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.domain.writing.deficit import Axes, label_errors, thinnest
+from biasloop.domain.writing.synthesis import Cell, cell_of
+
+LABELS = ("age", "gender", "origin")
+AXES = Axes(("bar", "shop", "farm"), ("formal", "chatty"), {"gender": ("he", "she")})
+
+labels = st.sampled_from(LABELS)
+cells = st.builds(
+    Cell, labels, st.sampled_from(("", *AXES.sectors)), st.sampled_from(("", *AXES.registers))
+)
+errors = st.fixed_dictionaries({name: st.floats(0.01, 1) for name in LABELS})
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@given(st.lists(cells, max_size=40), errors, st.integers(0, 60))
+def test_as_many_as_asked_for_and_each_a_cell_there_is(known, errors, n) -> None:
+    planned = thinnest(known, errors, AXES, n, rng())
+    assert len(planned) == n
+    for cell in planned:
+        assert cell.label in errors
+        assert cell.sector in AXES.sectors
+        assert cell.register in AXES.registers
+        assert cell.form in AXES.forms.get(cell.label, ("",))
+
+
+@given(st.lists(cells, max_size=40), errors, st.integers(1, 60))
+def test_no_label_is_asked_for_that_another_needs_more(known, errors, n) -> None:
+    planned = thinnest(known, errors, AXES, n, rng())
+    have = Counter(cell.label for cell in (*known, *planned))
+    for label in {cell.label for cell in planned}:
+        assert all(errors[label] / have[label] >= errors[x] / (have[x] + 1) for x in LABELS)
+
+
+@given(st.lists(cells, max_size=40), errors, st.integers(0, 60))
+def test_within_a_label_the_axes_fill_evenly(known, errors, n) -> None:
+    planned = thinnest(known, errors, AXES, n, rng())
+    for label in LABELS:
+        before = Counter(cell.sector for cell in known if cell.label == label)
+        added = Counter(cell.sector for cell in planned if cell.label == label)
+        grown = [before[s] + added[s] for s in AXES.sectors if added[s]]
+        if grown:
+            assert max(grown) <= min(before[s] + added[s] for s in AXES.sectors) + 1
+
+
+def test_a_rare_label_comes_before_a_frequent_one_and_a_bad_one_before_a_good_one() -> None:
+    known = [Cell("age")] * 9 + [Cell("gender")] * 3 + [Cell("origin")] * 3
+    planned = thinnest(known, {"age": 1.0, "gender": 0.2, "origin": 1.0}, Axes(), 6, rng())
+    assert Counter(cell.label for cell in planned) == {"origin": 6}
+
+
+def test_a_campaign_without_cells_has_labels_only() -> None:
+    assert thinnest([], {"age": 1.0}, Axes(), 2, rng()) == [Cell("age")] * 2
+    assert thinnest([], {}, Axes(), 2, rng()) == []
+
+
+def test_what_was_not_measured_counts_as_all_wrong() -> None:
+    measured = {"age": {"f1": {"value": 0.75}}, "gender": {"f1": None}, "gone": {"f1": None}}
+    assert label_errors(LABELS, measured) == {"age": 0.25, "gender": 1.0, "origin": 1.0}
+    assert label_errors(LABELS, None) == dict.fromkeys(LABELS, 1.0)
+
+
+@given(cells, st.sampled_from(["write", "add"]))
+def test_an_operation_names_its_cell(cell, kind) -> None:
+    assert cell_of(f"llm:{kind}:{cell}@1a2b3c4d") == cell
+    assert cell_of(f"gender:{kind}@12") is None

@@ -1,0 +1,132 @@
+"""Cutting ads into sentences: what every text must come to, and the cases that ads are full of."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.intake.sentences import MAX_WORDS, sentences
+
+FRAGMENTS = [
+    "Cercasi", "commessa", "S.p.A.", "n. 1", "D.Lgs.", "198/2006", "l’art.", ".NET", "È", "🎉",
+    "•", "- ", "* ", "**", "_", "###", "1. ", "a) ", ". ", "; ", "! ", "…", "“", "”", "’", "(", ")",
+    "\n", "\r\n", "\u2028", "\t", " ", "\u200b", "\ud800", "\x00",
+]  # fmt: skip
+AD_LIKE = st.lists(st.sampled_from(FRAGMENTS), max_size=60).map("".join)
+
+
+@given(st.one_of(AD_LIKE, st.text(), st.text(st.characters())), st.sampled_from(["it", "", "zz"]))
+def test_spans_are_in_order_apart_inside_and_say_something(text: str, language: str) -> None:
+    spans = sentences(text, language)
+    end = 0
+    for start, stop in spans:
+        assert end <= start < stop <= len(text)
+        assert text[start:stop] == text[start:stop].strip()
+        assert any(map(str.isalpha, text[start:stop]))
+        end = stop
+    assert spans == sentences(text, language)
+
+
+@given(AD_LIKE)
+def test_no_line_break_is_inside_a_sentence(text: str) -> None:
+    for start, stop in sentences(text, "it"):
+        assert len(text[start:stop].splitlines()) == 1
+
+
+@given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8}( [a-z]{3,8}){1,6}", fullmatch=True), max_size=8))
+def test_no_word_is_lost(lines: list[str]) -> None:
+    text = "\n\n• ".join(lines)
+    assert [text[start:stop] for start, stop in sentences(text, "it")] == lines
+
+
+def cut(text: str, language: str = "it") -> list[str]:
+    return [text[start:stop] for start, stop in sentences(text, language)]
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "La Rossi S.p.A. è alla ricerca di n. 1 addetto/a.",
+        "Ricerchiamo un/a amm.vo/a con esperienza.",
+        "Annuncio rivolto ad ambo i sessi (L. 903/77).",
+        "Ai sensi del D.Lgs. 198/2006 e ss.mm.ii. e dell’art. 13 del Reg. UE 679/2016.",
+        "Ai sensi del D. Lgs. n. 198/2006 l’offerta è aperta a tutti.",
+        "Cerchiamo figure diverse, es. magazzinieri, ecc. per la nostra sede.",
+        "Richiesta ottima conosc. lingua inglese, liv. B2.",
+        "Contatti: dott. Bianchi, tel. 02 0000000.",
+        "Esperienza con .NET e con i principi S.O.L.I.D. da almeno due anni.",
+        "Orario dalle h. 9.00 alle h. 18.00.",
+        "Aut. Min. Prot. N. 1207 del 2004.",
+    ],
+)
+def test_abbreviations_are_not_the_end(whole: str) -> None:
+    assert cut(whole) == [whole]
+    assert cut(f"{whole} Inviare il CV.") == [whole, "Inviare il CV."]
+
+
+def test_sentences_of_one_line_are_cut() -> None:
+    assert cut("Cerchi lavoro? Candidati! Ti aspettiamo. Sede: Lodi.") == [
+        "Cerchi lavoro?",
+        "Candidati!",
+        "Ti aspettiamo.",
+        "Sede: Lodi.",
+    ]
+
+
+def test_apostrophes_and_asterisks_are_no_quotation_marks() -> None:
+    assert cut("L’azienda cresce. Cerchiamo un’impiegata.") == [
+        "L’azienda cresce.",
+        "Cerchiamo un’impiegata.",
+    ]
+    assert cut("Lavorerai con collegh* giovani. Cerchiamo candidat* motivati.") == [
+        "Lavorerai con collegh* giovani.",
+        "Cerchiamo candidat* motivati.",
+    ]
+
+
+def test_lists_headings_and_markdown() -> None:
+    text = """## Chi siamo
+**Requisiti**
+• Diploma;
+- Patente C1. Disponibilità ai turni.
+1. Colloquio
+2) Prova pratica
+a) Firma\t
+· [x] fatto
+---
+2024
+> _Sede di lavoro_
+Mansioni: • carico • scarico
+La sede è a **Lodi.** Si precisa che è vicina."""
+    assert cut(text) == [
+        "Chi siamo",
+        "Requisiti",
+        "Diploma;",
+        "Patente C1.",
+        "Disponibilità ai turni.",
+        "Colloquio",
+        "Prova pratica",
+        "Firma",
+        "[x] fatto",
+        "Sede di lavoro",
+        "Mansioni:",
+        "carico",
+        "scarico",
+        "La sede è a **Lodi.**",
+        "Si precisa che è vicina.",
+    ]
+
+
+def test_over_long_sentences_are_cut_at_semicolons_only() -> None:
+    clause = " ".join(["parola"] * 25)
+    text = f"{clause}; {clause}, {clause}; {clause}."
+    assert cut(text) == [f"{clause};", f"{clause}, {clause};", f"{clause}."]
+    assert all(len(piece.split()) <= MAX_WORDS for piece in cut(text))
+    endless = ", ".join([clause] * 4)
+    assert cut(endless) == [endless]
+    short = "Diploma; patente B; auto propria."
+    assert cut(short) == [short]
+
+
+def test_other_languages_are_cut_by_their_own_rules() -> None:
+    assert cut("We hire. Apply now!", "en-GB") == ["We hire.", "Apply now!"]
+    assert cut("We hire. Apply now!", "xx") == ["We hire.", "Apply now!"]

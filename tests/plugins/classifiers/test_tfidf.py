@@ -1,0 +1,428 @@
+"""The linear classifier: its features, folds, calibration, thresholds and file."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skops.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.special import expit
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+
+from biasloop.domain.label import LabelSource
+from biasloop.errors import ClassifierError
+from biasloop.plugins.classifiers.encoded import FILE
+from biasloop.plugins.classifiers.head.calibration import f1_threshold, fit_sigmoid, fit_temperature
+from biasloop.plugins.classifiers.head.folds import group_folds
+from biasloop.plugins.classifiers.options import TfidfOptions
+from biasloop.plugins.classifiers.terms.ngrams import plain, unmarked, word_ngrams
+from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder
+from biasloop.plugins.classifiers.terms.term_rows import TermRows, interleaved, joined
+from biasloop.plugins.classifiers.terms.weighting import TermWeighting
+from biasloop.plugins.classifiers.tfidf import Tfidf
+from biasloop.ports import TrainingSet
+
+ADS = [
+    "Cerchiamo un programmatore/trice esperto/a, max 35 anni.",
+    "Si ricerca personale per l’ufficio: tutt* benvenut*!",
+    "Selezioniamo impiegatə (m/f) con patente B",
+    "  ",
+    "Il candidato ideale è un cuoco.",
+]
+
+
+# --- features ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("un programmatore/trice", ["un", "programmatore", "/trice"]),
+        ("Addetto(a) o addett*", ["addetto", "(a", "o", "addett*"]),
+        ("l’impiegatə, tutt@", ["l'", "impiegatə", "tutt@"]),
+        ("un'operatrice (m/f)", ["un'", "operatrice", "m", "/f"]),
+        ("…!?", []),
+    ],
+)
+def test_words_keep_what_carries_gender(text, words):
+    assert word_ngrams(plain(text))[: len(words)] == words
+    assert len(word_ngrams(plain(text))) == max(0, 2 * len(words) - 1)
+
+
+def encoder(texts, unlabelled=(), shortest=2, longest=4):
+    return TermEncoder.fit(texts, unlabelled, shortest=shortest, longest=longest, language=None)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=40), max_size=5))
+@settings(deadline=None)
+def test_character_terms_are_those_of_scikit_learn(texts):
+    texts = [*texts, "uno"]
+    # char_wb counts a word shorter than n once, as a whole; ours not at all.
+    expected = {
+        gram
+        for text in texts
+        for token in plain(unmarked(text)).split()
+        for gram in CountVectorizer(analyzer="char_wb", ngram_range=(2, 3)).build_analyzer()(token)
+    }
+    ours = encoder(texts, longest=3).vocabularies["chars"]
+    assert set(ours) == {plain(gram) for gram in expected}
+
+
+def presence(made, texts):
+    """The terms of each block of each text as scikit-learn would hold them."""
+    rows = made.encode(texts).presence().toarray()
+    return [rows[b :: len(made.vocabularies)] for b in range(len(made.vocabularies))]
+
+
+def test_weights_are_those_of_scikit_learn():
+    made = encoder(ADS)
+    features = made.encode(ADS)
+    rows = TermWeighting.fit(features).matrix(features).toarray()
+    expected = [TfidfTransformer().fit_transform(block).toarray() for block in presence(made, ADS)]
+    np.testing.assert_allclose(rows, sum(expected), atol=1e-6)
+
+
+@given(st.integers(0, 2**16), st.integers(0, 40), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_scores_are_the_product_with_the_weighted_rows(seed, n, blocks):
+    rng = np.random.default_rng(seed)
+    made = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
+    features = interleaved(made[:blocks])
+    coef = rng.normal(size=(features.width, 2)).astype(np.float32)
+    weighting = TermWeighting.fit(features[: n // 2])
+    expected = weighting.matrix(features) @ coef
+    np.testing.assert_allclose(weighting.scores(features, coef), expected, atol=1e-5)
+
+
+@given(st.integers(0, 2**16), st.integers(1, 30), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_rows_are_taken_and_joined_like_those_of_a_matrix(seed, n, blocks):
+    rng = np.random.default_rng(seed)
+    made = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
+    features = interleaved(made[:blocks])
+
+    def dense(rows: TermRows):
+        return rows.presence().toarray().reshape(len(rows), rows.blocks * rows.width)
+
+    whole = dense(features)
+    picked = rng.integers(0, n, rng.integers(0, 2 * n))
+    np.testing.assert_array_equal(dense(features[picked]), whole[picked])
+    mask = rng.random(n) < 0.5
+    np.testing.assert_array_equal(dense(features[mask]), whole[mask])
+    start, stop = sorted(rng.integers(0, n + 1, 2))
+    part = features[start:stop]
+    np.testing.assert_array_equal(dense(part), whole[start:stop])
+    np.testing.assert_array_equal(dense(part[::-1]), whole[start:stop][::-1])
+    together = joined([part, features[picked]])
+    np.testing.assert_array_equal(dense(together), np.vstack([whole[start:stop], whole[picked]]))
+
+
+def test_a_row_does_not_depend_on_its_neighbours():
+    made = encoder(ADS)
+    weighting = TermWeighting.fit(made.encode(ADS))
+    together = weighting.matrix(made.encode(ADS)).toarray()
+    alone = [weighting.matrix(made.encode([text])).toarray()[0] for text in ADS]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_only_terms_that_can_teach_something_are_known():
+    made = encoder(["rosso blu"], ["rosso giallo", "verde giallo"])
+    assert set(made.vocabularies["words"]) == {"rosso", "blu", "rosso blu", "giallo"}
+    assert len(made.encode(["xyz", ""]).indices) == 0
+
+
+def test_terms_that_the_training_rows_lack_weigh_nothing():
+    made = encoder(["rosso blu", "tende"])
+    weighting = TermWeighting.fit(made.encode(["rosso blu"]))
+    rows = weighting.matrix(made.encode(["tende", "rosso", "rosso rosso"])).toarray()
+    assert not rows[0].any()
+    assert rows[1].any()
+    np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
+
+
+def test_the_encoder_is_the_same_in_every_process_and_after_loading(tmp_path):
+    made = encoder(ADS)
+    code = (
+        "import sys; from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder;"
+        "print(TermEncoder.fit(sys.argv[1:], (), shortest=2, longest=4, language=None).id)"
+    )
+    for hash_seed in "12":
+        found = subprocess.run(
+            [sys.executable, "-c", code, *ADS],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == made.id
+    made.save(tmp_path)
+    assert TermEncoder.load(tmp_path).id == made.id
+    assert encoder(ADS[:-1]).id != made.id
+
+
+def test_embeddings_nearly_keep_angles():
+    made = encoder(ADS)
+    features = made.encode(ADS)
+    rows = TermWeighting.fit(features).matrix(features).toarray()
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    embedded = made.embed(features)
+    np.testing.assert_allclose(embedded @ embedded.T, rows @ rows.T, atol=0.25)
+    # Likeness is exact, whether its terms are common or rare.
+    np.testing.assert_allclose(made.likeness(features, features[:2]), rows @ rows[:2].T, atol=1e-5)
+
+
+# --- folds ------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**16), st.integers(1, 120), st.integers(1, 4), st.integers(2, 7))
+@settings(deadline=None)
+def test_folds_never_cut_a_root_and_none_is_empty(seed, n, k, folds):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(-1, 2, (n, k)).astype(np.int8)
+    roots = rng.integers(0, max(1, n // 2), n).astype(str)
+    found = group_folds(labels, roots, folds, seed)
+    np.testing.assert_array_equal(found, group_folds(labels, roots, folds, seed))
+    for root in np.unique(roots):
+        assert len(np.unique(found[roots == root])) == 1
+    assert len(np.unique(found)) == min(folds, len(np.unique(roots)))
+
+
+@given(st.integers(0, 2**16), st.integers(5, 12))
+@settings(deadline=None)
+def test_a_rare_label_is_spread_over_all_folds(seed, positives):
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((200, 2), dtype=np.int8)
+    labels[rng.choice(200, positives, replace=False), 0] = 1
+    labels[rng.choice(200, 80, replace=False), 1] = 1
+    found = group_folds(labels, np.arange(200).astype(str), 5, seed)
+    sizes = np.bincount(found)
+    assert sizes.max() - sizes.min() <= 1
+    rare = np.bincount(found[labels[:, 0] == 1], minlength=5)
+    common = np.bincount(found[labels[:, 1] == 1], minlength=5)
+    assert rare.max() - rare.min() <= 1
+    assert common.max() - common.min() <= 4
+
+
+# --- calibration and thresholds ---------------------------------------------------------------
+
+
+def test_the_sigmoid_is_found_again():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0, 2, 20_000)
+    truth = rng.random(20_000) < expit(1.7 * scores - 1)
+    slope, offset = fit_sigmoid(scores, truth, np.ones(20_000))
+    assert slope == pytest.approx(1.7, abs=0.1)
+    assert offset == pytest.approx(-1, abs=0.1)
+
+
+def test_weights_count_like_repeated_rows():
+    rng = np.random.default_rng(1)
+    scores, truth = rng.normal(size=60), rng.random(60) < 0.4
+    times = rng.integers(1, 4, 60)
+    weighted = fit_sigmoid(scores, truth, times.astype(float))
+    repeated = fit_sigmoid(np.repeat(scores, times), np.repeat(truth, times), np.ones(times.sum()))
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-3)
+
+
+def test_a_ranking_is_never_turned_round():
+    scores = np.linspace(-1, 1, 50)
+    slope, _ = fit_sigmoid(scores, scores < 0, np.ones(50))
+    assert slope > 0
+
+
+def test_a_perfect_separation_gives_no_certainty():
+    scores = np.array([-1.0] * 6 + [1.0] * 6)
+    slope, offset = fit_sigmoid(scores, scores > 0, np.ones(12))
+    assert 0.7 < expit(slope + offset) < 0.95
+
+
+def test_the_temperature_is_found_again():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0, 2, (20_000, 3))
+    odds = np.exp(0.6 * scores)
+    odds /= odds.sum(axis=1, keepdims=True)
+    truth = (rng.random(20_000)[:, None] > odds.cumsum(axis=1)).sum(axis=1)
+    assert fit_temperature(scores, truth, np.ones(20_000)) == pytest.approx(0.6, abs=0.03)
+
+
+@given(st.integers(0, 2**16), st.floats(-4, 0))
+@settings(max_examples=20, deadline=None)
+def test_the_threshold_gives_nearly_the_best_f1_there_is(seed, offset):
+    rng = np.random.default_rng(seed)
+    proba = expit(rng.normal(offset, 2, 20_000))
+    truth = rng.random(20_000) < proba
+
+    def f1(threshold):
+        flagged = proba >= threshold
+        return 2 * (flagged & truth).sum() / (flagged.sum() + truth.sum())
+
+    found = f1_threshold(proba, np.ones(20_000))
+    assert 0 < found <= 0.5
+    assert f1(found) >= max(map(f1, np.linspace(0.01, 0.99, 99))) - 0.02
+
+
+# --- the whole --------------------------------------------------------------------------------
+
+
+def ads(n=120, sources=LabelSource.SEED, positive_roots=60, families=True):
+    """Half the sentences name a man; roots of two rows, one of each kind where `families`."""
+    jobs = ["cuoco", "saldatore", "autista", "barista", "custode", "tecnico"]
+    places = ["a Bari", "in centro", "per il turno di notte", "da subito", "in negozio"]
+    texts, labels = [], []
+    for i in range(n):
+        man = (i % 2 == 0) and i // 2 < positive_roots
+        job, place = jobs[i // 2 % len(jobs)], places[i // 2 % len(places)]
+        texts.append(f"Cerchiamo {'un uomo' if man else 'persone'} come {job} {place} {i}")
+        labels.append([man])
+    return TrainingSet(
+        texts=texts,
+        labels=np.array(labels, dtype=np.int8),
+        weights=np.ones(n, dtype=np.float32),
+        roots=np.array([f"r{i // 2 if families else i}" for i in range(n)]),
+        sources=[sources] * n,
+        label_names=("gender",),
+        multi=True,
+    )
+
+
+def test_the_label_of_a_root_does_not_reach_its_own_out_of_fold_rows():
+    # A word of its own in every root decides the label: inside it is learnt, out of fold nothing.
+    rng = np.random.default_rng(0)
+    roots = np.repeat(np.arange(60), 4)
+    words = ["".join(rng.choice(list("abcdefghilmnopqrstuvz"), 9)) for _ in range(60)]
+    truth = rng.permutation(60) % 2
+    data = TrainingSet(
+        texts=[words[root] for root in roots],
+        labels=truth[roots][:, None].astype(np.int8),
+        weights=np.ones(240, dtype=np.float32),
+        roots=roots.astype(str),
+        sources=[LabelSource.HUMAN] * 240,
+        label_names=("x",),
+        multi=True,
+    )
+    classifier = Tfidf()
+    report = classifier.fit(data, seed=0)
+    inside = classifier.head.model.scores(classifier.encoder.encode(data.texts))[:, 0] > 0
+    outside = report.oof[:, 0] > np.median(report.oof)
+    assert (inside == (data.labels[:, 0] == 1)).mean() == 1
+    assert abs((outside == (data.labels[:, 0] == 1)).mean() - 0.5) < 0.2
+
+
+def test_few_positive_roots_keep_the_default_threshold_and_say_so():
+    few = ads(positive_roots=4)
+    report = Tfidf().fit(few, seed=1)
+    assert report.thresholds.tolist() == [0.5]
+    assert "gender: 4 roots with it" in report.notes[0]
+    assert Tfidf().fit(ads(positive_roots=5), seed=1).notes == ()
+
+
+def test_constructed_rows_train_but_choose_nothing():
+    made = ads(sources=LabelSource.CONSTRUCTED)
+    classifier = Tfidf()
+    report = classifier.fit(made, seed=1)
+    assert report.thresholds.tolist() == [0.5]
+    assert "0 roots with it" in report.notes[0]
+    assert classifier.predict_proba(["un uomo", "persone"])[:, 0].round().tolist() == [1, 0]
+
+    seeds = ads()
+    both = TrainingSet(
+        texts=[*seeds.texts, *made.texts],
+        labels=np.vstack([seeds.labels, 1 - made.labels]),  # all wrong
+        weights=np.concatenate([seeds.weights, made.weights * 1e-6]).astype(np.float32),
+        roots=np.concatenate([seeds.roots, made.roots]),
+        sources=[*seeds.sources, *made.sources],
+        label_names=("gender",),
+        multi=True,
+    )
+    alone, beside = Tfidf().fit(seeds, seed=1), Tfidf().fit(both, seed=1)
+    np.testing.assert_allclose(beside.thresholds, alone.thresholds, atol=0.05)
+
+
+def test_probabilities_follow_the_frequency_of_the_label():
+    rng = np.random.default_rng(4)
+    data = ads(n=600, families=False)
+    man = np.array(["uomo" in text for text in data.texts])
+    labels = (man & (rng.random(600) < 0.3)).astype(np.int8)[:, None]
+    data = TrainingSet(
+        data.texts, labels, data.weights, data.roots, data.sources, ("gender",), True
+    )
+    report = Tfidf().fit(data, seed=1)
+    assert report.oof.mean() == pytest.approx(labels.mean(), abs=0.03)
+    assert report.oof[man].mean() > 3 * report.oof[~man].mean()
+
+
+def test_evidence_is_the_word_that_decides():
+    classifier = Tfidf()
+    classifier.fit(ads(), seed=1)
+    text = "Per la cucina cerchiamo un uomo, come cuoco"
+    found = classifier.evidence(text, ["gender"])
+    assert text[found[0].start : found[0].end] == "un uomo"
+    assert classifier.evidence("!!! ...", ["gender"]) == []
+
+
+def test_the_model_file_holds_only_what_skops_trusts_and_is_written_whole(tmp_path):
+    classifier = Tfidf()
+    classifier.fit(ads(), seed=1)
+    classifier.save(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {FILE, "encoder.skops"}
+    for file in files:
+        assert skops.io.get_untrusted_types(file=file) == []
+
+
+class Evil:
+    """Leaves a mark when it is made out of a file."""
+
+    def __reduce__(self):
+        return os.mkdir, ("made-by-pickle",)
+
+
+def test_foreign_and_pickled_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    skops.io.dump({"format": 1, "names": Evil()}, tmp_path / FILE)
+    with pytest.raises(ClassifierError, match="Evil"):
+        Tfidf.load(tmp_path)
+    (tmp_path / FILE).write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ClassifierError, match=FILE):
+        Tfidf.load(tmp_path)
+    assert not (tmp_path / "made-by-pickle").exists()
+
+
+def test_a_later_format_is_refused_by_name(tmp_path):
+    skops.io.dump({"format": 99}, tmp_path / FILE)
+    with pytest.raises(ClassifierError, match="format 99"):
+        Tfidf.load(tmp_path)
+
+
+def test_a_committee_is_kept_where_it_is_asked_for(tmp_path):
+    data = ads()
+    alone, several = Tfidf(), Tfidf(TfidfOptions(committee=True))
+    alone.fit(data, seed=1)
+    with pytest.raises(ClassifierError, match="committee"):
+        alone.score(data.texts, frozenset({"passes"}))
+    several.fit(data, seed=1)
+    several.save(tmp_path)
+    found = Tfidf.load(tmp_path).score(data.texts, frozenset({"passes", "proba"}))
+    assert found["passes"].shape == (len(data.texts), 5, 1)
+    assert (found["passes"].std(axis=1) > 0).any()
+    np.testing.assert_allclose(found["passes"].mean(axis=1), found["proba"], atol=0.2)
+
+
+def test_texts_without_a_word_are_an_error():
+    data = ads()
+    blank = TrainingSet(
+        [" "] * len(data.texts),
+        data.labels,
+        data.weights,
+        data.roots,
+        data.sources,
+        data.label_names,
+        True,
+    )
+    with pytest.raises(ClassifierError, match="no word"):
+        Tfidf().fit(blank, seed=1)

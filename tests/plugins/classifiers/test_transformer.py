@@ -1,0 +1,367 @@
+"""What the contract does not say of the fine-tuned classifier; models of random weights."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import peft
+import pytest
+import torch
+import transformers
+
+from biasloop.domain.item import Ad, real_item
+from biasloop.domain.split import Split
+from biasloop.errors import ClassifierError
+from biasloop.plugins.classifiers.deep.network import ADAPTER, MODEL
+from biasloop.plugins.classifiers.options import TransformerOptions
+from biasloop.plugins.classifiers.transformer import Transformer
+from biasloop.ports import no_checkpoint
+from biasloop.rounds.jobs import score as score_job
+from biasloop.rounds.steps.train.data import columns
+from biasloop.store.pool import ArrowPool
+from support.sentences import rows, training
+from support.tiny_checkpoint import make_decoder, make_encoder
+
+QUICK = {"epochs": 4, "min_steps": 1, "batch_rows": 8, "folds": 2}
+LR = {"lora": 0.01, "full": 0.003}
+UNSEEN = ["Una mela in officina", "ə * /a", "\ud800 \x00 \n", "", "Prendi la sega " * 60]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return make_encoder(tmp_path_factory.mktemp("encoder"), training().texts)
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory):
+    return make_decoder(tmp_path_factory.mktemp("decoder"), training().texts)
+
+
+def make(model, tuning="lora", **options):
+    chosen = QUICK | {"model": str(model), "tuning": tuning, "lr": LR[tuning]} | options
+    return Transformer(TransformerOptions(**chosen))
+
+
+@pytest.fixture(scope="module")
+def fitted(encoder):
+    classifier = make(encoder)
+    classifier.fit(training(), seed=1)
+    return classifier
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_encoders_and_decoders_learn_and_are_read_back(kind, tuning, request, tmp_path):
+    classifier = make(request.getfixturevalue(kind), tuning)
+    data = training()
+    report = classifier.fit(data, seed=1)
+    assert report.notes == ()
+    yes = data.labels == 1
+    assert ((report.oof >= report.thresholds) == yes).mean() > 0.95
+    classifier.save(tmp_path)
+    suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert suffixes == {".json", ".safetensors"}
+    loaded = Transformer.load(tmp_path)
+    needs = classifier.offers
+    before, after = classifier.score(UNSEEN, needs), loaded.score(UNSEEN, needs)
+    for name in needs:
+        np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_only_adapters_and_head_are_trained_and_saved(encoder, fitted, tmp_path):
+    fitted.save(tmp_path)
+    assert not (tmp_path / MODEL).exists()
+    base = transformers.AutoModel.from_pretrained(encoder)
+    before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
+    with pytest.warns(FutureWarning):  # peft calls what transformers renamed
+        adapted = peft.PeftModel.from_pretrained(base, tmp_path / ADAPTER)
+    merged = adapted.merge_and_unload().state_dict()
+    changed = {name for name, tensor in merged.items() if not torch.equal(tensor, before[name])}
+    assert changed == {
+        name
+        for name in before
+        if name.endswith("weight") and "Norm" not in name and "layer" in name
+    }
+
+
+def test_a_model_trained_whole_is_a_checkpoint_itself(encoder, tmp_path):
+    classifier = make(encoder, "full", min_steps=1, epochs=1)
+    classifier.fit(training(), seed=1)
+    classifier.save(tmp_path)
+    make(tmp_path / MODEL).fit(training(), seed=1)
+
+
+def test_targets_of_the_adapters_can_be_named(encoder, tmp_path):
+    classifier = make(encoder, targets=["query", "value"], rank=2)
+    classifier.fit(training(), seed=1)
+    classifier.save(tmp_path)
+    config = json.loads((tmp_path / ADAPTER / "adapter_config.json").read_text())
+    assert set(config["target_modules"]) == {"query", "value"}
+    assert config["r"] == 2
+
+
+def test_passes_differ_by_dropout_alone(fitted):
+    texts = training().texts
+    found = fitted.score(texts, fitted.offers)
+    assert found["passes"].shape == (len(texts), 8, 2)
+    assert found["embedding"].shape == (len(texts), 32)
+    assert all(array.dtype == np.float32 for array in found.values())
+    assert (found["passes"].std(axis=1) > 0).any()
+    assert np.corrcoef(found["passes"].mean(axis=1).ravel(), found["proba"].ravel())[0, 1] > 0.95
+    np.testing.assert_array_equal(
+        found["passes"], fitted.score(texts, frozenset({"passes"}))["passes"]
+    )
+    np.testing.assert_array_equal(found["proba"], fitted.predict_proba(texts))
+
+
+def test_embeddings_lie_close_where_texts_mean_the_same(fitted):
+    texts = ["C'è mela rossa in cantina.", "C'è uva nera al mercato.", "Prendi sega lunga a casa!"]
+    fruit, other_fruit, tool = fitted.score(texts, frozenset({"embedding"}))["embedding"]
+    assert np.linalg.norm(fruit - other_fruit) < np.linalg.norm(fruit - tool)
+
+
+def test_what_it_does_not_offer_is_refused(fitted):
+    with pytest.raises(ClassifierError, match="cannot give gradients"):
+        fitted.score(["mela"], frozenset({"gradients", "proba"}))
+
+
+def test_evidence_is_the_word_that_was_learned(encoder):
+    classifier = make(encoder)
+    classifier.fit(training(), seed=1)
+    text = "Prendi martello pesante al mercato!"
+    found = classifier.evidence(text, ["tool"])[0]
+    assert {"martello", "pesante"} & set(text[found.start : found.end].split())
+
+
+def test_no_random_state_is_left_changed(encoder, tmp_path):
+    def states():
+        numbers = (random.getstate(), np.random.get_state()[1].tolist())
+        return *numbers, torch.get_rng_state().tolist()
+
+    before = states()
+    classifier = make(encoder, "full")
+    classifier.fit(training(), seed=1)
+    classifier.score(["mela"], classifier.offers)
+    classifier.save(tmp_path)
+    Transformer.load(tmp_path)
+    assert states() == before
+
+
+def test_other_seeds_make_other_models(encoder):
+    first, second = make(encoder), make(encoder)
+    first.fit(training(), seed=1)
+    second.fit(training(), seed=2)
+    texts = ["mela in officina"]
+    assert not np.array_equal(first.predict_proba(texts), second.predict_proba(texts))
+
+
+def test_a_collapsed_training_is_repeated_and_told(encoder):
+    classifier = make(encoder, lr=2e-3, epochs=1, min_steps=6)
+    data = training()
+    report = classifier.fit(data, seed=1)
+    assert any("all rows: the training collapsed" in note for note in report.notes)
+    assert all("learned at" in note for note in report.notes)
+    right = (classifier.predict_proba(data.texts) >= classifier.thresholds) == data.labels
+    assert right.mean() > 0.9
+
+
+def test_what_never_learns_is_told(encoder):
+    report = make(encoder, lr=30.0, epochs=1, min_steps=2).fit(training(), seed=1)
+    assert any("gave up; change lr or epochs" in note for note in report.notes)
+    assert np.isfinite(report.oof).all()
+
+
+# --- resuming ---------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_at(call):
+    """A checkpoint that ends the work at that call."""
+    calls = iter(range(call))
+
+    def checkpoint():
+        if next(calls, None) is None:
+            raise Killed
+
+    return checkpoint
+
+
+def killed_with(file):
+    """A checkpoint that ends the work once that file is there."""
+
+    def checkpoint():
+        if file.exists():
+            raise Killed
+
+    return checkpoint
+
+
+def test_an_interrupted_training_ends_with_the_same_model(encoder, tmp_path):
+    whole = make(encoder)
+    expected = whole.fit(training(), seed=1)
+    resumed = make(encoder)
+    for call in (3, 20, 25, 30, 12):  # in the first epoch, both folds, the last training
+        with pytest.raises(Killed):
+            resumed.fit(training(), seed=1, checkpoint=killed_at(call), work=tmp_path)
+    report = resumed.fit(training(), seed=1, work=tmp_path)
+    np.testing.assert_array_equal(report.oof, expected.oof)
+    assert report.notes == expected.notes
+    np.testing.assert_array_equal(resumed.predict_proba(UNSEEN), whole.predict_proba(UNSEEN))
+
+
+def test_finished_folds_and_epochs_are_not_repeated(encoder, tmp_path):
+    def calls(work):
+        count = []
+        make(encoder).fit(training(), seed=1, checkpoint=lambda: count.append(1), work=work)
+        return len(count)
+
+    first, second = calls(tmp_path), calls(tmp_path)
+    assert second < first / 4
+
+
+def test_nothing_is_resumed_on_other_data(encoder, tmp_path):
+    make(encoder).fit(training(), seed=1, work=tmp_path)
+    data = training()
+    fewer = rows(data, slice(0, 60))
+    expected = make(encoder).fit(fewer, seed=1)
+    report = make(encoder).fit(fewer, seed=1, work=tmp_path)
+    np.testing.assert_array_equal(report.oof, expected.oof)
+    other_seed = make(encoder).fit(data, seed=2, work=tmp_path)
+    np.testing.assert_array_equal(other_seed.oof, make(encoder).fit(data, seed=2).oof)
+
+
+def test_a_damaged_state_is_started_over(encoder, tmp_path):
+    expected = make(encoder).fit(training(), seed=1, work=tmp_path)
+    for path in tmp_path.rglob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:100])
+    report = make(encoder).fit(training(), seed=1, work=tmp_path)
+    np.testing.assert_array_equal(report.oof, expected.oof)
+
+
+def job_folder(folder, options):
+    data = training()
+    frame = pd.DataFrame({"text": data.texts, "weight": data.weights, "fold": data.roots})
+    frame["source"] = "human"
+    frame[columns(data.label_names)] = data.labels
+    folder.mkdir()
+    frame.to_parquet(folder / "data.parquet")
+    job = {
+        "kind": "train",
+        "classifier": "transformer",
+        "options": options,
+        "labels": list(data.label_names),
+        "multi": True,
+        "linear": {},
+        "seed": 1,
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    return folder
+
+
+def child(folder):
+    return subprocess.Popen(
+        [sys.executable, "-m", "biasloop.rounds.jobs", str(folder)], stdin=subprocess.PIPE
+    )
+
+
+def killed_when(folder, pattern):
+    """Runs the job and kills it (-9) as soon as a file of that name is there."""
+    process = child(folder)
+    try:
+        while not list(folder.glob(f"training/*/{pattern}")):
+            assert process.poll() is None, "it ended before"
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+    assert not (folder / "result.json").exists()
+
+
+def test_a_killed_job_ends_with_the_same_model(encoder, tmp_path):
+    classifier = make(encoder, epochs=12)
+    expected = classifier.fit(training(), seed=1)
+    folder = job_folder(tmp_path / "job", classifier.options.model_dump())
+    killed_when(folder, "all rows attempt 0.safetensors")
+    assert len(list(folder.glob("training/*/fold ?.json"))) == 2
+    process = child(folder)
+    process.wait()
+    process.stdin.close()
+    assert process.returncode == 0
+    np.testing.assert_array_equal(np.load(folder / "oof.npy"), expected.oof)
+    loaded = Transformer.load(folder / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(UNSEEN), classifier.predict_proba(UNSEEN))
+    assert not (folder / "training").exists()
+
+
+def test_an_interrupted_scoring_goes_on_after_the_last_shard(fitted, tmp_path):
+    (tmp_path / "model").mkdir()
+    fitted.save(tmp_path / "model")
+    pool = ArrowPool(tmp_path / "pool")
+    texts = training().texts[:40]
+    for begin in (0, 20):  # two shards
+        ads = [Ad(f"ad-{begin}-{i}", text) for i, text in enumerate(texts[begin : begin + 20])]
+        pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads], ads)
+    rows = pd.DataFrame({"row": range(40), "always": False})
+    rows.to_parquet(tmp_path / "data.parquet")
+    job = {
+        "classifier": "transformer",
+        "model": str(tmp_path / "model"),
+        "pool": str(tmp_path / "pool"),
+        "pool_rows": 40,
+        "features": str(tmp_path / "features"),
+        "needs": ["embedding", "passes", "proba"],
+        "multi": True,
+        "cascade": 1000,
+        "seed": 0,
+        "out": str(tmp_path / "scores"),
+    }
+    first = tmp_path / "scores" / "000000.passes.npy"
+    with pytest.raises(Killed):
+        score_job(tmp_path, job, killed_with(first))
+    assert score_job(tmp_path, job, no_checkpoint) == {"scored": 20}
+    expected = fitted.score(texts[:20], fitted.offers), fitted.score(texts[20:], fitted.offers)
+    for shard, arrays in enumerate(expected):
+        for name, array in arrays.items():
+            found = np.load(tmp_path / "scores" / f"{shard:06d}.{name}.npy")
+            np.testing.assert_array_equal(found, array)
+
+
+# --- the pretrained model ---------------------------------------------------------------------
+
+
+def test_a_pretrained_model_that_went_away_or_changed_is_named(encoder, tmp_path):
+    base = shutil.copytree(encoder, tmp_path / "base")
+    classifier = make(base)
+    classifier.fit(training(), seed=1)
+    (tmp_path / "saved").mkdir()
+    classifier.save(tmp_path / "saved")
+    config = base / "config.json"
+    told = config.read_text()
+    config.write_text(told + " ")
+    with pytest.raises(ClassifierError, match="base is no longer the pretrained model"):
+        Transformer.load(tmp_path / "saved")
+    config.write_text(told)
+    Transformer.load(tmp_path / "saved")
+    shutil.rmtree(base)
+    with pytest.raises(ClassifierError, match=r"there is no folder .*base"):
+        Transformer.load(tmp_path / "saved")
+
+
+def test_a_saved_model_that_scores_otherwise_is_refused(encoder, tmp_path):
+    classifier = make(encoder)
+    classifier.fit(training(), seed=1)
+    with torch.no_grad():  # as if the head had not been saved
+        classifier.trained.network.head.weight.add_(1)
+    with pytest.raises(ClassifierError, match="does not score as the trained one"):
+        classifier.save(tmp_path)
+    with pytest.raises(ClassifierError):
+        Transformer.load(tmp_path)

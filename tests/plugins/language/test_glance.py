@@ -1,0 +1,105 @@
+"""The reader that guesses: whom it finds in sentences that the cautious one leaves unread."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.plugins.language.analysis import analyse
+from biasloop.plugins.language.data import Language, read_language
+from biasloop.plugins.language.glance import glance
+from biasloop.plugins.language.mentions import Analysis, Mention
+from biasloop.plugins.language.sentence import Unsure
+
+FOLDER = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
+READ = read_language(FOLDER)
+assert READ is not None
+ITALIAN: Language = READ
+
+
+def shown(found: Analysis, mention: Mention) -> str:
+    words = " ".join(found.sentence.tokens[i].text for i in sorted(mention.words))
+    if any(found.marked(mention, index) for index in mention.words):
+        return f"{mention.gender} {words}"
+    return f"{'both' if found.paired(mention) else '-'} {words}"
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        # Both genders of one person, side by side.
+        ("La candidata o il candidato ha una laurea.", ["both La candidata il candidato"]),
+        ("Le addette e gli addetti inseriti in turno", ["both Le addette gli addetti inseriti"]),
+        ("L'ingaggiato o l'ingaggiata sceglie il turno", ["both ingaggiato"]),
+        ("Un cuoco/una cuoca e un addetto", ["both Un cuoco una cuoca", "m un addetto"]),
+        ("Cercasi grafico o grafica per tre mesi", ["both grafico"]),
+        ("Serve un tecnico o una tecnica con patente", ["both un tecnico"]),
+        # An adjective after a comma may be of the thing that follows.
+        ("Cuoco/a pignolo/a, massima serietà", ["both Cuoco/a pignolo/a"]),
+        ("La nostra futura o il nostro futuro Sales Manager", ["both il nostro futuro Manager"]),
+        ("Diamo fiducia a uno o una che osa.", ["both una"]),
+        # A pronoun with a clause of its own; a verb that looks like an adjective.
+        ("Ci manca una che sappia leggere le partiture", ["f una"]),
+        # Words for things that are people here: by a verb, a title, what is said of them.
+        ("Sei un grafico preciso?", ["m un grafico preciso"]),
+        ("La grafica di reparto aggiorna il catalogo", ["f La grafica"]),
+        ("La grafica del sito è nuova", []),
+        ("Lavoro come fisica in ospedale", ["f fisica"]),
+        ("Serve la Delivery Leader per Roma", ["f la Leader"]),
+        ("I leader assunti avranno un'auto", ["m I leader assunti"]),
+        ("L'aiuto pasticciere di turno", ["m pasticciere"]),
+        # What describes no person, though one is named.
+        ("Profilo di barista svelto al banco", ["- barista"]),
+        ("Serve un cuoco con una forte tenuta ai fornelli", ["m un cuoco"]),
+        ("Un cuoco deve tenere puliti i banconi", ["m Un cuoco"]),
+        ("Un/una barista, libera iniziativa", ["both Un/una barista"]),
+        ("Il/la barista lavora sul serio e dà il benvenuto", ["both Il/la barista"]),
+        ("Una cuoca in area tecnico/informatica", ["f Una cuoca"]),
+        ("Si precisa che serve un cuoco", ["m un cuoco"]),
+        ("Chi deve raccogliere e accogliere", []),
+        ("Hai già pratica di cucina?", []),
+        ("Sei già pratica di cucina?", ["f pratica"]),
+        ("Nel laboratorio la fisica registra i dati", ["f la fisica"]),
+        ("La tecnica di cura è nuova", []),
+        # A participle with an article, before a verb that no lexicon holds; a number, no verb.
+        ("La prescelta firma e tesse", ["f prescelta"]),
+        ("Per sei mesi contabilità affidata", []),
+        ("Le prove di aspiranti insegnanti sono valutate", ["- aspiranti", "- insegnanti"]),
+        ("Ti sentiresti valorizzata da noi?", ["f valorizzata"]),
+        # Whoever acts is not who is sought.
+        ("Sarai formato/a da un cuoco.", ["both formato/a", "m un cuoco"]),
+        # A sign of both genders.
+        ("Un addetto vendite m/f per la sede", ["both Un addetto"]),
+        ("Programmatore (m/f/d)", ["both Programmatore"]),
+        # Words that no lexicon holds: by their shape, after "to be", in a slash pair.
+        ("Cerchiamo un zincatore", ["m un zincatore"]),
+        ("Si cerca un Cloud Provisioner", ["m un Provisioner"]),
+        ("Sarai formato e catapultato sul campo", ["m formato catapultato"]),
+        ("Una Sales Manager allergica/o alla noia", ["f Una Manager allergica/o"]),
+        # What only looks like a person.
+        ("Profilo ostetrico con esperienza", []),
+        ("Candidati subito!", []),
+        ("Portatile, di sicuro utile", []),
+        # A person whose name stands on the next line.
+        ("La nostra azienda ricerca un", ["m un"]),
+    ],
+)
+def test_people_as_far_as_they_show(text: str, people: list[str]) -> None:
+    found = glance(text, ITALIAN)
+    assert [shown(found, mention) for mention in found.mentions] == people
+
+
+@pytest.mark.parametrize(
+    ("text", "person"), [("Ci serve un grafico.", True), ("Cura di un grafico.", False)]
+)
+def test_a_word_for_a_person_or_a_thing(text: str, person: bool) -> None:
+    with pytest.raises(Unsure):
+        analyse(text, ITALIAN)
+    assert bool(glance(text, ITALIAN).mentions) == person
+
+
+@given(st.text(max_size=120))
+def test_any_text_is_glanced_at(text: str) -> None:
+    found = glance(text, ITALIAN)
+    assert all(mention.words for mention in found.mentions)

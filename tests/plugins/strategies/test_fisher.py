@@ -1,0 +1,121 @@
+"""fisher: the greedy choice is exact, and does what it is for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from biasloop.errors import ConfigError
+from biasloop.plugins.registry import Kind, create
+from biasloop.plugins.strategies.fisher import information, least_variance
+from biasloop.plugins.strategies.own import unit
+from biasloop.ports import Scores
+from support.made_scores import made_scores
+
+
+def choose(scores: Scores, n: int, seed: int = 1) -> list[int]:
+    chosen: list[int] = create(Kind.STRATEGY, "fisher").choose(scores, n, seed).tolist()
+    return chosen
+
+
+@given(st.integers(1, 25), st.integers(1, 25), st.integers(2, 30), st.integers(0, 999))
+def test_each_pick_leaves_the_least_variance(c: int, t: int, dims: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((c + t, dims))
+    covariance = points @ points.T
+    noise, weight = rng.uniform(2, 6, c), rng.random(t)
+    n = int(rng.integers(1, c + 1))
+    found = least_variance(
+        covariance[:c].astype(np.float32), noise.astype(np.float32), weight.astype(np.float32), n
+    )
+    assert len(set(found.tolist())) == n
+
+    def left(j: int) -> float:
+        lowered = covariance[c:, j] ** 2 / (noise[j] + covariance[j, j])
+        return float(weight @ (covariance.diagonal()[c:] - lowered))
+
+    for step, j in enumerate(found):
+        others = np.setdiff1d(np.arange(c), found[:step])
+        assert left(j) <= min(map(left, others)) + 1e-3 * max(
+            1.0, weight @ covariance.diagonal()[c:]
+        )
+        gain = covariance[:, j] / np.sqrt(noise[j] + covariance[j, j])
+        covariance = covariance - np.outer(gain, gain)
+
+
+def planted(groups: NDArray[np.int64], known: NDArray[np.int64]) -> Scores:
+    """Candidates, and labelled items, of groups within which all are alike; all are in doubt."""
+    everyone = np.concatenate([groups, known])
+    rng = np.random.default_rng(0)
+    points = unit(
+        np.eye(groups.max() + 1)[everyone]
+        + 0.1 * rng.standard_normal((len(everyone), groups.max() + 1))
+    )
+    proba = np.full((len(everyone), 2), 0.5, np.float32)
+    m = len(groups)
+    return Scores(
+        {"proba": proba[:m]},
+        np.zeros(2, np.float32),
+        False,
+        {"proba": proba[m:]},
+        np.eye(2, dtype=np.int8)[np.zeros(len(known), int)],
+        likeness=lambda some, others: points[some] @ points[others].T,
+    )
+
+
+def test_a_batch_is_spread_over_what_is_unknown_and_frequent() -> None:
+    groups = np.repeat([0, 1, 2, 3], [40, 30, 20, 1])
+    scores = planted(groups, known=np.zeros(10, np.int64))  # group 0 is known well
+    assert sorted(groups[choose(scores, 2)]) == [1, 2]
+
+
+def test_without_a_label_the_largest_group_comes_first() -> None:
+    groups = np.repeat([0, 1, 2], [10, 40, 20])
+    scores = planted(groups, known=np.empty(0, np.int64))
+    assert groups[choose(scores, 1)].tolist() == [1]
+
+
+def test_what_is_certain_is_not_asked() -> None:
+    scores = planted(np.repeat([0, 1], 20), np.array([0, 1]))
+    scores.arrays["proba"][:20] = [0.999, 0.001]
+    assert min(choose(scores, 5)) >= 20
+
+
+def test_information_is_that_of_a_coin() -> None:
+    proba = np.array([[0.5, 0.5], [0.9, 0.1], [1, 0]], np.float32)
+    np.testing.assert_allclose(information(proba, multi=False), [0.25, 0.09, 1e-4], atol=1e-6)
+    np.testing.assert_allclose(information(proba, multi=True), [0.5, 0.18, 1e-4], atol=1e-6)
+
+
+def test_auto_is_fisher_in_a_single_label_scheme() -> None:
+    scores = made_scores(3000, 3, multi=False, labelled=50)
+    auto = create(Kind.STRATEGY, "auto").choose(scores, 20, 1).tolist()
+    assert auto == choose(scores, 20)
+
+
+def test_a_classifier_without_an_encoder_is_refused() -> None:
+    scores = replace(made_scores(20, 3, multi=False, labelled=5), likeness=None)
+    with pytest.raises(ConfigError, match=r"needs a classifier with an encoder.*auto"):
+        choose(scores, 3)
+
+
+@pytest.mark.parametrize("multi", [True, False])
+def test_scores_of_some_candidates_know_how_alike_these_are(multi: bool) -> None:
+    whole = made_scores(30, 3, multi, labelled=6)
+    rows = np.array([2, 3, 11, 29])
+    part = whole.of(rows)
+    places = np.concatenate([rows, 30 + np.arange(6)])
+    some, others = np.array([3, 0, 5]), np.arange(10)
+    assert whole.likeness is not None
+    assert part.likeness is not None
+    np.testing.assert_array_equal(
+        part.likeness(some, others), whole.likeness(places[some], places[others])
+    )
+    again = part.of(np.array([1, 2]))
+    assert again.likeness is not None
+    np.testing.assert_array_equal(
+        again.likeness(np.array([1]), np.array([2])), whole.likeness(np.array([11]), np.array([30]))
+    )

@@ -1,0 +1,171 @@
+"""A slow classifier on a large pool: what it scores, and what the cascade says of itself."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import biasloop.plugins.strategies
+from biasloop.domain.batch import Quota, Rows
+from biasloop.domain.item import Ad, real_item
+from biasloop.domain.split import Split
+from biasloop.plugins.registry import Kind, create
+from biasloop.ports import Scores
+from biasloop.rounds.child import run_job
+from biasloop.rounds.steps.score.cascade import LINEAR
+from biasloop.rounds.steps.select import select
+from biasloop.store.pool import ArrowPool
+from biasloop.store.scores import read_scores
+
+assert biasloop.plugins.strategies  # registers them
+
+SLOW = """
+from pathlib import Path
+from biasloop.plugins.classifiers.tfidf import Tfidf
+
+class Slow:
+    \"\"\"A tfidf that keeps no features and notes what it is asked to score.\"\"\"
+
+    offers = frozenset({"proba"})
+
+    def __init__(self):
+        self.inner = Tfidf()
+
+    def fit(self, data, *, seed, checkpoint, work=None):
+        return self.inner.fit(data, seed=seed)
+
+    def score(self, texts, needs, *, checkpoint):
+        with Path("asked").open("a") as file:
+            file.writelines(text + "\\n" for text in texts)
+        return self.inner.score(texts, needs)
+
+    @property
+    def thresholds(self):
+        return self.inner.thresholds
+
+    def save(self, folder):
+        self.inner.save(folder)
+
+    @classmethod
+    def load(cls, folder):
+        made = cls()
+        made.inner = Tfidf.load(folder)
+        return made
+"""
+REGISTER = """
+from biasloop.plugins.registry import Kind, register
+register(Kind.CLASSIFIER, "slow", "slow:Slow")
+"""
+ROWS, LABELLED, CASCADE = 600, 60, 80
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArrowPool:
+    """Ads of three kinds: clearly yes, clearly no, and a mixture of both."""
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "slow.py").write_text(SLOW)
+    (plugins / "sitecustomize.py").write_text(REGISTER)
+    monkeypatch.setenv("PYTHONPATH", str(plugins), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)
+    made = ArrowPool(tmp_path / "pool")
+    kinds = ("cerchiamo un uomo robusto", "cerchiamo persone gentili", "un uomo, persone")
+    ads = [Ad(f"ad-{i}", f"{kinds[i % 3]} sede {i}") for i in range(ROWS)]
+    made.append([real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads], ads)
+    return made
+
+
+def train(pool: ArrowPool, folder: Path) -> Path:
+    rows = [i for i in range(ROWS) if i % 3 < 2][:LABELLED]
+    data = pd.DataFrame(
+        {
+            "row": rows,
+            "text": pool.texts(rows),
+            "fold": [f"ad-{i}" for i in rows],
+            "source": "human",
+            "weight": 1.0,
+            "label_gender": [int(i % 3 == 0) for i in rows],
+        }
+    )
+    folder.mkdir()
+    data.to_parquet(folder / "data.parquet")
+    places = {"pool": str(folder.parent / "pool"), "features": str(folder.parent / "features")}
+    model = {"classifier": "slow", "options": {}, "linear": {}, "seed": 0, **places}
+    run_job(folder, {"kind": "train", "labels": ["gender"], "multi": True, **model})
+    return folder / "model"
+
+
+def test_the_slow_classifier_scores_what_the_linear_one_doubts_and_a_sample(
+    pool: ArrowPool, tmp_path: Path
+) -> None:
+    model = train(pool, tmp_path / "train")
+    assert (model / LINEAR / "head.skops").exists()
+    work = tmp_path / "score"
+    work.mkdir()
+    row = np.arange(ROWS)
+    pd.DataFrame({"row": row, "always": row < 5}).to_parquet(work / "data.parquet")
+    told = run_job(
+        work,
+        {
+            "kind": "score",
+            "classifier": "slow",
+            "model": str(model),
+            "pool": str(tmp_path / "pool"),
+            "pool_rows": ROWS,
+            "features": str(tmp_path / "features"),
+            "needs": ["proba"],
+            "multi": True,
+            "cascade": CASCADE,
+            "seed": 0,
+            "out": str(tmp_path / "scores"),
+        },
+    )
+    proba = read_scores(tmp_path / "scores", "proba", pool.shards(), row)[:, 0]
+    scored = np.flatnonzero(~np.isnan(proba))
+    assert len((tmp_path / "asked").read_text().splitlines()) == len(scored)
+    assert set(range(5)) <= set(scored)
+    mixed = scored[scored % 3 == 2]
+    assert len(mixed) >= CASCADE, "the doubtful kind is what the linear model passes on"
+    assert CASCADE < len(scored) <= CASCADE + CASCADE // 10 + 5
+    report = told["cascade"]
+    assert report["of"] == ROWS - 5
+    assert report["by_chance"] == pytest.approx(CASCADE / (ROWS - 5))
+    assert 0 <= report["found"] <= 1
+
+
+def test_a_pool_no_larger_than_the_cascade_is_scored_whole(pool: ArrowPool, tmp_path: Path) -> None:
+    model = train(pool, tmp_path / "train")
+    work = tmp_path / "score"
+    work.mkdir()
+    pd.DataFrame({"row": np.arange(50), "always": False}).to_parquet(work / "data.parquet")
+    job = {"kind": "score", "classifier": "slow", "model": str(model), "pool_rows": ROWS}
+    places = {name: str(tmp_path / name) for name in ("pool", "features")}
+    more = {"needs": ["proba"], "multi": True, "cascade": CASCADE, "seed": 0}
+    told = run_job(work, job | places | more | {"out": str(tmp_path / "scores")})
+    assert told == {"scored": ROWS}
+    proba = read_scores(tmp_path / "scores", "proba", pool.shards(), np.arange(ROWS))
+    assert not np.isnan(proba).any()
+
+
+def test_what_was_not_scored_is_not_chosen(pool: ArrowPool) -> None:
+    def scores(rows: Rows) -> Scores:
+        proba = np.where(rows % 5 == 0, 0.5, np.nan)[:, None].astype(np.float32)
+        return Scores({"proba": proba}, np.array([0.5], np.float32), multi=True)
+
+    done = select(
+        round_id=1,
+        pool=pool,
+        pool_rows=ROWS,
+        annotations=(),
+        selected=(),
+        wanted=Quota(acquisition=30, audit=0, random_train=0),
+        strategy=create(Kind.STRATEGY, "auto"),
+        read_scores=scores,
+        max_per_ad=3,
+        seed=0,
+    )
+    chosen = [selection.row for selection in done.records]
+    assert len(chosen) == 30
+    assert all(row % 5 == 0 for row in chosen)

@@ -1,0 +1,181 @@
+"""What acquired labels have saved, measured by the step on real models and a real pool."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Arm, Selection
+from biasloop.domain.item import Ad, Item, real_item, seed_item
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.measure.probation import Terms
+from biasloop.domain.model import ModelVersion
+from biasloop.domain.split import Split
+from biasloop.domain.votes.consensus import Method
+from biasloop.rounds.child import no_heartbeat
+from biasloop.rounds.steps.evaluate.audit import audit_set
+from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.savings import measure_savings
+from biasloop.rounds.steps.train.recipe import Recipe
+from biasloop.rounds.steps.train.step import train
+from biasloop.store.pool import ArrowPool
+
+SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
+WHO = ("un fabbro", "una sarta", "personale", "gente", "chi sa cucire")
+WHERE = ("Lecco", "Como", "Erba", "Sondrio", "Monza", "Lodi", "Crema", "Pavia", "Varese", "Bergamo")
+WHAT = ("turni diurni", "non oltre i 30 anni", "patente B", "contratto annuale")
+TEXTS = [f"Cerchiamo {who} a {where}: {what}." for where in WHERE for who in WHO for what in WHAT]
+
+CARD = {"settings": {"options": {}}}
+MODEL = ModelVersion("r0000", "tfidf", 1, "models/r0000", CARD, trained_on=())
+"""A model whose files are not there, unless it was trained."""
+
+
+def gold(text: str) -> tuple[str, ...]:
+    signs = {"gender": (" un ", " una "), "age": (" anni.",)}
+    found = [label for label, words in signs.items() if any(word in text for word in words)]
+    return tuple(found) or ("inclusive",)
+
+
+def said(item: Item, source: LabelSource = LabelSource.HUMAN) -> Annotation:
+    return Annotation(
+        key=item.id,
+        item_id=item.id,
+        source=source,
+        standing=Standing.VOTE,
+        labels=gold(item.text),
+        asked=SCHEME.labels,
+        policy_id="p",
+        annotator="anna@example.org",
+        at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
+@dataclass
+class Campaign:
+    """Items of each arm, seeds, and what was said of them."""
+
+    bench: Bench
+    annotations: list[Annotation]
+    selections: list[tuple[int, Selection]]
+
+    @classmethod
+    def make(
+        cls,
+        folder: Path,
+        acquired: Sequence[str],
+        random: Sequence[str],
+        seeds: Sequence[str],
+        audited: int = len(TEXTS),
+    ) -> "Campaign":
+        pool = ArrowPool(folder / "pool")
+        arms = {
+            Arm.ACQUISITION: made("acquired", acquired, Split.TRAIN),
+            Arm.RANDOM_TRAIN: made("random", random, Split.TRAIN),
+            Arm.AUDIT: made("audit", TEXTS[:audited], Split.AUDIT),
+        }
+        items = [item for of_arm in arms.values() for item in of_arm]
+        seeded = [seed_item(f"seed:{i}", text) for i, text in enumerate(seeds)]
+        pool.append(items + seeded)
+        annotations = [said(item) for item in items]
+        annotations += [said(item, LabelSource.SEED) for item in seeded]
+        selections = [
+            (0, Selection(item.id, row, arm, None, row))
+            for arm, of_arm in arms.items()
+            for row, item in enumerate(of_arm)
+        ]
+        (folder / "models").mkdir()
+        bench = Bench(
+            pool=pool,
+            scheme=SCHEME,
+            consensus=Method.MAJORITY,
+            seed=0,
+            workspace=folder,
+            models=folder / "models",
+            work_folder=folder / "evaluate",
+            data={"pool": str(folder / "pool"), "features": str(folder / "features")},
+            heartbeat=no_heartbeat,
+        )
+        return cls(bench, annotations, selections)
+
+    def train(self) -> ModelVersion:
+        folder = self.bench.workspace
+        done = train(
+            model_id=MODEL.id,
+            pool=self.bench.pool,
+            pool_folder=folder / "pool",
+            features_folder=folder / "features",
+            annotations=self.annotations,
+            sequence=1,
+            review=None,
+            review_due=True,
+            scheme=SCHEME,
+            recipe=Recipe(
+                "tfidf", {}, {}, 0.5, Terms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
+            ),
+            work_folder=folder / "train",
+            models_folder=self.bench.models,
+            heartbeat=no_heartbeat,
+        )
+        (model,) = done.records
+        return model
+
+    def measure(self, model: ModelVersion) -> dict[str, Any]:
+        asked = [s.item_id for _, s in self.selections if s.arm is Arm.AUDIT]
+        audit = audit_set(self.bench.pool, self.annotations, SCHEME, asked)
+        return measure_savings(model, self.annotations, self.selections, audit, self.bench)
+
+
+def made(name: str, texts: Sequence[str], split: Split) -> list[Item]:
+    ads = [Ad(f"{name}-{i}", f"{text} ({i})") for i, text in enumerate(texts)]
+    return [real_item(ad, 0, len(ad.text), split) for ad in ads]
+
+
+def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -> None:
+    genderless = [text for text in TEXTS if " un" not in text]  # teach nothing of gender
+    campaign = Campaign.make(tmp_path, TEXTS[::3], genderless[:60], seeds=TEXTS[:61])
+    model = campaign.train()
+    found = campaign.measure(model)
+    assert (found["labels"], found["with_seeds"]) == (60, False)  # seeds would drown the labels
+    assert [p["labels"] for p in found["points"]] == [7, 15, 22, 30, 37, 45, 52, 60]
+    last = found["points"][-1]
+    assert last["acquired"]["value"] > 0.8
+    assert 0 < last["difference"]["low"] < last["difference"]["high"] < 1
+    assert found["saved"] is None
+    assert found["why"] == "even 7 acquired labels score no less than 60 random ones"
+
+    (work,) = (path.parent for path in campaign.bench.work_folder.glob("*/flags.npy"))
+    for killed in ("result.json", "flags.npy", "078.npy"):  # before the last model was through
+        (work / killed).unlink()
+    rest = sorted(work.glob("0*.npy"))
+    written = [path.stat().st_mtime_ns for path in rest]
+    assert campaign.measure(model) == found
+    assert [path.stat().st_mtime_ns for path in rest] == written
+    assert len(rest) == 78
+
+
+@pytest.mark.parametrize(
+    ("labels", "audited", "why"),
+    [
+        (39, 40, "60 acquired and 39 random labels, 40 of each needed"),
+        (40, 20, r"\d+ positives in \d+ audit ads, 30 in 10 needed"),
+    ],
+)
+def test_too_little_to_tell(tmp_path: Path, labels: int, audited: int, why: str) -> None:
+    campaign = Campaign.make(tmp_path, TEXTS[:60], TEXTS[:labels], TEXTS[:9], audited)
+    found = campaign.measure(MODEL)
+    assert re.fullmatch(why, found.pop("why"))
+    assert found == {"labels": labels, "with_seeds": True, "points": (), "saved": None}
+
+
+def test_models_that_fail_do_not_keep_the_round_from_ending(tmp_path: Path) -> None:
+    campaign = Campaign.make(tmp_path, TEXTS[:40], TEXTS[:40], seeds=())
+    found = campaign.measure(MODEL)
+    assert found["why"].startswith("the models failed: ")
+    assert str(tmp_path / "models" / "r0000") in found["why"]
+    assert (found["points"], found["saved"]) == ((), None)

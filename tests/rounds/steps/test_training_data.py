@@ -1,0 +1,97 @@
+"""What a model learns from: consensus, or the votes where they differ."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.item import seed_item, synthetic_item
+from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.votes.consensus import Method
+from biasloop.rounds.steps.train.data import training_data
+from biasloop.store.pool import ArrowPool
+
+SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
+
+
+def vote(item: str, who: str, *labels: str) -> Annotation:
+    return Annotation(
+        key=f"{item}:{who}",
+        item_id=item,
+        source=LabelSource.HUMAN,
+        standing=Standing.VOTE,
+        labels=labels,
+        asked=SCHEME.labels,
+        policy_id="p",
+        annotator=who,
+        at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
+def test_differing_votes_are_examples_of_their_own_with_the_weight_of_one(tmp_path: Path) -> None:
+    pool = ArrowPool(tmp_path)
+    same, differ = (seed_item(f"seed:{i}", f"Frase {i}.") for i in range(2))
+    pool.append([same, differ])
+    votes = [vote(same.id, who, "age") for who in "ab"]
+    votes += [vote(differ.id, "a", "age"), vote(differ.id, "b", "inclusive")]
+    votes += [vote(differ.id, "c", "age", "gender")]
+
+    hard = training_data(pool, votes, SCHEME, constructed_weight=0.5)
+    assert list(hard["item_id"]) == [same.id, differ.id]
+    assert hard[["label_age", "label_gender", "weight"]].to_numpy().tolist() == [[1, 0, 1]] * 2
+
+    soft = training_data(pool, votes, SCHEME, constructed_weight=0.5, soft=True)
+    assert list(soft["item_id"]) == [same.id] + [differ.id] * 3
+    assert list(soft["row"]) == [0, 1, 1, 1]
+    mine = soft[soft["item_id"] == differ.id]
+    assert mine["weight"].sum() == pytest.approx(1)
+    assert (mine["label_age"] * mine["weight"]).sum() == pytest.approx(2 / 3)
+    assert (mine["label_gender"] * mine["weight"]).sum() == pytest.approx(1 / 3)
+
+
+def test_reliability_decides_where_a_majority_would_not(tmp_path: Path) -> None:
+    pool = ArrowPool(tmp_path)
+    items = [seed_item(f"seed:{i}", f"Frase {i}.") for i in range(21)]
+    pool.append(items)
+    votes = []
+    for i, item in enumerate(items[:-1]):  # a and b agree; c calls everything "age"
+        votes += [vote(item.id, who, "inclusive" if i % 2 else "age") for who in "ab"]
+        votes += [vote(item.id, "c", "age")]
+    votes += [vote(items[-1].id, "a", "inclusive"), vote(items[-1].id, "c", "age")]
+    learned = {m: training_data(pool, votes, SCHEME, m, constructed_weight=0) for m in Method}
+    last = {method: data["label_age"].iloc[-1] for method, data in learned.items()}
+    assert last == {Method.MAJORITY: 1, Method.DAWID_SKENE: 0}
+
+
+def test_written_texts_teach_at_their_weight_and_no_fold_cuts_a_root_of_theirs(
+    tmp_path: Path,
+) -> None:
+    pool = ArrowPool(tmp_path)
+    real = [seed_item(f"seed:{i}", f"Frase {i}.") for i in range(5)]
+    made = [
+        synthetic_item((real[0], real[1]), "Una frase nuova.", "llm:write:age@1"),
+        synthetic_item((real[1], real[2]), "Un'altra.", "llm:write:age@1"),
+        synthetic_item((real[3], real[4]), "Una terza.", "llm:write:age@1"),
+    ]
+    pool.append(real + made)
+    votes = [vote(item.id, "a", "age") for item in real]
+    votes += [replace(vote(item.id, "llm", "age"), source=LabelSource.LLM) for item in made]
+
+    def folds(written: dict[str, float]) -> dict[str, list[str]]:
+        data = training_data(pool, votes, SCHEME, constructed_weight=0.5, written=written)
+        sources = data.set_index("item_id")["source"]
+        assert {i for i in sources.index if sources[i] == "llm"} == set(written)
+        weights = data.set_index("item_id")["weight"]
+        assert all(weights[item] == weight for item, weight in written.items())
+        ids = [item.id for item in (*real, *made)]
+        groups = data.groupby("fold")["item_id"]
+        return {fold: sorted(ids.index(i) for i in found) for fold, found in groups}
+
+    alone = {item.roots[0]: [i] for i, item in enumerate(real)}
+    assert folds({}) == alone  # texts that teach nothing join nothing
+    together = folds({made[0].id: 0.5, made[1].id: 0.25})
+    assert sorted(together.values()) == [[0, 1, 2, 5, 6], [3], [4]]
+    everything = folds({item.id: 0.5 for item in made})
+    assert sorted(everything.values()) == [[0, 1, 2, 5, 6], [3, 4, 7]]

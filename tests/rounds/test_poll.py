@@ -1,0 +1,392 @@
+"""The poll's decision: what the ledger must append to say what Label Studio says."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.label import AsideReason, LabelSource, Scheme
+from biasloop.domain.policy import in_force
+from biasloop.domain.round import Done, State, Wait
+from biasloop.domain.votes.vote import VotePlan, answered
+from biasloop.errors import LabelStudioDown
+from biasloop.labelstudio.label_config import LabelConfig
+from biasloop.ports import RawAnnotation, TaskState
+from biasloop.rounds.poll import CHUNK, CURSOR, OVERLAP, asked_again, changes, poll, read_annotation
+from biasloop.store.ledger import Ledger
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
+CONFIG = LabelConfig(SCHEME, choices="label", text="text", value="text", context=None)
+TEXT = "Max 30 anni."
+
+
+def span(start: int, end: int) -> dict[str, Any]:
+    value = {"start": start, "end": end, "labels": ["age"]}
+    return {"type": "labels", "from_name": "span", "to_name": "text", "value": value}
+
+
+SPAN = span(0, 6)
+POLICY = "p" * 12
+PLAN = VotePlan()
+
+
+def choices(*labels: str) -> dict[str, Any]:
+    return {"type": "choices", "from_name": "label", "value": {"choices": list(labels)}}
+
+
+def raw(number: int, *result: dict[str, Any], task: int = 1, **facts: Any) -> RawAnnotation:
+    made = RawAnnotation(
+        id=number,
+        task_id=task,
+        item_id=f"item {task}",
+        annotator="anna@example.org",
+        skipped=False,
+        result=result,
+        updated_at=NOW,
+        seconds=3.5,
+    )
+    return replace(made, **facts)
+
+
+def task(
+    *annotations: RawAnnotation, number: int = 1, at: datetime = NOW, overlap: int = 1
+) -> TaskState:
+    return TaskState(number, f"item {number}", at, annotations, TEXT, overlap)
+
+
+def news(
+    tasks: Sequence[TaskState], known: Sequence[Annotation] = (), policy: str = POLICY
+) -> list[Annotation]:
+    return changes(tasks, known, CONFIG, lambda _: policy, VotePlan(per_item=9), audit=())
+
+
+# --- one annotation -------------------------------------------------------------------------------
+
+
+def test_an_annotation_becomes_a_fact() -> None:
+    found = read_annotation(raw(17, choices("age", "gender"), SPAN), TEXT, CONFIG, POLICY)
+    assert found == Annotation(
+        key="ls:17",
+        item_id="item 1",
+        source=LabelSource.HUMAN,
+        standing=Standing.VOTE,
+        labels=("age", "gender"),
+        asked=("age", "gender"),
+        policy_id=POLICY,
+        annotator="anna@example.org",
+        at=NOW,
+        seconds=3.5,
+        task_id=1,
+        extra={"result": [SPAN]},  # other controls verbatim
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "skipped", "standing", "reason"),
+    [
+        ([choices("inclusive")], False, Standing.VOTE, ""),
+        ([choices("age")], True, Standing.SKIP, ""),
+        ([], True, Standing.SKIP, ""),
+        ([], False, Standing.ASIDE, AsideReason.EMPTY),
+        ([SPAN], False, Standing.ASIDE, AsideReason.EMPTY),
+        ([choices("inclusive", "age")], False, Standing.ASIDE, AsideReason.CONTRADICTORY),
+        ([choices("height")], False, Standing.ASIDE, AsideReason.UNKNOWN_LABEL),
+        ([choices("age"), span(9, 99)], False, Standing.ASIDE, AsideReason.BAD_SPAN),
+    ],
+)
+def test_what_does_not_count_has_its_reason(
+    result: list[dict[str, Any]], skipped: bool, standing: Standing, reason: str
+) -> None:
+    found = read_annotation(raw(1, *result, skipped=skipped), TEXT, CONFIG, POLICY)
+    assert (found.standing, found.reason) == (standing, reason)
+
+
+# --- what changed ---------------------------------------------------------------------------------
+
+
+def test_a_changed_annotation_is_a_new_version_under_the_guideline_of_now() -> None:
+    known = news([task(raw(1, choices("age")))], policy="old")
+    assert news([task(raw(1, choices("age"), updated_at=NOW + SECOND))], known, "new") == []
+    (changed,) = news([task(raw(1, choices("gender")))], known, "new")
+    assert (changed.key, changed.labels, changed.policy_id) == ("ls:1", ("gender",), "new")
+
+
+def test_a_deleted_annotation_is_deleted_once_and_stays_so() -> None:
+    other = raw(2, choices("gender"), annotator="bea@example.org")
+    known = news([task(raw(1, choices("age")), other)])
+    later = task(other, at=NOW + SECOND)
+    (deleted,) = news([later], known)
+    assert (deleted.key, deleted.standing) == ("ls:1", Standing.DELETED)
+    assert (deleted.labels, deleted.at) == ((), NOW + SECOND)
+    assert (deleted.item_id, deleted.task_id) == ("item 1", 1)
+    assert deleted.annotator == "anna@example.org"
+    assert news([later], [deleted, known[1]]) == []
+
+
+def test_when_a_persons_first_answer_goes_the_second_counts() -> None:
+    both = [raw(1, choices("age")), raw(2, choices("gender"))]
+    known = news([task(*both)])
+    assert [a.standing for a in known] == [Standing.VOTE, Standing.ASIDE]
+    second, first = news([task(both[1])], known)
+    assert (second.key, second.standing, first.key, first.standing) == (
+        "ls:2",
+        Standing.VOTE,
+        "ls:1",
+        Standing.DELETED,
+    )
+
+
+def test_what_was_set_aside_stays_on_record_when_it_is_gone() -> None:
+    known = news([task(raw(1, choices("inclusive", "age")))])
+    assert news([task()], known) == []
+
+
+def test_only_tasks_that_were_looked_at_lose_annotations() -> None:
+    known = news([task(raw(1, choices("age"))), task(raw(2, choices("age"), task=2), number=2)])
+    assert [a.key for a in news([task()], known)] == ["ls:1"]
+    imported = replace(known[1], key="human:item 2", task_id=None)
+    assert news([task(number=2)], [imported]) == []
+
+
+results = st.sampled_from(
+    [(), (SPAN,), (choices("age"),), (choices("age", "gender"), SPAN), (choices("inclusive"),)]
+)
+annotations = st.builds(
+    lambda number, result, **facts: raw(number, *result, **facts),
+    st.integers(0, 4),
+    results,
+    skipped=st.booleans(),
+    annotator=st.sampled_from(["anna@example.org", "bea@example.org"]),
+)
+states = st.lists(annotations, max_size=4, unique_by=lambda a: a.id).map(lambda a: task(*a))
+
+
+@given(st.lists(states, min_size=1, max_size=5))
+def test_afterwards_the_ledger_says_what_label_studio_says(history: list[TaskState]) -> None:
+    current: dict[str, Annotation] = {}
+    for state in history:
+        appended = news([state], list(current.values()))
+        assert len({a.key for a in appended}) == len(appended)
+        current |= {a.key: a for a in appended}
+        said = {a.key: a for a in current.values() if a.standing is not Standing.DELETED}
+        there = {f"ls:{a.id}" for a in state.annotations}
+        # What was set aside and is gone stays on record, but counts as little as before.
+        assert all(said[key].standing is Standing.ASIDE for key in set(said) - there)
+        assert there <= set(said)
+        voters: set[str] = set()
+        for raw in sorted(state.annotations, key=lambda raw: raw.id):
+            alone = read_annotation(raw, TEXT, CONFIG, POLICY)
+            found = said[alone.key]
+            if alone.standing is Standing.VOTE and raw.annotator in voters:
+                assert (found.standing, found.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
+            else:
+                assert found.says_same(alone)
+            if found.standing is Standing.VOTE:
+                voters.add(raw.annotator)
+        assert news([state], list(current.values())) == []
+
+
+# --- a changed guideline --------------------------------------------------------------------------
+
+
+def retired(known: Sequence[Annotation], reason: AsideReason) -> list[Annotation]:
+    return [replace(a, standing=Standing.ASIDE, reason=str(reason)) for a in known]
+
+
+def test_an_answer_carries_the_guideline_of_its_moment_not_of_its_reading() -> None:
+    history = [(NOW - SECOND, "old"), (NOW + SECOND, "new"), (NOW + 3 * SECOND, "old")]
+    times = (NOW - 2 * SECOND, NOW, NOW + SECOND, NOW + 4 * SECOND)
+    states = [
+        task(raw(n, choices("age"), task=n, updated_at=at), number=n) for n, at in enumerate(times)
+    ]
+    found = changes(states, (), CONFIG, partial(in_force, history), PLAN, audit=())
+    assert [a.policy_id for a in found] == ["old", "old", "new", "old"]
+
+
+@pytest.mark.parametrize("reason", [AsideReason.OLDER_POLICY, AsideReason.ASKED_AGAIN])
+def test_votes_set_aside_with_a_guideline_stay_so_until_answered_anew(reason: AsideReason) -> None:
+    aside = retired(news([task(raw(1, choices("age")))], policy="old"), reason)
+    assert news([task(raw(1, choices("age")))], aside, "new") == []
+    (anew,) = news([task(raw(1, choices("age"), updated_at=NOW + SECOND))], aside, "new")
+    assert (anew.key, anew.standing, anew.policy_id) == ("ls:1", Standing.VOTE, "new")
+    assert news([task()], aside, "new") == []  # gone from there, it stays on record
+
+
+def test_only_what_is_asked_again_is_shown_again() -> None:
+    state = task(raw(1, choices("age")))
+    known = news([state], policy="old")
+    aside = retired(known, AsideReason.OLDER_POLICY)
+    assert asked_again([state], aside, PLAN, audit=()) == ([], {})
+    assert answered(aside, per_item=1) == {"item 1"}
+    again = retired(known, AsideReason.ASKED_AGAIN)
+    assert asked_again([state], again, PLAN, audit=()) == ([state.annotations[0]], {})
+    assert answered(again, per_item=1) == set()
+
+
+# --- votes that are still wanted ------------------------------------------------------------------
+
+BEA, CARLA = "bea@example.org", "carla@example.org"
+
+
+def wanted(
+    state: TaskState, *, audit: bool = True, plan: VotePlan = PLAN
+) -> tuple[list[int], dict[int, tuple[int, bool]]]:
+    """Ids of the annotations to give back, and the overlaps to set, of one task."""
+    items = {state.item_id} if audit else set()
+    known = changes([state], (), CONFIG, lambda _: POLICY, plan, items)
+    back, overlaps = asked_again([state], known, plan, items)
+    return [found.id for found in back], overlaps
+
+
+def test_an_audit_item_is_asked_about_once_more_after_its_first_vote_only() -> None:
+    assert wanted(task()) == ([], {})
+    one = raw(1, choices("age"))
+    assert wanted(task(one)) == ([], {1: (2, False)})
+    assert wanted(task(one, overlap=2)) == ([], {})
+    assert wanted(task(one), audit=False) == ([], {})
+    assert wanted(task(one), audit=False, plan=VotePlan(per_item=2)) == ([], {1: (2, False)})
+
+
+def test_a_third_vote_where_two_differ_and_not_when_they_agree_again() -> None:
+    one = raw(1, choices("age"))
+    assert wanted(task(one, raw(2, choices("age"), annotator=BEA), overlap=2)) == ([], {})
+    two = raw(2, choices("gender"), annotator=BEA)
+    assert wanted(task(one, two, overlap=2)) == ([], {1: (3, False)})
+    three = raw(3, choices("inclusive"), annotator=CARLA)
+    assert wanted(task(one, two, three, overlap=3)) == ([], {})
+    agreed = raw(2, choices("age"), annotator=BEA)
+    assert wanted(task(one, agreed, overlap=3)) == ([], {1: (2, True)})
+
+
+def test_what_can_be_mended_goes_back_to_its_author() -> None:
+    bad = raw(1, choices("inclusive", "age"))
+    assert wanted(task(bad), audit=False) == ([1], {})
+    vote = raw(2, choices("age"), annotator=BEA)
+    assert wanted(task(bad, vote), audit=False) == ([], {})  # nobody needs it any more
+    assert wanted(task(bad, vote, overlap=2)) == ([1], {})
+    assert wanted(task(bad, vote)) == ([1], {1: (2, False)})
+
+
+def test_a_second_answer_by_one_person_stays_where_it_is() -> None:
+    assert wanted(task(raw(1, choices("age")), raw(2, choices("age")))) == ([], {1: (3, False)})
+
+
+def test_a_skip_is_no_answer_that_another_vote_must_wait_for() -> None:
+    skip = raw(1, skipped=True)
+    assert wanted(task(skip)) == ([], {})
+    assert wanted(task(skip, raw(2, choices("age"), annotator=BEA))) == ([], {1: (2, False)})
+
+
+def test_the_answers_of_two_tasks_of_one_item_count_together() -> None:
+    elsewhere = news([task(raw(1, choices("age")))])
+    twin = replace(task(raw(2, choices("gender"), task=2), number=2), item_id="item 1")
+    twin = replace(twin, annotations=[replace(twin.annotations[0], item_id="item 1")])
+    (second,) = news([twin], elsewhere)
+    assert (second.standing, second.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
+
+
+# --- the whole poll, on a real ledger -------------------------------------------------------------
+
+
+class Answers:
+    """The one method of Label Studio that the poll calls; tasks come in order of their change."""
+
+    def __init__(self) -> None:
+        self.tasks: list[TaskState] = []
+        self.asked: list[datetime | None] = []
+        self.dies_after: int | None = None
+
+    def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
+        self.asked.append(moment)
+        for number, state in enumerate(self.tasks):
+            if number == self.dies_after:
+                raise LabelStudioDown("gone")
+            if moment is None or state.updated_at >= moment:
+                yield state
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    made.migrate()
+    yield made
+    made.close()
+
+
+def once(ledger: Ledger, answers: Answers, now: datetime = NOW + DAY) -> int:
+    return poll(ledger, answers, CONFIG, lambda _: POLICY, PLAN, now)  # type: ignore[arg-type]
+
+
+def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
+    answers = Answers()
+    assert once(ledger, answers) == 0
+    answers.tasks = [task(raw(1, choices("age")))]
+    assert once(ledger, answers) == 1
+    assert once(ledger, answers) == 0
+    later = NOW + timedelta(hours=1)
+    answers.tasks.append(task(raw(2, choices("age"), task=2), number=2, at=later))
+    assert once(ledger, answers) == 1
+    once(ledger, answers)
+    assert answers.asked == [None, None, NOW - OVERLAP, NOW - OVERLAP, later - OVERLAP]
+    assert [a.key for a in ledger.annotations()] == ["ls:1", "ls:2"]
+
+
+def test_what_came_after_the_clock_was_set_back_is_found(ledger: Ledger) -> None:
+    answers = Answers()
+    answers.tasks = [task(raw(1, choices("age")))]
+    assert once(ledger, answers) == 1
+    back = NOW - timedelta(hours=2)
+    later = back + timedelta(minutes=1)
+    answers.tasks.append(task(raw(2, choices("age"), task=2), number=2, at=later))
+    assert once(ledger, answers, later) == 1
+    assert once(ledger, answers, later) == 0
+
+
+def test_a_poll_that_breaks_off_keeps_what_it_had_and_asks_for_it_again(ledger: Ledger) -> None:
+    answers = Answers()
+    answers.tasks = [
+        task(raw(n, choices("age"), task=n), number=n, at=NOW + n * SECOND)
+        for n in range(CHUNK + 2)
+    ]
+    answers.dies_after = CHUNK + 1
+    with pytest.raises(LabelStudioDown):
+        once(ledger, answers)
+    assert len(ledger.annotations()) == CHUNK
+    assert ledger.bookmark(CURSOR) is None
+    answers.dies_after = None
+    assert once(ledger, answers) == 2
+
+
+def test_somebody_elses_tasks_are_left_alone(ledger: Ledger) -> None:
+    answers = Answers()
+    foreign = raw(1, choices("age"), task=9, item_id="")
+    answers.tasks = [replace(task(foreign, number=9), item_id="")]
+    assert once(ledger, answers) == 0
+    assert ledger.annotations() == []
+
+
+def test_news_wake_the_round_that_waits_for_people(ledger: Ledger) -> None:
+    ledger.rounds.open({}, NOW)
+    while ledger.rounds.get(0).state is not State.PUSHED:
+        held = ledger.rounds.claim(NOW, "me", NOW)
+        assert held is not None
+        ledger.rounds.commit(held, Done(), NOW)
+    held = ledger.rounds.claim(NOW, "me", NOW)
+    assert held is not None
+    ledger.rounds.wait(held, Wait(NOW + timedelta(minutes=5), "people"))
+    answers = Answers()
+    once(ledger, answers)
+    assert ledger.rounds.claim(NOW, "me", NOW) is None
+    answers.tasks = [task(raw(1, choices("age")))]
+    once(ledger, answers)
+    assert ledger.rounds.claim(NOW, "me", NOW) is not None

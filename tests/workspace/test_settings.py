@@ -1,0 +1,226 @@
+"""Settings and secrets of a workspace."""
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from biasloop.errors import ConfigError
+from biasloop.workspace.settings import Settings
+from biasloop.workspace.settings_file import read_secrets, read_settings, template, write_secrets
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("BIASLOOP_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "biasloop.toml").write_text(template(), "utf-8")
+    return tmp_path
+
+
+def put(workspace: Path, text: str) -> Path:
+    (workspace / "biasloop.toml").write_text(text, "utf-8")
+    return workspace
+
+
+def every_setting() -> Iterator[tuple[str, str, FieldInfo]]:
+    """(section, name, field); the section is "" at the top."""
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            for inner, found in type(field.default).model_fields.items():
+                yield name, inner, found
+        else:
+            yield "", name, field
+
+
+# --- the template ---------------------------------------------------------------------------------
+
+
+def test_the_template_says_every_setting_and_what_it_means() -> None:
+    section, lines = "", template().splitlines()
+    stands: dict[tuple[str, str], str] = {}
+    for before, line in pairwise(lines):
+        if line.startswith("["):
+            section = line[1 : line.index("]")]
+        elif line.startswith("# ") and " = " in line:
+            stands[section, line[2:].partition(" = ")[0]] = before
+    described = {
+        (section, name): f"# {field.description}" for section, name, field in every_setting()
+    }
+    assert stands == described
+    assert all(len(text) > 10 and text.endswith(".") for text in described.values())
+
+
+def test_the_template_means_the_defaults(workspace: Path) -> None:
+    assert read_settings(workspace) == Settings()
+    taken = [
+        line[2:] if line.startswith("# ") and " = " in line else line
+        for line in template().splitlines()
+    ]
+    values = tomllib.loads("\n".join(taken))  # every # taken away
+    assert read_settings(put(workspace, "\n".join(taken))) == Settings()
+    for section, name, _ in every_setting():
+        assert name in (values[section] if section else values)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def test_a_file_says_what_differs(workspace: Path) -> None:
+    put(workspace, "seed = 7\n[loop]\nbatch_size = 20\ninterval_minutes = 1.5\n[web]\nport = 9\n")
+    found = read_settings(workspace)
+    assert (found.seed, found.loop.batch_size, found.web.port) == (7, 20, 9)
+    assert found.loop.low_water == Settings().loop.low_water
+    assert found.opening.batch_size == 20
+    assert found.opening.interval == timedelta(seconds=90)
+    with pytest.raises(ValueError, match="frozen"):
+        found.seed = 8
+    with pytest.raises(ValueError, match="frozen"):
+        found.loop.batch_size = 8
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sed = 1", "sed: "),
+        ("[loop]\nbatchsize = 1", "loop.batchsize: "),
+        ("[lop]\nbatch_size = 1", "lop: "),
+        ("[loop]\nbatch_size = 0", "loop.batch_size: "),
+        ("[loop]\naudit_share = 1.5", "loop.audit_share: "),
+        ('[loop]\npromote = "never"', "loop.promote: "),
+        ('seed = "many"', "seed: "),
+        ("loop = 3", "loop: "),
+    ],
+)
+def test_a_wrong_key_is_refused_by_name(workspace: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_settings(put(workspace, text))
+    assert f"biasloop.toml (or BIASLOOP_* in the environment): {told}" in str(error.value)
+
+
+def test_an_unknown_key_is_refused_with_those_known_in_its_place(workspace: Path) -> None:
+    for text, known in (("sed = 1", "seed, ledger_url, loop,"), ("[web]\nhots = 1", "host, port")):
+        with pytest.raises(ConfigError, match=f"no such setting here; known are {known}"):
+            read_settings(put(workspace, text))
+
+
+def test_every_wrong_key_is_told_at_once(workspace: Path) -> None:
+    with pytest.raises(ConfigError, match=r"loop\.x: .*; sed: |sed: .*; loop\.x: "):
+        read_settings(put(workspace, "sed = 1\n[loop]\nx = 1"))
+
+
+@pytest.mark.parametrize("content", [b"seed = ", b"seed = 1\nseed = 2", b'seed = "\xff"'])
+def test_broken_toml_names_the_file(workspace: Path, content: bytes) -> None:
+    (workspace / "biasloop.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"biasloop\.toml is not valid TOML"):
+        read_settings(workspace)
+
+
+def test_what_is_no_workspace_says_how_to_make_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path, tmp_path / "not there", tmp_path / "file"):
+        with pytest.raises(ConfigError, match=r"is no workspace.*`biasloop init DIR"):
+            read_settings(folder)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "biasloop.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"biasloop\.toml cannot be read: .*directory"):
+        read_settings(tmp_path)
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+
+def test_the_environment_wins_over_the_file(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(workspace, "seed = 7\n[loop]\nbatch_size = 20\nbudget = 300\n")
+    monkeypatch.setenv("BIASLOOP_SEED", "9")
+    monkeypatch.setenv("BIASLOOP_LOOP__BATCH_SIZE", "5")
+    monkeypatch.setenv("BIASLOOP_EXPANDER__NAMES", '["a", "b"]')
+    monkeypatch.setenv("BIASLOOP_WEB__PORT", "")  # as an unset variable of a container
+    found = read_settings(workspace)
+    assert (found.seed, found.loop.batch_size) == (9, 5)
+    assert found.loop.budget == 300  # the rest of a section stays the file's
+    assert found.expander.names == ("a", "b")
+    assert found.web.port == Settings().web.port
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LOOP__BATCH_SIZE", "many", "loop.batch_size"),
+        ("LOOP__BATCHSIZE", "5", "loop.batchsize"),
+        ("EXPANDER__NAMES", "counterfactual", "expander"),
+        ("LOOP", "no json", "loop"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_name(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"BIASLOOP_{name}", value)
+    with pytest.raises(ConfigError, match=rf"BIASLOOP_\* in the environment.*{told}"):
+        read_settings(workspace)
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_secrets_are_read_back_and_never_shown(tmp_path: Path) -> None:
+    write_secrets(tmp_path, {"LABEL_STUDIO_TOKEN": "geheim=1", "OTHER": "geheim2"})
+    found = read_secrets(tmp_path)
+    assert {name: value.get_secret_value() for name, value in found.items()} == {
+        "LABEL_STUDIO_TOKEN": "geheim=1",
+        "OTHER": "geheim2",
+    }
+    assert "geheim" not in str(found) + repr(found)
+    assert isinstance(found["OTHER"], SecretStr)
+
+
+@pytest.mark.parametrize("earlier", [None, 0o644, 0o666])
+def test_a_secrets_file_is_its_owners_alone(tmp_path: Path, earlier: int | None) -> None:
+    if earlier is not None:
+        (tmp_path / "secrets").write_text("OLD=1\n")
+        (tmp_path / "secrets").chmod(earlier)
+    mask = os.umask(0)
+    try:
+        write_secrets(tmp_path, {"NEW": "2"})
+    finally:
+        os.umask(mask)
+    assert mode(tmp_path / "secrets") == 0o600
+    assert set(read_secrets(tmp_path)) == {"NEW"}
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o644])
+def test_secrets_that_others_may_read_are_refused(tmp_path: Path, bits: int) -> None:
+    write_secrets(tmp_path, {"TOKEN": "geheim"})
+    (tmp_path / "secrets").chmod(bits)
+    with pytest.raises(ConfigError, match=r"run: chmod 600 .*/secrets") as told:
+        read_secrets(tmp_path)
+    assert "geheim" not in str(told.value)
+
+
+def test_secrets_of_the_environment_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_secrets(tmp_path) == {}
+    write_secrets(tmp_path, {"LABEL_STUDIO_TOKEN": "file", "LABEL_STUDIO_PASSWORD": "file"})
+    monkeypatch.setenv("BIASLOOP_LABEL_STUDIO_TOKEN", "environment")
+    found = read_secrets(tmp_path)
+    assert found["LABEL_STUDIO_TOKEN"].get_secret_value() == "environment"
+    assert found["LABEL_STUDIO_PASSWORD"].get_secret_value() == "file"

@@ -20,12 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-import biasloop.plugins.classifiers
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import TrainingSet
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import TrainingSet
-
-assert biasloop.plugins.classifiers  # registers them
 
 DATA = Path("../shared/data/benchmarks")
 TESTED, RESAMPLES = 500, 1_000

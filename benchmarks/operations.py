@@ -29,8 +29,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of expansion and sample")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        biasloop, data = load(asked.campaign, Path(folder) / "workspace", asked.seed)
-    labels = biasloop.campaign.scheme.labels
+        service, data = load(asked.campaign, Path(folder) / "workspace", asked.seed)
+    labels = service.campaign.scheme.labels
     made: dict[str, list[str]] = defaultdict(list)
     for row in data[data["source"] == LabelSource.CONSTRUCTED].to_dict("records"):
         operation = row["operation"].partition("@")[0]

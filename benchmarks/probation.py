@@ -30,16 +30,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-import biasloop.plugins.classifiers
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.probation import MAX_LOSS, MAX_WRONG, Review, Rows, review_of
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.agreement import wilson
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import TrainingSet
 from biasloop.rounds.steps.train.job import with_and_without
-
-assert biasloop.plugins.classifiers  # registers them
 
 DATA = Path("../shared/data/benchmarks")
 REPORTED = ("trec.test", "subj.train", "mr.train", "edos.train")

@@ -26,17 +26,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import biasloop.plugins.strategies
 from benchmarks.planted import COMMON, RARE_LABELS, SHARES, Planted, planted
 from benchmarks.select import Theirs
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import Scores, TrainingSet
 from biasloop.domain.measure.metric import decide
 from biasloop.domain.measure.resample import RESAMPLES, interval
 from biasloop.plugins.classifiers.head.head import Head, fit_head
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Scores, Strategy, TrainingSet, no_checkpoint
-
-assert biasloop.plugins.strategies  # registers them
+from biasloop.ports import Strategy, no_checkpoint
 
 BATCH, TEST = 50, 5_000
 SEED_POSITIVES, SEED_OTHERS = 5, 20

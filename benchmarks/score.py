@@ -27,10 +27,10 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from biasloop.domain.item import Item, seed_item
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import TrainingSet
 from biasloop.plugins.classifiers.terms.term_rows import TermRows
 from biasloop.plugins.classifiers.terms.weighting import CHUNK
 from biasloop.plugins.classifiers.tfidf import Tfidf
-from biasloop.ports import TrainingSet
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
 

@@ -27,7 +27,7 @@ from biasloop.domain.measure.resample import Interval
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.registry import Kind, create
 from biasloop.rounds.steps.train.data import columns, training_data, training_set
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from biasloop.workspace.seed_check import seed_rows
 
@@ -36,25 +36,25 @@ SEED = 0
 ARMS = ("random", "seeds", "versions", "expansion")
 
 
-def load(campaign: str, folder: Path, seed: int = SEED) -> tuple[Biasloop, pd.DataFrame]:
+def load(campaign: str, folder: Path, seed: int = SEED) -> tuple[Service, pd.DataFrame]:
     """A workspace with the campaign's seeds, expanded, and its training data, with the column
     `hard_negative`."""
     create_workspace(folder, campaign, seed)
-    biasloop = Biasloop(folder)
-    for path in biasloop.campaign.seed_files:
-        biasloop.import_file(path)
-    expanded = biasloop.steps.expand(None, lambda: None)
-    biasloop.ledger.add(expanded.records, datetime.now(UTC))
+    service = Service(folder)
+    for path in service.campaign.seed_files:
+        service.import_file(path)
+    expanded = service.steps.expand(None, lambda: None)
+    service.ledger.add(expanded.records, datetime.now(UTC))
     data = training_data(
-        biasloop.pool,
-        biasloop.ledger.annotations(),
-        biasloop.campaign.scheme,
-        constructed_weight=biasloop.settings.classifier.constructed_weight,
+        service.pool,
+        service.ledger.annotations(),
+        service.campaign.scheme,
+        constructed_weight=service.settings.classifier.constructed_weight,
     )
-    rows = seed_rows(biasloop.campaign.seed_files)
+    rows = seed_rows(service.campaign.seed_files)
     hard = {row["text"] for _, row in rows if row.get("hard_negative")}
     data["hard_negative"] = data["text"].isin(hard)
-    return biasloop, data
+    return service, data
 
 
 def arm_rows(data: pd.DataFrame, arm: str) -> pd.Series:
@@ -64,9 +64,9 @@ def arm_rows(data: pd.DataFrame, arm: str) -> pd.Series:
     return {"seeds": seeds, "versions": seeds | written, "expansion": seeds | ~seeds}[arm]
 
 
-def cross_validate(biasloop: Biasloop, data: pd.DataFrame, arm: str, by: str) -> Any:
+def cross_validate(service: Service, data: pd.DataFrame, arm: str, by: str) -> Any:
     """(probabilities, flags), (n, k) each, of every row by a model that saw none of its group."""
-    scheme = biasloop.campaign.scheme
+    scheme = service.campaign.scheme
     labels = data[columns(scheme.labels)].to_numpy(np.int8)
     groups = data[by].to_numpy(str)
     if arm == "random":
@@ -78,7 +78,7 @@ def cross_validate(biasloop: Biasloop, data: pd.DataFrame, arm: str, by: str) ->
     proba, flags = np.zeros(labels.shape), np.zeros(labels.shape, bool)
     for fold in range(FOLDS):
         held_out = fold_of == fold
-        recipe = biasloop.steps.look.recipe
+        recipe = service.steps.lookups.recipe
         classifier = create(Kind.CLASSIFIER, recipe.classifier, recipe.options)
         classifier.fit(
             training_set(data[usable & ~held_out], scheme.labels, scheme.multi), seed=SEED
@@ -88,9 +88,9 @@ def cross_validate(biasloop: Biasloop, data: pd.DataFrame, arm: str, by: str) ->
     return proba, flags
 
 
-def measure(biasloop: Biasloop, data: pd.DataFrame, by: str) -> dict[str, Any]:
+def measure(service: Service, data: pd.DataFrame, by: str) -> dict[str, Any]:
     """Every arm's figures under one grouping, and expansion's paired gain over each other arm."""
-    scheme = biasloop.campaign.scheme
+    scheme = service.campaign.scheme
     labels = data[columns(scheme.labels)].to_numpy(np.int8)
     seeds = (data["source"] == LabelSource.SEED).to_numpy()
     written = arm_rows(data, "versions").to_numpy()
@@ -99,7 +99,7 @@ def measure(biasloop: Biasloop, data: pd.DataFrame, by: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     flags_of = {}
     for arm in ARMS:
-        proba, flags = cross_validate(biasloop, data, arm, by)
+        proba, flags = cross_validate(service, data, arm, by)
         flags_of[arm] = flags
         report = evaluate(
             labels[seeds], proba[seeds], flags[seeds], groups[seeds], scheme.labels,
@@ -153,11 +153,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        biasloop, data = load(asked.campaign, Path(folder) / "workspace")
+        service, data = load(asked.campaign, Path(folder) / "workspace")
         results: dict[str, Any] = {
             "machine": f"{platform.machine()}, {platform.python_version()}",
             "rows": data["source"].value_counts().to_dict(),
-            **{by: measure(biasloop, data, by) for by in ("root", "group")},
+            **{by: measure(service, data, by) for by in ("root", "group")},
         }
     if asked.json:
         print(json.dumps(results))

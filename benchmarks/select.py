@@ -31,14 +31,11 @@ from typing import Any
 import numpy as np
 import small_text
 
-import biasloop.plugins.strategies
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Likeness, Scores
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.own import Floats, unit
 from biasloop.plugins.strategies.small_text import SmallText
-from biasloop.ports import Likeness, Scores
-
-assert biasloop.plugins.strategies  # registers them
 
 WANTED, LABELS, PASSES, DIMENSIONS, TOPICS, LABELLED = 100, 6, 10, 256, 500, 1_000
 TIMES = 3

@@ -43,7 +43,7 @@ from benchmarks.real import (
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import OVER, State
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 TIMEOUT = 10.0
 FAULTS = faults.all_faults(TIMEOUT)
@@ -95,22 +95,22 @@ def pace_of(seed: int) -> Any:
     return pace
 
 
-def serve_and_kill(biasloop: Biasloop, seconds: float, every: float, seed: int) -> int:
+def serve_and_kill(service: Service, seconds: float, every: float, seed: int) -> int:
     """Keeps the service up for so long, killing it `every` so many seconds in the mean."""
     rng, end, kills = random.Random(seed), time.monotonic() + seconds, 0  # noqa: S311
     while (left := end - time.monotonic()) > 0:
-        with serving(biasloop.workspace.folder, free_port()) as process:
+        with serving(service.layout.folder, free_port()) as process:
             time.sleep(min(left, rng.uniform(0.5, 1.5) * every))
             process.kill()  # SIGKILL
             kills += 1
     return kills
 
 
-def compared(biasloop: Biasloop, people: Sequence[Person]) -> dict[str, int]:
+def compared(service: Service, people: Sequence[Person]) -> dict[str, int]:
     """What the ledger says, against Label Studio and against what people were told."""
     there: dict[str, tuple[str, ...]] = {}
     tasks: Counter[str] = Counter()
-    for task in biasloop.label_studio.changed_since(None):
+    for task in service.label_studio.changed_since(None):
         tasks[task.item_id] += 1
         for raw in task.annotations:
             there[f"ls:{raw.id}"] = tuple(
@@ -118,15 +118,15 @@ def compared(biasloop: Biasloop, people: Sequence[Person]) -> dict[str, int]:
             )
     live = {
         a.key: a
-        for a in biasloop.ledger.annotations()
+        for a in service.ledger.annotations()
         if a.source is LabelSource.HUMAN and a.standing is not Standing.DELETED
     }
     told = {f"ls:{i}": said for person in people for i, said in person.said.items()}
     kept = {key for key, said in told.items() if said is not None}
     counted = {key for key, a in live.items() if a.standing is not Standing.ASIDE}
     votes = Counter(a.item_id for a in live.values() if a.standing is Standing.VOTE)
-    plan = biasloop.settings.vote_plan
-    audit = biasloop.ledger.audit_items(list(votes))
+    plan = service.settings.vote_plan
+    audit = service.ledger.audit_items(list(votes))
     most = {item: plan.audit + plan.tie_break if item in audit else plan.per_item for item in votes}
     return {
         "annotations": len(there),
@@ -149,29 +149,29 @@ def soak(asked: argparse.Namespace) -> dict[str, Any]:
         texts = round(asked.people * seconds * ITEMS_A_SECOND) + 200
         workspace = workspace_of(folder / "workspace", texts, asked.seed)
         proxy = stack.enter_context(proxy_of(server.url))
-        biasloop = stack.enter_context(put_on(server, workspace, url=proxy.url, **SETTINGS))
-        biasloop.ensure_project()
+        service = stack.enter_context(put_on(server, workspace, url=proxy.url, **SETTINGS))
+        service.ensure_project()
         people = hire(
             server,
-            biasloop.label_studio.project,
+            service.label_studio.project,
             asked.people,
             pace_of(asked.seed),
             asked.seed,
             stop,
         )
         with serving(workspace, free_port()):
-            wait_until(lambda: state(biasloop) is State.PUSHED)
+            wait_until(lambda: state(service) is State.PUSHED)
         proxy.any = mischief
         began = time.monotonic()
         with at_work(people, stop):
-            kills = serve_and_kill(biasloop, seconds, asked.kill_every, asked.seed)
+            kills = serve_and_kill(service, seconds, asked.kill_every, asked.seed)
         lasted = time.monotonic() - began
         mischief.on = False
-        while biasloop.poll():
+        while service.poll():
             pass
-        found = compared(biasloop, people)
-        reconciled = biasloop.reconcile()
-        rounds = biasloop.ledger.rounds.all()
+        found = compared(service, people)
+        reconciled = service.reconcile()
+        rounds = service.ledger.rounds.all()
     return {
         "minutes": round(lasted / 60, 1),
         "people": asked.people,

@@ -4,7 +4,7 @@ time for each answer but works on 50 at once.
     python -m benchmarks.trial [--seconds 2] [--items 50] [--at-once 50] [--runs 5] [--json]
 
 A workspace of the Italian campaign with its example ads; the server answers over HTTP after so many
-seconds, whatever it is asked. Timed is `try_policy`, from the choice of the items to the trial in
+seconds, whatever it is asked. Timed is `try_draft`, from the choice of the items to the trial in
 the ledger, and beside it what no client could beat: the requests in waves of `at-once`, each taking
 `seconds`, after the one that finds out how the server wants to be asked.
 """
@@ -21,8 +21,8 @@ from statistics import median
 from typing import Any
 
 from biasloop.service.scenarios import borderline
-from biasloop.service.service import Biasloop
-from biasloop.service.trial import draft_of, try_policy
+from biasloop.service.service import Service
+from biasloop.service.trial import draft_of, try_draft
 from biasloop.workspace.create import create_workspace
 
 
@@ -38,9 +38,9 @@ def main() -> None:
     server = _Listener(("127.0.0.1", 0), _slow(asked.seconds, asked.at_once))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        biasloop = _workspace(Path(folder) / "w", server.server_port, asked.at_once)
-        timed = [_timed(biasloop, asked.items, run) for run in range(asked.runs)]
-        biasloop.ledger.close()
+        service = _workspace(Path(folder) / "w", server.server_port, asked.at_once)
+        timed = [_timed(service, asked.items, run) for run in range(asked.runs)]
+        service.ledger.close()
     server.shutdown()
     # What is said under the version in force is known after the first run.
     for name, seconds, requests in (
@@ -58,22 +58,22 @@ def main() -> None:
             )
 
 
-def _workspace(folder: Path, port: int, at_once: int) -> Biasloop:
+def _workspace(folder: Path, port: int, at_once: int) -> Service:
     create_workspace(folder, "job_ads_it", 0)
     (folder / "biasloop.toml").write_text(
         f'[llm]\nbase_url = "http://127.0.0.1:{port}/v1"\nmodel = "slow"\nconcurrency = {at_once}\n'
     )
-    biasloop = Biasloop(folder)
-    assert biasloop.campaign.ad_file is not None
-    biasloop.import_file(biasloop.campaign.ad_file)
-    return biasloop
+    service = Service(folder)
+    assert service.campaign.ad_file is not None
+    service.import_file(service.campaign.ad_file)
+    return service
 
 
-def _timed(biasloop: Biasloop, items: int, run: int) -> float:
-    old = biasloop.campaign.policy
+def _timed(service: Service, items: int, run: int) -> float:
+    old = service.campaign.policy
     began = time.perf_counter()
-    draft = draft_of(biasloop, f"{old.text}\nRegola {run}.\n")
-    trial = try_policy(biasloop, draft, old, borderline(biasloop, items), "benchmark")
+    draft = draft_of(service, f"{old.text}\nRegola {run}.\n")
+    trial = try_draft(service, draft, old, borderline(service, items), "benchmark")
     seconds = time.perf_counter() - began
     assert len(trial.cases) == items
     assert all(case.answered for case in trial.cases)

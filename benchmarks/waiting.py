@@ -68,15 +68,15 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
 
     with (
         patch.object(Steps, "train", slow_train),
-        put_on(server, workspace, **settings) as biasloop,
+        put_on(server, workspace, **settings) as service,
     ):
-        scheduler = biasloop.scheduler(lambda _: None)
+        scheduler = service.scheduler(lambda _: None)
         scheduler.start()
         try:
-            wait_until(lambda: state(biasloop) is State.PUSHED)
+            wait_until(lambda: state(service) is State.PUSHED)
             people = hire(
                 server,
-                biasloop.label_studio.project,
+                service.label_studio.project,
                 count,
                 lambda: rng.lognormvariate(0, 0.5) * HUMAN / asked.factor,
                 asked.seed,
@@ -87,7 +87,7 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
         finally:
             stop.set()
             scheduler.stop()
-        rounds = biasloop.ledger.rounds.all()
+        rounds = service.ledger.rounds.all()
     spent = sum(p.waited + p.labelled for p in people)
     return {
         "people": count,

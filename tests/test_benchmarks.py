@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import biasloop.plugins.strategies
 from biasloop.plugins.registry import Kind, names
-
-assert biasloop.plugins.strategies  # registers them
 
 ROOT = Path(__file__).parents[1]
 

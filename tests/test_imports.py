@@ -262,7 +262,6 @@ def test_a_workspace_opens_without_torch() -> None:
 
 def test_who_reads_the_settings_of_a_classifier_loads_no_torch() -> None:
     loaded = loaded_by(
-        "import biasloop.plugins.classifiers;"
         "from biasloop.plugins.registry import Kind, names, plugin;"
         "[plugin(Kind.CLASSIFIER, name).options_model() for name in names(Kind.CLASSIFIER)]"
     )

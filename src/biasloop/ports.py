@@ -4,7 +4,6 @@ Adapters implement them; steps see nothing else of the outside.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeGuard
@@ -14,24 +13,17 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
-from biasloop.domain.label import Labels, LabelSource
-from biasloop.domain.model import Pushed
-from biasloop.domain.writing.judgement import Judgement
+from biasloop.domain.learning import (
+    Evidence,
+    Features,
+    FitReport,
+    Proba,
+    Scores,
+    TrainingSet,
+)
+from biasloop.domain.task import Account, LabelTask, Pushed, RawAnnotation, TaskState
 from biasloop.domain.writing.prompt import Answer, Prompt, Spending
-from biasloop.domain.writing.synthesis import Corpus, Guide, Request
-
-Proba = NDArray[np.float32]
-"""Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""
-
-
-class Features(Protocol):
-    """Feature rows: an array (n, d), or what an encoder has instead of one."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> Any:
-        """These rows, by a slice, a mask or row numbers."""
-
+from biasloop.domain.writing.synthesis import Corpus, Guide, Made, Request
 
 Checkpoint = Callable[[], None]
 """Called now and then by long work; ends the process when its parent is gone."""
@@ -42,57 +34,6 @@ def no_checkpoint() -> None:
 
 
 # --- Label Studio -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LabelTask:
-    """What is pushed: one item as annotators see it. Nothing in it tells the arm."""
-
-    item_id: str
-    text: str
-    context: str
-    round: int
-    prelabel: Judgement | None = None
-    """A first answer that annotators see, and may change."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawAnnotation:
-    """An annotation as Label Studio has it. `result` is its JSON, untouched."""
-
-    id: int
-    task_id: int
-    item_id: str
-    annotator: str
-    skipped: bool
-    result: Sequence[Mapping[str, Any]]
-    updated_at: datetime
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskState:
-    """A task that changed, with all the annotations that it has now (none: all were deleted).
-
-    `text` is what people see; `overlap` the number of annotations at which Label Studio shows the
-    task to nobody any more.
-    """
-
-    task_id: int
-    item_id: str
-    updated_at: datetime
-    annotations: Sequence[RawAnnotation]
-    text: str
-    overlap: int
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An annotator's account in Label Studio; `new` when it was made just now."""
-
-    id: int
-    email: str
-    new: bool = False
 
 
 class LabelStudio(Protocol):
@@ -159,45 +100,6 @@ class Generator(Protocol):
 
 
 # --- Plug-ins ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """What a classifier learns from; all aligned, n rows.
-
-    `labels` is (n, k) with -1 where a label was not asked about; `weights` (n,) float;
-    `roots` (n,) keeps out-of-fold predictions honest: folds never cut a root. `features` (n, d)
-    are the rows that the classifier's encoder made of the texts, where it has one.
-    """
-
-    texts: Sequence[str]
-    labels: Labels
-    weights: NDArray[np.float32]
-    roots: NDArray[np.str_]
-    sources: Sequence[LabelSource]
-    label_names: tuple[str, ...]
-    multi: bool
-    features: Features | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FitReport:
-    """What training found out: `oof` (n, k) out-of-fold probabilities by root, calibrated;
-    `thresholds` (k,) chosen on them; `notes` in words (labels without positives, …)."""
-
-    oof: Proba
-    thresholds: NDArray[np.float32]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Words that carry a verdict: characters start..end of the text speak for `label`."""
-
-    start: int
-    end: int
-    label: str
-    weight: float
 
 
 class Classifier(Protocol):
@@ -310,43 +212,8 @@ class EncoderClassifier(Classifier, Protocol):
 
 
 def has_encoder(classifier: Classifier) -> TypeGuard[EncoderClassifier]:
-    """Whether feature rows can be kept for it."""
-    return hasattr(classifier, "encoder")
-
-
-Likeness = Callable[[Rows, Rows], NDArray[np.float32]]
-"""How alike items are to an encoder, by positions: 0 … m-1 are the candidates, m … m+l-1 the
-labelled items. Cosines (n, n') of n items with n' others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What score stored, for m candidates, and beside it of l labelled train items.
-
-    `arrays` holds what the strategy needs, by name, each of shape (m, …): "proba" is (m, k),
-    "embedding" (m, e), "passes" (m, p, k). `thresholds` is (k,). `labelled` holds the same arrays
-    of the labelled items, (l, …), and `labels` what they are labelled with, (l, k). `likeness` is
-    worked out for the few items that a strategy asks it about, never stored; None for a classifier
-    without an encoder.
-    """
-
-    arrays: Mapping[str, NDArray[Any]]
-    thresholds: NDArray[np.float32]
-    multi: bool
-    labelled: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    labels: Labels | None = None
-    likeness: Likeness | None = None
-
-    def of(self, rows: Rows) -> "Scores":
-        """The scores of these candidates only."""
-        m, likeness = len(next(iter(self.arrays.values()))), self.likeness
-        known = 0 if self.labels is None else len(self.labels)
-        places = np.concatenate([rows, np.arange(m, m + known)])
-        return replace(
-            self,
-            arrays={name: array[rows] for name, array in self.arrays.items()},
-            likeness=likeness and (lambda some, others: likeness(places[some], places[others])),
-        )
+    """Whether feature rows can be kept for this classifier; asked of its class, too."""
+    return hasattr(classifier, "load_encoder")
 
 
 class Strategy(Protocol):
@@ -356,16 +223,6 @@ class Strategy(Protocol):
 
     def choose(self, scores: Scores, n: int, seed: int) -> Rows:
         """n distinct positions among the m candidates, sorted; n is at most m."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A synthetic item and its labels; `extra` is kept with them (a judge's reason …)."""
-
-    item: Item
-    labels: tuple[str, ...]
-    source: LabelSource
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Expander(Protocol):

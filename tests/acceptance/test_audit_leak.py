@@ -16,27 +16,25 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import biasloop.plugins.strategies
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Quota, Selection
 from biasloop.domain.item import Ad, Item, Origin, item_id, real_item, seed_item, text_hash
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.learning import Scores
 from biasloop.domain.model import Evaluation
 from biasloop.domain.round import Round, State
 from biasloop.domain.split import Split, split_of
 from biasloop.domain.votes.consensus import Method
+from biasloop.domain.writing.synthesis import Made
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Made, Scores
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.audit import audit_set
 from biasloop.rounds.steps.expand.step import add_to_pool, corpus_of, to_annotation
 from biasloop.rounds.steps.select import select
 from biasloop.rounds.steps.train.data import training_data
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.store.pool import ArrowPool
 from support.served import copy, run_biasloop
-
-assert biasloop.plugins.strategies  # registers them
 
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
 STRATEGY = create(Kind.STRATEGY, "auto")
@@ -197,10 +195,10 @@ def test_the_report_without_texts_that_were_learned_leaves_them_out(
     workspace = copy(tiny, tmp_path / "workspace")
     run_biasloop(workspace, "import", "--label-source", "human", str(file))
     run_biasloop(workspace, "train")
-    biasloop = Biasloop(workspace)
-    ((_, _, model),) = biasloop.ledger.models()
-    done = biasloop.steps.evaluate(Round(0, State.TRAINED, {"model": model.id}, NOW), no_heartbeat)
-    biasloop.ledger.close()
+    service = Service(workspace)
+    ((_, _, model),) = service.ledger.models()
+    done = service.steps.evaluate(Round(0, State.TRAINED, {"model": model.id}, NOW), no_heartbeat)
+    service.ledger.close()
     (report,) = (found.report for found in done.records if isinstance(found, Evaluation))
     assert report["audit"]["n_items"] == 2
     assert report["audit_unseen_texts"]["n_items"] == 1

@@ -9,9 +9,9 @@ from biasloop.domain.item import Ad, real_item
 from biasloop.domain.round import State
 from biasloop.domain.split import Split
 from biasloop.errors import WorkspaceError
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.backup import back_up
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.layout import Layout
 from support.labelstudio_server import Server
 from support.served import copy, gold, label_open, person_at, put_on, step_until, tasks_of
 
@@ -38,7 +38,7 @@ def test_a_restored_workspace_loses_and_doubles_nothing(
         tasks = tasks_of(running)
 
     (tmp_path / "workspace").rename(tmp_path / "lost")
-    restored = Biasloop(tmp_path / "backup")
+    restored = Service(tmp_path / "backup")
     try:
         restored.reconcile()
         assert {a.key: a.labels for a in restored.ledger.annotations() if a.task_id} == said
@@ -55,37 +55,37 @@ def test_what_the_ledger_names_is_in_the_copy_while_others_write(
     tiny: Path, tmp_path: Path
 ) -> None:
     workspace = copy(tiny, tmp_path / "workspace")
-    biasloop, stop = Biasloop(workspace), threading.Event()
+    service, stop = Service(workspace), threading.Event()
 
     def write() -> None:
         number = 0
         while not stop.is_set():
             number += 1
             ad = Ad(f"new-{number}", f"Annuncio numero {number}.")
-            biasloop.pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN)], [ad])
-            biasloop.ledger.set_bookmark("newest", number)
+            service.pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN)], [ad])
+            service.ledger.set_bookmark("newest", number)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         for number in range(3):
-            size = back_up(Workspace(workspace), tmp_path / f"backup{number}", quiet)
+            size = back_up(Layout(workspace), tmp_path / f"backup{number}", quiet)
             assert size > 0
     finally:
         stop.set()
         writer.join()
     for number in range(3):
-        restored = Biasloop(tmp_path / f"backup{number}")
+        restored = Service(tmp_path / f"backup{number}")
         newest = restored.ledger.bookmark("newest") or 0
         ids = {ad.id for ad in restored.pool.all_ads()}
         assert {f"new-{i}" for i in range(1, newest + 1)} <= ids
         assert (restored.workspace.folder / "secrets").stat().st_mode & 0o077 == 0
         restored.ledger.close()
-    biasloop.ledger.close()
+    service.ledger.close()
 
 
 def test_a_backup_has_a_place_of_its_own(tiny: Path, tmp_path: Path) -> None:
-    workspace = Workspace(copy(tiny, tmp_path / "workspace"))
+    workspace = Layout(copy(tiny, tmp_path / "workspace"))
     with pytest.raises(WorkspaceError, match="inside the workspace"):
         back_up(workspace, workspace.folder / "backup", quiet)
     (tmp_path / "there").mkdir()

@@ -21,14 +21,14 @@ Batch = list[tuple[str, Arm, float | None]]
 def batches(server: Server, workspace: Path, rounds: int) -> list[Batch]:
     """The batches of these rounds: item, arm and probability, in the order people see them."""
     found: list[Batch] = []
-    with put_on(server, workspace, **SETTINGS) as biasloop:
+    with put_on(server, workspace, **SETTINGS) as service:
         for number in range(rounds):
-            step_until(biasloop, State.PUSHED, number)
-            chosen = [s for _, s in biasloop.ledger.selections(number)]
+            step_until(service, State.PUSHED, number)
+            chosen = [s for _, s in service.ledger.selections(number)]
             found.append([(s.item_id, s.arm, s.probability) for s in chosen])
-            label_open(biasloop, server)
+            label_open(service, server)
             if number == 0 < rounds - 1:  # the last batch is chosen with its model
-                step_until(biasloop, State.CLOSED)
+                step_until(service, State.CLOSED)
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import State
 from biasloop.errors import LabelStudioDown
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support import faults
 from support.faults import Once
 from support.labelstudio_server import Server
@@ -33,23 +33,23 @@ def proxy(label_studio_server: Server) -> Iterator[Proxy]:
         yield made
 
 
-def voted(biasloop: Biasloop) -> list[str]:
+def voted(service: Service) -> list[str]:
     """The items of all human annotations."""
-    found = biasloop.ledger.annotations()
+    found = service.ledger.annotations()
     return sorted(a.item_id for a in found if a.source is LabelSource.HUMAN)
 
 
-def polled_until(biasloop: Biasloop, reached: Callable[[], bool]) -> None:
+def polled_until(service: Service, reached: Callable[[], bool]) -> None:
     """Polls and ticks, whatever Label Studio answers."""
 
     def turn() -> bool:
         with suppress(LabelStudioDown):
-            biasloop.poll()
+            service.poll()
         if not reached():
-            biasloop.loop.tick()
+            service.loop.tick()
         return reached()
 
-    wait_until(turn, lambda: str(biasloop.ledger.rounds.all()))
+    wait_until(turn, lambda: str(service.ledger.rounds.all()))
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_the_loop_survives(
     fault: Fault, tiny: Path, tmp_path: Path, label_studio_server: Server, proxy: Proxy
 ) -> None:
     workspace = copy(tiny, tmp_path / "workspace")
-    with put_on(label_studio_server, workspace, url=proxy.url, **SETTINGS) as biasloop:
+    with put_on(label_studio_server, workspace, url=proxy.url, **SETTINGS) as service:
         proxy.any = once = Once(fault)
-        polled_until(biasloop, lambda: state(biasloop) is State.PUSHED)
-        assert label_open(biasloop, label_studio_server) == BATCH
-        batch = sorted(s.item_id for _, s in biasloop.ledger.selections())
-        polled_until(biasloop, lambda: voted(biasloop) == batch)
+        polled_until(service, lambda: state(service) is State.PUSHED)
+        assert label_open(service, label_studio_server) == BATCH
+        batch = sorted(s.item_id for _, s in service.ledger.selections())
+        polled_until(service, lambda: voted(service) == batch)
         assert {method for method, _ in once.met} >= {"GET", "POST", "PATCH"}
-        assert tasks_of(biasloop) == [(item, 1) for item in batch]
-        assert_known(biasloop, batch)
+        assert tasks_of(service) == [(item, 1) for item in batch]
+        assert_known(service, batch)

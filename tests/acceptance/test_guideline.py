@@ -15,8 +15,8 @@ from biasloop.domain.trial import Case, Scenario, Trial, Why
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Spending
 from biasloop.rounds.reconcile import Differences
-from biasloop.service.policy import adopt, decide, guideline
-from biasloop.service.service import Biasloop
+from biasloop.service.policy import adopt, decide, policy_report
+from biasloop.service.service import Service
 from support.cli import Cli
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, label_open, person_at, put_on, step_until
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.labelstudio
 
 
 @pytest.fixture
-def biasloop(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterator[Biasloop]:
+def service(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterator[Service]:
     """A workspace whose first batch is with people."""
     with put_on(label_studio_server, copy(tiny, tmp_path / "workspace")) as made:
         step_until(made, State.PUSHED)
@@ -33,64 +33,64 @@ def biasloop(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterato
 
 
 @pytest.fixture
-def person(biasloop: Biasloop, label_studio_server: Server) -> Iterator[Annotator]:
-    with person_at(biasloop, label_studio_server) as made:
+def person(service: Service, label_studio_server: Server) -> Iterator[Annotator]:
+    with person_at(service, label_studio_server) as made:
         yield made
 
 
-def change_guideline(biasloop: Biasloop) -> str:
+def change_guideline(service: Service) -> str:
     """As an engineer does it: edits the file and starts again. The id of the new version."""
-    path = biasloop.workspace.campaign / "guidelines.md"
+    path = service.layout.campaign / "guidelines.md"
     path.write_text(path.read_text("utf-8") + "\nAnche le età minime.\n", "utf-8")
-    biasloop.take_up_guideline()
-    biasloop.ensure_project()
-    return biasloop.campaign.policy.id
+    service.take_up_guideline()
+    service.ensure_project()
+    return service.campaign.policy.id
 
 
 def test_items_are_asked_about_again_under_the_new_guideline(
-    biasloop: Biasloop, person: Annotator, label_studio_server: Server
+    service: Service, person: Annotator, label_studio_server: Server
 ) -> None:
-    old = biasloop.campaign.policy.id
-    (one, task), (two, _), *_ = biasloop.ledger.task_ids().items()
+    old = service.campaign.policy.id
+    (one, task), (two, _), *_ = service.ledger.task_ids().items()
     assert person.next_task() == task
     person.label(task, "age")
-    person.label(biasloop.ledger.task_ids()[two], "gender")
-    new = change_guideline(biasloop)
-    assert biasloop.poll() == 2  # read after the change, made before it
-    assert {a.policy_id for a in biasloop.ledger.annotations() if a.task_id} == {old}
-    found = guideline(biasloop, biasloop.ledger.annotations())
+    person.label(service.ledger.task_ids()[two], "gender")
+    new = change_guideline(service)
+    assert service.poll() == 2  # read after the change, made before it
+    assert {a.policy_id for a in service.ledger.annotations() if a.task_id} == {old}
+    found = policy_report(service, service.ledger.annotations())
     assert (found["policy"], found["waiting"]) == (new, {"versions": [old], "votes": 2})
 
-    assert decide(biasloop, Action.RE_ASK, ["age"], "rita")["answers"] == 1
+    assert decide(service, Action.RE_ASK, ["age"], "rita")["answers"] == 1
     assert person.next_task() == task
-    assert biasloop.poll() == 0
-    assert said(biasloop, one) == {(old, Standing.ASIDE, AsideReason.ASKED_AGAIN)}
+    assert service.poll() == 0
+    assert said(service, one) == {(old, Standing.ASIDE, AsideReason.ASKED_AGAIN)}
     person.label(task, "inclusive")
-    assert biasloop.poll() == 1
-    assert (new, Standing.VOTE, "") in said(biasloop, one)
-    assert said(biasloop, two) == {(old, Standing.VOTE, "")}
-    assert biasloop.reconcile() == Differences(0, 0, 0)
+    assert service.poll() == 1
+    assert (new, Standing.VOTE, "") in said(service, one)
+    assert said(service, two) == {(old, Standing.VOTE, "")}
+    assert service.reconcile() == Differences(0, 0, 0)
 
-    assert decide(biasloop, Action.SET_ASIDE, [], "rita")["answers"] == 1
-    assert biasloop.reconcile() == Differences(0, 0, 0)
-    assert said(biasloop, two) == {(old, Standing.ASIDE, AsideReason.OLDER_POLICY)}
-    assert person.next_task() not in (task, biasloop.ledger.task_ids()[two])
+    assert decide(service, Action.SET_ASIDE, [], "rita")["answers"] == 1
+    assert service.reconcile() == Differences(0, 0, 0)
+    assert said(service, two) == {(old, Standing.ASIDE, AsideReason.OLDER_POLICY)}
+    assert person.next_task() not in (task, service.ledger.task_ids()[two])
 
-    label_open(biasloop, label_studio_server)
-    step_until(biasloop, State.CLOSED)  # holds nothing up
-    ((_, _, model),) = biasloop.ledger.models()
-    assert two not in biasloop.ledger.trained_on(model.id)
+    label_open(service, label_studio_server)
+    step_until(service, State.CLOSED)  # holds nothing up
+    ((_, _, model),) = service.ledger.models()
+    assert two not in service.ledger.trained_on(model.id)
     assert model.card["policies"] == {new: model.card["rows"]["human"]}
 
 
-def said(biasloop: Biasloop, item_id: str) -> set[tuple[str, Standing, str]]:
-    found = biasloop.ledger.annotations_on([item_id])
+def said(service: Service, item_id: str) -> set[tuple[str, Standing, str]]:
+    found = service.ledger.annotations_on([item_id])
     return {(a.policy_id, a.standing, a.reason) for a in found}
 
 
-def instruction(biasloop: Biasloop) -> str:
+def instruction(service: Service) -> str:
     """What annotators read."""
-    client = biasloop.label_studio
+    client = service.label_studio
     return str(client._sdk.projects.get(client.project).expert_instruction)
 
 
@@ -103,18 +103,18 @@ def tried(draft: Policy, against: Policy, item_id: str) -> Trial:
 
 
 def test_a_draft_is_adopted_while_the_service_runs(
-    biasloop: Biasloop, person: Annotator, tmp_path: Path
+    service: Service, person: Annotator, tmp_path: Path
 ) -> None:
-    service, old = biasloop, biasloop.campaign.policy
+    old = service.campaign.policy
     (one, task), *_ = service.ledger.task_ids().items()
     person.label(task, "age")
     assert service.poll() == 1
-    folder = service.workspace.campaign
+    folder = service.layout.campaign
     (folder / "guidelines.md").write_text("# Mai in vigore\n", "utf-8")
     new = replace(old, text=f"{old.text}\nAnche le età minime.\n")
     service.ledger.trials.add(tried(new, old, one))
 
-    cli = Cli(service.workspace.folder)
+    cli = Cli(service.layout.folder)
     found = cli.json("policy", "adopt", "0a0a", "--re-ask", "age", "--by", "rita")
     assert found["trial"]["in_question"] == {"age": 1}
     assert (found["decision"]["by"], found["decision"]["answers"]) == ("rita", 1)
@@ -143,17 +143,17 @@ def test_a_draft_is_adopted_while_the_service_runs(
     assert "biasloop policy re-ask --labels LABEL,…" in told
     assert service.ledger.policies.current() == service.campaign.policy == old
     assert "Anche le età minime." not in instruction(service)
-    assert guideline(service, service.ledger.annotations())["new"] is None
+    assert policy_report(service, service.ledger.annotations())["new"] is None
 
 
-def test_a_file_that_is_edited_waits_for_the_next_start(biasloop: Biasloop) -> None:
-    old = biasloop.campaign.policy
-    (biasloop.workspace.campaign / "guidelines.md").write_text("# Una bozza\n", "utf-8")
-    biasloop.ensure_project()
-    biasloop.reconcile()
-    assert biasloop.ledger.policies.current() == old
-    assert "Una bozza" not in instruction(biasloop)
-    assert guideline(biasloop, [])["new"] == biasloop.campaign.policy.id
-    biasloop.take_up_guideline()
-    biasloop.ensure_project()
-    assert "Una bozza" in instruction(biasloop)
+def test_a_file_that_is_edited_waits_for_the_next_start(service: Service) -> None:
+    old = service.campaign.policy
+    (service.layout.campaign / "guidelines.md").write_text("# Una bozza\n", "utf-8")
+    service.ensure_project()
+    service.reconcile()
+    assert service.ledger.policies.current() == old
+    assert "Una bozza" not in instruction(service)
+    assert policy_report(service, [])["new"] == service.campaign.policy.id
+    service.take_up_guideline()
+    service.ensure_project()
+    assert "Una bozza" in instruction(service)

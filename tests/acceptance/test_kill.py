@@ -16,7 +16,7 @@ import pytest
 from biasloop.domain.batch import Arm
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import STEPS, State
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.labelstudio_server import Server, free_port
 from support.served import (
     PATIENCE,
@@ -52,31 +52,31 @@ LABELS = 2
 pytestmark = pytest.mark.labelstudio
 
 
-def run(biasloop: Biasloop, *death: str) -> int:
+def run(service: Service, *death: str) -> int:
     """Runs the workspace in a process of its own; returns how it ended."""
-    command = [sys.executable, str(DYING), str(biasloop.workspace.folder), *death]
+    command = [sys.executable, str(DYING), str(service.layout.folder), *death]
     return subprocess.run(command, timeout=PATIENCE, check=False).returncode
 
 
-def outcome(biasloop: Biasloop) -> dict[str, Any]:
+def outcome(service: Service) -> dict[str, Any]:
     """Everything that must be the same whether somebody died or not."""
-    ledger = biasloop.ledger
+    ledger = service.ledger
     round_ = ledger.rounds.get(0)
     human = [a for a in ledger.annotations() if a.source is LabelSource.HUMAN]
     return {
         "facts": {key: value for key, value in round_.facts.items() if key != "expanded"},
         "events": [e["kind"] for e in reversed(ledger.events(1000)) if e["round_id"] == 0],
         "batch": [(s.item_id, s.arm, s.probability) for _, s in ledger.selections()],
-        "tasks": tasks_of(biasloop),
+        "tasks": tasks_of(service),
         "votes": sorted((a.item_id, a.labels, a.standing) for a in human),
         "versions": ledger.sequence(),
-        "pool": biasloop.pool.column("id").tolist(),
+        "pool": service.pool.column("id").tolist(),
         "consensus": ledger.consensus(),
         "trained_on": ledger.trained_on("r0000"),
         "card": ledger.model("r0000").card,
         "reports": [found.report for _, found in ledger.evaluations()],
         "in service": [promotion.model_id for _, promotion in ledger.promotions()][1:],
-        "left over": list((biasloop.workspace.folder / "work").iterdir()),
+        "left over": list((service.layout.folder / "work").iterdir()),
     }
 
 
@@ -86,21 +86,21 @@ def undisturbed(
 ) -> dict[str, Any]:
     """What comes of the round when nobody dies."""
     workspace = copy(tiny_trained, tmp_path_factory.mktemp("calm") / "workspace")
-    with put_on(label_studio_server, workspace, **ONE_ROUND) as biasloop:
-        step_until(biasloop, State.PUSHED)
-        assert label_open(biasloop, label_studio_server) == BATCH
-        step_until(biasloop, State.CLOSED)
-        return outcome(biasloop)
+    with put_on(label_studio_server, workspace, **ONE_ROUND) as service:
+        step_until(service, State.PUSHED)
+        assert label_open(service, label_studio_server) == BATCH
+        step_until(service, State.CLOSED)
+        return outcome(service)
 
 
 @pytest.fixture(scope="module")
 def shaken(
     tiny_trained: Path, tmp_path_factory: pytest.TempPathFactory, label_studio_server: Server
-) -> Iterator[Biasloop]:
+) -> Iterator[Service]:
     """The workspace whose round dies again and again."""
     workspace = copy(tiny_trained, tmp_path_factory.mktemp("shaken") / "workspace")
-    with put_on(label_studio_server, workspace, **ONE_ROUND) as biasloop:
-        yield biasloop
+    with put_on(label_studio_server, workspace, **ONE_ROUND) as service:
+        yield service
 
 
 def test_the_undisturbed_round_is_whole(undisturbed: dict[str, Any]) -> None:
@@ -112,14 +112,14 @@ def test_the_undisturbed_round_is_whole(undisturbed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("step", KILLS)
-def test_a_process_dies(step: str, shaken: Biasloop, label_studio_server: Server) -> None:
+def test_a_process_dies(step: str, shaken: Service, label_studio_server: Server) -> None:
     for moment in ("before", "in", "after"):
         label_open(shaken, label_studio_server, LABELS)
         assert run(shaken, step, moment) == -SIGKILL, f"{moment} {step}"
 
 
 def test_the_round_ends_as_if_nothing_had_happened(
-    shaken: Biasloop, undisturbed: dict[str, Any]
+    shaken: Service, undisturbed: dict[str, Any]
 ) -> None:
     assert run(shaken) == 0
     assert outcome(shaken) == undisturbed
@@ -129,29 +129,29 @@ def test_what_is_imported_while_it_is_dead_is_scored(
     tiny_trained: Path, tmp_path: Path, label_studio_server: Server
 ) -> None:
     workspace = copy(tiny_trained, tmp_path / "workspace")
-    with put_on(label_studio_server, workspace) as biasloop:
-        assert run(biasloop, "score", "after") == -SIGKILL
+    with put_on(label_studio_server, workspace) as service:
+        assert run(service, "score", "after") == -SIGKILL
         news = tmp_path / "news.jsonl"
         news.write_text('{"id": "new", "text": "Assumiamo personale di guida a Como."}\n', "utf-8")
         run_biasloop(workspace, "import", str(news))
-        step_until(biasloop, State.PUSHED)
-        assert biasloop.ledger.rounds.get(0).facts["pool_rows"] == len(biasloop.pool)
+        step_until(service, State.PUSHED)
+        assert service.ledger.rounds.get(0).facts["pool_rows"] == len(service.pool)
 
 
 def test_what_is_taken_down_while_it_is_dead_is_not_learned(
     tiny: Path, tmp_path: Path, label_studio_server: Server
 ) -> None:
-    with put_on(label_studio_server, copy(tiny, tmp_path / "workspace"), **ONE_ROUND) as biasloop:
-        step_until(biasloop, State.PUSHED)
-        label_open(biasloop, label_studio_server)
-        assert run(biasloop, "train", "after") == -SIGKILL
-        gone = next(s for _, s in biasloop.ledger.selections() if s.arm is Arm.ACQUISITION)
-        (item,) = biasloop.pool.items([gone.row])
-        run_biasloop(biasloop.workspace.folder, "takedown", item.ad_id)
-        step_until(biasloop, State.CLOSED)
-        learned = biasloop.ledger.trained_on("r0000")
+    with put_on(label_studio_server, copy(tiny, tmp_path / "workspace"), **ONE_ROUND) as service:
+        step_until(service, State.PUSHED)
+        label_open(service, label_studio_server)
+        assert run(service, "train", "after") == -SIGKILL
+        gone = next(s for _, s in service.ledger.selections() if s.arm is Arm.ACQUISITION)
+        (item,) = service.pool.items([gone.row])
+        run_biasloop(service.layout.folder, "takedown", item.ad_id)
+        step_until(service, State.CLOSED)
+        learned = service.ledger.trained_on("r0000")
         assert gone.item_id not in learned
-        assert sum(biasloop.ledger.model("r0000").card["rows"].values()) == len(learned)
+        assert sum(service.ledger.model("r0000").card["rows"].values()) == len(learned)
 
 
 def test_the_service_dies_and_is_started_again(
@@ -161,23 +161,23 @@ def test_the_service_dies_and_is_started_again(
     workspace = copy(tiny_trained, tmp_path / "workspace")
 
     def votes() -> int:
-        return biasloop.ledger.sequence() - before
+        return service.ledger.sequence() - before
 
-    with put_on(server, workspace, web={"port": port}, **ONE_ROUND) as biasloop:
-        before = biasloop.ledger.sequence()
-        with serving(biasloop.workspace.folder, port) as process:
-            wait_until(lambda: state(biasloop) is State.PUSHED)
-            label_open(biasloop, server, 5)
+    with put_on(server, workspace, web={"port": port}, **ONE_ROUND) as service:
+        before = service.ledger.sequence()
+        with serving(service.layout.folder, port) as process:
+            wait_until(lambda: state(service) is State.PUSHED)
+            label_open(service, server, 5)
             wait_until(lambda: votes() == 5)
             process.send_signal(SIGKILL)
             assert process.wait() == -SIGKILL
-        label_open(biasloop, server, 4)
-        with serving(biasloop.workspace.folder, port) as process:
+        label_open(service, server, 4)
+        with serving(service.layout.folder, port) as process:
             wait_until(lambda: votes() == 9)
-            label_open(biasloop, server)
-            wait_until(lambda: state(biasloop) is State.CLOSED)
+            label_open(service, server)
+            wait_until(lambda: state(service) is State.CLOSED)
             process.send_signal(SIGTERM)
             assert process.wait(PATIENCE) == 0
-        batch = sorted((s.item_id, 1) for _, s in biasloop.ledger.selections())
-        assert tasks_of(biasloop) == batch
+        batch = sorted((s.item_id, 1) for _, s in service.ledger.selections())
+        assert tasks_of(service) == batch
         assert votes() == len(batch) == BATCH

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import AFTER_PEOPLE, OVER
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.cli import REPOSITORY, Cli, small_campaign
 from support.labelstudio_server import Server, free_port
 
@@ -140,8 +140,8 @@ def test_a_person_labels_a_round_and_the_next_one_comes(
     page.screenshot(path=tmp_path / "end.png")
     assert len(said) == BATCH
 
-    biasloop = Biasloop(served.workspace)
-    while len(biasloop.ledger.task_ids()) < 2 * BATCH:
+    service = Service(served.workspace)
+    while len(service.ledger.task_ids()) < 2 * BATCH:
         page.wait_for_timeout(200)
     page.goto(account["label"])
     close_guideline(page)
@@ -150,16 +150,16 @@ def test_a_person_labels_a_round_and_the_next_one_comes(
     page.screenshot(path=tmp_path / "next.png")
 
     batches: dict[int, list[str]] = {0: [], 1: []}
-    for round_id, selection in biasloop.ledger.selections():
-        batches[round_id] += biasloop.pool.texts([selection.row])
+    for round_id, selection in service.ledger.selections():
+        batches[round_id] += service.pool.texts([selection.row])
     assert batches[0] == list(said)  # in the order of selection
     assert following == batches[1][0]
-    assert biasloop.ledger.rounds.get(0).state in AFTER_PEOPLE + OVER
-    human = [a for a in biasloop.ledger.annotations() if a.source is LabelSource.HUMAN]
-    texts = biasloop.pool.texts(biasloop.pool.rows_of([a.item_id for a in human]))
+    assert service.ledger.rounds.get(0).state in AFTER_PEOPLE + OVER
+    human = [a for a in service.ledger.annotations() if a.source is LabelSource.HUMAN]
+    texts = service.pool.texts(service.pool.rows_of([a.item_id for a in human]))
     assert {t: a.labels for t, a in zip(texts, human, strict=True)} == said
     assert [a.standing for a in human].count(Standing.SKIP) == 1
     assert {a.annotator for a in human} == {account["email"]}
     (extra,) = (a.extra for a in human if a.extra)
     assert [r["value"]["text"] for r in extra["result"]] == [[REWRITE]]
-    biasloop.ledger.close()
+    service.ledger.close()

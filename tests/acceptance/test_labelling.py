@@ -6,7 +6,7 @@ import pytest
 
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.session import Session
-from biasloop.service.service import PROJECT, Biasloop
+from biasloop.service.service import PROJECT, Service
 from support.cli import Cli
 from support.labelstudio_server import Server, free_port
 
@@ -16,34 +16,34 @@ BATCH = 4
 @pytest.fixture
 def on_site(
     cli: Cli, label_studio_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Cli, Biasloop]]:
+) -> Iterator[tuple[Cli, Service]]:
     """The command line and the same workspace from within, with a batch at people."""
     cli.work_on(label_studio_server, LOOP__BATCH_SIZE=BATCH, LOOP__LOW_WATER=0)
     for name, value in cli.environment.items():
         if name.startswith("BIASLOOP_"):
             monkeypatch.setenv(name, value)
-    biasloop = Biasloop(cli.workspace)
-    did = [biasloop.loop.tick() for _ in range(4)]
+    service = Service(cli.workspace)
+    did = [service.loop.tick() for _ in range(4)]
     assert did == [f"round 0: {step} done" for step in ("expand", "score", "select", "push")]
-    yield cli, biasloop
-    biasloop.label_studio.close()
-    biasloop.ledger.close()
+    yield cli, service
+    service.label_studio.close()
+    service.ledger.close()
 
 
 @pytest.mark.labelstudio
-def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Biasloop]) -> None:
-    cli, biasloop = on_site
-    email = f"anna-{biasloop.ledger.bookmark(PROJECT)}@example.org"
+def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Service]) -> None:
+    cli, service = on_site
+    email = f"anna-{service.ledger.bookmark(PROJECT)}@example.org"
     account = cli.json("annotator", "add", email)
     with pytest.raises(LabelStudioRefused, match="wrong e-mail or password"):
-        Session(biasloop.label_studio_url, email, "another")
+        Session(service.label_studio_url, email, "another")
     again = cli.json("annotator", "add", email)
     assert again == account | {"password": None}
     assert "password stays" in cli("annotator", "add", email)
     assert account["label"] in cli("status")
 
-    with Session(biasloop.label_studio_url, email, account["password"]) as session:
-        task = session.next_task(biasloop.ledger.bookmark(PROJECT))
+    with Session(service.label_studio_url, email, account["password"]) as session:
+        task = session.next_task(service.ledger.bookmark(PROJECT))
         assert task
         assert set(task["data"]) == {"text", "context", "item_id", "round"}
         choice = {"from_name": "label", "to_name": "text", "type": "choices"}
@@ -56,29 +56,29 @@ def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Biasloop]) -> None:
 
 @pytest.mark.labelstudio
 def test_takedown_reaches_the_tasks_once_label_studio_is_there(
-    on_site: tuple[Cli, Biasloop],
+    on_site: tuple[Cli, Service],
 ) -> None:
-    cli, biasloop = on_site
-    (_, selection), *_ = biasloop.ledger.selections()
-    (item,) = biasloop.pool.items([selection.row])
+    cli, service = on_site
+    (_, selection), *_ = service.ledger.selections()
+    (item,) = service.pool.items([selection.row])
     there = cli.environment["BIASLOOP_LABELSTUDIO__URL"]
     cli.environment["BIASLOOP_LABELSTUDIO__URL"] = f"http://127.0.0.1:{free_port()}"
     told = cli.error("takedown", item.ad_id)
     assert f"`biasloop takedown {item.ad_id}` again" in told
-    assert biasloop.pool.texts([selection.row]) == [""]
-    assert biasloop.label_studio.task_ids([item.id])
+    assert service.pool.texts([selection.row]) == [""]
+    assert service.label_studio.task_ids([item.id])
 
     cli.environment["BIASLOOP_LABELSTUDIO__URL"] = there
     for _ in range(2):
         assert item.id in cli.json("takedown", item.ad_id)["items"]
-        assert not biasloop.label_studio.task_ids([item.id])
+        assert not service.label_studio.task_ids([item.id])
 
 
 @pytest.mark.labelstudio
-def test_cancel_withdraws_what_nobody_labelled(on_site: tuple[Cli, Biasloop]) -> None:
-    cli, biasloop = on_site
+def test_cancel_withdraws_what_nobody_labelled(on_site: tuple[Cli, Service]) -> None:
+    cli, service = on_site
     assert f"{BATCH} unlabelled tasks withdrawn" in cli("cancel", 0, "--why", "wrong ads")
-    items = [selection.item_id for _, selection in biasloop.ledger.selections()]
-    assert biasloop.label_studio.task_ids(items) == {}
+    items = [selection.item_id for _, selection in service.ledger.selections()]
+    assert service.label_studio.task_ids(items) == {}
     assert cli.json("status")["rounds"][0]["state"] == "cancelled"
     assert "round 0" in cli.error("cancel", 0)

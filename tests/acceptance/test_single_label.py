@@ -52,11 +52,11 @@ def test_a_batch_is_chosen_by_how_alike_items_are(
 ) -> None:
     workspace = make_workspace(tmp_path / "workspace", campaign=campaign)
     run_biasloop(workspace, "train")
-    with put_on(label_studio_server, workspace, **SETTINGS) as biasloop:
-        assert not biasloop.campaign.scheme.multi
-        step_until(biasloop, State.PUSHED)
-        chosen = [s for _, s in biasloop.ledger.selections(0) if s.arm is Arm.ACQUISITION]
+    with put_on(label_studio_server, workspace, **SETTINGS) as service:
+        assert not service.campaign.scheme.multi
+        step_until(service, State.PUSHED)
+        chosen = [s for _, s in service.ledger.selections(0) if s.arm is Arm.ACQUISITION]
         assert chosen
         assert all(selection.probability is None for selection in chosen)  # not drawn by chance
-        label_open(biasloop, label_studio_server, one=True)
-        step_until(biasloop, State.CLOSED)
+        label_open(service, label_studio_server, one=True)
+        step_until(service, State.CLOSED)

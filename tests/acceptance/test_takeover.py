@@ -11,7 +11,7 @@ import pytest
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import State
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.labelstudio_server import Server, free_port
 from support.served import (
     copy,
@@ -58,9 +58,9 @@ def workspace(
     return make_workspace(tmp_path / "workspace")
 
 
-def votes(biasloop: Biasloop) -> list[str]:
+def votes(service: Service) -> list[str]:
     """The items of every human annotation."""
-    found = biasloop.ledger.annotations()
+    found = service.ledger.annotations()
     return sorted(a.item_id for a in found if a.source is LabelSource.HUMAN)
 
 
@@ -68,7 +68,7 @@ def test_the_second_goes_on_where_the_first_was_killed(
     workspace: Path, tmp_path: Path, label_studio_server: Server
 ) -> None:
     first_port, second_port = free_port(), free_port()
-    with put_on(label_studio_server, workspace, **SETTINGS) as biasloop:
+    with put_on(label_studio_server, workspace, **SETTINGS) as service:
         on_sqlite = (workspace / "ledger.db").exists()
         standby = workspace if on_sqlite else other_machine(workspace, tmp_path / "other")
 
@@ -76,17 +76,17 @@ def test_the_second_goes_on_where_the_first_was_killed(
             return (standby / f"serve-{second_port}.log").read_text("utf-8")
 
         with serving(workspace, first_port) as first, serving(standby, second_port) as second:
-            wait_until(lambda: state(biasloop) is State.PUSHED)
-            label_open(biasloop, label_studio_server, 3)
-            wait_until(lambda: len(votes(biasloop)) == 3)
-            label_open(biasloop, label_studio_server)
+            wait_until(lambda: state(service) is State.PUSHED)
+            label_open(service, label_studio_server, 3)
+            wait_until(lambda: len(votes(service)) == 3)
+            label_open(service, label_studio_server)
             wait_until(lambda: any(workspace.glob("work/*-train/**/lock")))
             assert LEADS not in told_by_the_second()
             first.kill()
-            wait_until(lambda: state(biasloop) is State.CLOSED, told_by_the_second)
+            wait_until(lambda: state(service) is State.CLOSED, told_by_the_second)
             assert LEADS in told_by_the_second()
             assert second.poll() is None
-        batch = sorted(s.item_id for _, s in biasloop.ledger.selections())
-        assert tasks_of(biasloop) == [(item, 1) for item in batch]
-        assert votes(biasloop) == batch
-        assert biasloop.ledger.model("r0000").seq == biasloop.ledger.sequence()
+        batch = sorted(s.item_id for _, s in service.ledger.selections())
+        assert tasks_of(service) == [(item, 1) for item in batch]
+        assert votes(service) == batch
+        assert service.ledger.model("r0000").seq == service.ledger.sequence()

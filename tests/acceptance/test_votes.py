@@ -9,8 +9,8 @@ import pytest
 from biasloop.domain.annotation import Standing
 from biasloop.domain.batch import Arm
 from biasloop.domain.round import State
-from biasloop.reports.annotators import annotators
-from biasloop.service.service import PROJECT, Biasloop
+from biasloop.reports import annotators as annotators_report
+from biasloop.service.service import PROJECT, Service
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, put_on, step_until
 
@@ -20,7 +20,7 @@ PASSWORD = "a-long-Password-3"
 
 
 @pytest.fixture
-def biasloop(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterator[Biasloop]:
+def service(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterator[Service]:
     """A workspace whose one batch of six, two of them audit, is with people."""
     settings = {"loop": {"batch_size": 6, "low_water": 0, "budget": 6, "audit_block": 2}}
     with put_on(label_studio_server, copy(tiny, tmp_path / "workspace"), **settings) as made:
@@ -29,49 +29,49 @@ def biasloop(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterato
 
 
 def test_audit_items_are_voted_on_twice_and_a_third_time_where_two_differ(
-    biasloop: Biasloop, label_studio_server: Server
+    service: Service, label_studio_server: Server
 ) -> None:
     people = []
     for _ in range(3):
         email = f"{uuid4().hex[:12]}@example.org"
-        biasloop.label_studio.add_annotator(email, PASSWORD)
-        project = biasloop.ledger.bookmark(PROJECT)
+        service.label_studio.add_annotator(email, PASSWORD)
+        project = service.ledger.bookmark(PROJECT)
         people.append(Annotator.sign_in(label_studio_server.url, email, PASSWORD, project))
     first, second, third = people
-    tasks = biasloop.ledger.task_ids()
-    batch = [selection for _, selection in biasloop.ledger.selections(0)]
+    tasks = service.ledger.task_ids()
+    batch = [selection for _, selection in service.ledger.selections(0)]
     audit = [tasks[s.item_id] for s in batch if s.arm is Arm.AUDIT]
     assert len(audit) == 2
 
     assert answers(first, "age") == [tasks[s.item_id] for s in batch]  # in order, arms apart
     assert answers(second, "age") == []
-    biasloop.poll()
+    service.poll()
     assert answers(first, "age") == []
     assert second.next_task() == audit[0]
     second.label(audit[0], "age")
     assert second.next_task() == audit[1]
     second.label(audit[1], "gender")
     assert answers(third, "age") == []
-    biasloop.poll()
+    service.poll()
     assert answers(second, "age") == []
     assert answers(third, "gender") == [audit[1]]
-    assert biasloop.poll() == 1
+    assert service.poll() == 1
     assert [answers(person, "age") for person in people] == [[], [], []]
 
     # Behind Label Studio's back: a vote nobody asked for, and a second one by the same person.
     train = next(task for task in tasks.values() if task not in audit)
     third.label(train, "gender")
     first.label(train, "gender")
-    biasloop.poll()
-    aside = [a.reason for a in biasloop.ledger.annotations() if a.standing is Standing.ASIDE]
+    service.poll()
+    aside = [a.reason for a in service.ledger.annotations() if a.standing is Standing.ASIDE]
     assert len(aside) == 2
 
-    step_until(biasloop, State.CLOSED)
-    agreed = {c.item_id: c for c in biasloop.ledger.consensus()}
+    step_until(service, State.CLOSED)
+    agreed = {c.item_id: c for c in service.ledger.consensus()}
     by_task = {tasks[item_id]: found for item_id, found in agreed.items()}
     assert [by_task[task].votes for task in (*audit, train)] == [2, 3, 1]
     assert by_task[audit[1]].labels == ("gender",)
-    found = annotators(biasloop)
+    found = annotators_report.report(service)
     assert [p["votes"] for p in found["people"] if p["votes"]]
     assert found["agreement"]["items"] == 2
     for person in people:

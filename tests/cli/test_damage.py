@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.cli import Cli
 
 
@@ -58,10 +58,10 @@ def test_a_model_half_written(cli_with_model: Cli) -> None:
     told = cli_with_model.error("models", "rollback")
     assert "biasloop train" in told
 
-    biasloop = Biasloop(cli_with_model.workspace)
-    told = str([biasloop.loop.tick() for _ in range(2)])
+    service = Service(cli_with_model.workspace)
+    told = str([service.loop.tick() for _ in range(2)])
     assert str(folder) in told
-    biasloop.ledger.close()
+    service.ledger.close()
 
     cli_with_model("train")
     cli_with_model("classify", "Cercasi cuoca.")

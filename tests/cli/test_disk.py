@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from biasloop.domain.round import State
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.cli import Cli, write_jsonl
 
 SIZE = 16 * 2**20
@@ -99,21 +99,21 @@ def test_a_step_waits_for_room_and_goes_on(
     """The ledger has room, one folder of the round has none."""
     full = Disk(cli_with_model.workspace / folder)
     monkeypatch.setenv("BIASLOOP_SCHEDULER__RETRY_BASE_SECONDS", "0.1")
-    biasloop = Biasloop(cli_with_model.workspace)
+    service = Service(cli_with_model.workspace)
     try:
         full.fill()
-        told = [biasloop.loop.tick() for _ in range(2)]
+        told = [service.loop.tick() for _ in range(2)]
         assert any("free" in str(line) for line in told)
-        (round_,) = biasloop.ledger.rounds.all()
+        (round_,) = service.ledger.rounds.all()
         assert round_.attempts == 1
         assert str(cli_with_model.workspace) in str(round_.error)
         full.make_room()
         time.sleep(0.2)  # until it is tried again
-        while biasloop.ledger.rounds.get(0).state is not State.SELECTED:
-            assert "failed" not in str(biasloop.loop.tick())
-        assert biasloop.ledger.rounds.get(0).error is None
+        while service.ledger.rounds.get(0).state is not State.SELECTED:
+            assert "failed" not in str(service.loop.tick())
+        assert service.ledger.rounds.get(0).error is None
     finally:
-        biasloop.ledger.close()
+        service.ledger.close()
         full.close()
 
 

@@ -13,7 +13,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done, State
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.cli import SEEDS, Cli, write_jsonl
 from support.workspaces import ADS
 
@@ -42,8 +42,8 @@ def vote(item: str, key: int, who: str, labels: Sequence[str], policy: str) -> A
 @pytest.fixture
 def labelled(cli_with_model: Cli) -> Cli:
     """Three real items were asked about in round 0; two people answered."""
-    biasloop = Biasloop(cli_with_model.workspace)
-    pool, ledger, policy = biasloop.pool, biasloop.ledger, biasloop.campaign.policy.id
+    service = Service(cli_with_model.workspace)
+    pool, ledger, policy = service.pool, service.ledger, service.campaign.policy.id
     ids = pool.column("id")
     rows = [int(row) for row in (pool.column("origin") == "real").nonzero()[0][:3]]
     arms = ((Arm.AUDIT, 0.5), (Arm.ACQUISITION, None), (Arm.RANDOM_TRAIN, 0.1))
@@ -98,11 +98,11 @@ def test_a_labelled_corpus(labelled: Cli) -> None:
 
 
 def test_people_keep_their_pseudonyms(labelled: Cli) -> None:
-    biasloop = Biasloop(labelled.workspace)
-    (first,) = (a for a in biasloop.ledger.annotations() if a.key == "ls:11")
+    service = Service(labelled.workspace)
+    (first,) = (a for a in service.ledger.annotations() if a.key == "ls:11")
     changed = vote(first.item_id, 11, "zoe@example.org", ["inclusive"], first.policy_id)
-    biasloop.ledger.record([changed])  # now the newest version of all
-    biasloop.ledger.close()
+    service.ledger.record([changed])  # now the newest version of all
+    service.ledger.close()
     votes = tables(labelled)["votes"].set_index("annotation")
     assert list(votes.loc[["ls:11", "ls:12"], "annotator"]) == ["A1", "A2"]
 

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import biasloop.plugins.exporters  # noqa: F401 - registers them
 from biasloop.plugins.exporters import parquet
 from biasloop.plugins.exporters.csv import cell
 from biasloop.plugins.registry import Kind, create

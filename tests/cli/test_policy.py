@@ -14,7 +14,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy
 from biasloop.errors import LabelStudioDown, LedgerError
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,14 +43,14 @@ def vote(number: int, policy: Policy, *labels: str) -> Annotation:
 
 
 def test_versions_and_their_votes(workspace: Path) -> None:
-    biasloop = Biasloop(workspace)
-    old, new = Policy("An older guideline."), biasloop.campaign.policy
-    biasloop.ledger.policies.add(old, THEN)
+    service = Service(workspace)
+    old, new = Policy("An older guideline."), service.campaign.policy
+    service.ledger.policies.add(old, THEN)
     assert f"{new.id} is new" in CliRunner().invoke(app, ["policy"]).stdout
-    biasloop.ledger.policies.add(new, THEN + timedelta(days=1))
+    service.ledger.policies.add(new, THEN + timedelta(days=1))
     votes = [vote(number, policy, "inclusive") for number, policy in enumerate((old, old, new))]
-    biasloop.ledger.record(votes)
-    biasloop.ledger.close()
+    service.ledger.record(votes)
+    service.ledger.close()
     found = json.loads(CliRunner().invoke(app, ["policy", "--json"]).stdout)
     rows = found["versions"]
     assert [(row["policy"], row["votes"], row["now"]) for row in rows] == [
@@ -69,35 +69,35 @@ def test_versions_and_their_votes(workspace: Path) -> None:
 
 
 def test_a_decision_is_told_and_kept(workspace: Path) -> None:
-    biasloop = Biasloop(workspace)
-    old, new = Policy("An older guideline."), biasloop.campaign.policy
-    biasloop.ledger.policies.add(old, THEN)
-    biasloop.ledger.record([vote(0, old, "gender"), vote(1, old, "inclusive")])
+    service = Service(workspace)
+    old, new = Policy("An older guideline."), service.campaign.policy
+    service.ledger.policies.add(old, THEN)
+    service.ledger.record([vote(0, old, "gender"), vote(1, old, "inclusive")])
     asked = CliRunner().invoke(app, ["policy", "set-aside"])
     assert isinstance(asked.exception, LedgerError)
     assert "not in force yet" in str(asked.exception)
-    biasloop.ledger.policies.add(new, THEN + timedelta(days=1))
+    service.ledger.policies.add(new, THEN + timedelta(days=1))
 
     done = CliRunner().invoke(app, ["policy", "set-aside", "--by", "rita"])
     assert f"rita decided for {new.id}: set-aside {old.id}" in done.stdout
     assert "2 answers were set aside" in done.stdout
-    assert [a.standing for a in biasloop.ledger.annotations()] == [Standing.ASIDE] * 2
+    assert [a.standing for a in service.ledger.annotations()] == [Standing.ASIDE] * 2
     listed = json.loads(CliRunner().invoke(app, ["policy", "--json"]).stdout)
     assert listed["waiting"]["votes"] == 0
     assert [row["set_aside"] for row in listed["versions"]] == [2, 0]
     assert listed["decision"]["by"] == "rita"
 
     assert "2 answers count again" in CliRunner().invoke(app, ["policy", "keep"]).stdout
-    assert [a.standing for a in biasloop.ledger.annotations()] == [Standing.VOTE] * 2
+    assert [a.standing for a in service.ledger.annotations()] == [Standing.VOTE] * 2
     nothing = CliRunner().invoke(app, ["policy", "re-ask", "--labels", "height"])
     assert "no label height" in str(nothing.exception)
-    biasloop.ledger.close()
+    service.ledger.close()
 
 
 def test_without_older_votes_there_is_nothing_to_decide(workspace: Path) -> None:
-    biasloop = Biasloop(workspace)
-    biasloop.ledger.policies.add(biasloop.campaign.policy, THEN)
-    biasloop.ledger.close()
+    service = Service(workspace)
+    service.ledger.policies.add(service.campaign.policy, THEN)
+    service.ledger.close()
     done = CliRunner().invoke(app, ["policy", "keep"])
     assert "nothing to decide" in str(done.exception)
 
@@ -106,26 +106,26 @@ def test_re_asking_needs_label_studio_and_says_what_is_left_to_do(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIASLOOP_LABELSTUDIO__URL", "http://127.0.0.1:9")
-    biasloop = Biasloop(workspace)
+    service = Service(workspace)
     old = Policy("An older guideline.")
-    biasloop.ledger.policies.add(old, THEN)
-    biasloop.ledger.policies.add(biasloop.campaign.policy, THEN + timedelta(days=1))
-    biasloop.ledger.record([vote(0, old, "gender"), vote(1, old, "age"), vote(2, old, "gender")])
+    service.ledger.policies.add(old, THEN)
+    service.ledger.policies.add(service.campaign.policy, THEN + timedelta(days=1))
+    service.ledger.record([vote(0, old, "gender"), vote(1, old, "age"), vote(2, old, "gender")])
     done = CliRunner().invoke(app, ["policy", "re-ask", "--labels", "gender,family"])
     assert isinstance(done.exception, LabelStudioDown)
     assert "2 answers no longer count" in str(done.exception)
     assert "`biasloop reconcile` does so" in str(done.exception)
-    standing = [a.standing for a in sorted(biasloop.ledger.annotations(), key=lambda a: a.key)]
+    standing = [a.standing for a in sorted(service.ledger.annotations(), key=lambda a: a.key)]
     assert standing == [Standing.ASIDE, Standing.VOTE, Standing.ASIDE]
-    biasloop.ledger.close()
+    service.ledger.close()
 
 
 def test_a_guideline_is_not_adopted_by_halves(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIASLOOP_LABELSTUDIO__URL", "http://127.0.0.1:9")
-    biasloop = Biasloop(workspace)
-    biasloop.ledger.policies.add(biasloop.campaign.policy, THEN)
+    service = Service(workspace)
+    service.ledger.policies.add(service.campaign.policy, THEN)
     campaign = workspace / "campaign"
     before = {path.name: path.read_bytes() for path in campaign.glob("*.*")}
     draft = workspace / "draft.md"
@@ -133,8 +133,8 @@ def test_a_guideline_is_not_adopted_by_halves(
     done = CliRunner().invoke(app, ["policy", "adopt", str(draft)])
     assert isinstance(done.exception, LabelStudioDown)
     assert {path.name: path.read_bytes() for path in campaign.glob("*.*")} == before
-    assert len(biasloop.ledger.policies.history()) == 1
-    biasloop.ledger.close()
+    assert len(service.ledger.policies.history()) == 1
+    service.ledger.close()
 
 
 @pytest.mark.parametrize(

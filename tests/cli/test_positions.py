@@ -13,7 +13,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 
 WOMEN = [f"w{n}@example.org" for n in range(6)]
@@ -27,12 +27,12 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "w"
     create_workspace(folder, "job_ads_en")
     monkeypatch.setenv(WORKSPACE, str(folder))
-    biasloop = Biasloop(folder)
+    service = Service(folder)
     ads = [Ad(f"ad-{n}", f"Waiter wanted for place {n}.") for n in range(10)]
     items = [real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads]
-    biasloop.pool.append(items, ads)
+    service.pool.append(items, ads)
     people = [*WOMEN, *MEN, "x@example.org"]
-    biasloop.ledger.record(
+    service.ledger.record(
         [
             Annotation(
                 key=f"ls:{n}.{who}",
@@ -40,7 +40,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 source=LabelSource.HUMAN,
                 standing=Standing.VOTE,
                 labels=("gender",) if who in WOMEN or n == 0 else ("inclusive",),
-                asked=biasloop.campaign.scheme.labels,
+                asked=service.campaign.scheme.labels,
                 policy_id="p",
                 annotator=who,
                 at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -50,7 +50,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             for who in people
         ]
     )
-    biasloop.ledger.close()
+    service.ledger.close()
     return folder
 
 

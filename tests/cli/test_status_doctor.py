@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from biasloop.cli.status import savings_told
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.cli import Cli
 from support.labelstudio_server import Server, free_port
 from support.workspaces import AD
@@ -77,7 +77,7 @@ def test_what_is_not_there_is_named(cli: Cli) -> None:
 def test_an_erased_item_keeps_its_trip(cli: Cli) -> None:
     told = cli("takedown", AD["id"])
     assert "items erased" in told
-    item = str(Biasloop(cli.workspace).pool.column("id")[-1])
+    item = str(Service(cli.workspace).pool.column("id")[-1])
     assert cli.json("trip", item)["split"] in ("train", "audit")
     again = cli.json("takedown", AD["id"])
     assert again["tasks_withdrawn"] == 0

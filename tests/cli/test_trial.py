@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.cli import Cli
 from support.llm_model import RULE, by_guideline
 from support.llm_server import LlmServer, structured
@@ -21,9 +21,9 @@ TEXTS = (
 def cli(sown: Path, tmp_path: Path, model: LlmServer) -> Cli:
     model.script = structured(by_guideline)
     folder = point_to(Path(shutil.copytree(sown, tmp_path / "workspace")), model.url)
-    biasloop = Biasloop(folder)
-    biasloop.ledger.policies.add(biasloop.campaign.policy, NOW)
-    biasloop.ledger.close()
+    service = Service(folder)
+    service.ledger.policies.add(service.campaign.policy, NOW)
+    service.ledger.close()
     return Cli(folder)
 
 

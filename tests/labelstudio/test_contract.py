@@ -12,13 +12,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from biasloop.domain.model import Pushed
+from biasloop.domain.task import LabelTask, Pushed, TaskState
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio import task_client
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.tasks import chosen
-from biasloop.ports import LabelTask, TaskState
 from support.labelstudio_server import (
     CONFIG,
     INSTRUCTION,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.domain.span import Span
+from biasloop.domain.task import LabelTask
 from biasloop.labelstudio import tasks
 from biasloop.labelstudio.tasks import (
     annotators,
@@ -19,7 +20,6 @@ from biasloop.labelstudio.tasks import (
     to_json,
     to_state,
 )
-from biasloop.ports import LabelTask
 from support.labelstudio_server import CONFIG
 
 json_values = st.recursive(

@@ -7,7 +7,7 @@ import pytest
 
 from biasloop.llm.server import DIALECTS
 from biasloop.service.scenarios import borderline
-from biasloop.service.trial import describe, draft_of, try_policy
+from biasloop.service.trial import describe, draft_of, try_draft
 from biasloop.workspace.language_model import open_model
 from support.llm_fixtures import Open
 from support.llm_workspaces import expand, synthesis, written
@@ -21,27 +21,27 @@ def url() -> Iterator[str]:
 
 
 def test_every_answer_is_by_the_schema(open_: Open, url: str) -> None:
-    biasloop = open_(url=url, texts=60, timeout_seconds=60, patience_seconds=120)
-    done = expand(biasloop)
+    service = open_(url=url, texts=60, timeout_seconds=60, patience_seconds=120)
+    done = expand(service)
     found = synthesis(done)
     assert (found["stopped"], found["not_asked"]) == (None, 0)
     assert found["asked"] == 60
     assert not {"schema", "no_answer"} & set(found["refused"])
     assert found["spending"]["requests"] > 60
-    assert found["made"] == len(written(biasloop)) > 0
+    assert found["made"] == len(written(service)) > 0
 
 
 def test_its_structured_output_is_found_out(open_: Open, url: str) -> None:
-    biasloop = open_(url=url, timeout_seconds=60, patience_seconds=120)
-    with closing(open_model(biasloop.workspace, biasloop.settings.llm, "probe")) as model:
+    service = open_(url=url, timeout_seconds=60, patience_seconds=120)
+    with closing(open_model(service.layout, service.settings.llm, "probe")) as model:
         assert model.probe() == DIALECTS[0]
 
 
 def test_a_draft_of_the_guideline_is_tried(open_: Open, url: str) -> None:
-    biasloop = open_(url=url, timeout_seconds=60, patience_seconds=120, answer_tokens=120)
-    old = biasloop.campaign.policy
-    draft = draft_of(biasloop, old.text + "\nAnche le età minime.\n")
-    found = describe(biasloop, try_policy(biasloop, draft, old, borderline(biasloop, 10), "rita"))
+    service = open_(url=url, timeout_seconds=60, patience_seconds=120, answer_tokens=120)
+    old = service.campaign.policy
+    draft = draft_of(service, old.text + "\nAnche le età minime.\n")
+    found = describe(service, try_draft(service, draft, old, borderline(service, 10), "rita"))
     assert (found["scenarios"], found["stopped"]) == (10, None)
     assert found["spending"]["requests"] > 20
     problems = {case[side]["problem"] for case in found["cases"] for side in ("before", "after")}

@@ -2,18 +2,9 @@
 
 import pytest
 
-import biasloop.plugins.classifiers
-import biasloop.plugins.expanders
-import biasloop.plugins.exporters
-import biasloop.plugins.strategies
 from biasloop.errors import ConfigError, UnknownName
 from biasloop.plugins import registry
 from biasloop.plugins.registry import Kind, Options, create, names, plugin, register
-
-assert biasloop.plugins.classifiers
-assert biasloop.plugins.expanders
-assert biasloop.plugins.exporters
-assert biasloop.plugins.strategies  # the four imports register the plug-ins
 
 ALL = [(kind, name) for kind in Kind for name in names(kind)]
 

@@ -19,7 +19,7 @@ from biasloop.errors import ConfigError
 from biasloop.reports.export import item_rows
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.train.data import training_data
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from support.llm_fixtures import Open
 from support.llm_model import gold, obedient, properties
 from support.llm_server import Asked, LlmServer, structured
@@ -37,29 +37,29 @@ from support.llm_workspaces import (
 @pytest.fixture(scope="module")
 def expanded(
     sown: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Biasloop, Done, LlmServer]]:
+) -> Iterator[tuple[Service, Done, LlmServer]]:
     """A workspace after an expansion of 40 texts. Not to be changed."""
     folder = Path(shutil.copytree(sown, tmp_path_factory.mktemp("expanded") / "workspace"))
     with LlmServer(structured(obedient)).listening() as server:
-        biasloop = Biasloop(point_to(folder, server.url, texts=40))
-        for item in real_items(biasloop):
-            label_as_people(biasloop, [item], tuple(gold(item.text)))
-        yield biasloop, expand(biasloop), server
-        biasloop.ledger.close()
+        service = Service(point_to(folder, server.url, texts=40))
+        for item in real_items(service):
+            label_as_people(service, [item], tuple(gold(item.text)))
+        yield service, expand(service), server
+        service.ledger.close()
 
 
-Expanded = tuple[Biasloop, Done, LlmServer]
+Expanded = tuple[Service, Done, LlmServer]
 
 
 def test_texts_of_a_model_join_the_pool_with_their_provenance(expanded: Expanded) -> None:
-    biasloop, done, _ = expanded
-    found, items = synthesis(done), written(biasloop)
+    service, done, _ = expanded
+    found, items = synthesis(done), written(service)
     assert found["asked"] == 40
     assert found["made"] == len(items) > 15
     assert found["made"] + sum(found["refused"].values()) == 40
     assert (found["stopped"], found["not_asked"]) == (None, 0)
     assert done.facts["expanded"]["llm"] == len(items)
-    known = {item.id: item for item in biasloop.pool.items(range(len(biasloop.pool)))}
+    known = {item.id: item for item in service.pool.items(range(len(service.pool)))}
     for item in items:
         parents = [known[parent] for parent in item.parents]
         assert parents
@@ -69,10 +69,10 @@ def test_texts_of_a_model_join_the_pool_with_their_provenance(expanded: Expanded
 
 
 def test_their_labels_are_the_models_and_teach_nothing_yet(expanded: Expanded) -> None:
-    biasloop, done, _ = expanded
-    annotations = biasloop.ledger.annotations()
+    service, done, _ = expanded
+    annotations = service.ledger.annotations()
     said = [a for a in annotations if a.source is LabelSource.LLM]
-    texts = {item.id: item.text for item in written(biasloop)}
+    texts = {item.id: item.text for item in written(service)}
     assert len(said) == synthesis(done)["made"]
     for vote in said:
         assert (vote.standing, vote.annotator) == (Standing.VOTE, "llm")
@@ -82,27 +82,25 @@ def test_their_labels_are_the_models_and_teach_nothing_yet(expanded: Expanded) -
             "confidence": 1.0,
             "reason": "Lo dicono le parole.",
         }
-    exported = {row["item_id"]: row for row in item_rows(biasloop, None, lambda _: None)}
+    exported = {row["item_id"]: row for row in item_rows(service, None, lambda _: None)}
     assert {exported[item]["label_source"] for item in texts} == {"llm"}
-    data = training_data(
-        biasloop.pool, annotations, biasloop.campaign.scheme, constructed_weight=0.5
-    )
+    data = training_data(service.pool, annotations, service.campaign.scheme, constructed_weight=0.5)
     assert not set(data["item_id"]) & set(texts)
 
 
 def test_all_kinds_come_about(expanded: Expanded) -> None:
-    biasloop, _, _ = expanded
-    kinds = Counter(item.operation.split(":")[1] for item in written(biasloop))
+    service, _, _ = expanded
+    kinds = Counter(item.operation.split(":")[1] for item in written(service))
     assert set(kinds) == {"write", "paraphrase", "add", "drop"}
-    for item in written(biasloop):
+    for item in written(service):
         if item.operation.split(":")[1] in ("add", "drop"):
-            (parent,) = biasloop.pool.items(biasloop.pool.rows_of(item.parents))
+            (parent,) = service.pool.items(service.pool.rows_of(item.parents))
             assert gold(parent.text) != gold(item.text)  # the pair is kept
 
 
 def test_no_audit_text_stands_in_a_prompt(expanded: Expanded) -> None:
-    biasloop, _, model = expanded
-    items = real_items(biasloop)
+    service, _, model = expanded
+    items = real_items(service)
     everything = json.dumps(model.asked, ensure_ascii=False)
     train = {item.text for item in items if item.split is Split.TRAIN}
     audit = {item.text for item in items if item.split is Split.AUDIT} - train
@@ -112,24 +110,24 @@ def test_no_audit_text_stands_in_a_prompt(expanded: Expanded) -> None:
 
 
 def test_a_plan_says_beforehand_what_is_asked(expanded: Expanded) -> None:
-    biasloop, _, model = expanded
+    service, _, model = expanded
     asked = len(model.asked)
-    planned, size = biasloop.steps.plan()["llm"]
+    planned, size = service.steps.plan()["llm"]
     assert len(model.asked) == asked
     assert len(planned) == 40
     assert size.requests > 80  # each is written and judged, and parents of real ads are tried
     assert size.tokens_out <= size.tokens_out_at_most == size.requests * 1000
 
 
-def test_a_step_that_is_repeated_asks_nothing_again(biasloop: Biasloop, model: LlmServer) -> None:
-    first = biasloop.steps.expand(None, no_heartbeat)
+def test_a_step_that_is_repeated_asks_nothing_again(service: Service, model: LlmServer) -> None:
+    first = service.steps.expand(None, no_heartbeat)
     asked = len(model.prompts)
-    shutil.rmtree(biasloop.workspace.job(None, "expand"))
-    again = biasloop.steps.expand(None, no_heartbeat)  # as after a kill before the commit
+    shutil.rmtree(service.layout.job(None, "expand"))
+    again = service.steps.expand(None, no_heartbeat)  # as after a kill before the commit
     assert len(model.prompts) == asked
     assert again.facts["synthesis"] == first.facts["synthesis"]
-    biasloop.ledger.add(again.records, NOW)
-    assert synthesis(expand(biasloop))["made"] > 0  # and the next one goes on
+    service.ledger.add(again.records, NOW)
+    assert synthesis(expand(service))["made"] > 0  # and the next one goes on
     assert len(model.prompts) > asked
 
 
@@ -137,8 +135,8 @@ def test_a_step_that_is_repeated_asks_nothing_again(biasloop: Biasloop, model: L
 
 
 def test_what_is_refused_is_kept_with_the_reason(open_: Open, model: LlmServer) -> None:
-    biasloop = open_(texts=24)
-    leaked = next(item for item in real_items(biasloop) if item.split is Split.AUDIT)
+    service = open_(texts=24)
+    leaked = next(item for item in real_items(service) if item.split is Split.AUDIT)
     bad = cycle(
         [
             ("length", "Un addetto."),
@@ -161,10 +159,10 @@ def test_what_is_refused_is_kept_with_the_reason(open_: Open, model: LlmServer) 
         return {"text": text} if reason != "schema" else {"test": text}
 
     model.script = structured(script)
-    found = synthesis(expand(biasloop))
+    found = synthesis(expand(service))
     reasons = {"length", "meta_talk", "language", "near_duplicate", "leak", "schema"}
     assert reasons <= set(found["refused"])
-    kept = biasloop.ledger.rejections()
+    kept = service.ledger.rejections()
     assert Counter(row["reason"] for row in kept) == found["refused"]
     for reason, text in texts.values():
         assert (reason, text) in {(row["reason"], row["text"]) for row in kept}
@@ -173,7 +171,7 @@ def test_what_is_refused_is_kept_with_the_reason(open_: Open, model: LlmServer) 
 
 
 def test_a_label_that_the_judge_does_not_find_is_refused(
-    biasloop: Biasloop, model: LlmServer
+    service: Service, model: LlmServer
 ) -> None:
     def script(asked: Asked) -> dict[str, object]:
         found = obedient(asked)
@@ -183,24 +181,24 @@ def test_a_label_that_the_judge_does_not_find_is_refused(
         return found
 
     model.script = structured(script)
-    found = synthesis(expand(biasloop))
+    found = synthesis(expand(service))
     assert found["made"] == 0
     assert found["refused"]["label_not_confirmed"] > 0
-    assert {row["detail"] for row in biasloop.ledger.rejections()} >= {"judged inclusive: No."}
-    assert written(biasloop) == []
+    assert {row["detail"] for row in service.ledger.rejections()} >= {"judged inclusive: No."}
+    assert written(service) == []
 
 
 # --- trouble --------------------------------------------------------------------------------------
 
 
 def test_a_dead_server_costs_nothing_but_its_texts(open_: Open, model: LlmServer) -> None:
-    biasloop = open_(url="http://127.0.0.1:9/v1", patience_seconds=0.3)
-    done = expand(biasloop)
+    service = open_(url="http://127.0.0.1:9/v1", patience_seconds=0.3)
+    done = expand(service)
     found = synthesis(done)
     assert "http://127.0.0.1:9/v1 cannot be reached" in found["stopped"]
     assert (found["made"], found["not_asked"]) == (0, 12)
     assert done.facts["expanded"]["counterfactual"] > 0
-    assert biasloop.ledger.rejections() == []
+    assert service.ledger.rejections() == []
     assert synthesis(expand(open_()))["made"] > 6  # once it is there again
 
 
@@ -208,13 +206,13 @@ def test_a_spent_budget_stops_cleanly_and_the_next_purse_goes_on(
     open_: Open, model: LlmServer
 ) -> None:
     prices = {"price_in": 1e6, "price_out": 1e6, "answer_tokens": 100}
-    biasloop = open_(**prices, round_budget=2500, budget=4000, concurrency=2)
-    found = synthesis(expand(biasloop))
+    service = open_(**prices, round_budget=2500, budget=4000, concurrency=2)
+    found = synthesis(expand(service))
     assert "of 2500 spent for by hand" in found["stopped"]
     assert 0 < found["spending"]["cost"] <= 2500
     assert found["not_asked"] > 0
-    biasloop = open_(**prices, round_budget=100_000, budget=4000, concurrency=2)
-    found = synthesis(expand(biasloop))
+    service = open_(**prices, round_budget=100_000, budget=4000, concurrency=2)
+    found = synthesis(expand(service))
     assert "of 4000 in all" in found["stopped"]
 
 
@@ -224,21 +222,21 @@ def test_settings_without_a_model_are_refused(open_: Open) -> None:
 
 
 def test_the_key_reaches_the_server_and_no_file(
-    biasloop: Biasloop, model: LlmServer, monkeypatch: pytest.MonkeyPatch
+    service: Service, model: LlmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIASLOOP_LLM_API_KEY", "a-very-secret-key")
-    biasloop.steps.expand(None, no_heartbeat)
+    service.steps.expand(None, no_heartbeat)
     assert set(model.keys) == {"Bearer a-very-secret-key"}
-    for path in biasloop.workspace.folder.rglob("*"):
+    for path in service.layout.folder.rglob("*"):
         assert not path.is_file() or b"a-very-secret-key" not in path.read_bytes()
 
 
 # --- takedown -------------------------------------------------------------------------------------
 
 
-def test_a_takedown_reaches_all_that_was_written(biasloop: Biasloop, model: LlmServer) -> None:
-    item = next(i for i in real_items(biasloop) if i.split is Split.TRAIN)
-    label_as_people(biasloop, [item], ("gender",))
+def test_a_takedown_reaches_all_that_was_written(service: Service, model: LlmServer) -> None:
+    item = next(i for i in real_items(service) if i.split is Split.TRAIN)
+    label_as_people(service, [item], ("gender",))
     root = item.roots[0]
 
     def script(asked: Asked) -> dict[str, object]:
@@ -247,13 +245,11 @@ def test_a_takedown_reaches_all_that_was_written(biasloop: Biasloop, model: LlmS
         return obedient(asked)
 
     model.script = structured(script)
-    while not any(root in row["roots"] for row in biasloop.ledger.rejections(1000)):
-        expand(biasloop)
-    biasloop.ledger.bury(root, biasloop.pool.erase(root), NOW)
-    biasloop.forget_answers(root)
-    assert not [
-        r for r in biasloop.ledger.rejections(1000) if "zirconio" in r["text"] + r["detail"]
-    ]
-    files = list(biasloop.workspace.folder.glob("llm.db*"))
+    while not any(root in row["roots"] for row in service.ledger.rejections(1000)):
+        expand(service)
+    service.ledger.bury(root, service.pool.erase(root), NOW)
+    service.forget_answers(root)
+    assert not [r for r in service.ledger.rejections(1000) if "zirconio" in r["text"] + r["detail"]]
+    files = list(service.layout.folder.glob("llm.db*"))
     assert files
     assert not [path for path in files if b"zirconio" in path.read_bytes()]

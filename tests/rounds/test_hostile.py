@@ -10,7 +10,7 @@ import pytest
 
 from biasloop.domain.item import Item
 from biasloop.domain.split import Split
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.llm_model import obedient, properties
 from support.llm_server import Asked, LlmServer, structured
@@ -49,22 +49,22 @@ def sly(asked: Asked) -> dict[str, Any]:
     return obedient(asked) if "code" in properties(asked) else gullible(asked)
 
 
-def workspace(folder: Path, ads: list[str], server: LlmServer) -> Biasloop:
+def workspace(folder: Path, ads: list[str], server: LlmServer) -> Service:
     """The tiny campaign with these ads, and what people said of those in train."""
     create_workspace(folder, str(TINY), 0)
-    biasloop = Biasloop(point_to(folder, server.url, texts=60))
+    service = Service(point_to(folder, server.url, texts=60))
     rows = [{"id": f"ad-{i}", "text": text} for i, text in enumerate(ads)]
     file = folder / "ads.jsonl"
     file.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
-    for path in (*biasloop.campaign.seed_files, file):
-        biasloop.import_file(path)
-    train = [item for item in real_items(biasloop) if item.split is Split.TRAIN]
+    for path in (*service.campaign.seed_files, file):
+        service.import_file(path)
+    train = [item for item in real_items(service) if item.split is Split.TRAIN]
     assert len(train) > 2
-    label_as_people(biasloop, train, ("gender",))
-    return biasloop
+    label_as_people(service, train, ("gender",))
+    return service
 
 
-def of_ads(biasloop: Biasloop, items: list[Item]) -> list[Item]:
+def of_ads(service: Service, items: list[Item]) -> list[Item]:
     """Those that descend from an ad."""
     return [item for item in items if any(root.startswith("ad-") for root in item.roots)]
 
@@ -93,5 +93,5 @@ def test_orders_in_an_ad_change_nothing(tmp_path: Path, model: LlmServer, answer
     }
     by_themselves = {"edit_too_large", "near_duplicate"}
     assert refused == ({"injection"} if answer is gullible else by_themselves)
-    for biasloop in (calm, hostile):
-        biasloop.ledger.close()
+    for service in (calm, hostile):
+        service.ledger.close()

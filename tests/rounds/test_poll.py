@@ -15,10 +15,10 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource, Scheme
 from biasloop.domain.policy import in_force
 from biasloop.domain.round import Done, State, Wait
+from biasloop.domain.task import RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, answered
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.ports import RawAnnotation, TaskState
 from biasloop.rounds.poll import CHUNK, CURSOR, OVERLAP, asked_again, changes, poll, read_annotation
 from biasloop.store.ledger import Ledger
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from biasloop.domain.round import State
-from biasloop.ports import LabelTask
+from biasloop.domain.task import LabelTask
 from biasloop.reports.status import overview
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.cli import Cli, write_jsonl
 from support.llm_model import WORDS, gold, obedient, properties, quoted
@@ -60,7 +60,7 @@ def ads() -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def biasloop(tmp_path: Path) -> Iterator[Biasloop]:
+def service(tmp_path: Path) -> Iterator[Service]:
     folder = tmp_path / "workspace"
     create_workspace(folder, str(TINY), 0)
     with LlmServer(structured(mistaken)).listening() as server:
@@ -70,7 +70,7 @@ def biasloop(tmp_path: Path) -> Iterator[Biasloop]:
             file.write("[scheduler]\npoll_seconds = 0.1\n")
             file.write('[stopping]\nmode = "off"\n')
             file.write("[loop]\nbatch_size = 10\nbudget = 20\naudit_block = 0\naudit_share = 0\n")
-        made = Biasloop(folder)
+        made = Service(folder)
         for path in (*made.campaign.seed_files, write_jsonl(tmp_path / "ads.jsonl", *ads())):
             made.import_file(path)
         tasks: Any = Tasks()
@@ -88,49 +88,49 @@ class Tasks:
         return {task.item_id: number for number, task in enumerate(tasks, 1)}
 
 
-def close_round(biasloop: Biasloop, round_id: int, labelled: int = 0) -> dict[str, Any]:
+def close_round(service: Service, round_id: int, labelled: int = 0) -> dict[str, Any]:
     """Ticks until this round is over, whose batch and so many more ads people label once it is
     pushed; returns its model's card."""
-    run_until(biasloop, round_id, State.PUSHED)
-    batch = [selection.item_id for _, selection in biasloop.ledger.selections(round_id)]
-    more = [item.id for item in real_items(biasloop)[:labelled]]
-    for item in biasloop.pool.items(biasloop.pool.rows_of(batch + more)):
-        label_as_people(biasloop, [item], tuple(gold(item.text)))
-    run_until(biasloop, round_id, State.CLOSED)
-    return dict(biasloop.ledger.model(f"r{round_id:04d}").card)
+    run_until(service, round_id, State.PUSHED)
+    batch = [selection.item_id for _, selection in service.ledger.selections(round_id)]
+    more = [item.id for item in real_items(service)[:labelled]]
+    for item in service.pool.items(service.pool.rows_of(batch + more)):
+        label_as_people(service, [item], tuple(gold(item.text)))
+    run_until(service, round_id, State.CLOSED)
+    return dict(service.ledger.model(f"r{round_id:04d}").card)
 
 
-def run_until(biasloop: Biasloop, round_id: int, state: State) -> None:
-    while (round_id, state) not in [(r.id, r.state) for r in biasloop.ledger.rounds.all()]:
-        told = biasloop.loop.tick()
+def run_until(service: Service, round_id: int, state: State) -> None:
+    while (round_id, state) not in [(r.id, r.state) for r in service.ledger.rounds.all()]:
+        told = service.loop.tick()
         assert "failed" not in (told or ""), told
         if told is None:
             time.sleep(0.05)
 
 
-def test_poison_teaches_nothing_once_it_was_reviewed(biasloop: Biasloop) -> None:
-    card = close_round(biasloop, 0)
+def test_poison_teaches_nothing_once_it_was_reviewed(service: Service) -> None:
+    card = close_round(service, 0)
     taught = card["rows"]["llm"]
     assert taught > 10
     assert card["probation"] == {"weights": {"0.5": taught}, "review": None}
-    record = biasloop.ledger.rounds.get(0).facts["probation"]
+    record = service.ledger.rounds.get(0).facts["probation"]
     assert (record["kept"], record["texts"]) == (None, taught)
-    assert biasloop.ledger.reviews() == []
-    now = overview(biasloop)["probation"]
+    assert service.ledger.reviews() == []
+    now = overview(service)["probation"]
     assert (now["teach"], now["texts"], now["review"]) == (taught, taught, None)
     assert now["unmeasured"] == record["why"]
 
-    card = close_round(biasloop, 1, labelled=100)
-    ((round_id, review),) = biasloop.ledger.reviews()
+    card = close_round(service, 1, labelled=100)
+    ((round_id, review),) = service.ledger.reviews()
     assert (round_id, review.kept) == (1, False)
     assert review.texts == taught
     figures = json.loads(json.dumps(review.as_dict()))
-    assert biasloop.ledger.rounds.get(1).facts["probation"] == figures
+    assert service.ledger.rounds.get(1).facts["probation"] == figures
     refused = {"weights": {"0.0": review.texts}, "review": figures}
     assert "llm" not in card["rows"]
     assert card["probation"] == refused
 
-    cli = Cli(biasloop.workspace.folder)
+    cli = Cli(service.layout.folder)
     n = review.texts
     told = f"0 of {n} texts of a language model teach; round 1 refused {n}: {review.why}"
     assert told in cli("status")

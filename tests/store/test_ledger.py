@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
-from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.policy import Action, Decision, Policy
 from biasloop.domain.round import Done
+from biasloop.domain.task import Pushed
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.ledger import Ledger

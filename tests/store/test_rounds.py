@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.model import Pushed
 from biasloop.domain.round import (
     AFTER_PEOPLE,
     BEFORE_PEOPLE,
@@ -19,6 +18,7 @@ from biasloop.domain.round import (
     State,
     Wait,
 )
+from biasloop.domain.task import Pushed
 from biasloop.errors import LedgerError, LostLease
 from biasloop.store.ledger import Ledger
 

@@ -20,7 +20,7 @@ import biasloop.rounds.steps.select
 from biasloop.domain.round import OVER, Done
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.rounds.wiring import Steps
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 
@@ -83,8 +83,8 @@ def deadly(call: Callable[..., Any], step: str, moment: str, workspace: Path) ->
 
 
 def main(workspace: Path, step: str = "", moment: str = "") -> None:
-    biasloop = Biasloop(workspace)
-    poll = biasloop.poll
+    service = Service(workspace)
+    poll = service.poll
     if step == "poll":
         poll = deadly(poll, step, moment, workspace)
     elif step:
@@ -94,9 +94,9 @@ def main(workspace: Path, step: str = "", moment: str = "") -> None:
             return (whole := table(steps)) | {step: deadly(whole[step], step, moment, workspace)}
 
         Steps.table = with_a_deadly_one  # type: ignore[method-assign]
-    while not any(r.state in OVER for r in biasloop.ledger.rounds.all()):
+    while not any(r.state in OVER for r in service.ledger.rounds.all()):
         poll()
-        if told := biasloop.loop.tick():
+        if told := service.loop.tick():
             print(told, flush=True)
         time.sleep(0.2)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.llm_model import obedient
 from support.llm_server import LlmServer, structured
@@ -19,11 +19,11 @@ def sown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with seeds and ads. Not to be changed."""
     folder = tmp_path_factory.mktemp("sown") / "workspace"
     create_workspace(folder, str(TINY), 0)
-    biasloop = Biasloop(folder)
-    for path in (*biasloop.campaign.seed_files, biasloop.campaign.ad_file):
+    service = Service(folder)
+    for path in (*service.campaign.seed_files, service.campaign.ad_file):
         assert path is not None
-        biasloop.import_file(path)
-    biasloop.ledger.close()
+        service.import_file(path)
+    service.ledger.close()
     return folder
 
 
@@ -34,26 +34,26 @@ def model() -> Iterator[LlmServer]:
         yield server
 
 
-Open = Callable[..., Biasloop]
+Open = Callable[..., Service]
 
 
 @pytest.fixture
 def open_(sown: Path, tmp_path: Path, model: LlmServer) -> Iterator[Open]:
     """Opens a workspace with that model; settings of [llm] by name."""
-    opened: list[Biasloop] = []
+    opened: list[Service] = []
     folder = Path(copytree(sown, tmp_path / "workspace"))
 
-    def open_workspace(**settings: Any) -> Biasloop:
-        biasloop = Biasloop(point_to(folder, settings.pop("url", model.url), **settings))
-        opened.append(biasloop)
-        return biasloop
+    def open_workspace(**settings: Any) -> Service:
+        service = Service(point_to(folder, settings.pop("url", model.url), **settings))
+        opened.append(service)
+        return service
 
     yield open_workspace
-    for biasloop in opened:
-        biasloop.ledger.close()
+    for service in opened:
+        service.ledger.close()
 
 
 @pytest.fixture
-def biasloop(open_: Open) -> Biasloop:
+def service(open_: Open) -> Service:
     """A workspace with that model."""
     return open_()

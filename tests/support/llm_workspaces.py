@@ -11,7 +11,7 @@ from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done
 from biasloop.rounds.child import no_heartbeat
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 TINY = Path(__file__).parents[1] / "campaigns" / "tiny"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,10 +33,10 @@ def point_to(workspace: Path, url: str, texts: int = 12, **llm: Any) -> Path:
     return workspace
 
 
-def expand(biasloop: Biasloop) -> Done:
+def expand(service: Service) -> Done:
     """One expansion, in a real child process, committed."""
-    done = biasloop.steps.expand(None, no_heartbeat)
-    biasloop.ledger.add(done.records, NOW)
+    done = service.steps.expand(None, no_heartbeat)
+    service.ledger.add(done.records, NOW)
     return done
 
 
@@ -46,15 +46,15 @@ def synthesis(done: Done) -> dict[str, Any]:
     return found
 
 
-def written(biasloop: Biasloop) -> list[Item]:
+def written(service: Service) -> list[Item]:
     """The language model's items in the pool."""
-    items = biasloop.pool.items(range(len(biasloop.pool)))
+    items = service.pool.items(range(len(service.pool)))
     return [item for item in items if item.operation.startswith("llm:")]
 
 
-def label_as_people(biasloop: Biasloop, items: Sequence[Item], labels: tuple[str, ...]) -> None:
+def label_as_people(service: Service, items: Sequence[Item], labels: tuple[str, ...]) -> None:
     """Records what people say of items."""
-    biasloop.ledger.record(
+    service.ledger.record(
         [
             Annotation(
                 key=f"ls:{item.id}",
@@ -62,7 +62,7 @@ def label_as_people(biasloop: Biasloop, items: Sequence[Item], labels: tuple[str
                 source=LabelSource.HUMAN,
                 standing=Standing.VOTE,
                 labels=labels,
-                asked=biasloop.campaign.scheme.labels,
+                asked=service.campaign.scheme.labels,
                 policy_id="p",
                 annotator="anna@example.org",
                 at=NOW,
@@ -72,7 +72,7 @@ def label_as_people(biasloop: Biasloop, items: Sequence[Item], labels: tuple[str
     )
 
 
-def real_items(biasloop: Biasloop) -> list[Item]:
+def real_items(service: Service) -> list[Item]:
     """The items of imported ads."""
-    items = biasloop.pool.items(range(len(biasloop.pool)))
+    items = service.pool.items(range(len(service.pool)))
     return [item for item in items if item.origin is Origin.REAL]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from biasloop.domain.label import LabelSource
-from biasloop.ports import TrainingSet
+from biasloop.domain.learning import TrainingSet
 
 FRUIT = ("mela rossa", "pera verde", "uva nera", "fico dolce")
 TOOLS = ("martello pesante", "sega lunga", "chiave inglese", "pinza corta")

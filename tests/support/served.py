@@ -15,8 +15,9 @@ from uuid import uuid4
 import httpx
 
 from biasloop.domain.round import State
-from biasloop.service.service import PROJECT, Biasloop
-from biasloop.workspace.settings_file import SETTINGS_FILE, write_secrets
+from biasloop.service.service import PROJECT, Service
+from biasloop.workspace.secrets import write_secrets
+from biasloop.workspace.settings_file import SETTINGS_FILE
 from support.labelstudio_server import Annotator, Server
 
 TINY = Path(__file__).parents[1] / "campaigns" / "tiny"
@@ -76,7 +77,7 @@ def serving(workspace: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def put_on(
     server: Server, workspace: Path, *, url: str | None = None, **changed: Any
-) -> Iterator[Biasloop]:
+) -> Iterator[Service]:
     """Points a workspace to the server (or to `url`, a proxy of it) and a project of its own.
 
     `changed` are sections of settings, such as loop={"budget": 12}.
@@ -93,12 +94,12 @@ def put_on(
     about = workspace / "campaign" / "campaign.toml"
     title = f'"Prova {uuid4().hex[:12]}"'
     about.write_text(about.read_text("utf-8").replace('"Prova"', title), "utf-8")
-    biasloop = Biasloop(workspace)
+    service = Service(workspace)
     try:
-        yield biasloop
+        yield service
     finally:
-        biasloop.label_studio.close()
-        biasloop.ledger.close()
+        service.label_studio.close()
+        service.ledger.close()
 
 
 def copy(workspace: Path, folder: Path) -> Path:
@@ -113,19 +114,17 @@ def gold(text: str) -> tuple[str, ...]:
     return tuple(found) or ("inclusive",)
 
 
-def person_at(biasloop: Biasloop, server: Server) -> Annotator:
+def person_at(service: Service, server: Server) -> Annotator:
     """Somebody who labels the project of this workspace."""
-    return Annotator(server.url, server.token, biasloop.ledger.bookmark(PROJECT))
+    return Annotator(server.url, server.token, service.ledger.bookmark(PROJECT))
 
 
-def label_open(
-    biasloop: Biasloop, server: Server, at_most: int = 1000, *, one: bool = False
-) -> int:
+def label_open(service: Service, server: Server, at_most: int = 1000, *, one: bool = False) -> int:
     """Somebody labels what the stream shows, in its order, with all that is right or with `one`
     label; returns how many."""
-    if biasloop.ledger.bookmark(PROJECT) is None:
+    if service.ledger.bookmark(PROJECT) is None:
         return 0
-    with person_at(biasloop, server) as person:
+    with person_at(service, server) as person:
         for done in range(at_most):
             task = person.next_task()
             if task is None:
@@ -135,21 +134,21 @@ def label_open(
     return at_most
 
 
-def state(biasloop: Biasloop, round_id: int = 0) -> State | None:
+def state(service: Service, round_id: int = 0) -> State | None:
     """Where a round is; None before it is opened."""
-    rounds = biasloop.ledger.rounds.all()
+    rounds = service.ledger.rounds.all()
     return rounds[round_id].state if len(rounds) > round_id else None
 
 
-def step_until(biasloop: Biasloop, wanted: State, round_id: int = 0) -> None:
+def step_until(service: Service, wanted: State, round_id: int = 0) -> None:
     """Polls and ticks, in the foreground, until that round is in that state."""
 
     def turn() -> bool:
-        biasloop.poll()
-        biasloop.loop.tick()
-        return state(biasloop, round_id) is wanted
+        service.poll()
+        service.loop.tick()
+        return state(service, round_id) is wanted
 
-    wait_until(turn, lambda: str(biasloop.ledger.rounds.all()))
+    wait_until(turn, lambda: str(service.ledger.rounds.all()))
 
 
 def wait_until(reached: Callable[[], bool], seen: Callable[[], str] = str) -> None:
@@ -160,13 +159,13 @@ def wait_until(reached: Callable[[], bool], seen: Callable[[], str] = str) -> No
         time.sleep(0.3)
 
 
-def assert_known(biasloop: Biasloop, items: Iterable[str]) -> None:
+def assert_known(service: Service, items: Iterable[str]) -> None:
     """Each of these items has one task in Label Studio, the one that the ledger knows."""
-    known = {item: [task] for item, task in biasloop.ledger.task_ids().items()}
-    assert biasloop.label_studio.task_ids(list(items)) == known
+    known = {item: [task] for item, task in service.ledger.task_ids().items()}
+    assert service.label_studio.task_ids(list(items)) == known
 
 
-def tasks_of(biasloop: Biasloop) -> list[tuple[str, int]]:
+def tasks_of(service: Service) -> list[tuple[str, int]]:
     """(item, annotations) of every task in Label Studio, by item."""
-    states = biasloop.label_studio.changed_since(None)
+    states = service.label_studio.changed_since(None)
     return sorted((state.item_id, len(state.annotations)) for state in states)

@@ -18,10 +18,11 @@ from biasloop.domain.measure.metric import compare, evaluate
 from biasloop.domain.measure.promotion import decide_promotion
 from biasloop.domain.measure.savings import MIN_LABELS, Plan, estimate
 from biasloop.domain.measure.stopping import Criterion, Stopping, advise, gain_criterion
-from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.split import split_of
-from biasloop.service.service import PROJECT, Biasloop
+from biasloop.domain.task import Pushed
+from biasloop.service.service import PROJECT, Service
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
 from biasloop.workspace.create import create_workspace
@@ -35,9 +36,9 @@ ARMS = (Arm.ACQUISITION, Arm.AUDIT, Arm.ACQUISITION, Arm.RANDOM_TRAIN)
 class Campaign:
     """Writes the facts of a campaign into a workspace, a minute apart."""
 
-    def __init__(self, biasloop: Biasloop) -> None:
-        self.biasloop = biasloop
-        self.ledger = biasloop.ledger
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.ledger = service.ledger
         self.items: list[Item] = []
         self.now = BEGAN
         self.labelled = 0
@@ -56,7 +57,7 @@ class Campaign:
             for part in parts:
                 start = ad.text.index(part)
                 sentences.append(real_item(ad, start, start + len(part), split_of(ad.id, 0)))
-        self.biasloop.pool.append(sentences, made)
+        self.service.pool.append(sentences, made)
         self.items += sentences
         return sentences
 
@@ -87,7 +88,7 @@ class Campaign:
             for i, item in enumerate(batch)
         )
         self.step(Done({"expanded": {"counterfactual": 3}}))
-        self.step(Done({"pool_rows": len(self.biasloop.pool), "scored_with": None}))
+        self.step(Done({"pool_rows": len(self.service.pool), "scored_with": None}))
         self.step(Done({"batch": len(batch)}, selections))
         pushed = tuple(Pushed(s.item_id, 1000 + s.row) for s in selections)
         self.step(Done({"pushed": len(pushed)}, pushed))
@@ -102,7 +103,7 @@ class Campaign:
                 "source": LabelSource.HUMAN,
                 "standing": Standing.VOTE,
                 "labels": ("gender",),
-                "asked": self.biasloop.campaign.scheme.labels,
+                "asked": self.service.campaign.scheme.labels,
                 "policy_id": "p",
                 "annotator": "anna@example.org",
                 "at": self.later(),
@@ -122,7 +123,7 @@ class Campaign:
                     source=LabelSource.LLM,
                     standing=Standing.VOTE,
                     labels=("gender",),
-                    asked=self.biasloop.campaign.scheme.labels,
+                    asked=self.service.campaign.scheme.labels,
                     policy_id="p",
                     annotator="llm",
                     at=self.later(),
@@ -173,7 +174,7 @@ class Campaign:
 
     def report(self, round_id: int, model: str, rates: tuple[float, float]) -> Evaluation:
         """A real audit report: each round's model errs on fewer of 300 random verdicts."""
-        names = self.biasloop.campaign.scheme.labels
+        names = self.service.campaign.scheme.labels
         rng = np.random.default_rng(7)
         rate = np.where(np.arange(len(names)) < 3, *rates)
         truth = (rng.random((300, len(names))) < rate).astype(np.int8)
@@ -215,16 +216,16 @@ class Campaign:
 
 
 @pytest.fixture
-def biasloop(tmp_path: Path) -> Iterator[Biasloop]:
+def service(tmp_path: Path) -> Iterator[Service]:
     create_workspace(tmp_path / "workspace", "job_ads_it")
-    made = Biasloop(tmp_path / "workspace")
+    made = Service(tmp_path / "workspace")
     yield made
     made.ledger.close()
 
 
 @pytest.fixture
-def campaign(biasloop: Biasloop) -> Campaign:
-    return Campaign(biasloop)
+def campaign(service: Service) -> Campaign:
+    return Campaign(service)
 
 
 @pytest.fixture
@@ -234,9 +235,9 @@ def woken() -> threading.Event:
 
 
 @pytest.fixture
-def url(biasloop: Biasloop, woken: threading.Event) -> Iterator[str]:
+def url(service: Service, woken: threading.Event) -> Iterator[str]:
     """The page, over real HTTP."""
-    server = WebServer(create_app(biasloop, woken.set), "127.0.0.1", 0)
+    server = WebServer(create_app(service, woken.set), "127.0.0.1", 0)
     server.start()
     yield server.url
     server.stop()

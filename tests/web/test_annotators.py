@@ -12,8 +12,8 @@ from biasloop.cli.context import WORKSPACE
 from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource
-from biasloop.reports.annotators import annotators
-from biasloop.service.service import Biasloop
+from biasloop.reports import annotators as annotators_report
+from biasloop.service.service import Service
 
 Get = Callable[..., httpx.Response]
 HOSTILE = "<b>eve</b>@example.org"
@@ -26,7 +26,7 @@ def answer(campaign: Any, number: int, item: str, who: str, *labels: str, **chan
         "source": LabelSource.HUMAN,
         "standing": Standing.VOTE,
         "labels": labels,
-        "asked": campaign.biasloop.campaign.scheme.labels,
+        "asked": campaign.service.campaign.scheme.labels,
         "policy_id": "p",
         "annotator": who,
         "at": campaign.later(),
@@ -54,8 +54,8 @@ def answered(campaign: Any) -> Any:
     return campaign
 
 
-def test_who_labelled_and_how(biasloop: Biasloop, answered: Any) -> None:
-    found = annotators(biasloop)
+def test_who_labelled_and_how(service: Service, answered: Any) -> None:
+    found = annotators_report.report(service)
     people = {person["annotator"]: person for person in found["people"]}
     anna, bea, eve = (people[n] for n in ("anna@example.org", "bea@example.org", HOSTILE))
     assert (anna["votes"], anna["skips"], anna["aside"]) == (10, 0, {})
@@ -107,8 +107,8 @@ def test_one_annotator_alone_agrees_with_nobody(get: Get, campaign: Any) -> None
     assert "No item has two votes yet" in page
 
 
-def test_the_command(biasloop: Biasloop, answered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(WORKSPACE, str(biasloop.workspace.folder))
+def test_the_command(service: Service, answered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKSPACE, str(service.layout.folder))
     told = CliRunner().invoke(app, ["annotators"])
     assert told.exit_code == 0, told.output
     assert "10 items have several votes" in told.stdout

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -70,13 +70,13 @@ def test_news_come_without_a_reload(page: Page, url: str, campaign) -> None:
 
 
 def test_it_heals_after_an_error(
-    context: BrowserContext, url: str, biasloop: Biasloop, campaign
+    context: BrowserContext, url: str, service: Service, campaign
 ) -> None:
     campaign.whole()
-    settings = biasloop.workspace.folder / "campaign" / "campaign.toml"
+    settings = service.layout.folder / "campaign" / "campaign.toml"
     kept = settings.read_text("utf-8")
     settings.write_text("broken", "utf-8")
-    biasloop.__dict__.pop("campaign", None)
+    service.__dict__.pop("campaign", None)
     page = context.new_page()
     page.goto(url)
     expect(page.locator("main")).to_contain_text("is not valid TOML")

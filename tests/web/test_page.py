@@ -18,7 +18,7 @@ from biasloop.domain.round import Done
 from biasloop.domain.writing.synthesis import Reason, Rejection
 from biasloop.rounds.scheduler import TROUBLE
 from biasloop.service.policy import decide
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 Get = Callable[..., httpx.Response]
 HOSTILE = '<script>alert("x")</script>'
@@ -74,14 +74,14 @@ def test_audit_items_without_positives_measure_nothing(get: Get, campaign) -> No
 
 def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
     campaign.fill_pool()
-    old, new = Policy("Linee guida di prima"), campaign.biasloop.campaign.policy
+    old, new = Policy("Linee guida di prima"), campaign.service.campaign.policy
     campaign.ledger.policies.add(old, campaign.later())
     campaign.annotate(campaign.push_round(), 3, policy_id=old.id)
     campaign.ledger.policies.add(new, campaign.later())
     told = text_of(get("/"))
     assert f"3 votes were given under an older one than {new.id}" in told
     assert "annotators ; 0.1 hours, 1.5 minutes per item" in told
-    decide(campaign.biasloop, Action.SET_ASIDE, [], "rita")
+    decide(campaign.service, Action.SET_ASIDE, [], "rita")
     time.sleep(1)  # the page looks at most once a second
     told = text_of(get("/"))
     assert "The guideline has changed" not in told
@@ -247,9 +247,9 @@ def test_an_unknown_item_is_said_to_be_unknown(get: Get, unknown: str) -> None:
     assert "<script>" not in found.text
 
 
-def test_a_broken_ledger_is_a_page_that_says_so(get: Get, biasloop: Biasloop) -> None:
+def test_a_broken_ledger_is_a_page_that_says_so(get: Get, service: Service) -> None:
     assert get("/health").json() == {"status": "ok"}
-    path = Path(biasloop.workspace.ledger_url.removeprefix("sqlite:///"))
+    path = Path(service.layout.ledger_url.removeprefix("sqlite:///"))
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE rounds")
     connection.close()

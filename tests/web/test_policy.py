@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from biasloop.domain.trial import Trial
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.web.app import create_app
 from biasloop.web.forms import FORM_BYTES, is_cross_site, is_ours
 from biasloop.web.server import WebServer
@@ -32,17 +32,17 @@ def model() -> Iterator[LlmServer]:
 
 
 @pytest.fixture
-def biasloop(tmp_path: Path, model: LlmServer) -> Iterator[Biasloop]:
+def service(tmp_path: Path, model: LlmServer) -> Iterator[Service]:
     create_workspace(tmp_path / "workspace", "job_ads_it")
-    made = Biasloop(point_to(tmp_path / "workspace", model.url))
+    made = Service(point_to(tmp_path / "workspace", model.url))
     made.ledger.policies.add(made.campaign.policy, NOW)
     yield made
     made.ledger.close()
 
 
 @pytest.fixture
-def app(biasloop: Biasloop) -> Iterator[FastAPI]:
-    made = create_app(biasloop, lambda: None)
+def app(service: Service) -> Iterator[FastAPI]:
+    made = create_app(service, lambda: None)
     yield made
     made.state.runner.stop()
 
@@ -60,8 +60,8 @@ def client(app: FastAPI) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def draft(biasloop: Biasloop) -> str:
-    return f"{biasloop.campaign.policy.text}\r\n{RULE}\r\n"
+def draft(service: Service) -> str:
+    return f"{service.campaign.policy.text}\r\n{RULE}\r\n"
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
@@ -78,16 +78,16 @@ def tried(client: httpx.Client, app: FastAPI, **form: str) -> str:
     return client.get("/policy").text
 
 
-def newest(biasloop: Biasloop) -> Trial:
-    return biasloop.ledger.trials.newest()
+def newest(service: Service) -> Trial:
+    return service.ledger.trials.newest()
 
 
 def test_a_draft_is_tried_on_scenarios_written_on_the_spot(
-    client: httpx.Client, app: FastAPI, biasloop: Biasloop, draft: str
+    client: httpx.Client, app: FastAPI, service: Service, draft: str
 ) -> None:
     assert "Try a draft" in client.get("/policy").text
     shown = tried(client, app, draft=draft, scenarios=TEXTS)
-    trial = newest(biasloop)
+    trial = newest(service)
     assert (trial.by, len(trial.cases), trial.cases[0].changes) == ("Rita", 2, True)
     assert "\r" not in trial.draft.text
     assert f"biasloop policy adopt {trial.id}" in shown
@@ -119,23 +119,23 @@ def test_the_page_answers_while_a_trial_runs(
 
 
 def test_a_trial_ends_with_the_server(
-    client: httpx.Client, app: FastAPI, model: LlmServer, biasloop: Biasloop, draft: str
+    client: httpx.Client, app: FastAPI, model: LlmServer, service: Service, draft: str
 ) -> None:
     model.script = lambda asked: Reply(status=429, headers={"Retry-After": "3600"})
     client.post("/policy/try", data={"draft": draft, "scenarios": TEXTS, "by": "Rita"})
     wait_until(lambda: len(model.asked) > 0)
     app.state.runner.stop()
     assert app.state.runner.run.over
-    assert biasloop.ledger.trials.all() == []
+    assert service.ledger.trials.all() == []
 
 
 def test_what_comes_from_outside_is_text(
-    client: httpx.Client, app: FastAPI, biasloop: Biasloop, draft: str
+    client: httpx.Client, app: FastAPI, service: Service, draft: str
 ) -> None:
     evil = "<script>alert(1)</script> cerca un cuoco"
     draft += "</textarea><script>alert(2)</script>"
     shown = tried(client, app, draft=draft, scenarios=evil, by="<script>alert(3)</script>")
-    trial = newest(biasloop)
+    trial = newest(service)
     comment = {"trial": trial.id, "scenario": "1", "text": "<script>4</script>", "by": "<b>R</b>"}
     shown += client.post("/policy/comment", data=comment).text
     shown += client.get("/").text + client.get("/policy?trial=%3Cscript%3E").text
@@ -146,17 +146,17 @@ def test_what_comes_from_outside_is_text(
 
 
 def test_comments_are_kept_and_shown(
-    client: httpx.Client, app: FastAPI, biasloop: Biasloop, draft: str
+    client: httpx.Client, app: FastAPI, service: Service, draft: str
 ) -> None:
     tried(client, app, draft=draft, scenarios=TEXTS)
-    trial = newest(biasloop).id
+    trial = newest(service).id
     said = {"trial": trial, "scenario": "2", "text": "Perché no?", "by": "Ugo"}
     answer = client.post("/policy/comment", data=said)
     assert (answer.status_code, answer.url.path) == (200, "/policy")
     assert "Perché no?" in client.get("/policy").text
     for wrong in ({"scenario": "3"}, {"scenario": "x"}, {"text": " "}, {"by": ""}, {"trial": "f"}):
         assert client.post("/policy/comment", data=said | wrong).status_code == 422
-    assert len(biasloop.ledger.trials.comments(trial)) == 1
+    assert len(service.ledger.trials.comments(trial)) == 1
     assert client.get("/policy?trial=ffff").status_code == 404
 
 
@@ -188,15 +188,15 @@ def test_a_server_that_is_down_is_named(
 
 def test_without_a_model_it_says_what_to_do(tmp_path: Path) -> None:
     create_workspace(tmp_path / "workspace", "job_ads_it")
-    biasloop = Biasloop(tmp_path / "workspace")
-    server = WebServer(create_app(biasloop, lambda: None), "127.0.0.1", 0)
+    service = Service(tmp_path / "workspace")
+    server = WebServer(create_app(service, lambda: None), "127.0.0.1", 0)
     server.start()
     try:
         shown = httpx.get(f"{server.url}/policy", timeout=60).text
         answer = httpx.post(f"{server.url}/policy/try", data={"draft": "x", "by": "R"}, timeout=60)
     finally:
         server.stop()
-        biasloop.ledger.close()
+        service.ledger.close()
     assert "name a language model" in shown
     assert "None is in force yet" in shown
     assert "<form class" not in shown
@@ -245,7 +245,7 @@ def test_by_which_names_a_form_comes(host: str, ours: bool) -> None:
 
 
 @pytest.mark.parametrize("path", ["/policy/try", "/policy/comment"])
-def test_other_sites_change_nothing(client: httpx.Client, biasloop: Biasloop, path: str) -> None:
+def test_other_sites_change_nothing(client: httpx.Client, service: Service, path: str) -> None:
     form = {"draft": "x", "by": "Rita", "trial": "1", "scenario": "1", "text": "t"}
     for headers in (
         {"Origin": "http://evil.example"},
@@ -256,4 +256,4 @@ def test_other_sites_change_nothing(client: httpx.Client, biasloop: Biasloop, pa
     assert client.post(path, content=b"x" * (FORM_BYTES + 1)).status_code == 413
     assert client.post(path, content=b"\xff=\xfe").status_code == 400
     assert client.get(path).status_code == 405
-    assert biasloop.ledger.trials.all() == []
+    assert service.ledger.trials.all() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
 from biasloop.workspace.create import create_workspace
@@ -26,15 +26,15 @@ pytestmark = [
 def url(tmp_path: Path) -> Iterator[str]:
     create_workspace(tmp_path / "workspace", "job_ads_it")
     with LlmServer(structured(by_guideline)).listening() as model:
-        biasloop = Biasloop(point_to(tmp_path / "workspace", model.url))
-        biasloop.ledger.policies.add(biasloop.campaign.policy, NOW)
-        app = create_app(biasloop, lambda: None)
+        service = Service(point_to(tmp_path / "workspace", model.url))
+        service.ledger.policies.add(service.campaign.policy, NOW)
+        app = create_app(service, lambda: None)
         server = WebServer(app, "127.0.0.1", 0)
         server.start()
         yield server.url
         app.state.runner.stop()
         server.stop()
-        biasloop.ledger.close()
+        service.ledger.close()
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from biasloop.errors import ConfigError
+from biasloop.workspace.secrets import read_secrets, write_secrets
 from biasloop.workspace.settings import Settings
-from biasloop.workspace.settings_file import read_secrets, read_settings, template, write_secrets
+from biasloop.workspace.settings_file import read_settings, template
 
 
 @pytest.fixture(autouse=True)

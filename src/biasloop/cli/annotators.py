@@ -32,15 +32,15 @@ def add(
     json: Json = False,
 ) -> None:
     """Makes an account in Label Studio and prints where and how to sign in."""
-    biasloop = open_workspace()
-    biasloop.ensure_project()
+    service = open_workspace()
+    service.ensure_project()
     password = token_urlsafe(9)
-    account = biasloop.label_studio.add_annotator(email, password)
+    account = service.label_studio.add_annotator(email, password)
     told = {
         "email": account.email,
         "password": password if account.new else None,
-        "sign_in": f"{biasloop.label_studio_url}/user/login/",
-        "label": biasloop.label_studio.task_url(),
+        "sign_in": f"{service.label_studio_url}/user/login/",
+        "label": service.label_studio.task_url(),
     }
     if json:
         print_json(told)
@@ -67,7 +67,7 @@ def positions(
     """Keeps what annotators wish to say of themselves; shown by group, of five people or more."""
     from biasloop.workspace.positions import Positions
 
-    kept = Positions(open_workspace().workspace.positions)
+    kept = Positions(open_workspace().layout.positions)
     taken, refused = kept.add(file, date.today())  # noqa: DTZ011 - people write local dates
     if json:
         print_json({"taken": taken, "refused": refused})
@@ -85,7 +85,7 @@ def withdraw(
     """Forgets what somebody said of themselves; their votes stay."""
     from biasloop.workspace.positions import Positions
 
-    Positions(open_workspace().workspace.positions).withdraw(email)
+    Positions(open_workspace().layout.positions).withdraw(email)
     if json:
         print_json({"withdrawn": email})
         return
@@ -95,9 +95,9 @@ def withdraw(
 
 def annotators(json: Json = False) -> None:
     """Who labelled: agreement, competence, progress, time, and what was set aside."""
-    from biasloop.reports.annotators import annotators as look
+    from biasloop.reports import annotators as annotators_report
 
-    found = look(open_workspace())
+    found = annotators_report.report(open_workspace())
     if json:
         print_json(found)
         return

@@ -22,7 +22,7 @@ from rich.table import Table
 from biasloop.errors import ConfigError
 
 if TYPE_CHECKING:
-    from biasloop.service.service import Biasloop
+    from biasloop.service.service import Service
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -42,11 +42,11 @@ def workspace_folder() -> Path:
     return Path(os.environ.get(WORKSPACE, "."))
 
 
-def open_workspace() -> "Biasloop":
+def open_workspace() -> "Service":
     """The workspace, wired. Imports are here so that --help stays quick."""
-    from biasloop.service.service import Biasloop
+    from biasloop.service.service import Service
 
-    return Biasloop(workspace_folder())
+    return Service(workspace_folder())
 
 
 def say(text: str) -> None:

@@ -39,19 +39,19 @@ def init(
     ] = False,
 ) -> None:
     """Makes a workspace and imports the campaign's seed sentences. Needs nothing running."""
-    from biasloop.service.service import Biasloop
+    from biasloop.service.service import Service
     from biasloop.workspace.create import create_workspace
 
     create_workspace(folder, campaign, seed)
-    biasloop = Biasloop(folder)
-    about = biasloop.campaign
-    biasloop.ledger.policies.add(about.policy, now())
+    service = Service(folder)
+    about = service.campaign
+    service.ledger.policies.add(about.policy, now())
     for path in about.seed_files:
-        _import(biasloop, path, LabelSource.SEED)
+        _import(service, path, LabelSource.SEED)
     if example_ads and about.ad_file:
-        _import(biasloop, about.ad_file, LabelSource.SEED)
+        _import(service, about.ad_file, LabelSource.SEED)
     say(f"workspace {folder}: campaign {about.about.name}")
-    say(f"  {biasloop.pool.stats().items} items, {len(biasloop.ledger.annotations())} labelled")
+    say(f"  {service.pool.stats().items} items, {len(service.ledger.annotations())} labelled")
     say(f"next: cd {folder} && biasloop import YOUR_ADS.jsonl && biasloop up")
 
 
@@ -79,11 +79,10 @@ def import_(
         raise fail("--label-source is seed, human or gold")
     if unit not in (None, "sentence", "text"):
         raise fail("--unit is sentence or text")
-    biasloop = open_workspace()
+    service = open_workspace()
     columns = dict(_pair(option) for option in column or ())
     reports = {
-        str(path): _import(biasloop, path, label_source, columns, unit, quiet=json)
-        for path in files
+        str(path): _import(service, path, label_source, columns, unit, quiet=json) for path in files
     }
     if json:
         print_json(reports)
@@ -97,7 +96,7 @@ def _pair(option: str) -> tuple[str, str]:
 
 
 def _import(
-    biasloop: Any,
+    service: Any,
     path: Path,
     label_source: LabelSource,
     columns: dict[str, str] | None = None,
@@ -109,13 +108,13 @@ def _import(
     from biasloop.intake.files import size
 
     with progress(f"import {path.name}", size(path)) as done:
-        report = biasloop.import_file(
+        report = service.import_file(
             path, label_source=label_source, unit=unit, columns=columns, progress=done
         )
     told = asdict(report)
     if report.rejects_file:
         told["rejects_file"] = str(report.rejects_file)
-    biasloop.ledger.note("imported", told | {"file": str(path)}, now())
+    service.ledger.note("imported", told | {"file": str(path)}, now())
     if not quiet:
         say(
             f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "
@@ -131,25 +130,25 @@ def takedown(
     json: Json = False,
 ) -> None:
     """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
-    biasloop = open_workspace()
-    if not biasloop.pool.ads([ad]):
+    service = open_workspace()
+    if not service.pool.ads([ad]):
         raise PoolError(f"there is no ad {ad!r} in the pool; `biasloop export` lists the ids")
-    items = biasloop.pool.erase(ad)
-    rmtree(biasloop.workspace.features, ignore_errors=True)  # words of the ad; made again
-    biasloop.ledger.bury(ad, items, now())
-    biasloop.forget_answers(ad)
-    biasloop.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
-    tasks = sorted(biasloop.ledger.task_ids().keys() & set(items))
+    items = service.pool.erase(ad)
+    rmtree(service.layout.features, ignore_errors=True)  # words of the ad; made again
+    service.ledger.bury(ad, items, now())
+    service.forget_answers(ad)
+    service.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
+    tasks = sorted(service.ledger.task_ids().keys() & set(items))
     if tasks:
         try:
-            known = biasloop.label_studio.task_ids(tasks)
-            biasloop.label_studio.withdraw(list(chain(*known.values())))
+            known = service.label_studio.task_ids(tasks)
+            service.label_studio.withdraw(list(chain(*known.values())))
         except LabelStudioError as error:
             raise type(error)(
                 f"the text is out of the pool, but {len(tasks)} tasks still hold it: {error}; "
                 f"run `biasloop takedown {ad}` again once Label Studio answers"
             ) from error
-    saw = biasloop.ledger.models_that_saw(items)
+    saw = service.ledger.models_that_saw(items)
     if json:
         print_json({"ad": ad, "items": items, "tasks_withdrawn": len(tasks), "models": saw})
         return
@@ -172,16 +171,16 @@ def export(
     from biasloop.reports.export import ADS, ITEMS, VOTES, ad_rows, item_rows, vote_rows
     from biasloop.service.models import verdict_columns
 
-    biasloop = open_workspace()
+    service = open_workspace()
     exporter = create(Kind.EXPORTER, format)
-    folder = to or biasloop.workspace.exports / f"{now():%Y%m%d-%H%M%S}"
+    folder = to or service.layout.exports / f"{now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
-    more, judge = verdict_columns(biasloop) if verdicts else ({}, None)
-    with progress("export items", len(biasloop.pool)) as done:
+    more, judge = verdict_columns(service) if verdicts else ({}, None)
+    with progress("export items", len(service.pool)) as done:
         written = [
-            exporter.write("items", ITEMS | more, item_rows(biasloop, judge, done), folder),
-            exporter.write("votes", VOTES, vote_rows(biasloop), folder),
-            exporter.write("ads", ADS, ad_rows(biasloop), folder),
+            exporter.write("items", ITEMS | more, item_rows(service, judge, done), folder),
+            exporter.write("votes", VOTES, vote_rows(service), folder),
+            exporter.write("ads", ADS, ad_rows(service), folder),
         ]
     if json:
         print_json([str(path) for path in written])

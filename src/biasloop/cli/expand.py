@@ -11,7 +11,7 @@ from biasloop.cli.context import Json, now, open_workspace, print_json, say, tab
 
 if TYPE_CHECKING:
     from biasloop.domain.writing.synthesis import Request
-    from biasloop.service.service import Biasloop
+    from biasloop.service.service import Service
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,17 +28,17 @@ def expand(
     """Runs the expanders of the settings now, as a round does at its beginning."""
     from biasloop.rounds.steps.close import close
 
-    biasloop = open_workspace()
+    service = open_workspace()
     if plan:
-        _plan(biasloop, json)
+        _plan(service, json)
         return
     from biasloop.cli.context import err
 
     with err.status("expanding …"):
-        done = biasloop.steps.expand(None, lambda: None)
-        biasloop.ledger.add(done.records, now())
-        biasloop.ledger.note("expanded", dict(done.facts), now())
-    close(job_folders=[biasloop.workspace.job(None, "expand")])
+        done = service.steps.expand(None, lambda: None)
+        service.ledger.add(done.records, now())
+        service.ledger.note("expanded", dict(done.facts), now())
+    close(job_folders=[service.layout.job(None, "expand")])
     if json:
         print_json(done.facts)
         return
@@ -60,8 +60,8 @@ def _describe(found: Mapping[str, Any]) -> None:
         say(f"  {found['not_asked']} not asked for: {found['stopped']}")
 
 
-def _plan(biasloop: "Biasloop", json: bool) -> None:
-    plans = biasloop.steps.plan()
+def _plan(service: "Service", json: bool) -> None:
+    plans = service.steps.plan()
     if json:
         print_json(
             {
@@ -78,7 +78,7 @@ def _plan(biasloop: "Biasloop", json: bool) -> None:
             f"{name}: {len(requests)} texts by {size.requests} requests, {size.tokens_in} tokens "
             f"in, {size.tokens_out} out (at most {size.tokens_out_at_most})"
         )
-        llm = biasloop.settings.llm
+        llm = service.settings.llm
         say(
             f"  cost {size.cost:.4f}, at most {size.cost_at_most:.4f}; a round may cost "
             f"{llm.round_budget:g}, all of them {llm.budget:g}"

@@ -35,21 +35,21 @@ def train(json: Json = False) -> None:
     from biasloop.cli.context import err
     from biasloop.rounds.steps.close import close
 
-    biasloop = open_workspace()
+    service = open_workspace()
     with err.status("expanding …") as status:
-        expanded = biasloop.steps.expand(None, lambda: None, offline=True)
-        biasloop.ledger.add(expanded.records, now())
+        expanded = service.steps.expand(None, lambda: None, offline=True)
+        service.ledger.add(expanded.records, now())
         status.update("training …")
         started = now()
         model_id = f"t{started:%Y%m%d-%H%M%S}"
-        job = biasloop.workspace.job(None, f"train-{model_id}")
-        done = biasloop.steps.train_at(biasloop.ledger.sequence(), model_id, job)
+        job = service.layout.job(None, f"train-{model_id}")
+        done = service.steps.train_at(service.ledger.sequence(), model_id, job)
     if not done.records:
         raise ClassifierError(
             f"nothing to train on: {done.facts['note']}; import labelled rows or label some"
         )
-    biasloop.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
-    close(job_folders=[job, biasloop.workspace.job(None, "expand")])
+    service.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
+    close(job_folders=[job, service.layout.job(None, "expand")])
     card = done.records[0].card
     if json:
         print_json({"model": model_id, "expanded": expanded.facts["expanded"], "card": card})
@@ -89,13 +89,13 @@ def classify(
     from biasloop.reports.classify import classify as verdicts
     from biasloop.service.models import in_service
 
-    biasloop = open_workspace()
-    about = biasloop.campaign.about
-    _, classifier = in_service(biasloop)
+    service = open_workspace()
+    about = service.campaign.about
+    _, classifier = in_service(service)
     for verdict in verdicts(
         _rows(what),
         classifier,
-        biasloop.campaign.scheme,
+        service.campaign.scheme,
         unit=about.unit,
         language=about.language,
     ):
@@ -142,12 +142,12 @@ def list_(json: Json = False) -> None:
     from biasloop.reports.status import decisions
 
     ledger = open_workspace().ledger
-    service = ledger.in_service()
+    in_service = ledger.in_service()
     why = decisions(ledger)
     rows = [
         {
             "model": model.id,
-            "in service": "yes" if service and service.id == model.id else "",
+            "in service": "yes" if in_service and in_service.id == model.id else "",
             "round": round_id,
             "finished": at,
             "classifier": model.classifier,

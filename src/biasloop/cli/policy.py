@@ -29,10 +29,10 @@ def policies(context: typer.Context, json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from biasloop.service.policy import guideline
+    from biasloop.service.policy import policy_report
 
-    biasloop = open_workspace()
-    found = guideline(biasloop, biasloop.ledger.annotations())
+    service = open_workspace()
+    found = policy_report(service, service.ledger.annotations())
     if json:
         print_json(found)
         return

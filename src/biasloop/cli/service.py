@@ -10,7 +10,7 @@ import typer
 from biasloop.cli.context import Json, err, fail, now, open_workspace, print_json, say, tell
 
 if TYPE_CHECKING:
-    from biasloop.service.service import Biasloop
+    from biasloop.service.service import Service
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,22 +28,22 @@ def add_to(app: typer.Typer) -> None:
 
 def up() -> None:
     """Starts everything: an embedded Label Studio, the loop, the page. Ctrl-C stops it."""
-    biasloop = open_workspace()
-    if biasloop.settings.labelstudio.url:
+    service = open_workspace()
+    if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set: `biasloop serve` runs against that server")
-    with biasloop.embedded(tell):
-        _serve(biasloop)
+    with service.embedded(tell):
+        _serve(service)
 
 
 def serve() -> None:
     """Starts the loop and the page against the Label Studio that the settings name."""
-    biasloop = open_workspace()
-    if not biasloop.settings.labelstudio.url:
+    service = open_workspace()
+    if not service.settings.labelstudio.url:
         raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
-    _serve(biasloop)
+    _serve(service)
 
 
-def _serve(biasloop: "Biasloop") -> None:
+def _serve(service: "Service") -> None:
     from biasloop.errors import LabelStudioDown
     from biasloop.web.app import create_app
     from biasloop.web.server import WebServer
@@ -51,22 +51,22 @@ def _serve(biasloop: "Biasloop") -> None:
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    settings = biasloop.settings.web
+    settings = service.settings.web
     page = f"http://{settings.host}:{settings.port}/"
-    scheduler = biasloop.scheduler(tell)
-    app = create_app(biasloop, scheduler.wake)
+    scheduler = service.scheduler(tell)
+    app = create_app(service, scheduler.wake)
     server = WebServer(app, settings.host, settings.port)
     server.start()
     try:
-        biasloop.take_up_guideline()
-        biasloop.ensure_project()
-        biasloop.label_studio.add_webhook(f"{page}webhook")
-        label_at = biasloop.label_studio.task_url()
+        service.take_up_guideline()
+        service.ensure_project()
+        service.label_studio.add_webhook(f"{page}webhook")
+        label_at = service.label_studio.task_url()
     except LabelStudioDown as error:
         tell(f"{error}; the loop goes on trying")
-        label_at = biasloop.label_studio_url
+        label_at = service.label_studio_url
     scheduler.start()
-    _greet(biasloop, page, label_at)
+    _greet(service, page, label_at)
     stop.wait()
     tell("stopping: the running step is finished first")
     app.state.runner.stop()
@@ -74,14 +74,14 @@ def _serve(biasloop: "Biasloop") -> None:
     server.stop()
 
 
-def _greet(biasloop: "Biasloop", page: str, label_at: str) -> None:
+def _greet(service: "Service", page: str, label_at: str) -> None:
     say("")
     say(f"  label  {label_at}")
-    if not biasloop.settings.labelstudio.url:
-        from biasloop.workspace.settings_file import read_secrets
+    if not service.settings.labelstudio.url:
+        from biasloop.workspace.secrets import read_secrets
 
-        secret = read_secrets(biasloop.workspace.folder)["LABEL_STUDIO_PASSWORD"]
-        say(f"         sign in as {biasloop.settings.labelstudio.email}")
+        secret = read_secrets(service.layout.folder)["LABEL_STUDIO_PASSWORD"]
+        say(f"         sign in as {service.settings.labelstudio.email}")
         say(f"         password   {secret.get_secret_value()}")
     say(f"  watch  {page}")
     say("  people get accounts by `biasloop annotator add EMAIL`; Ctrl-C stops")
@@ -90,10 +90,10 @@ def _greet(biasloop: "Biasloop", page: str, label_at: str) -> None:
 
 def tick(json: Json = False) -> None:
     """One poll and one tick, in the foreground."""
-    biasloop = open_workspace()
-    biasloop.take_up_guideline()
-    new = biasloop.poll()
-    did = biasloop.loop.tick()
+    service = open_workspace()
+    service.take_up_guideline()
+    new = service.poll()
+    did = service.loop.tick()
     if json:
         print_json({"new_annotations": new, "did": did})
     else:
@@ -127,17 +127,17 @@ def backup(
     """Copies the workspace, while it runs. The copy is a workspace: to restore, put it in place."""
     from biasloop.workspace.backup import back_up
 
-    biasloop = open_workspace()
+    service = open_workspace()
     with err.status("copying …") as shown:
-        size = back_up(biasloop.workspace, to, lambda name: shown.update(f"copying {name} …"))
-    elsewhere = bool(biasloop.settings.ledger_url)
+        size = back_up(service.layout, to, lambda name: shown.update(f"copying {name} …"))
+    elsewhere = bool(service.settings.ledger_url)
     if json:
         print_json({"backup": str(to), "bytes": size, "ledger_included": not elsewhere})
         return
     say(f"{to}: {size / 1e6:.1f} MB")
     if elsewhere:
         say("  the ledger is on a server and not in it: dump that first, then take this backup")
-    if biasloop.settings.labelstudio.url:
+    if service.settings.labelstudio.url:
         say("  Label Studio is a server of its own: back it up as well, after this")
     say(f"  to restore: put it in place, then `biasloop --workspace {to} reconcile`")
 

@@ -64,7 +64,7 @@ def _of_people(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_models(found: Mapping[str, Any]) -> Iterator[str]:
     """Which model serves, what it learned from, and what the labels were worth."""
-    yield f"model    {found['model_in_service'] or 'none yet; `biasloop train` makes one'}"
+    yield f"model    {found['model_in_service'] or 'none yet; `service train` makes one'}"
     if seen := found["model_policies"]:
         votes = ", ".join(f"{n} votes under {policy}" for policy, n in seen.items())
         yield f"         learned from guideline versions: {votes}"
@@ -141,12 +141,12 @@ def trip(
     json: Json = False,
 ) -> None:
     """Where an item has been: every fact about it, in order."""
-    biasloop = open_workspace()
-    row = int(biasloop.pool.rows_of([item])[0])
+    service = open_workspace()
+    row = int(service.pool.rows_of([item])[0])
     if row < 0:
         raise PoolError(f"there is no item {item!r} in the pool; `biasloop export` lists the ids")
-    found = biasloop.pool.items([row])[0]
-    facts = biasloop.ledger.trip(item)
+    found = service.pool.items([row])[0]
+    facts = service.ledger.trip(item)
     if json:
         print_json({"item": item, "text": found.text, "split": found.split, "facts": facts})
         return

@@ -13,7 +13,7 @@ from biasloop.errors import LedgerError
 if TYPE_CHECKING:
     from biasloop.domain.policy import Policy
     from biasloop.domain.trial import Trial
-    from biasloop.service.service import Biasloop
+    from biasloop.service.service import Service
 
 Out = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page.")]
 
@@ -45,20 +45,20 @@ def try_(
     """Has the language model label scenarios under the guideline in force and under a draft, and
     shows what the draft would change. Nothing comes into force."""
     from biasloop.service.scenarios import borderline, from_file
-    from biasloop.service.trial import draft_of, try_policy
+    from biasloop.service.trial import draft_of, try_draft
 
-    biasloop = open_workspace()
-    biasloop.settings.llm.require()
-    version, other = draft_of(biasloop, read_draft(draft)), _version(biasloop, against)
+    service = open_workspace()
+    service.settings.llm.require()
+    version, other = draft_of(service, read_draft(draft)), _version(service, against)
     chosen = (
-        from_file(scenarios, biasloop.campaign.scheme) if scenarios else borderline(biasloop, items)
+        from_file(scenarios, service.campaign.scheme) if scenarios else borderline(service, items)
     )
-    requests = 2 * len(chosen) * biasloop.settings.llm.judge_samples
+    requests = 2 * len(chosen) * service.settings.llm.judge_samples
     with progress(f"asking about {len(chosen)} scenarios", requests) as tell:
-        made = try_policy(
-            biasloop, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
+        made = try_draft(
+            service, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
         )
-    _show(biasloop, made, out, json)
+    _show(service, made, out, json)
 
 
 def trial(
@@ -69,9 +69,9 @@ def trial(
     json: Json = False,
 ) -> None:
     """Shows a trial again, with what was said of it."""
-    biasloop = open_workspace()
-    known = biasloop.ledger.trials
-    _show(biasloop, known.find(name) if name else known.newest(), out, json)
+    service = open_workspace()
+    known = service.ledger.trials
+    _show(service, known.find(name) if name else known.newest(), out, json)
 
 
 def comment(
@@ -85,8 +85,8 @@ def comment(
     from biasloop.service.trial import comment as keep
     from biasloop.service.trial import describe
 
-    biasloop = open_workspace()
-    found = describe(biasloop, keep(biasloop, name, scenario, text, by or user()))
+    service = open_workspace()
+    found = describe(service, keep(service, name, scenario, text, by or user()))
     (case,) = [case for case in found["cases"] if case["scenario"] == scenario]
     if json:
         print_json(case)
@@ -118,37 +118,37 @@ def adopt(
     actions = [action for action, chosen in wanted.items() if chosen]
     if len(actions) > 1:
         raise fail("give one of --re-ask, --keep and --set-aside")
-    biasloop, author, labels = open_workspace(), by or user(), split(re_ask)
-    policy.check_labels(biasloop, labels)
-    version, trial = _meant(biasloop, draft)
-    kept = policy.adopt(biasloop, version, author)
+    service, author, labels = open_workspace(), by or user(), split(re_ask)
+    policy.check_labels(service, labels)
+    version, trial = _meant(service, draft)
+    kept = policy.adopt(service, version, author)
     found = {
         "policy": version.id,
         "kept": kept,
-        "trial": describe(biasloop, trial) if trial else None,
-        "waiting": policy.guideline(biasloop, biasloop.ledger.annotations())["waiting"],
+        "trial": describe(service, trial) if trial else None,
+        "waiting": policy.policy_report(service, service.ledger.annotations())["waiting"],
         "decision": None,
     }
     if actions and found["waiting"]["votes"]:
-        found["decision"] = policy.decide(biasloop, actions[0], labels, author)
+        found["decision"] = policy.decide(service, actions[0], labels, author)
     if json:
         print_json(found)
         return
     _show_adoption(found)
 
 
-def _meant(biasloop: "Biasloop", name: str) -> "tuple[Policy, Trial | None]":
+def _meant(service: "Service", name: str) -> "tuple[Policy, Trial | None]":
     """The draft in a file of that name, or of a trial; and the trial, the newest of that draft."""
     from biasloop.service.trial import draft_of
 
-    known = biasloop.ledger.trials
+    known = service.ledger.trials
     if not Path(name).is_file():
         try:
             trial = known.find(name)
         except LedgerError as error:
             raise fail(f"there is no file {name!r}, and {error}") from None
-        return draft_of(biasloop, trial.draft.text), trial
-    draft = draft_of(biasloop, read_draft(Path(name)))
+        return draft_of(service, trial.draft.text), trial
+    draft = draft_of(service, read_draft(Path(name)))
     tried = [found["id"] for found in known.all() if found["draft_id"] == draft.id]
     return draft, known.find(tried[0]) if tried else None
 
@@ -183,21 +183,21 @@ def read_draft(path: Path) -> str:
         raise fail(f"cannot read {path}: {error}; it should be Markdown in UTF-8") from None
 
 
-def _version(biasloop: "Biasloop", name: str) -> "Policy":
-    return biasloop.ledger.policies.find(name) if name else biasloop.guideline
+def _version(service: "Service", name: str) -> "Policy":
+    return service.ledger.policies.find(name) if name else service.guideline
 
 
 # --- what people see ------------------------------------------------------------------------------
 
 
-def _show(biasloop: "Biasloop", made: "Trial", out: Path | None, json: bool) -> None:
+def _show(service: "Service", made: "Trial", out: Path | None, json: bool) -> None:
     from biasloop.service.trial import describe
 
     if out is not None:
         from biasloop.web.policy import trial_file
 
-        out.write_text(trial_file(biasloop, made), "utf-8")
-    found = describe(biasloop, made)
+        out.write_text(trial_file(service, made), "utf-8")
+    found = describe(service, made)
     if json:
         print_json(found)
         return

@@ -38,11 +38,3 @@ class Evaluation:
     model_id: str
     baseline_id: str | None
     report: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """The item is a task in Label Studio."""
-
-    item_id: str
-    task_id: int

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from biasloop.domain.task import Account
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.calls import may_be_gone
 from biasloop.labelstudio.label_config import same_config
@@ -11,7 +12,6 @@ from biasloop.labelstudio.task_client import TaskClient
 from biasloop.labelstudio.tasks import (
     to_html,
 )
-from biasloop.ports import Account
 
 MARKER = "Made by biasloop, which sends tasks and settings here: please change them there."
 """The description of our project; with the title it tells ours from others'."""

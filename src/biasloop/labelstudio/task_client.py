@@ -6,12 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from biasloop.domain.model import Pushed
+from biasloop.domain.task import LabelTask, Pushed, RawAnnotation, TaskState
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.calls import may_be_gone
 from biasloop.labelstudio.connection import Connection
 from biasloop.labelstudio.tasks import annotators, task_filter, timestamp, to_json, to_state
-from biasloop.ports import LabelTask, RawAnnotation, TaskState
 
 T = TypeVar("T")
 

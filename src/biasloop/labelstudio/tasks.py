@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from biasloop.domain.span import Span, aligned
+from biasloop.domain.task import LabelTask, RawAnnotation, TaskState
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.ports import LabelTask, RawAnnotation, TaskState
 
 PRELABEL = "prelabel"
 """The one model version that Label Studio is to show; the first import makes it the project's."""

@@ -1,18 +1,20 @@
-"""Plug-ins by name: strategy, classifier, expander, exporter.
+"""Plug-ins by name: the table of all strategies, classifiers, expanders and exporters.
 
-A plug-in is a file of its own with one `register` line. Factories are looked up by
-"module:attribute" so that listing the names imports nothing heavy.
+A plug-in is a file of its own and one line of this table. Targets are written "module:attribute",
+so that listing the names imports nothing heavy.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from biasloop.errors import ConfigError, UnknownName
+from biasloop.ports import Classifier
 
 
 class Kind(StrEnum):
@@ -50,11 +52,58 @@ class Plugin:
         return model
 
 
-_plugins: dict[tuple[Kind, str], Plugin] = {}
+def _row(kind: Kind, name: str, target: str, options: str = "") -> Plugin:
+    """A line of the table: `target` and `options` as "file:Class" within the kind's folder."""
+    folder = f"biasloop.plugins.{_FOLDERS[kind]}"
+    return Plugin(kind, name, f"{folder}.{target}", f"{folder}.{options}" if options else None)
+
+
+_FOLDERS = {
+    Kind.STRATEGY: "strategies",
+    Kind.CLASSIFIER: "classifiers",
+    Kind.EXPANDER: "expanders",
+    Kind.EXPORTER: "exporters",
+}
+
+TABLE = (
+    _row(Kind.STRATEGY, "auto", "auto:Auto"),
+    _row(Kind.STRATEGY, "random", "small_text:Random"),
+    _row(Kind.STRATEGY, "breaking_ties", "uncertainty:BreakingTies"),
+    _row(Kind.STRATEGY, "entropy", "uncertainty:Entropy"),
+    _row(Kind.STRATEGY, "margin_to_border", "uncertainty:MarginToBorder"),
+    _row(Kind.STRATEGY, "rarity", "uncertainty:Rarity"),
+    _row(Kind.STRATEGY, "bald", "uncertainty:Bald"),
+    _row(Kind.STRATEGY, "fisher", "fisher:Fisher"),
+    _row(Kind.STRATEGY, "coreset", "coreset:Coreset"),
+    _row(Kind.STRATEGY, "embedding_kmeans", "kmeans:EmbeddingKMeans"),
+    _row(Kind.STRATEGY, "contrastive", "contrastive:Contrastive"),
+    _row(Kind.STRATEGY, "subsample", "combined:Subsample", "combined:SubsampleOptions"),
+    _row(Kind.STRATEGY, "softrank", "combined:SoftRank", "combined:SoftRankOptions"),
+    _row(
+        Kind.STRATEGY,
+        "cluster_diverse",
+        "combined:ClusterDiverse",
+        "combined:ClusterDiverseOptions",
+    ),
+    _row(Kind.CLASSIFIER, "tfidf", "tfidf:Tfidf", "options:TfidfOptions"),
+    _row(Kind.CLASSIFIER, "embedding", "embedding:Embedding", "options:EmbeddingOptions"),
+    _row(Kind.CLASSIFIER, "transformer", "transformer:Transformer", "options:TransformerOptions"),
+    _row(
+        Kind.EXPANDER,
+        "counterfactual",
+        "counterfactual:Counterfactual",
+        "counterfactual:CounterfactualOptions",
+    ),
+    _row(Kind.EXPANDER, "llm", "llm:Llm", "llm:LlmOptions"),
+    _row(Kind.EXPORTER, "csv", "csv:Csv"),
+    _row(Kind.EXPORTER, "parquet", "parquet:Parquet"),
+)
+
+_plugins = {(row.kind, row.name): row for row in TABLE}
 
 
 def register(kind: Kind, name: str, target: str, options: str | None = None) -> None:
-    """Adds a plug-in. Raises ValueError when the name is taken."""
+    """Adds a plug-in from outside this package. Raises ValueError when the name is taken."""
     if (kind, name) in _plugins:
         raise ValueError(f"{kind} {name!r} is registered twice")
     _plugins[kind, name] = Plugin(kind, name, target, options)
@@ -62,7 +111,7 @@ def register(kind: Kind, name: str, target: str, options: str | None = None) -> 
 
 def names(kind: Kind) -> list[str]:
     """The known names of a kind, sorted."""
-    return sorted(name for found, name in _plugins if found is kind)
+    return sorted(name for known, name in _plugins if known is kind)
 
 
 def plugin(kind: Kind, name: str) -> Plugin:
@@ -79,19 +128,25 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
 
     Raises UnknownName for the name, ConfigError for the options.
     """
-    found = plugin(kind, name)
-    model = found.options_model()
+    wanted = plugin(kind, name)
+    model = wanted.options_model()
     if model is None:
         if options:
             raise ConfigError(f"{kind} {name!r} takes no options, got: {', '.join(options)}")
-        return found.load()()
+        return wanted.load()()
     try:
-        return found.load()(model(**(options or {})))
+        return wanted.load()(model(**(options or {})))
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors()
         )
         raise ConfigError(f"options of {kind} {name!r}: {wrong}") from None
+
+
+def load_classifier(name: str, folder: Path) -> Classifier:
+    """A saved model of the classifier of that name. Raises ClassifierError for a damaged one."""
+    classifier: Classifier = plugin(Kind.CLASSIFIER, name).load().load(folder)
+    return classifier
 
 
 def _resolve(target: str) -> Any:

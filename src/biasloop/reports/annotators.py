@@ -23,19 +23,19 @@ from biasloop.domain.votes.agreement import (
 )
 from biasloop.domain.votes.pace import longest, pace
 from biasloop.labelstudio.tasks import marked
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.positions import Positions, by_group
 
 
-def annotators(biasloop: Biasloop) -> dict[str, Any]:
+def report(service: Service) -> dict[str, Any]:
     """Who labelled, and how; pairs who agree least come first. Times are aware UTC datetimes,
     durations seconds."""
-    everything = biasloop.ledger.annotations()
+    everything = service.ledger.annotations()
     gold = known_answers(everything)
     said = answers(everything)
-    scheme, seed = biasloop.campaign.scheme, biasloop.settings.seed
+    scheme, seed = service.campaign.scheme, service.settings.seed
     votes = [a for a in said if a.standing is Standing.VOTE]
-    roots, texts = _items(biasloop, votes)
+    roots, texts = _items(service, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
     judged = on_gold(votes, gold)
     votes = [vote for vote in votes if vote.item_id not in gold]
@@ -50,9 +50,9 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
         ],
         "agreement": _told(whole),
         "spans": _interval(
-            span_overlap(_marked(votes, roots, texts, biasloop.campaign.controls.text), seed)
+            span_overlap(_marked(votes, roots, texts, service.campaign.controls.text), seed)
         ),
-        "rounds": _rounds(biasloop, votes, roots, scheme, seed),
+        "rounds": _rounds(service, votes, roots, scheme, seed),
         "pairs": sorted(
             (
                 {"people": names, **_told(agreement(shared, roots, scheme, seed))}
@@ -61,9 +61,9 @@ def annotators(biasloop: Biasloop) -> dict[str, Any]:
             key=lambda pair: pair["sets"]["value"] if pair["sets"] else inf,
         ),
         "positions": by_group(
-            Positions(biasloop.workspace.positions).all(),
+            Positions(service.layout.positions).all(),
             votes,
-            {c.item_id: c.labels for c in biasloop.ledger.consensus()},
+            {c.item_id: c.labels for c in service.ledger.consensus()},
             roots,
             scheme,
             seed,
@@ -114,13 +114,11 @@ def _last(said: Sequence[Annotation]) -> datetime:
     return max(a.at for a in said)
 
 
-def _items(
-    biasloop: Biasloop, votes: Sequence[Annotation]
-) -> tuple[dict[str, str], dict[str, str]]:
+def _items(service: Service, votes: Sequence[Annotation]) -> tuple[dict[str, str], dict[str, str]]:
     """Root and text of every item voted on that is still there."""
     known = sorted({vote.item_id for vote in votes})
-    rows = biasloop.pool.rows_of(known)
-    items = biasloop.pool.items(rows[rows >= 0])
+    rows = service.pool.rows_of(known)
+    items = service.pool.items(rows[rows >= 0])
     return {i.id: i.roots[0] for i in items}, {i.id: i.text for i in items}
 
 
@@ -135,13 +133,13 @@ def _marked(
 
 
 def _rounds(
-    biasloop: Biasloop,
+    service: Service,
     votes: Sequence[Annotation],
     roots: Mapping[str, str],
     scheme: Scheme,
     seed: int,
 ) -> list[dict[str, Any]]:
-    of_item = {s.item_id: round_id for round_id, s in biasloop.ledger.live_selections()}
+    of_item = {s.item_id: round_id for round_id, s in service.ledger.live_selections()}
     by_round: dict[int, list[Annotation]] = {}
     for vote in votes:
         if vote.item_id in of_item:

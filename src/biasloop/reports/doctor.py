@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from biasloop.errors import BiasloopError, LabelStudioDown
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 LOW_DISK = 2 * 1024**3
 """Bytes; below this a training may fill the disk."""
@@ -26,20 +26,20 @@ class Check:
     needed: bool = True
 
 
-def examine(biasloop: Biasloop) -> list[Check]:
+def examine(service: Service) -> list[Check]:
     """All checks, in the order in which to fix them."""
     return [
-        Check("settings", True, str(biasloop.workspace.folder / "biasloop.toml")),
+        Check("settings", True, str(service.layout.folder / "biasloop.toml")),
         _check(
             "campaign",
-            lambda: f"{biasloop.campaign.about.name}, policy {biasloop.campaign.policy.id}",
+            lambda: f"{service.campaign.about.name}, policy {service.campaign.policy.id}",
         ),
-        _check("ledger", lambda: f"{len(biasloop.ledger.rounds.all())} rounds"),
-        _check("pool", lambda: f"{len(biasloop.pool)} items"),
-        _model(biasloop),
-        _label_studio(biasloop),
-        _language_model(biasloop),
-        _disk(biasloop),
+        _check("ledger", lambda: f"{len(service.ledger.rounds.all())} rounds"),
+        _check("pool", lambda: f"{len(service.pool)} items"),
+        _model(service),
+        _label_studio(service),
+        _language_model(service),
+        _disk(service),
         _gpu(),
         _hub(),
     ]
@@ -52,36 +52,36 @@ def _check(what: str, look: Callable[[], str]) -> Check:
         return Check(what, False, str(error))
 
 
-def _model(biasloop: Biasloop) -> Check:
+def _model(service: Service) -> Check:
     what = "model in service"
     try:
-        if biasloop.ledger.in_service() is None:
+        if service.ledger.in_service() is None:
             return Check(what, False, "none yet; `biasloop train` makes one", needed=False)
         from biasloop.service.models import in_service
 
-        model, _ = in_service(biasloop)
+        model, _ = in_service(service)
     except BiasloopError as error:
         return Check(what, False, str(error))
     return Check(what, True, model.id)
 
 
-def _label_studio(biasloop: Biasloop) -> Check:
+def _label_studio(service: Service) -> Check:
     what = "Label Studio and token"
     try:
-        server = biasloop.label_studio.whoami()
+        server = service.label_studio.whoami()
     except LabelStudioDown as error:
-        if biasloop.settings.labelstudio.url:
+        if service.settings.labelstudio.url:
             return Check(what, False, str(error))
         return Check(what, False, "not running; `biasloop up` starts it", needed=False)
     except BiasloopError as error:
         return Check(what, False, str(error))
-    found = f"{biasloop.label_studio_url}, version {server.version}, as {server.email}"
+    found = f"{service.label_studio_url}, version {server.version}, as {server.email}"
     return Check(what, True, found)
 
 
-def _language_model(biasloop: Biasloop) -> Check:
-    what, settings = "language model", biasloop.settings.llm
-    if not settings.base_url and "llm" not in biasloop.settings.expander.names:
+def _language_model(service: Service) -> Check:
+    what, settings = "language model", service.settings.llm
+    if not settings.base_url and "llm" not in service.settings.expander.names:
         return Check(what, False, "none is set; the expander `llm` needs one", False)
     try:
         settings.require()
@@ -89,7 +89,7 @@ def _language_model(biasloop: Biasloop) -> Check:
             open_model,  # only who has one waits for its client
         )
 
-        with closing(open_model(biasloop.workspace, settings, "doctor")) as model:
+        with closing(open_model(service.layout, settings, "doctor")) as model:
             way = model.probe()
     except BiasloopError as error:
         return Check(what, False, str(error))
@@ -97,8 +97,8 @@ def _language_model(biasloop: Biasloop) -> Check:
     return Check(what, True, f"{settings.base_url}, {settings.model}, {structured}")
 
 
-def _disk(biasloop: Biasloop) -> Check:
-    folder = biasloop.workspace.folder
+def _disk(service: Service) -> Check:
+    folder = service.layout.folder
     free = shutil.disk_usage(folder).free
     found = f"{free / 1024**3:.1f} GB free"
     try:

@@ -8,7 +8,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Item
 from biasloop.domain.votes.consensus import resolve
 from biasloop.labelstudio.tasks import marked, rewrites
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 Row = dict[str, Any]
 Verdicts = Callable[[Sequence[str]], list[Row]]
@@ -57,7 +57,7 @@ ADS = {"ad_id": str, "title": str, "text": str, "language": str, "source": str}
 
 
 def item_rows(
-    biasloop: Biasloop, verdicts: Verdicts | None, tell: Callable[[int], None]
+    service: Service, verdicts: Verdicts | None, tell: Callable[[int], None]
 ) -> Iterator[Row]:
     """One row per item: all that have a label, or the whole pool when the model's verdict is asked.
 
@@ -66,14 +66,14 @@ def item_rows(
     asked about (no probability: a strategy chose it without chance). Texts that were taken down
     are left out. `tell` gets the number of items done.
     """
-    annotations = biasloop.ledger.annotations()
-    known = resolve(annotations, biasloop.campaign.scheme, biasloop.settings.votes.consensus)
-    chosen = {s.item_id: (round_id, s) for round_id, s in biasloop.ledger.live_selections()}
+    annotations = service.ledger.annotations()
+    known = resolve(annotations, service.campaign.scheme, service.settings.votes.consensus)
+    chosen = {s.item_id: (round_id, s) for round_id, s in service.ledger.live_selections()}
     policies: dict[str, set[str]] = {}
     for vote in annotations:
         if vote.standing is Standing.VOTE:
             policies.setdefault(vote.item_id, set()).add(vote.policy_id)
-    pool = biasloop.pool
+    pool = service.pool
     ids, erased = pool.column("id"), pool.column("erased")
     rows = [i for i in range(len(ids)) if not erased[i] and (verdicts or ids[i] in known)]
     for begin in range(0, len(rows), PIECE):
@@ -95,15 +95,15 @@ def item_rows(
         tell(min(begin + PIECE, len(rows)))
 
 
-def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
+def vote_rows(service: Service) -> Iterator[Row]:
     """One row per current annotation, whoever made it. People appear as A1, A2, …, the same in
     every export; what was set aside or skipped is there, with its standing.
 
     `spans` (per label the characters [start, end) of its spans, aligned to whole words) and
     `rewrite` are read from `extra`, which holds what people drew and wrote, verbatim.
     """
-    annotations = biasloop.ledger.annotations()
-    texts = _texts(biasloop, {a.item_id for a in annotations if a.extra})
+    annotations = service.ledger.annotations()
+    texts = _texts(service, {a.item_id for a in annotations if a.extra})
     names = _pseudonyms(annotations)
     for found in annotations:
         if found.standing is Standing.DELETED:
@@ -120,13 +120,13 @@ def vote_rows(biasloop: Biasloop) -> Iterator[Row]:
             "policy": found.policy_id,
             "at": found.at,
             "seconds": found.seconds,
-            **_marks(found, biasloop.campaign.controls.text, texts.get(found.item_id, "")),
+            **_marks(found, service.campaign.controls.text, texts.get(found.item_id, "")),
         }
 
 
-def ad_rows(biasloop: Biasloop) -> Iterator[Row]:
+def ad_rows(service: Service) -> Iterator[Row]:
     """One row per ad that is still there."""
-    for ad in biasloop.pool.all_ads():
+    for ad in service.pool.all_ads():
         yield {
             "ad_id": ad.id,
             "title": ad.title,
@@ -162,12 +162,12 @@ def _pseudonyms(annotations: Sequence[Annotation]) -> dict[str, str]:
     return {annotator: f"A{number}" for number, annotator in enumerate(people, 1)}
 
 
-def _texts(biasloop: Biasloop, item_ids: set[str]) -> dict[str, str]:
+def _texts(service: Service, item_ids: set[str]) -> dict[str, str]:
     """Texts by item id; what was taken down has an empty one."""
     known = sorted(item_ids)
-    rows = biasloop.pool.rows_of(known)
+    rows = service.pool.rows_of(known)
     here = [(item_id, row) for item_id, row in zip(known, rows, strict=True) if row >= 0]
-    texts = biasloop.pool.texts([row for _, row in here])
+    texts = service.pool.texts([row for _, row in here])
     return {item_id: text for (item_id, _), text in zip(here, texts, strict=True)}
 
 

@@ -14,38 +14,38 @@ from biasloop.domain.votes.pace import Pace, pace
 from biasloop.domain.votes.vote import answered
 from biasloop.reports.annotators import answers, known_answers
 from biasloop.rounds.scheduler import TROUBLE
-from biasloop.service.policy import guideline
-from biasloop.service.service import PROJECT, Biasloop
+from biasloop.service.policy import policy_report
+from biasloop.service.service import PROJECT, Service
 from biasloop.store.ledger import Ledger
 
 REFUSED_SHOWN = 20
 """Refused texts on the page, the newest."""
 
 
-def overview(biasloop: Biasloop) -> dict[str, Any]:
+def overview(service: Service) -> dict[str, Any]:
     """Everything an engineer looks at first. Times are aware UTC datetimes."""
-    ledger = biasloop.ledger
+    ledger = service.ledger
     now = datetime.now(UTC)
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
-    done = answered(annotations, biasloop.settings.votes.per_item)
+    done = answered(annotations, service.settings.votes.per_item)
     gold, timed = known_answers(annotations), pace(answers(annotations))
-    situation = biasloop.situation(now)
+    situation = service.situation(now)
     in_service = ledger.in_service()
     return {
-        "campaign": biasloop.campaign.about.title,
-        "workspace": str(biasloop.workspace.folder),
+        "campaign": service.campaign.about.title,
+        "workspace": str(service.layout.folder),
         "loop": situation.pause,
-        "next_round": may_open(biasloop.settings.opening, situation) or "opens at the next tick",
-        "budget": {"asked": situation.labels, "of": biasloop.settings.loop.budget},
+        "next_round": may_open(service.settings.opening, situation) or "opens at the next tick",
+        "budget": {"asked": situation.labels, "of": service.settings.loop.budget},
         "label_studio": {
-            "url": biasloop.label_studio_url,
+            "url": service.label_studio_url,
             "project": ledger.bookmark(PROJECT),
             "trouble": ledger.bookmark(TROUBLE),
         },
-        "pool": asdict(biasloop.pool.stats()),
+        "pool": asdict(service.pool.stats()),
         "labels": _labels(annotations, gold),
-        "gold": _gold(biasloop, gold),
+        "gold": _gold(service, gold),
         "pace": timed
         and {
             "minutes_per_item": timed.per_item / 60,
@@ -63,27 +63,27 @@ def overview(biasloop: Biasloop) -> dict[str, Any]:
             for a in annotations
             if a.standing is Standing.ASIDE and a.reason not in BY_POLICY
         ],
-        "guideline": guideline(biasloop, annotations),
-        "open_tasks": _open_tasks(biasloop, done),
+        "guideline": policy_report(service, annotations),
+        "open_tasks": _open_tasks(service, done),
         "model_in_service": in_service.id if in_service else None,
         "model_policies": in_service.card.get("policies", {}) if in_service else {},
         "promotion": _newest(rounds, "promotion"),
         "stopping": _newest(rounds, "stopping"),
         "rounds": _rounds(rounds, ledger.selections(), done),
-        "curve": curve(biasloop),
+        "curve": curve(service),
         "evaluation": (evaluation := _evaluation(ledger)),
         "savings": (savings := evaluation and evaluation["report"].get("savings")),
         "hours_saved": _hours_saved(savings, timed),
         "synthesis": _synthesis(ledger, rounds),
-        "probation": _probation(biasloop, rounds, annotations),
+        "probation": _probation(service, rounds, annotations),
         "events": ledger.events(20),
     }
 
 
-def curve(biasloop: Biasloop) -> list[dict[str, Any]]:
+def curve(service: Service) -> list[dict[str, Any]]:
     """The learning curve: for every evaluated round its human labels, and micro F1 with interval
     on the audit items it had (None where not measurable)."""
-    models = {model.id: model for _, _, model in biasloop.ledger.models()}
+    models = {model.id: model for _, _, model in service.ledger.models()}
     return [
         {
             "round": round_id,
@@ -94,7 +94,7 @@ def curve(biasloop: Biasloop) -> list[dict[str, Any]]:
             "macro_f1": found.report["audit"]["macro"],
             "cells": found.report["audit"]["labels"],
         }
-        for round_id, found in biasloop.ledger.evaluations()
+        for round_id, found in service.ledger.evaluations()
     ]
 
 
@@ -156,15 +156,15 @@ def _synthesis(ledger: Ledger, rounds: Iterable[Round]) -> dict[str, Any]:
 
 
 def _probation(
-    biasloop: Biasloop, rounds: Sequence[Round], annotations: Iterable[Annotation]
+    service: Service, rounds: Sequence[Round], annotations: Iterable[Annotation]
 ) -> dict[str, Any] | None:
     """Which weight the texts of language models have now, and why; None: there are none."""
     written = [a.seq for a in annotations if a.source is LabelSource.LLM]
     if not written:
         return None
-    reviews = biasloop.ledger.reviews()
+    reviews = service.ledger.reviews()
     round_id, review = reviews[-1] if reviews else (None, None)
-    terms = biasloop.settings.probation_terms
+    terms = service.settings.probation_terms
     weights = Counter(terms.weight_of(sequence, review) for sequence in written)
     reviewed = _newest(rounds, "probation")
     return {
@@ -201,17 +201,17 @@ def _hours_saved(savings: Mapping[str, Any] | None, timed: Pace | None) -> dict[
     return {name: timed.hours_for(labels * share) for name, share in savings["saved"].items()}
 
 
-def _gold(biasloop: Biasloop, gold: Collection[str]) -> dict[str, Any] | None:
+def _gold(service: Service, gold: Collection[str]) -> dict[str, Any] | None:
     """Gold items and how many nobody was asked about yet; None where none are mixed in."""
-    share = biasloop.settings.loop.gold_share
+    share = service.settings.loop.gold_share
     if not share:
         return None
-    asked = {s.item_id for _, s in biasloop.ledger.live_selections()}
+    asked = {s.item_id for _, s in service.ledger.live_selections()}
     return {"share": share, "items": len(gold), "left": len(set(gold) - asked)}
 
 
-def _open_tasks(biasloop: Biasloop, answered: set[str]) -> dict[str, int]:
+def _open_tasks(service: Service, answered: set[str]) -> dict[str, int]:
     """Tasks that wait for people: all, and those of the audit arm."""
-    pushed = set(biasloop.ledger.task_ids()) - answered
-    waiting = [s for _, s in biasloop.ledger.live_selections() if s.item_id in pushed]
+    pushed = set(service.ledger.task_ids()) - answered
+    waiting = [s for _, s in service.ledger.live_selections() if s.item_id in pushed]
     return {"all": len(waiting), "audit": sum(s.arm is Arm.AUDIT for s in waiting)}

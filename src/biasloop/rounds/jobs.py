@@ -18,9 +18,8 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-import biasloop.plugins.strategies  # noqa: F401 - registers the plug-ins
 from biasloop.errors import BiasloopError, in_words
-from biasloop.plugins.classifiers import load
+from biasloop.plugins.registry import load_classifier
 from biasloop.ports import Checkpoint, has_encoder
 from biasloop.rounds.steps.evaluate.job import predict, savings, stopping
 from biasloop.rounds.steps.expand.job import expand
@@ -40,7 +39,7 @@ def score(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> Result:
     Without an encoder and with more candidates (data.parquet) than job["cascade"], only of those
     that a cascade chooses; the other rows are NaN.
     """
-    classifier = load(job["classifier"], Path(job["model"]))
+    classifier = load_classifier(job["classifier"], Path(job["model"]))
     pool = ArrowPool(Path(job["pool"]))
     store = FeatureStore(Path(job["features"]), pool)
     out = Path(job["out"])
@@ -87,7 +86,7 @@ def _shortlist(
     saved = Path(job["model"]) / LINEAR
     if len(candidates) <= job["cascade"] or not saved.exists():
         return None
-    linear = load("tfidf", saved)
+    linear = load_classifier("tfidf", saved)
     assert has_encoder(linear)
     return shortlist(
         linear,

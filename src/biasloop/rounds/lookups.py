@@ -2,27 +2,30 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
 from biasloop.domain.label import Labels
+from biasloop.domain.learning import Likeness, Scores
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import Round
 from biasloop.domain.writing.deficit import label_errors
 from biasloop.domain.writing.synthesis import Corpus
 from biasloop.plugins.registry import Kind, plugin
-from biasloop.ports import Likeness, Scores, Strategy
+from biasloop.ports import Encoder, Strategy, has_encoder
+from biasloop.rounds.steps.candidates import asked_items, candidates, labelled_rows
 from biasloop.rounds.steps.expand.step import corpus_of
-from biasloop.rounds.steps.select import ReadScores, asked_items, candidates, labelled_rows
+from biasloop.rounds.steps.select import ReadScores
 from biasloop.rounds.steps.train.recipe import Recipe
 from biasloop.store.features import FeatureStore
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 from biasloop.store.scores import read_scores, read_thresholds
 from biasloop.workspace.campaign import Campaign
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import Settings
 
 
@@ -30,7 +33,7 @@ from biasloop.workspace.settings import Settings
 class Lookups:
     """Each is made anew at every call, as things stand then."""
 
-    workspace: Workspace
+    layout: Layout
     settings: Settings
     campaign: Campaign
     ledger: Ledger
@@ -124,7 +127,7 @@ class Lookups:
         model."""
         if model_id is None:
             return None
-        folder = self.workspace.scores / model_id
+        folder = self.layout.scores / model_id
         needs, shards = sorted(self.strategy.needs), self.pool.shards()
         known, labels = self.labelled(pool_rows)
 
@@ -143,8 +146,14 @@ class Lookups:
     def likeness(self, model_id: str, rows: Rows) -> Likeness | None:
         """That of these pool rows to the model's encoder, by the features that are kept."""
         model = self.ledger.model(model_id)
-        kind = plugin(Kind.CLASSIFIER, model.classifier).load()
-        if not hasattr(kind, "load_encoder"):
+        classifier: Any = plugin(Kind.CLASSIFIER, model.classifier).load()
+        if not has_encoder(classifier):
             return None
-        load = cache(lambda: kind.load(self.workspace.folder / model.folder).encoder)
-        return FeatureStore(self.workspace.features, self.pool).likeness(load, rows)
+
+        def load_encoder() -> Encoder:
+            encoder = classifier.load(self.layout.folder / model.folder).encoder
+            assert encoder is not None  # a saved model was trained
+            return encoder
+
+        store = FeatureStore(self.layout.features, self.pool)
+        return store.likeness(cache(load_encoder), rows)

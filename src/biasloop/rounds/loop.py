@@ -28,7 +28,7 @@ Step = Callable[[Round, Heartbeat], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Retry:
     """How long a claim lasts without a heartbeat, and the wait after a failure: it doubles from
     `retry_base` to `retry_cap` seconds."""
 
@@ -48,7 +48,7 @@ class Loop:
         situation: Callable[[datetime], Situation],
         *,
         owner: str,
-        pace: Pace,
+        retry: Retry,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
@@ -56,7 +56,7 @@ class Loop:
         self._opening = opening
         self._situation = situation
         self._owner = owner
-        self._pace = pace
+        self._retry = retry
         self._clock = clock
 
     def tick(self) -> str | None:
@@ -71,7 +71,7 @@ class Loop:
         told = self._open(now)
         # What only waits for people must not keep the others from their turn.
         while claim := self._ledger.rounds.claim(
-            now, self._owner, self._clock() + self._pace.lease
+            now, self._owner, self._clock() + self._retry.lease
         ):
             if told := self._run(claim):
                 break
@@ -87,7 +87,7 @@ class Loop:
         round_, step = claim.round, claim.round.step or ""
 
         def heartbeat() -> None:
-            self._ledger.rounds.renew(claim, self._clock() + self._pace.lease)
+            self._ledger.rounds.renew(claim, self._clock() + self._retry.lease)
 
         try:
             with self._beating(heartbeat):
@@ -110,7 +110,7 @@ class Loop:
         ended = threading.Event()
 
         def beat() -> None:
-            while not ended.wait(self._pace.lease.total_seconds() / 3):
+            while not ended.wait(self._retry.lease.total_seconds() / 3):
                 try:
                     heartbeat()
                 except LostLease:
@@ -128,7 +128,7 @@ class Loop:
 
     def _fail(self, claim: Claim, error: Exception) -> str:
         now = self._clock()
-        delay = retry_delay(claim.round.attempts + 1, self._pace.retry_base, self._pace.retry_cap)
+        delay = retry_delay(claim.round.attempts + 1, self._retry.retry_base, self._retry.retry_cap)
         told = in_words(error)
         try:
             self._ledger.rounds.fail(claim, told, now + delay, now)

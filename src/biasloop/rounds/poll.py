@@ -8,10 +8,11 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import BY_POLICY, AsideReason, LabelSource
 from biasloop.domain.policy import PolicyAt
 from biasloop.domain.round import State
+from biasloop.domain.task import RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, judged, settle
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import chosen, spans
-from biasloop.ports import LabelStudio, RawAnnotation, TaskState
+from biasloop.ports import LabelStudio
 from biasloop.store.ledger import Ledger
 
 CURSOR = "poll_cursor"

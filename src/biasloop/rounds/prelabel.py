@@ -7,14 +7,14 @@ from biasloop.domain.item import Item
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.synthesis import Guide
 from biasloop.ports import Checkpoint
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import LlmSettings
 
 
 def prelabels(
     items: Sequence[Item],
     guide: Guide,
-    workspace: Workspace,
+    layout: Layout,
     settings: LlmSettings,
     purse: str,
     checkpoint: Checkpoint,
@@ -28,8 +28,8 @@ def prelabels(
     from biasloop.llm.prompting import read_prompts
     from biasloop.workspace.language_model import open_model  # its client takes a second to load
 
-    prompts = read_prompts(workspace.campaign)
-    with closing(open_model(workspace, settings, purse)) as generator:
+    prompts = read_prompts(layout.campaign)
+    with closing(open_model(layout, settings, purse)) as generator:
         judge = Judge(generator, prompts, guide, settings.judge_samples)
         found = judge.judge(
             [item.text for item in items], [item.roots for item in items], checkpoint=checkpoint

@@ -11,10 +11,11 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.policy import PolicyAt
 from biasloop.domain.round import State
+from biasloop.domain.task import TaskState
 from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.ports import LabelStudio, Pool, TaskState
+from biasloop.ports import LabelStudio, Pool
 from biasloop.rounds.poll import CHUNK, follow
 from biasloop.rounds.steps.push import push
 from biasloop.store.ledger import Ledger

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,8 @@ from biasloop.rounds.loop import Step
 from biasloop.rounds.prelabel import prelabels
 from biasloop.rounds.steps.aggregate import aggregate
 from biasloop.rounds.steps.close import close
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.step import evaluate
-from biasloop.rounds.steps.expand.job import guide_of
 from biasloop.rounds.steps.expand.step import expand
 from biasloop.rounds.steps.pull import pull
 from biasloop.rounds.steps.push import push
@@ -31,8 +31,8 @@ from biasloop.rounds.steps.select import select
 from biasloop.rounds.steps.train.step import train
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
-from biasloop.workspace.campaign import Campaign
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.campaign import Campaign, guide_of
+from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import Settings
 
 
@@ -40,7 +40,7 @@ from biasloop.workspace.settings import Settings
 class Steps:
     """Every step of a round, bound to one workspace."""
 
-    workspace: Workspace
+    layout: Layout
     settings: Settings
     campaign: Campaign
     ledger: Ledger
@@ -51,11 +51,11 @@ class Steps:
     label_studio: Callable[[], LabelStudio]
     ensure_project: Callable[[], int]
 
-    @property
-    def look(self) -> Lookups:
+    @cached_property
+    def lookups(self) -> Lookups:
         """What the steps are told of ledger, pool and settings."""
         return Lookups(
-            self.workspace, self.settings, self.campaign, self.ledger, self.pool, self.strategy
+            self.layout, self.settings, self.campaign, self.ledger, self.pool, self.strategy
         )
 
     def table(self) -> dict[str, Step]:
@@ -72,24 +72,24 @@ class Steps:
             if not (offline and asks_a_model(expander))
         ]
         return expand(
-            corpus=self.look.corpus(),
+            corpus=self.lookups.corpus(),
             expanders={name: self.expander_options[name] for name in wanted},
             llm=self.settings.llm.model_dump(),
             purse=f"round {round_.id}" if round_ else f"by hand on {now:%Y-%m-%d}",
-            workspace=self.workspace.folder,
+            workspace=self.layout.folder,
             pool=self.pool,
             scheme=self.campaign.scheme,
             policy_id=self.campaign.policy.id,
             seed=self.settings.seed,
             now=now,
-            work_folder=self.workspace.job(round_.id if round_ else None, "expand"),
+            work_folder=self.layout.job(round_.id if round_ else None, "expand"),
             heartbeat=heartbeat,
         )
 
     def plan(self) -> dict[str, tuple[list[Request], Estimate]]:
         """What every expander that needs a language model would ask for now, by its name, and
         what that would take."""
-        guide, corpus = guide_of(self.campaign), self.look.corpus()
+        guide, corpus = guide_of(self.campaign), self.lookups.corpus()
         llm = self.settings.llm
         requests = {
             name: expander.plan(corpus, guide, self.settings.seed)
@@ -113,20 +113,20 @@ class Steps:
 
     def score(self, round_: Round, heartbeat: Heartbeat) -> Done:
         """Scores the pool with the newest finished model."""
-        model = self.look.newest_model()
+        model = self.lookups.newest_model()
         return score(
             pool=self.pool,
-            pool_folder=self.workspace.pool,
+            pool_folder=self.layout.pool,
             model=model,
-            model_folder=self.workspace.folder / model.folder if model else None,
-            features_folder=self.workspace.features,
-            scores_folder=self.workspace.scores,
+            model_folder=self.layout.folder / model.folder if model else None,
+            features_folder=self.layout.features,
+            scores_folder=self.layout.scores,
             needs=self.strategy.needs,
             multi=self.campaign.scheme.multi,
             cascade=self.settings.classifier.cascade,
-            asked_of=self.look.asked_of,
+            asked_of=self.lookups.asked_of,
             seed=self.settings.seed,
-            work_folder=self.workspace.job(round_.id, "score"),
+            work_folder=self.layout.job(round_.id, "score"),
             heartbeat=heartbeat,
         )
 
@@ -139,9 +139,9 @@ class Steps:
             pool_rows=round_.facts["pool_rows"],
             annotations=self.ledger.annotations(),
             selected=selected,
-            wanted=self.look.quota(selected),
+            wanted=self.lookups.quota(selected),
             strategy=self.strategy,
-            read_scores=self.look.scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
+            read_scores=self.lookups.scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
             max_per_ad=self.settings.loop.max_per_ad,
             seed=self.settings.seed,
         )
@@ -154,12 +154,12 @@ class Steps:
             policy = self.ledger.policies.current() or self.campaign.policy
             guide = replace(guide_of(self.campaign), policy=policy)
             llm, purse = self.settings.llm, f"round {round_.id}"
-            return prelabels(items, guide, self.workspace, llm, purse, heartbeat)
+            return prelabels(items, guide, self.layout, llm, purse, heartbeat)
 
         return push(
             round_id=round_.id,
             pool=self.pool,
-            selections=self.look.batch(round_),
+            selections=self.lookups.batch(round_),
             label_studio=self.label_studio(),
             newest=self.ledger.newest_task(round_.opened_at),
             prelabel=prelabel if self.settings.llm.prelabel else None,
@@ -170,7 +170,7 @@ class Steps:
         loop = self.settings.loop
         events = self.ledger.events_of(round_.id)
         return pull(
-            selections=self.look.batch(round_),
+            selections=self.lookups.batch(round_),
             pushed=self.ledger.task_ids(),
             annotations=self.ledger.annotations(),
             low_water=loop.low_water,
@@ -198,7 +198,7 @@ class Steps:
         return self.train_at(
             round_.facts["sequence"],
             f"r{round_.id:04d}",
-            self.workspace.job(round_.id, "train"),
+            self.layout.job(round_.id, "train"),
             heartbeat,
             round_id=round_.id,
         )
@@ -219,16 +219,16 @@ class Steps:
         return train(
             model_id=model_id,
             pool=self.pool,
-            pool_folder=self.workspace.pool,
-            features_folder=self.workspace.features,
+            pool_folder=self.layout.pool,
+            features_folder=self.layout.features,
             annotations=self.ledger.annotations(sequence),
             sequence=sequence,
             review=review,
             review_due=round_id is not None and terms.due(round_id, reviewed_in),
             scheme=self.campaign.scheme,
-            recipe=self.look.recipe,
+            recipe=self.lookups.recipe,
             work_folder=job,
-            models_folder=self.workspace.models,
+            models_folder=self.layout.models,
             heartbeat=heartbeat,
         )
 
@@ -239,20 +239,20 @@ class Steps:
             model=self.ledger.model(model) if model else None,
             trained_on=self.ledger.trained_on(model) if model else (),
             in_service=self.ledger.in_service(),
-            earlier=[m.id for m in self.look.models_before(round_)],
+            earlier=[m.id for m in self.lookups.models_before(round_)],
             annotations=self.ledger.annotations(),
             selections=self.ledger.live_selections(),
             promote=self.settings.loop.promote == "auto",
             stopping=self.settings.stopping_advice,
-            bench=Bench(
+            context=EvaluationContext(
                 pool=self.pool,
                 scheme=self.campaign.scheme,
                 consensus=self.settings.votes.consensus,
                 seed=self.settings.seed,
-                workspace=self.workspace.folder,
-                models=self.workspace.models,
-                work_folder=self.workspace.job(round_.id, "evaluate"),
-                data={"pool": str(self.workspace.pool), "features": str(self.workspace.features)},
+                workspace=self.layout.folder,
+                models=self.layout.models,
+                work_folder=self.layout.job(round_.id, "evaluate"),
+                data={"pool": str(self.layout.pool), "features": str(self.layout.features)},
                 heartbeat=heartbeat,
             ),
         )
@@ -260,4 +260,4 @@ class Steps:
     def close(self, round_: Round, _heartbeat: Heartbeat) -> Done:
         """Clears the round's working folders away."""
         heavy = ("expand", "score", "train", "evaluate")
-        return close(job_folders=[self.workspace.job(round_.id, step) for step in heavy])
+        return close(job_folders=[self.layout.job(round_.id, step) for step in heavy])

@@ -6,26 +6,26 @@ from typing import Any
 from biasloop.domain.measure.metric import decide
 from biasloop.domain.model import ModelVersion
 from biasloop.errors import ClassifierError
-from biasloop.plugins.classifiers import load
+from biasloop.plugins.registry import load_classifier
 from biasloop.ports import Classifier
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 
 
-def in_service(biasloop: Biasloop) -> tuple[ModelVersion, Classifier]:
+def in_service(service: Service) -> tuple[ModelVersion, Classifier]:
     """The model in service, loaded. Raises ClassifierError when there is none yet."""
-    model = biasloop.ledger.in_service()
+    model = service.ledger.in_service()
     if model is None:
         raise ClassifierError("no model is in service yet; `biasloop train` makes one")
-    return model, load(model.classifier, biasloop.workspace.folder / model.folder)
+    return model, load_classifier(model.classifier, service.layout.folder / model.folder)
 
 
 def verdict_columns(
-    biasloop: Biasloop,
+    service: Service,
 ) -> tuple[dict[str, type], Callable[[Sequence[str]], list[dict[str, Any]]]]:
     """For an export: columns with probability per label, flagged labels and the model's id, and
     what fills them for texts."""
-    model, classifier = in_service(biasloop)
-    scheme = biasloop.campaign.scheme
+    model, classifier = in_service(service)
+    scheme = service.campaign.scheme
     columns: dict[str, type] = {f"p_{name}": float for name in scheme.labels}
     columns |= {"flagged": list, "model": str}
 

@@ -21,14 +21,14 @@ from biasloop.domain.policy import (
     waiting,
 )
 from biasloop.errors import ConfigError, LabelStudioError, LedgerError, WorkspaceError
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.campaign import GUIDELINE
 
 
-def guideline(biasloop: Biasloop, annotations: Sequence[Annotation]) -> dict[str, Any]:
+def policy_report(service: Service, annotations: Sequence[Annotation]) -> dict[str, Any]:
     """For status and page: the version in force, all versions with the votes given under each, the
     votes that wait for a decision, and the newest decision."""
-    known, history = biasloop.ledger.policies, biasloop.ledger.policies.history()
+    known, history = service.ledger.policies, service.ledger.policies.history()
     decisions = known.decisions()
     current = history[-1][1] if history else None
     votes = votes_under(annotations)
@@ -39,7 +39,7 @@ def guideline(biasloop: Biasloop, annotations: Sequence[Annotation]) -> dict[str
     undecided = waiting(votes, decisions, current) if current else set()
     return {
         "policy": current,
-        "new": biasloop.campaign.policy.id if biasloop.campaign.policy.id != current else None,
+        "new": service.campaign.policy.id if service.campaign.policy.id != current else None,
         "versions": [
             {
                 "policy": name,
@@ -57,7 +57,7 @@ def guideline(biasloop: Biasloop, annotations: Sequence[Annotation]) -> dict[str
     }
 
 
-def adopt(biasloop: Biasloop, draft: Policy, by: str) -> Path | None:
+def adopt(service: Service, draft: Policy, by: str) -> Path | None:
     """Makes a draft the guideline: in Label Studio, in the campaign folder, and in force.
 
     Label Studio comes first, so that nothing has changed where it is down or refuses; whatever
@@ -65,12 +65,12 @@ def adopt(biasloop: Biasloop, draft: Policy, by: str) -> Path | None:
     is in the ledger; one that never came into force is kept beside, and its path is returned.
     Raises LabelStudioError, WorkspaceError.
     """
-    known, path = biasloop.ledger.policies, biasloop.workspace.campaign / GUIDELINE
-    former, current = biasloop.campaign.policy, known.current()
+    known, path = service.ledger.policies, service.layout.campaign / GUIDELINE
+    former, current = service.campaign.policy, known.current()
     beside, kept = path.with_name(f".{path.name}.{os.getpid()}"), None
     try:
         beside.write_text(draft.text, "utf-8")  # first of all: the disk may be full
-        biasloop.show_guideline(draft)
+        service.show_guideline(draft)
         if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
             kept = path.with_stem(f"{path.stem}.{former.id}")
             kept.write_text(former.text, "utf-8")
@@ -84,21 +84,21 @@ def adopt(biasloop: Biasloop, draft: Policy, by: str) -> Path | None:
         beside.unlink(missing_ok=True)
     if current is None or current.id != draft.id:
         known.add(draft, datetime.now(UTC))
-        biasloop.ledger.note("guideline adopted", {"policy": draft.id, "by": by}, datetime.now(UTC))
-    biasloop.ensure_project()  # a push at the same moment may have shown the former one once more
+        service.ledger.note("guideline adopted", {"policy": draft.id, "by": by}, datetime.now(UTC))
+    service.ensure_project()  # a push at the same moment may have shown the former one once more
     return kept
 
 
-def decide(biasloop: Biasloop, action: Action, labels: Sequence[str], by: str) -> dict[str, Any]:
+def decide(service: Service, action: Action, labels: Sequence[str], by: str) -> dict[str, Any]:
     """Decides on the votes under older versions; with RE_ASK their tasks are shown again.
 
     Returns the decision and the number of `answers` that changed. Raises ConfigError for unknown
     labels, LedgerError when there is nothing to decide.
     """
-    check_labels(biasloop, labels)
-    ledger = biasloop.ledger
+    check_labels(service, labels)
+    ledger = service.ledger
     history = ledger.policies.history()
-    current = biasloop.campaign.policy.id
+    current = service.campaign.policy.id
     if not history or history[-1][1] != current:
         raise LedgerError(
             f"guideline {current} is not in force yet, annotators still read the one before: "
@@ -117,22 +117,22 @@ def decide(biasloop: Biasloop, action: Action, labels: Sequence[str], by: str) -
     decision = Decision(current, older, action, tuple(labels), by, datetime.now(UTC))
     changed = ledger.policies.decide(decision, revise)
     if action is Action.RE_ASK:
-        _show_again(biasloop, changed)
+        _show_again(service, changed)
     return asdict(decision) | {"answers": changed}
 
 
-def check_labels(biasloop: Biasloop, labels: Sequence[str]) -> None:
+def check_labels(service: Service, labels: Sequence[str]) -> None:
     """Raises ConfigError for labels that the campaign does not have."""
-    choices = biasloop.campaign.scheme.choices
+    choices = service.campaign.scheme.choices
     if unknown := set(labels) - set(choices):
         raise ConfigError(
             f"no label {', '.join(sorted(unknown))}; the labels are: {', '.join(choices)}"
         )
 
 
-def _show_again(biasloop: Biasloop, answers: int) -> None:
+def _show_again(service: Service, answers: int) -> None:
     try:
-        biasloop.reconcile()
+        service.reconcile()
     except LabelStudioError as error:
         raise type(error)(
             f"it is decided, and {answers} answers no longer count, but their tasks are not shown "

@@ -8,16 +8,16 @@ import numpy as np
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Rows
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
 from biasloop.domain.trial import Scenario, Why, mix
-from biasloop.domain.votes.consensus import Verdict, resolve
+from biasloop.domain.votes.consensus import ItemLabel, resolve
 from biasloop.errors import DataError, PoolError
 from biasloop.intake.files import LINES
 from biasloop.intake.rows import Reject, read_rows
 from biasloop.plugins.strategies.uncertainty import BreakingTies, MarginToBorder
-from biasloop.ports import Scores
-from biasloop.rounds.steps.select import asked_items, candidates
-from biasloop.service.service import Biasloop
+from biasloop.rounds.steps.candidates import asked_items, candidates
+from biasloop.service.service import Service
 from biasloop.store.scores import read_scores, read_thresholds
 
 MOST = 500
@@ -26,7 +26,7 @@ SALT = 0x7472
 """Keeps its draws apart from those of batches."""
 
 
-def borderline(biasloop: Biasloop, n: int) -> list[Scenario]:
+def borderline(service: Service, n: int) -> list[Scenario]:
     """Up to n train items that a guideline is likely to be about; seeded, so that drafts which
     follow one another are tried on the same ones.
 
@@ -34,18 +34,18 @@ def borderline(biasloop: Biasloop, n: int) -> list[Scenario]:
     newest scores put nearest to the border they make a half; the rest are the unlabelled ones
     nearest to it. Without scores both are drawn at random. Raises DataError when there are none.
     """
-    pool, annotations = biasloop.pool, biasloop.ledger.annotations()
-    rng = np.random.default_rng([biasloop.settings.seed, SALT])
-    verdicts = _by_people(biasloop, annotations)
+    pool, annotations = service.pool, service.ledger.annotations()
+    rng = np.random.default_rng([service.settings.seed, SALT])
+    verdicts = _by_people(service, annotations)
     known: Rows = np.array(sorted(verdicts), np.int64)
     differ = [len({frozenset(said) for said, _ in verdicts[row].votes}) > 1 for row in known]
-    busy = asked_items(annotations, biasloop.ledger.live_selections())
+    busy = asked_items(annotations, service.ledger.live_selections())
     free, _ = candidates(pool, busy)
     chosen = mix(
         n,
         differ=rng.permutation(known[np.array(differ, bool)]),
-        labelled=_nearest(biasloop, known, Why.BORDER, rng),
-        unlabelled=_nearest(biasloop, free.rows, Why.UNSURE, rng),
+        labelled=_nearest(service, known, Why.BORDER, rng),
+        unlabelled=_nearest(service, free.rows, Why.UNSURE, rng),
         hashes=pool.column("text_hash"),
     )
     if not chosen:
@@ -62,10 +62,10 @@ def borderline(biasloop: Biasloop, n: int) -> list[Scenario]:
     ]
 
 
-def _by_people(biasloop: Biasloop, annotations: Iterable[Annotation]) -> dict[int, Verdict]:
+def _by_people(service: Service, annotations: Iterable[Annotation]) -> dict[int, ItemLabel]:
     """What people's votes on train items come to, by pool row."""
-    pool = biasloop.pool
-    found = resolve(annotations, biasloop.campaign.scheme, biasloop.settings.votes.consensus)
+    pool = service.pool
+    found = resolve(annotations, service.campaign.scheme, service.settings.votes.consensus)
     said = {item: v for item, v in found.items() if v.source is LabelSource.HUMAN}
     rows = pool.rows_of(list(said))
     usable = (pool.column("split") == Split.TRAIN) & ~pool.column("erased")
@@ -76,11 +76,9 @@ def _by_people(biasloop: Biasloop, annotations: Iterable[Annotation]) -> dict[in
     }
 
 
-def _nearest(
-    biasloop: Biasloop, rows: Rows, why: Why, rng: np.random.Generator
-) -> tuple[Rows, Why]:
+def _nearest(service: Service, rows: Rows, why: Why, rng: np.random.Generator) -> tuple[Rows, Why]:
     """These rows, sorted, those nearest to the border first; shuffled where nothing is scored."""
-    found = _newest_scores(biasloop, rows)
+    found = _newest_scores(service, rows)
     if found is None:
         return rng.permutation(rows), Why.DRAWN
     rows, scores = found
@@ -89,21 +87,21 @@ def _nearest(
     return rows[order[np.argsort(-ranking.worth(scores)[order], kind="stable")]], why
 
 
-def _newest_scores(biasloop: Biasloop, rows: Rows) -> tuple[Rows, Scores] | None:
+def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
     """Those of the rows that the newest round scored, and their probabilities; None before any
     round did, or where its strategy needed none."""
-    rounds = biasloop.ledger.rounds.all()
+    rounds = service.ledger.rounds.all()
     facts = next((r.facts for r in reversed(rounds) if r.facts.get("scored_with")), None)
     if facts is None:
         return None
-    folder, shards = biasloop.workspace.scores / facts["scored_with"], biasloop.pool.shards()
+    folder, shards = service.layout.scores / facts["scored_with"], service.pool.shards()
     rows = rows[rows < facts["pool_rows"]]
     try:
         proba, thresholds = read_scores(folder, "proba", shards, rows), read_thresholds(folder)
     except PoolError:
         return None
     scored = ~np.isnan(proba).any(axis=1)  # a cascade leaves some out
-    multi = biasloop.campaign.scheme.multi
+    multi = service.campaign.scheme.multi
     return rows[scored], Scores({"proba": proba[scored]}, thresholds, multi)
 
 

@@ -11,10 +11,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import biasloop.plugins.classifiers
-import biasloop.plugins.expanders
-import biasloop.plugins.exporters
-import biasloop.plugins.strategies  # noqa: F401 - the four imports register the plug-ins
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, in_force
 from biasloop.domain.round import Round, Situation, State
@@ -24,47 +20,48 @@ from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from biasloop.plugins.registry import Kind, create, plugin
 from biasloop.ports import asks_a_model
-from biasloop.rounds.loop import Loop, Pace
+from biasloop.rounds.loop import Loop, Retry
 from biasloop.rounds.poll import poll
 from biasloop.rounds.reconcile import Differences, reconcile
 from biasloop.rounds.scheduler import Scheduler
-from biasloop.rounds.steps.select import asked_items, candidates
+from biasloop.rounds.steps.candidates import asked_items, candidates
 from biasloop.rounds.wiring import Steps
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 from biasloop.workspace.campaign import Campaign, read_campaign
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.layout import Layout
+from biasloop.workspace.secrets import read_secrets
 from biasloop.workspace.settings import Settings
-from biasloop.workspace.settings_file import read_secrets, read_settings
+from biasloop.workspace.settings_file import read_settings
 
 PROJECT = "labelstudio_project"
 """Bookmark: the id of our project."""
 
 
-class Biasloop:
+class Service:
     """A workspace with all its parts, each made when it is first used."""
 
     def __init__(self, folder: Path) -> None:
-        self.workspace = Workspace(folder.resolve())
-        self.settings: Settings = read_settings(self.workspace.folder)
+        self.layout = Layout(folder.resolve())
+        self.settings: Settings = read_settings(self.layout.folder)
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{token_hex(3)}"
 
     @cached_property
     def campaign(self) -> Campaign:
         """The campaign of this workspace."""
-        return read_campaign(self.workspace.campaign)
+        return read_campaign(self.layout.campaign)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger, at the newest schema."""
-        ledger = Ledger(self.settings.ledger_url or self.workspace.ledger_url)
+        ledger = Ledger(self.settings.ledger_url or self.layout.ledger_url)
         ledger.migrate()
         return ledger
 
     @cached_property
     def pool(self) -> ArrowPool:
         """The pool."""
-        return ArrowPool(self.workspace.pool)
+        return ArrowPool(self.layout.pool)
 
     def import_file(
         self,
@@ -90,16 +87,16 @@ class Biasloop:
             record=self.ledger.record,
             now=datetime.now(UTC),
             policy_id=campaign.policy.id,
-            rejects_folder=self.workspace.rejects,
+            rejects_folder=self.layout.rejects,
             progress=progress,
         )
 
     def forget_answers(self, ad_id: str) -> None:
         """Drops what a language model answered to prompts that held a text of this ad."""
-        if self.workspace.llm.exists():
+        if self.layout.llm.exists():
             from biasloop.llm.cache import AnswerCache
 
-            cache = AnswerCache(self.workspace.llm)
+            cache = AnswerCache(self.layout.llm)
             cache.forget(ad_id)
             cache.close()
 
@@ -114,11 +111,11 @@ class Biasloop:
     @cached_property
     def label_studio(self) -> LabelStudioClient:
         """Label Studio. Raises LabelStudioError when it cannot be reached or refuses."""
-        token = read_secrets(self.workspace.folder).get("LABEL_STUDIO_TOKEN")
+        token = read_secrets(self.layout.folder).get("LABEL_STUDIO_TOKEN")
         if token is None:
             raise ConfigError(
                 "no Label Studio token: set BIASLOOP_LABEL_STUDIO_TOKEN, or put "
-                f"LABEL_STUDIO_TOKEN=… into {self.workspace.folder / 'secrets'}"
+                f"LABEL_STUDIO_TOKEN=… into {self.layout.folder / 'secrets'}"
             )
         return LabelStudioClient(
             self.label_studio_url,
@@ -161,10 +158,10 @@ class Biasloop:
     def embedded(self, tell: Callable[[str], None]) -> EmbeddedLabelStudio:
         """The Label Studio that biasloop starts itself."""
         settings = self.settings.labelstudio
-        secrets = read_secrets(self.workspace.folder)
+        secrets = read_secrets(self.layout.folder)
         return EmbeddedLabelStudio(
             Path(settings.venv or f"{sys.prefix}-labelstudio"),
-            self.workspace.labelstudio,
+            self.layout.labelstudio,
             settings.port,
             email=settings.email,
             password=secrets["LABEL_STUDIO_PASSWORD"].get_secret_value(),
@@ -179,7 +176,7 @@ class Biasloop:
         model = plugin(Kind.EXPANDER, name).options_model()
         given = dict(self.settings.expander.options.get(name, {}))
         if model is not None and "folder" in model.model_fields:
-            given.setdefault("folder", str(self.workspace.campaign))
+            given.setdefault("folder", str(self.layout.campaign))
         return given
 
     @cached_property
@@ -191,7 +188,7 @@ class Biasloop:
         if any(asks_a_model(expander) for expander in expanders.values()):
             settings.llm.require()
         return Steps(
-            workspace=self.workspace,
+            layout=self.layout,
             settings=settings,
             campaign=self.campaign,
             ledger=self.ledger,
@@ -206,17 +203,17 @@ class Biasloop:
     @cached_property
     def loop(self) -> Loop:
         """The loop of this workspace."""
-        pace = self.settings.scheduler
+        scheduler = self.settings.scheduler
         return Loop(
             self.ledger,
             self.steps.table(),
             self.settings.opening,
             self.situation,
             owner=self.owner,
-            pace=Pace(
-                timedelta(seconds=pace.lease_seconds),
-                pace.retry_base_seconds,
-                pace.retry_cap_seconds,
+            retry=Retry(
+                timedelta(seconds=scheduler.lease_seconds),
+                scheduler.retry_base_seconds,
+                scheduler.retry_cap_seconds,
             ),
         )
 

@@ -21,8 +21,8 @@ from biasloop.domain.writing.judgement import Judgement, agree
 from biasloop.domain.writing.prompt import Problem
 from biasloop.errors import DataError, LlmError
 from biasloop.ports import Checkpoint, no_checkpoint
-from biasloop.rounds.steps.expand.job import guide_of
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
+from biasloop.workspace.campaign import guide_of
 
 LONGEST_DRAFT = 200_000
 LONGEST_COMMENT = 4_000
@@ -35,18 +35,18 @@ IN_WORDS = {
 }
 
 
-def draft_of(biasloop: Biasloop, text: str) -> Policy:
+def draft_of(service: Service, text: str) -> Policy:
     """The policy that this text of a guideline would be. Raises DataError when it cannot be one."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # as a file of it would be read
     if not text.strip():
         raise DataError("the draft is empty; it is the whole guideline in Markdown")
     if len(text) > LONGEST_DRAFT:
         raise DataError(f"the draft has {len(text)} characters, over {LONGEST_DRAFT}")
-    return replace(biasloop.campaign.policy, text=text)
+    return replace(service.campaign.policy, text=text)
 
 
-def try_policy(
-    biasloop: Biasloop,
+def try_draft(
+    service: Service,
     draft: Policy,
     against: Policy,
     scenarios: Sequence[Scenario],
@@ -68,13 +68,13 @@ def try_policy(
     from biasloop.llm.prompting import read_prompts
     from biasloop.workspace.language_model import open_model  # its client takes a second to load
 
-    settings = biasloop.settings.llm
+    settings = service.settings.llm
     settings.require()
     if draft.text == against.text:
         raise DataError(f"the draft says the same as {against.id}: there is nothing to compare")
-    prompts = read_prompts(biasloop.workspace.campaign)
-    guides = [replace(guide_of(biasloop.campaign), policy=policy) for policy in (against, draft)]
-    scheme, k = biasloop.campaign.scheme, settings.judge_samples
+    prompts = read_prompts(service.layout.campaign)
+    guides = [replace(guide_of(service.campaign), policy=policy) for policy in (against, draft)]
+    scheme, k = service.campaign.scheme, settings.judge_samples
     asked = [
         prompt
         for of in scenarios
@@ -82,7 +82,7 @@ def try_policy(
         for prompt in judge_prompts(prompts, guide, k, of.text, of.roots)
     ]
     identity = trial_id(draft, against, settings.model, scenarios)
-    with closing(open_model(biasloop.workspace, settings, f"trial {identity}")) as model:
+    with closing(open_model(service.layout, settings, f"trial {identity}")) as model:
         answers = model.ask(
             asked, checkpoint=checkpoint, progress=lambda done: progress(done, len(asked))
         )
@@ -101,14 +101,14 @@ def try_policy(
         stopped=stopped,
         spending=spending,
     )
-    biasloop.ledger.trials.add(trial)
+    service.ledger.trials.add(trial)
     return trial
 
 
-def comment(biasloop: Biasloop, trial: str, scenario: int, text: str, by: str) -> Trial:
+def comment(service: Service, trial: str, scenario: int, text: str, by: str) -> Trial:
     """Keeps what somebody says of a scenario, by its number; returns the trial, whose id begins as
     given. Raises DataError when there is no such scenario, or no text or author."""
-    found, text, by = biasloop.ledger.trials.find(trial), text.strip(), by.strip()
+    found, text, by = service.ledger.trials.find(trial), text.strip(), by.strip()
     if not 1 <= scenario <= len(found.cases):
         raise DataError(
             f"trial {found.id} has no scenario {scenario}; they go from 1 to {len(found.cases)}"
@@ -116,14 +116,14 @@ def comment(biasloop: Biasloop, trial: str, scenario: int, text: str, by: str) -
     for what, value, longest in (("comment", text, LONGEST_COMMENT), ("name", by, LONGEST_NAME)):
         if not 0 < len(value) <= longest:
             raise DataError(f"a {what} has 1 to {longest} characters, not {len(value)}")
-    biasloop.ledger.trials.comment(found.id, Comment(scenario, by, text, datetime.now(UTC)))
+    service.ledger.trials.comment(found.id, Comment(scenario, by, text, datetime.now(UTC)))
     return found
 
 
-def describe(biasloop: Biasloop, trial: Trial) -> dict[str, Any]:
+def describe(service: Service, trial: Trial) -> dict[str, Any]:
     """A trial as plain data, for --json and page: what changes first, comments with their case."""
-    said = biasloop.ledger.trials.comments(trial.id)
-    scheme, cases = biasloop.campaign.scheme, trial.cases
+    said = service.ledger.trials.comments(trial.id)
+    scheme, cases = service.campaign.scheme, trial.cases
     return {
         "trial": trial.id,
         "at": trial.at,

@@ -22,7 +22,7 @@ from biasloop.domain.round import OVER
 from biasloop.errors import BiasloopError, DataError
 from biasloop.labelstudio.session import Session
 from biasloop.reports.status import curve
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.workspace.campaign import read_campaign, shipped
 from biasloop.workspace.create import create_workspace
 from biasloop.workspace.settings_file import SETTINGS_FILE
@@ -57,25 +57,25 @@ def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
     rows = _rows(demo)
     create_workspace(demo.folder, demo.campaign, demo.seed)
     _settings(demo)
-    biasloop = Biasloop(demo.folder)
-    biasloop.ledger.policies.add(biasloop.campaign.policy, datetime.now(UTC))
-    gold = _import(biasloop, demo, rows)
+    service = Service(demo.folder)
+    service.ledger.policies.add(service.campaign.policy, datetime.now(UTC))
+    gold = _import(service, demo, rows)
     tell(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
-    with biasloop.embedded(tell), _labelling(biasloop, demo, gold, tell):
-        scheduler = biasloop.scheduler(tell)
+    with service.embedded(tell), _labelling(service, demo, gold, tell):
+        scheduler = service.scheduler(tell)
         scheduler.start()
         try:
-            _wait(biasloop, demo.rounds)
+            _wait(service, demo.rounds)
         finally:
             scheduler.stop()
-    return rounds_table(biasloop)
+    return rounds_table(service)
 
 
-def rounds_table(biasloop: Biasloop) -> list[dict[str, Any]]:
+def rounds_table(service: Service) -> list[dict[str, Any]]:
     """A row per round: human labels the model learned from, micro F1 on audit with interval."""
-    points = {point["round"]: point for point in curve(biasloop)}
+    points = {point["round"]: point for point in curve(service)}
     rows = []
-    for round_ in biasloop.ledger.rounds.all():
+    for round_ in service.ledger.rounds.all():
         point = points.get(round_.id, {})
         f1 = point.get("micro_f1")
         rows.append(
@@ -136,17 +136,15 @@ def _rows(demo: Demo) -> list[dict[str, Any]]:
     return rows
 
 
-def _import(
-    biasloop: Biasloop, demo: Demo, rows: list[dict[str, Any]]
-) -> dict[str, tuple[str, ...]]:
+def _import(service: Service, demo: Demo, rows: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
     """Imports a share of the labelled rows as seeds and the others without their labels."""
     cut = round(len(rows) * SEED_SHARE)
-    folder = biasloop.workspace.folder / "demo-data"
+    folder = service.layout.folder / "demo-data"
     folder.mkdir()
     _write(folder / "seeds.jsonl", rows[:cut])
     _write(folder / "pool.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows[cut:]])
     for name in ("seeds", "pool"):
-        biasloop.import_file(folder / f"{name}.jsonl", unit="text")
+        service.import_file(folder / f"{name}.jsonl", unit="text")
     return {text_hash(row["text"]): tuple(row["labels"]) for row in rows}
 
 
@@ -181,19 +179,19 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def _labelling(biasloop: Biasloop, demo: Demo, gold: Gold, tell: Tell) -> Iterator[None]:
+def _labelling(service: Service, demo: Demo, gold: Gold, tell: Tell) -> Iterator[None]:
     """Simulated annotators at work, each with an account and a thread of its own."""
-    project = biasloop.ensure_project()
+    project = service.ensure_project()
     stop = threading.Event()
     people = []
     for number in range(1, demo.annotators + 1):
         email, password = f"annotator{number}@biasloop.local", f"demo-{number}-password"
-        biasloop.label_studio.add_annotator(email, password)
-        session = Session(biasloop.label_studio_url, email, password)
-        answer = Answers(gold, biasloop.campaign.scheme, demo.noise, demo.seed + number)
+        service.label_studio.add_annotator(email, password)
+        session = Session(service.label_studio_url, email, password)
+        answer = Answers(gold, service.campaign.scheme, demo.noise, demo.seed + number)
         people.append(
             threading.Thread(
-                target=_work, args=(session, project, biasloop, answer, stop, tell), daemon=True
+                target=_work, args=(session, project, service, answer, stop, tell), daemon=True
             )
         )
     tell(f"{demo.annotators} simulated annotators are signed in")
@@ -226,12 +224,12 @@ class Answers:
 def _work(
     session: Session,
     project: int,
-    biasloop: Biasloop,
+    service: Service,
     answer: Answers,
     stop: threading.Event,
     tell: Tell,
 ) -> None:
-    controls = biasloop.campaign.controls
+    controls = service.campaign.controls
     while not stop.is_set():
         try:
             task = session.next_task(project)
@@ -252,9 +250,9 @@ def _work(
             stop.wait(2)
 
 
-def _wait(biasloop: Biasloop, rounds: int) -> None:
+def _wait(service: Service, rounds: int) -> None:
     while True:
-        over = [r for r in biasloop.ledger.rounds.all() if r.state in OVER]
+        over = [r for r in service.ledger.rounds.all() if r.state in OVER]
         if len(over) >= rounds:
             return
         time.sleep(0.5)

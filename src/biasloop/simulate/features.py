@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from biasloop.plugins.registry import Kind, create
+from biasloop.ports import has_encoder
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Setup
 
@@ -18,7 +19,7 @@ def keep_features(gold: Gold, setup: Setup, folder: Path) -> Path | None:
     """Makes them in a folder in `folder`, unless they are there; they appear whole or not at all.
     None for a classifier without an encoder. Raises ClassifierError when there can be none."""
     classifier: Any = create(Kind.CLASSIFIER, setup.classifier, setup.options)
-    if not hasattr(classifier, "make_encoder"):
+    if not has_encoder(classifier):
         return None
     encoder = classifier.make_encoder(gold.pool.texts)
     made = folder / f"{gold.id}-{encoder.id}"

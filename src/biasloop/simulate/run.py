@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import biasloop.plugins.classifiers
-import biasloop.plugins.strategies  # noqa: F401 - registers the plug-ins
 from biasloop.domain.batch import Candidates, Quota, Rows
 from biasloop.domain.label import Labels, LabelSource
+from biasloop.domain.learning import Features, Likeness, Scores, TrainingSet
 from biasloop.domain.measure.curve import Budgets, Flags
 from biasloop.domain.measure.metric import decide
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Encoder, Features, Likeness, Scores, Strategy, TrainingSet
+from biasloop.ports import Encoder, Strategy
 from biasloop.rounds.steps.select import choose_batch
 from biasloop.simulate.gold import Gold
 

@@ -15,16 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Features, Likeness
 from biasloop.errors import PoolError
-from biasloop.ports import (
-    Checkpoint,
-    Encoder,
-    EncoderClassifier,
-    Features,
-    Likeness,
-    Pool,
-    no_checkpoint,
-)
+from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
 
 MADE = "made.json"
 """What an encoder was made of; written last, so a folder without it does not count."""

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.measure.probation import Review
-from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import State, passed
+from biasloop.domain.task import Pushed
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database

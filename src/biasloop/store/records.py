@@ -12,7 +12,8 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.probation import Review
-from biasloop.domain.model import Evaluation, ModelVersion, Promotion, Pushed
+from biasloop.domain.model import Evaluation, ModelVersion, Promotion
+from biasloop.domain.task import Pushed
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.domain.writing.synthesis import Rejection
 from biasloop.errors import LedgerError

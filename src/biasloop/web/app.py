@@ -17,9 +17,9 @@ from prometheus_client.exposition import choose_encoder
 from starlette.background import BackgroundTask
 
 from biasloop.errors import BiasloopError
-from biasloop.reports.annotators import annotators
+from biasloop.reports import annotators as annotators_report
 from biasloop.reports.status import overview
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.web import view
 from biasloop.web.metrics import metrics_registry
 from biasloop.web.policy import add_guideline
@@ -41,19 +41,19 @@ SECURITY = {
 }
 
 
-def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
+def create_app(service: Service, wake: Callable[[], None]) -> FastAPI:
     """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. What
     runs beside it, `app.state.runner`, is to be stopped with it."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_headers)
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    look = _AtMostOnceASecond(lambda: overview(biasloop))
-    of_people = _AtMostOnceASecond(lambda: annotators(biasloop))
+    look = _AtMostOnceASecond(lambda: overview(service))
+    of_people = _AtMostOnceASecond(lambda: annotators_report.report(service))
     registry = metrics_registry(look)
-    app.state.runner = Runner(biasloop)
-    app.state.names = biasloop.settings.web.names
-    add_guideline(app, biasloop, app.state.runner, look)
+    app.state.runner = Runner(service)
+    app.state.names = service.settings.web.names
+    add_guideline(app, service, app.state.runner, look)
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:
@@ -61,7 +61,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
         return render(
             "page.html",
             now=now,
-            campaign=biasloop.campaign,
+            campaign=service.campaign,
             curve=view.curve_plot(now["curve"]),
             savings=now["savings"] and view.savings_plot(now["savings"]),
             micro_of={point["round"]: point["micro_f1"] for point in now["curve"]},
@@ -77,15 +77,15 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
 
     @app.get("/item/{item_id:path}", response_class=HTMLResponse)
     def item(item_id: str) -> HTMLResponse:
-        row = int(biasloop.pool.rows_of([item_id])[0])
-        found = biasloop.pool.items([row])[0] if row >= 0 else None
+        row = int(service.pool.rows_of([item_id])[0])
+        found = service.pool.items([row])[0] if row >= 0 else None
         html = render(
             "item.html",
             now=look(),
             item_id=item_id,
             item=found,
-            trip=biasloop.ledger.trip(item_id),
-            task=biasloop.ledger.task_ids().get(item_id),
+            trip=service.ledger.trip(item_id),
+            task=service.ledger.task_ids().get(item_id),
         )
         return HTMLResponse(html, 200 if found else 404)
 
@@ -100,7 +100,7 @@ def create_app(biasloop: Biasloop, wake: Callable[[], None]) -> FastAPI:
 
     @app.get("/health")
     def health() -> dict[str, str]:
-        biasloop.ledger.check()
+        service.ledger.check()
         return {"status": "ok"}
 
     @app.post("/webhook")

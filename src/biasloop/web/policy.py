@@ -10,7 +10,7 @@ from markupsafe import Markup
 from biasloop.domain.trial import Trial
 from biasloop.errors import BiasloopError, DataError
 from biasloop.service.scenarios import MOST, from_lines
-from biasloop.service.service import Biasloop
+from biasloop.service.service import Service
 from biasloop.service.trial import LONGEST_NAME, comment, describe, draft_of
 from biasloop.web import view
 from biasloop.web.forms import posted
@@ -22,27 +22,27 @@ ITEMS = 50
 
 
 def add_guideline(
-    app: FastAPI, biasloop: Biasloop, runner: Runner, look: Callable[[], dict[str, Any]]
+    app: FastAPI, service: Service, runner: Runner, look: Callable[[], dict[str, Any]]
 ) -> None:
     """Adds the page and its forms; `look` gives the overview."""
 
     def page(trial: str, wrong: str | None = None, given: Mapping[str, str] | None = None) -> str:
-        trials = biasloop.ledger.trials.all()
-        shown = biasloop.ledger.trials.find(trial or trials[0]["id"]) if trials else None
-        llm = biasloop.settings.llm
+        trials = service.ledger.trials.all()
+        shown = service.ledger.trials.find(trial or trials[0]["id"]) if trials else None
+        llm = service.settings.llm
         return render(
             "guideline.html",
             guideline=look()["guideline"],
             trials=trials,
-            trial=shown and describe(biasloop, shown),
-            diff=shown and _diff(biasloop, shown),
+            trial=shown and describe(service, shown),
+            diff=shown and _diff(service, shown),
             run=runner.run,
             model=llm.model if llm.base_url and llm.model else None,
             wrong=wrong,
             most=MOST,
             alone=False,
             form={
-                "draft": shown.draft.text if shown else biasloop.guideline.text,
+                "draft": shown.draft.text if shown else service.guideline.text,
                 "scenarios": "",
                 "items": str(ITEMS),
                 "by": "",
@@ -62,7 +62,7 @@ def add_guideline(
     @app.post("/policy/try")
     def try_(form: Form) -> Response:
         try:
-            _start(biasloop, runner, form)
+            _start(service, runner, form)
         except BiasloopError as error:
             return HTMLResponse(page("", str(error), form), 422)
         return RedirectResponse("/policy", 303)
@@ -72,34 +72,34 @@ def add_guideline(
         trial, number = form.get("trial", ""), form.get("scenario", "")
         try:
             scenario = int(number) if number.isdecimal() else 0
-            found = comment(biasloop, trial, scenario, form.get("text", ""), form.get("by", ""))
+            found = comment(service, trial, scenario, form.get("text", ""), form.get("by", ""))
         except BiasloopError as error:
             return HTMLResponse(page("", str(error)), 422)
         return RedirectResponse(f"/policy?trial={found.id}#s{scenario}", 303)
 
 
-def trial_file(biasloop: Biasloop, trial: Trial) -> str:
+def trial_file(service: Service, trial: Trial) -> str:
     """A trial as one HTML file that needs nothing else, for those who do not see the page."""
-    current = biasloop.ledger.policies.current()
+    current = service.ledger.policies.current()
     return render(
         "trial_file.html",
-        title=biasloop.campaign.about.title,
+        title=service.campaign.about.title,
         style=Markup((HERE / "static" / "style.css").read_text("utf-8")),  # noqa: S704 - our own
-        trial=describe(biasloop, trial),
-        diff=_diff(biasloop, trial),
+        trial=describe(service, trial),
+        diff=_diff(service, trial),
         guideline={"policy": current.id if current else None},
         alone=True,
     )
 
 
-def _start(biasloop: Biasloop, runner: Runner, form: Mapping[str, str]) -> None:
-    biasloop.settings.llm.require()
+def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:
+    service.settings.llm.require()
     by, items = form.get("by", "").strip(), form.get("items", "")
     if not 0 < len(by) <= LONGEST_NAME:
         raise DataError("say who you are, so that others know whose trial it is")
     given = {**form, "by": by}
-    draft = draft_of(biasloop, form.get("draft", ""))
-    current = biasloop.guideline
+    draft = draft_of(service, form.get("draft", ""))
+    current = service.guideline
     if draft.text == current.text:
         raise DataError("the draft says what is in force already; change something in it")
     if texts := form.get("scenarios", "").strip():
@@ -110,7 +110,7 @@ def _start(biasloop: Biasloop, runner: Runner, form: Mapping[str, str]) -> None:
         raise DataError(f"a trial is on 1 to {MOST} items")
 
 
-def _diff(biasloop: Biasloop, trial: Trial) -> list[tuple[str, str]] | None:
+def _diff(service: Service, trial: Trial) -> list[tuple[str, str]] | None:
     """What the draft changes in the text; None where that version was never in force."""
-    found = [policy for _, policy in biasloop.ledger.policies.all() if policy.id == trial.against]
+    found = [policy for _, policy in service.ledger.policies.all() if policy.id == trial.against]
     return view.diff(found[0].text, trial.draft.text) if found else None

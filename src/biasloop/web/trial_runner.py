@@ -9,8 +9,8 @@ from biasloop.domain.policy import Policy
 from biasloop.domain.trial import Scenario
 from biasloop.errors import BiasloopError, WorkspaceError, in_words
 from biasloop.service.scenarios import borderline
-from biasloop.service.service import Biasloop
-from biasloop.service.trial import try_policy
+from biasloop.service.service import Service
+from biasloop.service.trial import try_draft
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class Runner:
     """The run of this process. What it found is in the ledger, and answers are kept, so that one
     which is cut off is just run again."""
 
-    def __init__(self, biasloop: Biasloop) -> None:
-        self._biasloop = biasloop
+    def __init__(self, service: Service) -> None:
+        self._biasloop = service
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._thread: threading.Thread | None = None
@@ -80,7 +80,7 @@ class Runner:
         try:
             if isinstance(scenarios, int):
                 scenarios = borderline(self._biasloop, scenarios)
-            try_policy(
+            try_draft(
                 self._biasloop,
                 draft,
                 against,

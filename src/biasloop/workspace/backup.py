@@ -13,7 +13,7 @@ from pathlib import Path
 
 from biasloop.errors import WorkspaceError
 from biasloop.store.shards import writer_lock
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.layout import Layout
 
 LEDGER = "ledger.db"
 REMADE = ("features", "scores", "work", "exports")
@@ -25,7 +25,7 @@ TRANSIENT = (".tmp", ".lock", ".new", ".part")
 LOCK_SECONDS = 600.0
 
 
-def back_up(workspace: Workspace, to: Path, tell: Callable[[str], None]) -> int:
+def back_up(layout: Layout, to: Path, tell: Callable[[str], None]) -> int:
     """Copies the workspace to the new folder `to`; returns the bytes of the copy.
 
     A ledger that is no file of the workspace is not in it. Raises WorkspaceError when `to` is
@@ -34,17 +34,17 @@ def back_up(workspace: Workspace, to: Path, tell: Callable[[str], None]) -> int:
     """
     if to.exists():
         raise WorkspaceError(f"{to} is there already; give a new folder")
-    if workspace.folder in to.resolve().parents:
+    if layout.folder in to.resolve().parents:
         raise WorkspaceError(f"{to} lies inside the workspace; give a folder outside of it")
     part = to.with_name(f"{to.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
-        names = sorted(path.name for path in workspace.folder.iterdir())
+        names = sorted(path.name for path in layout.folder.iterdir())
         for name in sorted(names, key=lambda name: name != LEDGER):
             if name not in REMADE and not name.endswith((*BESIDE, *TRANSIENT)):
                 tell(name)
-                _copy(workspace, name, part)
+                _copy(layout, name, part)
         part.rename(to)
     except (OSError, sqlite3.Error) as error:
         shutil.rmtree(part, ignore_errors=True)
@@ -54,9 +54,9 @@ def back_up(workspace: Workspace, to: Path, tell: Callable[[str], None]) -> int:
     return sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
 
 
-def _copy(workspace: Workspace, name: str, to: Path) -> None:
-    source = workspace.folder / name
-    if source == workspace.pool:
+def _copy(layout: Layout, name: str, to: Path) -> None:
+    source = layout.folder / name
+    if source == layout.pool:
         with writer_lock(source, LOCK_SECONDS):  # an import waits for us
             _copy_tree(source, to / name)
     elif source.is_dir():

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
+from biasloop.domain.writing.synthesis import Guide
 from biasloop.errors import CampaignError
 from biasloop.labelstudio.label_config import LabelConfig, choice_hints, parse_label_config
 
@@ -133,3 +134,8 @@ def shipped(name: str) -> tuple[Path, Path]:
 def _homes() -> list[Path]:
     package = Path(str(files("biasloop")))
     return [package / "campaigns", package.parents[1]]  # installed wheel, source tree
+
+
+def guide_of(campaign: Campaign) -> Guide:
+    """What a model is told of a campaign."""
+    return Guide(campaign.scheme, campaign.about.labels, campaign.policy)

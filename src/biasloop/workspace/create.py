@@ -6,7 +6,8 @@ from secrets import token_hex
 
 from biasloop.errors import WorkspaceError
 from biasloop.workspace.campaign import read_campaign, shipped
-from biasloop.workspace.settings_file import SETTINGS_FILE, template, write_secrets
+from biasloop.workspace.secrets import write_secrets
+from biasloop.workspace.settings_file import SETTINGS_FILE, template
 
 
 def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> None:

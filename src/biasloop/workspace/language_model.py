@@ -4,15 +4,15 @@ from biasloop.domain.writing.prompt import Budget, Price
 from biasloop.llm.cache import AnswerCache
 from biasloop.llm.client import Limits, LlmClient
 from biasloop.llm.server import Server
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.layout import Layout
+from biasloop.workspace.secrets import read_secrets
 from biasloop.workspace.settings import LlmSettings
-from biasloop.workspace.settings_file import read_secrets
 
 
-def open_model(workspace: Workspace, settings: LlmSettings, purse: str) -> LlmClient:
+def open_model(layout: Layout, settings: LlmSettings, purse: str) -> LlmClient:
     """A client that charges `purse`. Raises ConfigError when the settings name no model."""
     settings.require()
-    key = read_secrets(workspace.folder).get("LLM_API_KEY")
+    key = read_secrets(layout.folder).get("LLM_API_KEY")
     server = Server(
         settings.base_url,
         settings.model,
@@ -26,4 +26,4 @@ def open_model(workspace: Workspace, settings: LlmSettings, purse: str) -> LlmCl
         price=Price(settings.price_in, settings.price_out),
         budget=Budget(settings.round_budget, settings.budget),
     )
-    return LlmClient(server, limits, AnswerCache(workspace.llm), purse)
+    return LlmClient(server, limits, AnswerCache(layout.llm), purse)

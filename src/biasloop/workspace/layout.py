@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class Layout:
     """Where things are; nothing here opens them."""
 
     folder: Path

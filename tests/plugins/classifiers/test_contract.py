@@ -5,15 +5,12 @@ import warnings
 import numpy as np
 import pytest
 
-import biasloop.plugins.classifiers
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import TrainingSet
 from biasloop.errors import ClassifierError, ConfigError
 from biasloop.plugins.registry import Kind, create, names
-from biasloop.ports import TrainingSet
 from support.sentences import rows, training
 from support.tiny_checkpoint import make_encoder
-
-assert biasloop.plugins.classifiers  # registers them
 
 
 @pytest.fixture(scope="module")

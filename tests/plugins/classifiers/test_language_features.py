@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import TrainingSet
 from biasloop.errors import CampaignError, ClassifierError
 from biasloop.plugins.classifiers.encoded import ENCODER
 from biasloop.plugins.classifiers.options import TfidfOptions
@@ -18,7 +19,6 @@ from biasloop.plugins.classifiers.terms.term_encoder import LANGUAGE
 from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.plugins.language.cues import cue_terms
 from biasloop.plugins.language.data import Language, read_language
-from biasloop.ports import TrainingSet
 
 FOLDER = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
 

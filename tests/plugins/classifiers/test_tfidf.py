@@ -15,6 +15,7 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from biasloop.domain.label import LabelSource
+from biasloop.domain.learning import TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.encoded import FILE
 from biasloop.plugins.classifiers.head.calibration import f1_threshold, fit_sigmoid, fit_temperature
@@ -25,7 +26,6 @@ from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder
 from biasloop.plugins.classifiers.terms.term_rows import TermRows, interleaved, joined
 from biasloop.plugins.classifiers.terms.weighting import TermWeighting
 from biasloop.plugins.classifiers.tfidf import Tfidf
-from biasloop.ports import TrainingSet
 
 ADS = [
     "Cerchiamo un programmatore/trice esperto/a, max 35 anni.",

@@ -9,23 +9,20 @@ from typing import Any
 
 import pytest
 
-import biasloop.plugins.expanders
 from biasloop.domain.item import Ad, Item, Origin, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.policy import Policy
 from biasloop.domain.split import Split
 from biasloop.domain.writing.prompt import Answer, Prompt, Spending
 from biasloop.domain.writing.screening import Measure
-from biasloop.domain.writing.synthesis import Corpus, Guide
+from biasloop.domain.writing.synthesis import Corpus, Guide, Made
 from biasloop.errors import ConfigError
 from biasloop.llm.judge import Judge
 from biasloop.llm.prompting import read_prompts
 from biasloop.plugins.registry import Kind, create, names
-from biasloop.ports import Checkpoint, Expander, Made, PromptExpander, no_checkpoint
+from biasloop.ports import Checkpoint, Expander, PromptExpander, no_checkpoint
 from biasloop.rounds.steps.expand.synthesis import synthesise
 from biasloop.store.pool import ArrowPool
-
-assert biasloop.plugins.expanders  # registers them
 
 SEED = {
     "text": "Cerchiamo un magazziniere.",

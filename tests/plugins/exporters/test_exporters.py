@@ -11,12 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import biasloop.plugins.exporters
 from biasloop.plugins.exporters.csv import FORMULA
 from biasloop.plugins.registry import Kind, create, names
 from biasloop.ports import Columns, Exporter
-
-assert biasloop.plugins.exporters  # registers them
 
 Row = Mapping[str, Any]
 COLUMNS: Columns = {

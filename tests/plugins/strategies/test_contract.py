@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biasloop.domain.learning import Scores
 from biasloop.errors import ConfigError, UnknownName
 from biasloop.plugins.registry import Kind, create, names
-from biasloop.ports import Scores, Strategy
+from biasloop.ports import Strategy
 from support.made_scores import made_scores
 
 SINGLE_ONLY = {"breaking_ties"}
@@ -153,8 +154,7 @@ def test_wrong_options_are_refused() -> None:
 
 def test_making_a_strategy_loads_neither_small_text_nor_torch() -> None:
     statement = (
-        "import sys, biasloop.plugins.strategies;"
-        "from biasloop.plugins.registry import Kind, create, names;"
+        "import sys; from biasloop.plugins.registry import Kind, create, names;"
         "[create(Kind.STRATEGY, name) for name in names(Kind.STRATEGY)]; "
         "assert not {'small_text', 'torch', 'sklearn'} & set(sys.modules)"
     )

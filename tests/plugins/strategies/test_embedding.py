@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 
+from biasloop.domain.learning import Scores
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.coreset import farthest_first
 from biasloop.plugins.strategies.own import unit
-from biasloop.ports import Scores
 from support.made_scores import made_scores
 
 Floats = NDArray[np.float32]

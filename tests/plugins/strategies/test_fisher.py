@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from biasloop.domain.learning import Scores
 from biasloop.errors import ConfigError
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.fisher import information, least_variance
 from biasloop.plugins.strategies.own import unit
-from biasloop.ports import Scores
 from support.made_scores import made_scores
 
 

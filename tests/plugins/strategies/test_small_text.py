@@ -9,10 +9,10 @@ import small_text
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
+from biasloop.domain.learning import Scores
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.own import unit
 from biasloop.plugins.strategies.small_text import SmallText, StoredScores
-from biasloop.ports import Scores
 from support.made_scores import made_scores
 
 

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
+from biasloop.domain.learning import Scores
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.uncertainty import Bald, border_distance, entropy
-from biasloop.ports import Scores
 from support.made_scores import made_scores
 
 Floats = NDArray[np.float32]

@@ -7,19 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import biasloop.plugins.strategies
 from biasloop.domain.batch import Quota, Rows
 from biasloop.domain.item import Ad, real_item
+from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Scores
 from biasloop.rounds.child import run_job
 from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.select import select
 from biasloop.store.pool import ArrowPool
 from biasloop.store.scores import read_scores
-
-assert biasloop.plugins.strategies  # registers them
 
 SLOW = """
 from pathlib import Path

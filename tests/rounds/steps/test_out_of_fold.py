@@ -11,7 +11,7 @@ from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.domain.round import Done
 from biasloop.domain.votes.consensus import Method
 from biasloop.rounds.child import no_heartbeat
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.step import evaluate
 from biasloop.rounds.steps.kept_verdicts import flag_columns, keep, kept
@@ -23,11 +23,13 @@ REAL = (LabelSource.HUMAN, LabelSource.SEED)
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def context(tmp_path: Path) -> EvaluationContext:
     pool = ArrowPool(tmp_path / "pool")
     models, work = tmp_path / "models", tmp_path / "work"
     models.mkdir()
-    return Bench(pool, SCHEME, Method.MAJORITY, 0, tmp_path, models, work, {}, no_heartbeat)
+    return EvaluationContext(
+        pool, SCHEME, Method.MAJORITY, 0, tmp_path, models, work, {}, no_heartbeat
+    )
 
 
 def verdicts(
@@ -46,42 +48,44 @@ def verdicts(
     return table.iloc[rows]
 
 
-def test_only_items_of_both_count_and_only_what_people_and_seeds_say(bench: Bench) -> None:
+def test_only_items_of_both_count_and_only_what_people_and_seeds_say(
+    context: EvaluationContext,
+) -> None:
     constructed = verdicts(range(600, 700), 0.9, seed=5, source="constructed")
     old = pd.concat([verdicts(range(500), 0.2, seed=2), constructed])
     new = pd.concat([verdicts(range(100, 600), 0.1, seed=3), constructed])
-    keep(bench.models, "old", "oof", old)
-    keep(bench.models, "new", "oof", new)
-    found = compare_out_of_fold("old", "new", REAL, bench)
+    keep(context.models, "old", "oof", old)
+    keep(context.models, "new", "oof", new)
+    found = compare_out_of_fold("old", "new", REAL, context)
     assert found is not None
     assert (found.n_items, found.n_roots) == (400, 200)
     assert found.macro is not None
     assert found.macro.low > 0
-    assert compare_out_of_fold("new", "old", REAL, bench).macro.high < 0  # type: ignore[union-attr]
+    assert compare_out_of_fold("new", "old", REAL, context).macro.high < 0  # type: ignore[union-attr]
 
 
-def test_what_cannot_be_compared_is_not(bench: Bench) -> None:
-    assert kept(bench.models, "old", "oof") is None
-    assert compare_out_of_fold("old", "new", REAL, bench) is None
-    keep(bench.models, "old", "oof", verdicts(range(50), 0.1, seed=2))
-    assert compare_out_of_fold("old", "new", REAL, bench) is None
-    keep(bench.models, "new", "oof", verdicts(range(50, 90), 0.1, seed=2))
-    assert compare_out_of_fold("old", "new", REAL, bench) is None
+def test_what_cannot_be_compared_is_not(context: EvaluationContext) -> None:
+    assert kept(context.models, "old", "oof") is None
+    assert compare_out_of_fold("old", "new", REAL, context) is None
+    keep(context.models, "old", "oof", verdicts(range(50), 0.1, seed=2))
+    assert compare_out_of_fold("old", "new", REAL, context) is None
+    keep(context.models, "new", "oof", verdicts(range(50, 90), 0.1, seed=2))
+    assert compare_out_of_fold("old", "new", REAL, context) is None
 
 
-def test_a_label_that_one_of_them_did_not_know_is_left_out(bench: Bench) -> None:
+def test_a_label_that_one_of_them_did_not_know_is_left_out(context: EvaluationContext) -> None:
     age = Scheme(("age",), multi=True, none_label="none")
-    keep(bench.models, "old", "oof", verdicts(range(200), 0.1, seed=2, labels=age))
-    keep(bench.models, "new", "oof", verdicts(range(200), 0.1, seed=3))
-    found = compare_out_of_fold("old", "new", REAL, bench)
+    keep(context.models, "old", "oof", verdicts(range(200), 0.1, seed=2, labels=age))
+    keep(context.models, "new", "oof", verdicts(range(200), 0.1, seed=3))
+    found = compare_out_of_fold("old", "new", REAL, context)
     assert found is not None
     assert found.macro_over == ("age",)
 
 
-def step(bench: Bench, *, errors: float, promote: bool = True) -> Done:
+def step(context: EvaluationContext, *, errors: float, promote: bool = True) -> Done:
     """Evaluates a model that errs so often beside one in service that errs on a fifth."""
-    keep(bench.models, "r0000", "oof", verdicts(range(600), 0.2, seed=2))
-    keep(bench.models, "r0001", "oof", verdicts(range(700), errors, seed=3))
+    keep(context.models, "r0000", "oof", verdicts(range(600), 0.2, seed=2))
+    keep(context.models, "r0001", "oof", verdicts(range(700), errors, seed=3))
     old, new = (ModelVersion(name, "tfidf", 1, name, {}, ()) for name in ("r0000", "r0001"))
     return evaluate(
         model=new,
@@ -92,15 +96,15 @@ def step(bench: Bench, *, errors: float, promote: bool = True) -> Done:
         selections=(),
         promote=promote,
         stopping=None,
-        bench=bench,
+        context=context,
     )
 
 
 @pytest.mark.parametrize(("errors", "promoted"), [(0.1, True), (0.2, True), (0.4, False)])
 def test_a_shown_loss_keeps_a_model_out_of_service(
-    bench: Bench, errors: float, promoted: bool
+    context: EvaluationContext, errors: float, promoted: bool
 ) -> None:
-    done = step(bench, errors=errors)
+    done = step(context, errors=errors)
     decision = done.facts["promotion"]
     assert decision["promoted"] == promoted
     assert (decision["against"], decision["n_items"], decision["n_roots"]) == ("r0000", 600, 300)
@@ -108,8 +112,8 @@ def test_a_shown_loss_keeps_a_model_out_of_service(
     assert done.records == records
 
 
-def test_by_hand_the_evidence_is_recorded_all_the_same(bench: Bench) -> None:
-    done = step(bench, errors=0.1, promote=False)
+def test_by_hand_the_evidence_is_recorded_all_the_same(context: EvaluationContext) -> None:
+    done = step(context, errors=0.1, promote=False)
     assert done.records == ()
     assert done.facts["promotion"]["difference"]["low"] > 0
     assert "loop.promote is manual" in done.facts["promotion"]["why"]

@@ -19,7 +19,7 @@ from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import Method
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.audit import audit_set
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.savings import measure_savings
 from biasloop.rounds.steps.train.recipe import Recipe
 from biasloop.rounds.steps.train.step import train
@@ -60,7 +60,7 @@ def said(item: Item, source: LabelSource = LabelSource.HUMAN) -> Annotation:
 class Campaign:
     """Items of each arm, seeds, and what was said of them."""
 
-    bench: Bench
+    context: EvaluationContext
     annotations: list[Annotation]
     selections: list[tuple[int, Selection]]
 
@@ -90,7 +90,7 @@ class Campaign:
             for row, item in enumerate(of_arm)
         ]
         (folder / "models").mkdir()
-        bench = Bench(
+        context = EvaluationContext(
             pool=pool,
             scheme=SCHEME,
             consensus=Method.MAJORITY,
@@ -101,13 +101,13 @@ class Campaign:
             data={"pool": str(folder / "pool"), "features": str(folder / "features")},
             heartbeat=no_heartbeat,
         )
-        return cls(bench, annotations, selections)
+        return cls(context, annotations, selections)
 
     def train(self) -> ModelVersion:
-        folder = self.bench.workspace
+        folder = self.context.workspace
         done = train(
             model_id=MODEL.id,
-            pool=self.bench.pool,
+            pool=self.context.pool,
             pool_folder=folder / "pool",
             features_folder=folder / "features",
             annotations=self.annotations,
@@ -119,7 +119,7 @@ class Campaign:
                 "tfidf", {}, {}, 0.5, Terms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
             ),
             work_folder=folder / "train",
-            models_folder=self.bench.models,
+            models_folder=self.context.models,
             heartbeat=no_heartbeat,
         )
         (model,) = done.records
@@ -127,8 +127,8 @@ class Campaign:
 
     def measure(self, model: ModelVersion) -> dict[str, Any]:
         asked = [s.item_id for _, s in self.selections if s.arm is Arm.AUDIT]
-        audit = audit_set(self.bench.pool, self.annotations, SCHEME, asked)
-        return measure_savings(model, self.annotations, self.selections, audit, self.bench)
+        audit = audit_set(self.context.pool, self.annotations, SCHEME, asked)
+        return measure_savings(model, self.annotations, self.selections, audit, self.context)
 
 
 def made(name: str, texts: Sequence[str], split: Split) -> list[Item]:
@@ -149,7 +149,7 @@ def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -
     assert found["saved"] is None
     assert found["why"] == "even 7 acquired labels score no less than 60 random ones"
 
-    (work,) = (path.parent for path in campaign.bench.work_folder.glob("*/flags.npy"))
+    (work,) = (path.parent for path in campaign.context.work_folder.glob("*/flags.npy"))
     for killed in ("result.json", "flags.npy", "078.npy"):  # before the last model was through
         (work / killed).unlink()
     rest = sorted(work.glob("0*.npy"))

@@ -126,7 +126,7 @@ def _likely(support: Mapping[str, float], scheme: Scheme) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ItemLabel:
     """What an item's label is taken to be, and on whose word; `votes` are (labels, asked) of each
     person's vote."""
 
@@ -141,7 +141,7 @@ _RANK = (LabelSource.SEED, LabelSource.CONSTRUCTED, LabelSource.LLM)
 
 def resolve(
     annotations: Iterable[Annotation], scheme: Scheme, method: Method
-) -> dict[str, Verdict]:
+) -> dict[str, ItemLabel]:
     """The label of every item that has one: people's consensus first, then seed, then constructed,
     then that of the language model that wrote it. Only annotations that stand as votes count.
     """
@@ -157,10 +157,10 @@ def resolve(
             if _RANK.index(found.source) < _RANK.index(known.source):
                 others[found.item_id] = found
     verdicts = {
-        item_id: Verdict(found.labels, found.asked, found.source)
+        item_id: ItemLabel(found.labels, found.asked, found.source)
         for item_id, found in others.items()
     }
     for item_id, agreed in agree(human, scheme, method).items():
         votes = tuple((vote.labels, vote.asked) for vote in human[item_id])
-        verdicts[item_id] = Verdict(agreed.labels, agreed.asked, LabelSource.HUMAN, votes)
+        verdicts[item_id] = ItemLabel(agreed.labels, agreed.asked, LabelSource.HUMAN, votes)
     return verdicts

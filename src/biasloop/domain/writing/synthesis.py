@@ -1,11 +1,12 @@
 """What a language model is asked to write, and what is refused of what it wrote."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from biasloop.domain.item import Item
-from biasloop.domain.label import Scheme
+from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.policy import Policy
 from biasloop.domain.writing.prompt import Prompt
 
@@ -122,3 +123,13 @@ class Rejection:
     labels: tuple[str, ...]
     parents: tuple[str, ...]
     roots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A synthetic item and its labels; `extra` is kept with them (a judge's reason …)."""
+
+    item: Item
+    labels: tuple[str, ...]
+    source: LabelSource
+    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -8,21 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from biasloop.domain.learning import Evidence, FitReport, Proba, TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.erasure import spans, words_and_erased
 from biasloop.plugins.classifiers.head.head import Head, fit_head
 from biasloop.plugins.classifiers.head.report import require_labels
 from biasloop.plugins.classifiers.options import HeadOptions
 from biasloop.plugins.classifiers.state import read_state, readable, write_state
-from biasloop.ports import (
-    Checkpoint,
-    Encoder,
-    Evidence,
-    FitReport,
-    Proba,
-    TrainingSet,
-    no_checkpoint,
-)
+from biasloop.ports import Checkpoint, Encoder, no_checkpoint
 
 FILE = "head.skops"
 ENCODER = "encoder"

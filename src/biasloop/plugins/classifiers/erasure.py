@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.ports import Evidence
+from biasloop.domain.learning import Evidence
 
 _WORD = re.compile(r"\w(?:\S*[\w*])?")
 _ERASED = "\N{WHITE SQUARE}"

@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from biasloop.domain.learning import Evidence, FitReport, Proba, TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
 from biasloop.plugins.classifiers.deep.batches import filler, tokenise
@@ -27,7 +28,7 @@ from biasloop.plugins.classifiers.erasure import spans, words_and_erased
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.head.report import calibrated, require_labels
 from biasloop.plugins.classifiers.options import TransformerOptions
-from biasloop.ports import Checkpoint, Evidence, FitReport, Proba, TrainingSet, no_checkpoint
+from biasloop.ports import Checkpoint, no_checkpoint
 
 LR = {"lora": 1e-3, "full": 1e-4}
 """Learning rates that served a small sentence encoder on some hundred texts."""

@@ -14,6 +14,7 @@ import numpy as np
 from biasloop.domain.item import Item, synthetic_item, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
+from biasloop.domain.writing.synthesis import Made
 from biasloop.plugins.expanders.clauses import (
     clause_removals,
     clause_versions,
@@ -27,7 +28,6 @@ from biasloop.plugins.expanders.occupations import occupation_versions
 from biasloop.plugins.expanders.seeds import Seed, read_seeds
 from biasloop.plugins.language.data import read_language
 from biasloop.plugins.registry import Options
-from biasloop.ports import Made
 
 Labelled = tuple[Item, tuple[str, ...]]
 

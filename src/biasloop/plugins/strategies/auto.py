@@ -3,16 +3,16 @@
 import numpy as np
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Scores
 from biasloop.plugins.strategies.fisher import Fisher
-from biasloop.plugins.strategies.own import Own, drawn_by_rank
+from biasloop.plugins.strategies.own import OwnStrategy, drawn_by_rank
 from biasloop.plugins.strategies.uncertainty import BreakingTies, Rarity
-from biasloop.ports import Scores
 
 POWER = 2
 """As softrank draws."""
 
 
-class Auto(Own):
+class Auto(OwnStrategy):
     """Softrank of rarity in multi-label schemes; in single-label ones fisher, or breaking_ties for
     a classifier without an encoder."""
 
@@ -20,5 +20,5 @@ class Auto(Own):
         """The one that fits."""
         if scores.multi:
             return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)
-        strategy: Own = Fisher() if scores.likeness else BreakingTies()
+        strategy: OwnStrategy = Fisher() if scores.likeness else BreakingTies()
         return strategy.pick(scores, n, rng)

@@ -7,11 +7,12 @@ import numpy as np
 from pydantic import Field
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Scores
 from biasloop.errors import ConfigError
 from biasloop.plugins.registry import Kind, Options, create
 from biasloop.plugins.strategies.kmeans import EmbeddingKMeans
-from biasloop.plugins.strategies.own import Own, Ranking, drawn_by_rank
-from biasloop.ports import Scores, Strategy
+from biasloop.plugins.strategies.own import OwnStrategy, Ranking, drawn_by_rank
+from biasloop.ports import Strategy
 
 
 class InnerOptions(Options):
@@ -60,7 +61,7 @@ class SoftRankOptions(InnerOptions):
     power: float = Field(2, gt=0)
 
 
-class SoftRank(Own):
+class SoftRank(OwnStrategy):
     """Draws from another strategy's ranking, with chances that fall as 1 / rank ** power.
 
     Softrank acquisition of Kirsch et al. 2023, "Stochastic Batch Acquisition: A Simple Baseline for

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.plugins.strategies.own import Floats, Own, highest, parts, unit
-from biasloop.ports import Scores
+from biasloop.domain.learning import Scores
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, highest, parts, unit
 
 NEIGHBOURS = 10
 PAIRS = 250_000_000
@@ -16,7 +16,7 @@ LEAST = np.float32(1e-6)
 """Probabilities are drawn in from 0 so far, that no divergence is infinite."""
 
 
-class Contrastive(Own):
+class Contrastive(OwnStrategy):
     """The candidates whose labelled neighbours are predicted most differently from themselves.
 
     Contrastive active learning (CAL), Margatina et al. 2021, "Active Learning by Acquiring

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.plugins.strategies.own import Floats, Own, parts, unit
-from biasloop.ports import Scores
+from biasloop.domain.learning import Scores
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, parts, unit
 
 FIRST = 256
 """Labelled items that every candidate is compared with."""
@@ -17,7 +17,7 @@ CHOSEN = 2
 """Above every cosine: never the lowest again."""
 
 
-class Coreset(Own):
+class Coreset(OwnStrategy):
     """Again and again the candidate farthest (by cosine) from all that is labelled or chosen.
 
     The greedy k-center core-set of Sener and Savarese 2018, "Active Learning for Convolutional

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Scores
 from biasloop.errors import ConfigError
-from biasloop.plugins.strategies.own import Floats, Own, highest
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, highest
 from biasloop.plugins.strategies.uncertainty import BreakingTies, MarginToBorder
-from biasloop.ports import Scores
 
 DOUBTED = 1000
 """Candidates that are looked at: those that the model doubts most."""
@@ -22,7 +22,7 @@ LEAST = 1e-4
 """Information that an answer brings at least."""
 
 
-class Fisher(Own):
+class Fisher(OwnStrategy):
     """The batch whose answers would lower the variance of the scores over the pool most.
 
     A-optimal design for logistic regression: Schein & Ungar 2007, "Active learning for logistic

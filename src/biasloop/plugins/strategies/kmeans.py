@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.plugins.strategies.own import Floats, Own, parts, unit
-from biasloop.ports import Scores
+from biasloop.domain.learning import Scores
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, parts, unit
 
 SAMPLE, PER_CENTRE = 25_000, 25
 """Candidates that the centres are found on: so many, and at least so many for each."""
 STEPS = 25
 
 
-class EmbeddingKMeans(Own):
+class EmbeddingKMeans(OwnStrategy):
     """n clusters of the candidates (by cosine), and of each the one nearest to its centre.
 
     Yuan et al. 2020, "Cold-start Active Learning through Self-supervised Language Modeling",

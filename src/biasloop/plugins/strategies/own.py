@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Scores
 from biasloop.plugins.strategies.small_text import SmallText
-from biasloop.ports import Scores
 
 Floats = NDArray[np.float32]
 
@@ -17,7 +17,7 @@ PART, CELLS = 8192, 8_000_000
 """Rows that are worked on at a time, and numbers made of them (32 MB)."""
 
 
-class Own(SmallText):
+class OwnStrategy(SmallText):
     """A strategy of our own, where small-text has none or its own is wrong or slow."""
 
     @abstractmethod
@@ -31,7 +31,7 @@ class Own(SmallText):
         return OwnQuery(self.needs, self.pick, scores.thresholds, rng)
 
 
-class Ranking(Own):
+class Ranking(OwnStrategy):
     """Picks what is worth most."""
 
     @abstractmethod

@@ -10,8 +10,8 @@ from sklearn.preprocessing import normalize
 from small_text import QueryStrategy
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Likeness, Scores
 from biasloop.plugins.strategies.small_text import StoredScores
-from biasloop.ports import Likeness, Scores
 
 Pick = Callable[[Scores, int, np.random.Generator], Rows]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from biasloop.domain.batch import Rows
-from biasloop.ports import Scores
+from biasloop.domain.learning import Scores
 
 
 class StoredScores:

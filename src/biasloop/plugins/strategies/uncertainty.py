@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from biasloop.domain.learning import Scores
 from biasloop.errors import ConfigError
 from biasloop.plugins.strategies.own import Floats, Ranking, parts
-from biasloop.ports import Scores
 
 TINY = np.float32(1e-30)
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from biasloop.domain.batch import Selection
 from biasloop.domain.item import Item
-from biasloop.domain.model import Pushed
 from biasloop.domain.round import Done
+from biasloop.domain.task import LabelTask, Pushed
 from biasloop.domain.writing.judgement import Judgement
-from biasloop.ports import LabelStudio, LabelTask, Pool
+from biasloop.ports import LabelStudio, Pool
 
 Prelabel = Callable[[Sequence[Item]], Mapping[str, Judgement]]
 """First answers for items, by item id."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biasloop.domain.learning import Proba
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
 from biasloop.plugins.classifiers.deep.batches import Tokens, filler, tokenise
@@ -20,7 +21,7 @@ from biasloop.plugins.classifiers.deep.targets import settle
 from biasloop.plugins.classifiers.deep.training import own_randomness
 from biasloop.plugins.classifiers.head.calibration import Calibration
 from biasloop.plugins.classifiers.state import readable
-from biasloop.ports import Checkpoint, Proba, no_checkpoint
+from biasloop.ports import Checkpoint, no_checkpoint
 
 FILE = "model.json"
 FORMAT = 1

@@ -8,7 +8,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
 from biasloop.domain.label import Labels
-from biasloop.ports import Proba
+from biasloop.domain.learning import Proba
 
 Array = NDArray[np.float64]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
+from biasloop.domain.learning import FitReport, Proba, TrainingSet
 from biasloop.plugins.classifiers.head.calibration import Calibration
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.head.linear import Linear, fit_linear
@@ -21,7 +22,7 @@ from biasloop.plugins.classifiers.terms.weighting import (
     Weighting,
     weighting_of,
 )
-from biasloop.ports import Checkpoint, FitReport, Proba, TrainingSet
+from biasloop.ports import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

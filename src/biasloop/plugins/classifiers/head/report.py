@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import MISSING, LabelSource
+from biasloop.domain.learning import FitReport, TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.head.calibration import Calibration, OutOfFold
-from biasloop.ports import FitReport, TrainingSet
 
 
 def require_labels(data: TrainingSet) -> None:

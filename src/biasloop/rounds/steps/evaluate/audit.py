@@ -15,10 +15,10 @@ from biasloop.domain.measure.metric import compare, decide
 from biasloop.domain.measure.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import Method, Verdict, resolve
+from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
 from biasloop.ports import Pool
 from biasloop.rounds.child import job_folder, run_job
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class AuditSet:
     """Human-labelled real audit items and what people said of them, aligned."""
 
     items: Sequence[Item]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[ItemLabel]
     pending: int
     """Audit items that people were asked about and have not answered."""
     skipped: int
@@ -78,18 +78,18 @@ def report(
     baseline: ModelVersion | None,
     audit: AuditSet,
     seen: set[str],
-    bench: Bench,
+    context: EvaluationContext,
 ) -> dict[str, Any]:
     """What is measured of the model, and of `baseline` on the same items beside it.
 
     `seen` are the text hashes that the model learned from.
     """
     models = [model, baseline] if baseline else [model]
-    proba, flags = _predict(models, audit.items, bench)
-    scheme = bench.scheme
+    proba, flags = _predict(models, audit.items, context)
+    scheme = context.scheme
     labels, roots = audit.labels(scheme), audit.roots
     unseen = np.array([item.text_hash not in seen for item in audit.items])
-    how: dict[str, Any] = {"multi": scheme.multi, "seed": bench.seed}
+    how: dict[str, Any] = {"multi": scheme.multi, "seed": context.seed}
 
     def of(name: str, keep: NDArray[np.bool_] | slice = slice(None)) -> dict[str, Any]:
         return measure(
@@ -110,16 +110,16 @@ def report(
 
 
 def _predict(
-    models: Sequence[ModelVersion], items: Sequence[Item], bench: Bench
+    models: Sequence[ModelVersion], items: Sequence[Item], context: EvaluationContext
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
     """(probabilities, flags) of each model, by model id; each (n, k)."""
     texts = pd.DataFrame({"text": [item.text for item in items]})
-    job = {"kind": "predict", "models": [bench.model(m) for m in models]}
-    work = job_folder(bench.work_folder, job, texts.to_parquet())
-    run_job(work, job, bench.heartbeat)
+    job = {"kind": "predict", "models": [context.model(m) for m in models]}
+    work = job_folder(context.work_folder, job, texts.to_parquet())
+    run_job(work, job, context.heartbeat)
     proba = {m.id: np.load(work / f"{m.id}.npy") for m in models}
     flags = {
-        name: decide(found, np.load(work / f"{name}.thresholds.npy"), bench.scheme.multi)
+        name: decide(found, np.load(work / f"{name}.thresholds.npy"), context.scheme.multi)
         for name, found in proba.items()
     }
     return proba, flags

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Proba
 from biasloop.domain.measure.metric import Flags, decide
 from biasloop.domain.measure.savings import Plan
-from biasloop.plugins.classifiers import load
-from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Checkpoint, Classifier, Proba, has_encoder
+from biasloop.plugins.registry import Kind, create, load_classifier
+from biasloop.ports import Checkpoint, Classifier, has_encoder
 from biasloop.rounds.steps.evaluate.stability import aligned, stability
 from biasloop.rounds.steps.kept_verdicts import flag_columns, proba_columns
 from biasloop.rounds.steps.train.data import training_set
@@ -31,7 +31,7 @@ def predict(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[s
     """Probabilities of FOLDER/data.parquet by each model, to FOLDER/<model>.npy."""
     texts = pd.read_parquet(folder / "data.parquet")["text"].tolist()
     for model in job["models"]:
-        classifier = load(model["classifier"], Path(model["folder"]))
+        classifier = load_classifier(model["classifier"], Path(model["folder"]))
         np.save(
             folder / f"{model['id']}.npy", classifier.predict_proba(texts, checkpoint=checkpoint)
         )
@@ -42,7 +42,7 @@ def predict(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[s
 def stopping(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     """What a model says of the rows in data.parquet, to FOLDER/stop.parquet, and what stopping
     criteria make of it beside what earlier models said."""
-    classifier = load(job["model"]["classifier"], Path(job["model"]["folder"]))
+    classifier = load_classifier(job["model"]["classifier"], Path(job["model"]["folder"]))
     table = pd.read_parquet(folder / "data.parquet")
     proba = _predict_rows(classifier, job, table["row"].to_numpy(), checkpoint)
     table[proba_columns(job["labels"])] = proba
@@ -91,7 +91,7 @@ class _Learner:
 
     def __init__(self, frame: pd.DataFrame, job: dict[str, Any], checkpoint: Checkpoint) -> None:
         self.frame, self.job, self.checkpoint = frame, job, checkpoint
-        model = load(job["model"]["classifier"], Path(job["model"]["folder"]))
+        model = load_classifier(job["model"]["classifier"], Path(job["model"]["folder"]))
         self.encoder = model.encoder if has_encoder(model) else None
         if self.encoder:
             store = FeatureStore(Path(job["features"]), ArrowPool(Path(job["pool"])))

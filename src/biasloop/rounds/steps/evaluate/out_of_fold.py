@@ -6,23 +6,23 @@ import numpy as np
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.metric import Comparison, compare
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.kept_verdicts import flag_columns, kept
 from biasloop.rounds.steps.train.data import columns
 
 
 def compare_out_of_fold(
-    old: str, new: str, sources: Collection[LabelSource], bench: Bench
+    old: str, new: str, sources: Collection[LabelSource], context: EvaluationContext
 ) -> Comparison | None:
     """New minus old on the items that both learned from with a label from these sources.
 
     True is what the new one was told. None when a model kept no verdicts, or they share nothing.
     """
-    before, after = kept(bench.models, old, "oof"), kept(bench.models, new, "oof")
+    before, after = kept(context.models, old, "oof"), kept(context.models, new, "oof")
     if before is None or after is None:
         return None
     told = set(before) & set(after)
-    labels = [name for name in bench.scheme.labels if flag_columns([name])[0] in told]
+    labels = [name for name in context.scheme.labels if flag_columns([name])[0] in told]
     both = after.merge(before, on="item_id", suffixes=("", " before"))
     both = both[both["source"].isin(sources) & both["source before"].isin(sources)]
     if both.empty or not labels:
@@ -34,6 +34,6 @@ def compare_out_of_fold(
         both[flags].to_numpy(bool),
         both["root"].to_numpy(str),
         labels,
-        multi=bench.scheme.multi,
-        seed=bench.seed,
+        multi=context.scheme.multi,
+        seed=context.seed,
     )

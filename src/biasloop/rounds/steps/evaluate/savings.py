@@ -15,7 +15,7 @@ from biasloop.domain.model import ModelVersion
 from biasloop.errors import ClassifierError, JobError
 from biasloop.rounds.child import job_folder, run_job
 from biasloop.rounds.steps.evaluate.audit import AuditSet
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.train.data import training_data
 
 
@@ -24,7 +24,7 @@ def measure_savings(
     annotations: Iterable[Annotation],
     selections: Sequence[tuple[int, Selection]],
     audit: AuditSet,
-    bench: Bench,
+    context: EvaluationContext,
 ) -> dict[str, Any]:
     """Both curves and the labels saved, or why they cannot be told yet; see domain.savings.
 
@@ -36,7 +36,7 @@ def measure_savings(
     That nothing can be measured is no reason to keep a round from ending.
     """
     labelled = training_data(
-        bench.pool, annotations, bench.scheme, bench.consensus, constructed_weight=0
+        context.pool, annotations, context.scheme, context.consensus, constructed_weight=0
     )
     acquired = _of_arm(labelled, selections, Arm.ACQUISITION)
     random = _of_arm(labelled, selections, Arm.RANDOM_TRAIN)
@@ -44,7 +44,7 @@ def measure_savings(
     seeds = labelled[labelled["source"] == LabelSource.SEED]
     with_seeds = 0 < len(seeds) <= labels
     told = {"labels": labels, "with_seeds": with_seeds}
-    truth, roots = audit.labels(bench.scheme), audit.roots
+    truth, roots = audit.labels(context.scheme), audit.roots
     witnesses = len(np.unique(roots[(truth == 1).any(axis=1)]))
     if why := _too_little(len(acquired), len(random), int((truth == 1).sum()), witnesses):
         return told | {"points": (), "saved": None, "why": why}
@@ -54,28 +54,28 @@ def measure_savings(
             acquired[:labels].assign(part="acquired"),
             random[:labels].assign(part="random"),
             seeds[: len(seeds) * with_seeds].assign(part="seed"),
-            _texts(audit, bench).assign(part="audit"),
+            _texts(audit, context).assign(part="audit"),
         ],
         ignore_index=True,
     )
     job = {
         "kind": "savings",
-        "model": bench.model(model),
+        "model": context.model(model),
         "options": model.card["settings"]["options"],
-        "labels": list(bench.scheme.labels),
-        "multi": bench.scheme.multi,
-        "seed": bench.seed,
-        **bench.data,
+        "labels": list(context.scheme.labels),
+        "multi": context.scheme.multi,
+        "seed": context.seed,
+        **context.data,
     }
     try:
-        work = job_folder(bench.work_folder, job, data.to_parquet())
-        plan = Plan.of(labels, **run_job(work, job, bench.heartbeat), seed=bench.seed)
+        work = job_folder(context.work_folder, job, data.to_parquet())
+        plan = Plan.of(labels, **run_job(work, job, context.heartbeat), seed=context.seed)
     except (ClassifierError, JobError) as error:
         return told | {"points": (), "saved": None, "why": f"the models failed: {error}"}
     flags = np.load(work / "flags.npy")
-    scores = micro_f1(truth, flags, roots, seed=bench.seed)
+    scores = micro_f1(truth, flags, roots, seed=context.seed)
     t = len(plan.budgets)
-    found = estimate(plan, scores[:, :t], plan.curves(scores[:, t:]), witnesses, bench.seed)
+    found = estimate(plan, scores[:, :t], plan.curves(scores[:, t:]), witnesses, context.seed)
     return told | found.as_dict()
 
 
@@ -88,8 +88,8 @@ def _of_arm(
     return human.loc[[item for item in chosen if item in human.index]]
 
 
-def _texts(audit: AuditSet, bench: Bench) -> pd.DataFrame:
-    rows = bench.pool.rows_of([item.id for item in audit.items])
+def _texts(audit: AuditSet, context: EvaluationContext) -> pd.DataFrame:
+    rows = context.pool.rows_of([item.id for item in audit.items])
     return pd.DataFrame({"row": rows, "text": [item.text for item in audit.items]})
 
 

@@ -15,7 +15,7 @@ from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done
 from biasloop.ports import Pool
 from biasloop.rounds.steps.evaluate.audit import audit_set, report
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.savings import measure_savings
 from biasloop.rounds.steps.evaluate.stopping import stopping_advice
@@ -31,7 +31,7 @@ def evaluate(
     selections: Sequence[tuple[int, Selection]],
     promote: bool,
     stopping: Stopping | None,
-    bench: Bench,
+    context: EvaluationContext,
 ) -> Done:
     """Reports on the new model, on the one in service on the same items beside it, and on what
     the strategy's choice of labels has saved.
@@ -43,9 +43,9 @@ def evaluate(
     if model is None:
         return Done(facts={"evaluated": None})
     asked = [s.item_id for _, s in selections if s.arm is Arm.AUDIT]
-    audit = audit_set(bench.pool, annotations, bench.scheme, asked, bench.consensus)
+    audit = audit_set(context.pool, annotations, context.scheme, asked, context.consensus)
     baseline = in_service if in_service and in_service.id != model.id else None
-    decision = _decide(model, baseline, promote, bench)
+    decision = _decide(model, baseline, promote, context)
     facts: dict[str, Any] = {
         "evaluated": len(audit.items),
         "audit_pending": audit.pending,
@@ -53,12 +53,12 @@ def evaluate(
         "promotion": decision.as_dict(),
     }
     if stopping:
-        facts["stopping"] = stopping_advice(model, earlier, trained_on, stopping, bench).as_dict()
+        facts["stopping"] = stopping_advice(model, earlier, trained_on, stopping, context).as_dict()
     records: list[Any] = []
     if audit.items:
-        seen = _text_hashes(bench.pool, trained_on)
-        found = report(model=model, baseline=baseline, audit=audit, seen=seen, bench=bench)
-        found["savings"] = measure_savings(model, annotations, selections, audit, bench)
+        seen = _text_hashes(context.pool, trained_on)
+        found = report(model=model, baseline=baseline, audit=audit, seen=seen, context=context)
+        found["savings"] = measure_savings(model, annotations, selections, audit, context)
         records.append(Evaluation(model.id, baseline.id if baseline else None, found))
     if decision.promoted:
         records.append(Promotion(model.id, decision.why))
@@ -66,13 +66,13 @@ def evaluate(
 
 
 def _decide(
-    model: ModelVersion, baseline: ModelVersion | None, promote: bool, bench: Bench
+    model: ModelVersion, baseline: ModelVersion | None, promote: bool, context: EvaluationContext
 ) -> Decision:
     """By what people and seeds say: a constructed label never vouches for a model."""
     if baseline is None:
         return decide_promotion(model.id, None, None, auto=promote)
     real = (LabelSource.HUMAN, LabelSource.SEED)
-    found = compare_out_of_fold(baseline.id, model.id, real, bench)
+    found = compare_out_of_fold(baseline.id, model.id, real, context)
     return decide_promotion(model.id, baseline.id, found, auto=promote)
 
 

@@ -13,7 +13,7 @@ from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
 from biasloop.ports import Pool
 from biasloop.rounds.child import job_folder, run_job
-from biasloop.rounds.steps.evaluate.bench import Bench
+from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.stability import WINDOW
 from biasloop.rounds.steps.kept_verdicts import keep, kept_path
@@ -28,7 +28,7 @@ def stopping_advice(
     earlier: Sequence[str],
     labelled: Collection[str],
     stopping: Stopping,
-    bench: Bench,
+    context: EvaluationContext,
 ) -> Advice:
     """What the criteria say after this model; `earlier` are the ids of the models of the rounds
     before, oldest first, `labelled` those of the items that people spoke on.
@@ -37,11 +37,11 @@ def stopping_advice(
     ads would drown in them.
     """
     before = earlier[-stopping.rounds] if len(earlier) >= stopping.rounds else None
-    compared = before and compare_out_of_fold(before, model.id, (LabelSource.HUMAN,), bench)
+    compared = before and compare_out_of_fold(before, model.id, (LabelSource.HUMAN,), context)
     criteria = [gain_criterion(compared or None, stopping)]
-    rows = stop_set(bench.pool)
+    rows = stop_set(context.pool)
     if len(rows):
-        criteria += _stability(model, earlier, rows, labelled, bench)
+        criteria += _stability(model, earlier, rows, labelled, context)
     return advise(model.id, criteria, stopping.needs)
 
 
@@ -63,21 +63,21 @@ def _stability(
     earlier: Sequence[str],
     rows: Rows,
     labelled: Collection[str],
-    bench: Bench,
+    context: EvaluationContext,
 ) -> list[Criterion]:
-    ids = bench.pool.column("id")[rows]
+    ids = context.pool.column("id")[rows]
     asked = pd.DataFrame({"row": rows, "item_id": ids, "labelled": np.isin(ids, list(labelled))})
-    paths = [kept_path(bench.models, name, "stop") for name in earlier[-WINDOW:]]
+    paths = [kept_path(context.models, name, "stop") for name in earlier[-WINDOW:]]
     job = {
         "kind": "stopping",
-        "model": bench.model(model),
-        "labels": list(bench.scheme.labels),
-        "multi": bench.scheme.multi,
+        "model": context.model(model),
+        "labels": list(context.scheme.labels),
+        "multi": context.scheme.multi,
         "earlier": [str(path) for path in paths if path.exists()],
-        **bench.data,
+        **context.data,
     }
-    work = job_folder(bench.work_folder, job, asked.to_parquet())
-    result = run_job(work, job, bench.heartbeat)
-    bench.heartbeat()  # who was taken over must not touch what who took over keeps
-    keep(bench.models, model.id, "stop", pd.read_parquet(work / "stop.parquet"))
+    work = job_folder(context.work_folder, job, asked.to_parquet())
+    result = run_job(work, job, context.heartbeat)
+    context.heartbeat()  # who was taken over must not touch what who took over keeps
+    keep(context.models, model.id, "stop", pd.read_parquet(work / "stop.parquet"))
     return [Criterion(**found) for found in result["criteria"]]

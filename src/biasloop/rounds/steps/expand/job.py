@@ -6,30 +6,35 @@ from typing import Any
 
 import pandas as pd
 
-import biasloop.plugins.expanders  # noqa: F401 - registers the plug-ins
 from biasloop.domain.writing.screening import Measure
-from biasloop.domain.writing.synthesis import Corpus, Guide
+from biasloop.domain.writing.synthesis import Corpus
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, PromptExpander, asks_a_model
-from biasloop.rounds.steps.expand.step import MADE, REJECTED, to_corpus, write_made, write_rejected
+from biasloop.rounds.steps.expand.handover import (
+    MADE,
+    REJECTED,
+    to_corpus,
+    write_made,
+    write_rejected,
+)
 from biasloop.store.pool import ArrowPool
-from biasloop.workspace.campaign import Campaign, read_campaign
-from biasloop.workspace.layout import Workspace
+from biasloop.workspace.campaign import guide_of, read_campaign
+from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import LlmSettings
 
 
 def expand(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     """Runs the expanders of a job; see steps/expand. What a language model made is described under
     its expander's name in "synthesis"."""
-    workspace = Workspace(Path(job["workspace"]))
-    pool = ArrowPool(workspace.pool)
+    layout = Layout(Path(job["workspace"]))
+    pool = ArrowPool(layout.pool)
     table = pd.read_parquet(folder / "data.parquet")
     corpus = to_corpus(table, pool, job["errors"], job["turn"])
     described = {}
     for name, options in job["expanders"].items():
         expander = create(Kind.EXPANDER, name, options)
         if asks_a_model(expander):
-            described[name] = _ask(folder, name, expander, corpus, workspace, job, checkpoint)
+            described[name] = _ask(folder, name, expander, corpus, layout, job, checkpoint)
         else:
             write_made(folder / f"{name}.{MADE}", expander.expand(corpus.parents, job["seed"]))
         checkpoint()
@@ -41,7 +46,7 @@ def _ask(
     name: str,
     expander: PromptExpander,
     corpus: Corpus,
-    workspace: Workspace,
+    layout: Layout,
     job: dict[str, Any],
     checkpoint: Checkpoint,
 ) -> dict[str, Any]:
@@ -52,17 +57,17 @@ def _ask(
     from biasloop.workspace.language_model import open_model  # its client takes a second to load
 
     settings = LlmSettings(**job["llm"])
-    campaign = read_campaign(workspace.campaign)
-    prompts = read_prompts(workspace.campaign)
+    campaign = read_campaign(layout.campaign)
+    prompts = read_prompts(layout.campaign)
     guide = guide_of(campaign)
     requests = expander.plan(corpus, guide, job["seed"])
-    with closing(open_model(workspace, settings, job["purse"])) as generator:
+    with closing(open_model(layout, settings, job["purse"])) as generator:
         found = synthesise(
             requests,
             generator=generator,
             judge=Judge(generator, prompts, guide, settings.judge_samples),
             prompts=prompts,
-            pool=ArrowPool(workspace.pool),
+            pool=ArrowPool(layout.pool),
             known={item.id for item, _ in corpus.written},
             measure=Measure.of(
                 [item.text for item, _ in corpus.parents], prompts.filters.meta_talk
@@ -74,8 +79,3 @@ def _ask(
         write_made(folder / f"{name}.{MADE}", found.made)
         write_rejected(folder / f"{name}.{REJECTED}", found.rejected)
         return found.facts(requests, generator, job["seed"])
-
-
-def guide_of(campaign: Campaign) -> Guide:
-    """What a model is told of a campaign."""
-    return Guide(campaign.scheme, campaign.about.labels, campaign.policy)

@@ -1,29 +1,25 @@
 """OPENED -> EXPANDED: synthetic items made from labelled train items join the pool."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import Method, Verdict, resolve
-from biasloop.domain.writing.synthesis import Corpus, Reason, Rejection
-from biasloop.ports import Made, Pool
+from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
+from biasloop.domain.writing.synthesis import Corpus, Made
+from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
+from biasloop.rounds.steps.expand.handover import MADE, REJECTED, read_made, read_rejected, to_table
 
 CHUNK = 5_000
 """Items appended at a time."""
 REAL = (LabelSource.HUMAN, LabelSource.SEED)
-MADE, REJECTED = "made.jsonl", "rejected.jsonl"
 
 
 def expand(
@@ -89,7 +85,9 @@ def corpus_of(
     )
 
 
-def _train_items(pool: Pool, verdicts: Mapping[str, Verdict]) -> list[tuple[Item, tuple[str, ...]]]:
+def _train_items(
+    pool: Pool, verdicts: Mapping[str, ItemLabel]
+) -> list[tuple[Item, tuple[str, ...]]]:
     """Those that are train items and still there, in the order of the pool, with their labels."""
     rows = pool.rows_of(list(verdicts))
     erased = pool.column("erased")
@@ -121,71 +119,3 @@ def to_annotation(
         at=now,
         extra=made.extra,
     )
-
-
-# --- what parent and child write for each other -----------------------------------------------
-
-
-def to_table(corpus: Corpus) -> pd.DataFrame:
-    """The corpus by ids: the child reads the items from the pool."""
-    rows = [("parent", item.id, list(labels)) for item, labels in corpus.parents]
-    rows += [("written", item.id, list(labels)) for item, labels in corpus.written]
-    return pd.DataFrame(rows, columns=["role", "item_id", "labels"])
-
-
-def to_corpus(table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int) -> Corpus:
-    """The corpus of such a table."""
-
-    def of(role: str) -> list[tuple[Item, tuple[str, ...]]]:
-        rows = table[table["role"] == role]
-        items = pool.items(pool.rows_of(rows["item_id"].tolist()))
-        return list(zip(items, map(tuple, rows["labels"]), strict=True))
-
-    return Corpus(of("parent"), of("written"), errors, turn)
-
-
-def write_made(path: Path, made: Iterable[Made]) -> int:
-    """Writes synthetic items, one a line; returns how many."""
-    return _write_lines(path, made)
-
-
-def write_rejected(path: Path, rejected: Iterable[Rejection]) -> int:
-    """Writes refused texts, one a line; returns how many."""
-    return _write_lines(path, rejected)
-
-
-def _write_lines(path: Path, values: Iterable[Any]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8") as file:
-        for value in values:
-            file.write(json.dumps(asdict(value), ensure_ascii=False) + "\n")
-            count += 1
-    return count
-
-
-def read_made(path: Path) -> list[Made]:
-    """What `write_made` wrote."""
-    made = []
-    for row in _read_lines(path):
-        item = row["item"]
-        item["roots"], item["parents"] = tuple(item["roots"]), tuple(item["parents"])
-        item["split"], item["origin"] = Split(item["split"]), Origin(item["origin"])
-        source = LabelSource(row["source"])
-        made.append(Made(Item(**item), tuple(row["labels"]), source, row["extra"]))
-    return made
-
-
-def read_rejected(path: Path) -> list[Rejection]:
-    """What `write_rejected` wrote; [] when an expander refuses nothing."""
-    tuples = ("labels", "parents", "roots")
-    return [
-        Rejection(
-            **row | {name: tuple(row[name]) for name in tuples} | {"reason": Reason(row["reason"])}
-        )
-        for row in (_read_lines(path) if path.exists() else ())
-    ]
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]

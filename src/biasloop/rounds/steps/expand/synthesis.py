@@ -17,11 +17,11 @@ from biasloop.domain.writing.diversity import diversity
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem
 from biasloop.domain.writing.screening import Measure, boilerplate, is_piece, is_small_edit
-from biasloop.domain.writing.synthesis import EDITS, Reason, Rejection, Request
+from biasloop.domain.writing.synthesis import EDITS, Made, Reason, Rejection, Request
 from biasloop.llm.guard import outsiders, try_texts
 from biasloop.llm.judge import Judge
 from biasloop.llm.prompting import Prompts
-from biasloop.ports import Checkpoint, Generator, Made, Pool
+from biasloop.ports import Checkpoint, Generator, Pool
 from biasloop.rounds.steps.expand.near_duplicates import NearDuplicates
 
 CHUNK_ROWS = 20_000

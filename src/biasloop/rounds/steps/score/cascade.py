@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.learning import Scores
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Checkpoint, EncoderClassifier, Pool, Scores
+from biasloop.ports import Checkpoint, EncoderClassifier, Pool
 from biasloop.store.features import FeatureStore
 from biasloop.store.scores import read_scores
 

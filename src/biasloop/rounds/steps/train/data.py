@@ -10,9 +10,10 @@ import pandas as pd
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import VERSION, Item
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.learning import TrainingSet
 from biasloop.domain.split import Split, joined_roots
-from biasloop.domain.votes.consensus import Method, Verdict, resolve
-from biasloop.ports import Pool, TrainingSet
+from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
+from biasloop.ports import Pool
 
 
 def training_data(
@@ -86,7 +87,7 @@ def _weight(
             return 1.0
 
 
-def _said(verdict: Verdict, soft: bool) -> Sequence[Verdict]:
+def _said(verdict: ItemLabel, soft: bool) -> Sequence[ItemLabel]:
     differ = len({frozenset(labels) for labels, _ in verdict.votes}) > 1
     if not soft or not differ:
         return [verdict]

@@ -11,17 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.metric import decide
 from biasloop.domain.measure.probation import SEEDS, Run, review_of
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import (
-    Checkpoint,
-    Classifier,
-    Encoder,
-    TrainingSet,
-    has_encoder,
-    no_checkpoint,
-)
+from biasloop.ports import Checkpoint, Classifier, Encoder, has_encoder, no_checkpoint
 from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.train.data import training_set
 from biasloop.rounds.steps.train.probation import rows_of

@@ -8,10 +8,11 @@ import pandas as pd
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.measure.probation import Review, Rows
 from biasloop.domain.round import Done
-from biasloop.ports import Pool, TrainingSet
+from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.train.data import training_data, training_set
 from biasloop.rounds.steps.train.recipe import Recipe

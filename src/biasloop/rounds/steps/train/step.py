@@ -12,6 +12,7 @@ import pandas as pd
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.learning import Proba
 from biasloop.domain.measure.flip import flip_consistency
 from biasloop.domain.measure.metric import decide
 from biasloop.domain.measure.metric import evaluate as measure
@@ -19,7 +20,7 @@ from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.policy import votes_under
 from biasloop.domain.round import Done
-from biasloop.ports import Pool, Proba
+from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.kept_verdicts import flag_columns, keep
 from biasloop.rounds.steps.train.data import columns, training_data

@@ -12,7 +12,7 @@ from biasloop.rounds.child import Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class EvaluationContext:
     """`models` is the folder of all models, whose own folders are relative to `workspace`. Child
     processes work below `work_folder` and find the pool and its kept features by `data`."""
 

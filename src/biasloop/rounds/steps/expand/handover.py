@@ -1,0 +1,85 @@
+"""What passes between the expand step and its job: the corpus, new texts and refused ones."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from biasloop.domain.item import Item, Origin
+from biasloop.domain.label import LabelSource
+from biasloop.domain.split import Split
+from biasloop.domain.writing.synthesis import Corpus, Made, Reason, Rejection
+from biasloop.ports import Pool
+
+MADE = "made.jsonl"
+
+
+REJECTED = "rejected.jsonl"
+
+
+def to_table(corpus: Corpus) -> pd.DataFrame:
+    """The corpus by ids: the child reads the items from the pool."""
+    rows = [("parent", item.id, list(labels)) for item, labels in corpus.parents]
+    rows += [("written", item.id, list(labels)) for item, labels in corpus.written]
+    return pd.DataFrame(rows, columns=["role", "item_id", "labels"])
+
+
+def to_corpus(table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int) -> Corpus:
+    """The corpus of such a table."""
+
+    def of(role: str) -> list[tuple[Item, tuple[str, ...]]]:
+        rows = table[table["role"] == role]
+        items = pool.items(pool.rows_of(rows["item_id"].tolist()))
+        return list(zip(items, map(tuple, rows["labels"]), strict=True))
+
+    return Corpus(of("parent"), of("written"), errors, turn)
+
+
+def write_made(path: Path, made: Iterable[Made]) -> int:
+    """Writes synthetic items, one a line; returns how many."""
+    return _write_lines(path, made)
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejection]) -> int:
+    """Writes refused texts, one a line; returns how many."""
+    return _write_lines(path, rejected)
+
+
+def _write_lines(path: Path, values: Iterable[Any]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for value in values:
+            file.write(json.dumps(asdict(value), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_made(path: Path) -> list[Made]:
+    """What `write_made` wrote."""
+    made = []
+    for row in _read_lines(path):
+        item = row["item"]
+        item["roots"], item["parents"] = tuple(item["roots"]), tuple(item["parents"])
+        item["split"], item["origin"] = Split(item["split"]), Origin(item["origin"])
+        source = LabelSource(row["source"])
+        made.append(Made(Item(**item), tuple(row["labels"]), source, row["extra"]))
+    return made
+
+
+def read_rejected(path: Path) -> list[Rejection]:
+    """What `write_rejected` wrote; [] when an expander refuses nothing."""
+    tuples = ("labels", "parents", "roots")
+    return [
+        Rejection(
+            **row | {name: tuple(row[name]) for name in tuples} | {"reason": Reason(row["reason"])}
+        )
+        for row in (_read_lines(path) if path.exists() else ())
+    ]
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]

@@ -96,6 +96,7 @@ def test_withdrawn_everywhere(workspace: Path) -> None:
     kept = [p for p in workspace.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
     assert [p.name for p in kept] == ["positions.json"]
     assert kept[0].stat().st_mode & 0o077 == 0
+    (workspace / "positions.json.4711.tmp").write_text(SECRET)  # of a command that was killed
     assert "nothing is kept any more" in run("annotator", "withdraw", "M0@example.org")
     left = [p for p in workspace.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
     assert left == []

@@ -1,6 +1,5 @@
 """The guideline's versions: what is in force, what waits for a decision, and the decisions."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from biasloop.domain.policy import (
 )
 from biasloop.errors import ConfigError, LabelStudioError, LedgerError, WorkspaceError
 from biasloop.service.service import Service
+from biasloop.store.atomic import written_whole
 from biasloop.workspace.campaign import GUIDELINE
 
 
@@ -62,26 +62,24 @@ def adopt(service: Service, draft: Policy, by: str) -> Path | None:
 
     Label Studio comes first, so that nothing has changed where it is down or refuses; whatever
     fails, the same call again does the rest. A service that runs goes on with it. The former text
-    is in the ledger; one that never came into force is kept beside, and its path is returned.
+    is in the ledger; one that never came into force is kept next to it, and its path is returned.
     Raises LabelStudioError, WorkspaceError.
     """
     known, path = service.ledger.policies, service.layout.campaign / GUIDELINE
     former, current = service.campaign.policy, known.current()
-    beside, kept = path.with_name(f".{path.name}.{os.getpid()}"), None
+    kept = None
     try:
-        beside.write_text(draft.text, "utf-8")  # first of all: the disk may be full
-        service.show_guideline(draft)
-        if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
-            kept = path.with_stem(f"{path.stem}.{former.id}")
-            kept.write_text(former.text, "utf-8")
-        beside.replace(path)
+        with written_whole(path) as temporary:
+            temporary.write_text(draft.text, "utf-8")  # first of all: the disk may be full
+            service.show_guideline(draft)
+            if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
+                kept = path.with_stem(f"{path.stem}.{former.id}")
+                kept.write_text(former.text, "utf-8")
     except OSError as error:
         raise WorkspaceError(
             f"cannot write {path}: {error}; annotators read the former guideline again with the "
             "next round. Check space and rights, then adopt it again"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
     if current is None or current.id != draft.id:
         known.add(draft, datetime.now(UTC))
         service.ledger.note("guideline adopted", {"policy": draft.id, "by": by}, datetime.now(UTC))

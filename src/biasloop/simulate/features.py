@@ -1,7 +1,5 @@
 """Feature rows of pool and test, made once for all runs and shared by their processes."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from biasloop.plugins.registry import Kind, create
 from biasloop.ports import has_encoder
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Setup
+from biasloop.store.atomic import written_whole
 
 PARTS = ("pool", "test")
 
@@ -22,20 +21,18 @@ def keep_features(gold: Gold, setup: Setup, folder: Path) -> Path | None:
     if not has_encoder(classifier):
         return None
     encoder = classifier.make_encoder(gold.pool.texts)
-    made = folder / f"{gold.id}-{encoder.id}"
-    if made.exists():
-        return made
-    beside = folder / f"{made.name}.{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
-    (beside / "encoder").mkdir(parents=True)
-    encoder.save(beside / "encoder")
-    for part in PARTS:
-        (beside / part).mkdir()
-        rows = encoder.encode(getattr(gold, part).texts)
-        for name, array in encoder.pack(rows).items():
-            np.save(beside / part / f"{name}.npy", array)
-    beside.rename(made)
-    return made
+    features = folder / f"{gold.id}-{encoder.id}"
+    if features.exists():
+        return features
+    with written_whole(features) as temporary:
+        (temporary / "encoder").mkdir(parents=True)
+        encoder.save(temporary / "encoder")
+        for part in PARTS:
+            (temporary / part).mkdir()
+            rows = encoder.encode(getattr(gold, part).texts)
+            for name, array in encoder.pack(rows).items():
+                np.save(temporary / part / f"{name}.npy", array)
+    return features
 
 
 def read_features(setup: Setup, folder: Path) -> Encoded:

@@ -28,6 +28,7 @@ from biasloop.plugins.registry import Kind, create
 from biasloop.simulate.features import keep_features, read_features
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Run, Setup, simulate
+from biasloop.store.atomic import written_whole
 
 Simulator = Callable[[Gold, Setup, str, int, Encoded | None], Run]
 """Runs one campaign: (gold, setup, arm, seed, encoded) to what came of it."""
@@ -165,11 +166,10 @@ def _work(simulator: Simulator, arm: str, seed: int, path: Path) -> None:
 
 def _write(path: Path, run: Run) -> None:
     """The file appears whole or not at all."""
-    beside = path.with_name(f"{path.stem}.{os.getpid()}.npz")
-    np.savez_compressed(
-        beside, flags=np.packbits(run.flags), shape=run.flags.shape, asked=run.asked
-    )
-    beside.replace(path)
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file, flags=np.packbits(run.flags), shape=run.flags.shape, asked=run.asked
+        )
 
 
 def _read(path: Path) -> Run:

@@ -5,7 +5,6 @@ simply removes it.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Features, Likeness
 from biasloop.errors import PoolError
 from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
+from biasloop.store.atomic import write_whole, written_whole
 
 MADE = "made.json"
 """What an encoder was made of; written last, so a folder without it does not count."""
@@ -113,22 +113,17 @@ class FeatureStore:
         try:
             (folder / "encoder").mkdir(parents=True)
             encoder.save(folder / "encoder")
-            beside = folder / f"{MADE}.new"
-            beside.write_text(json.dumps(size), "utf-8")
-            beside.replace(folder / MADE)
+            write_whole(folder / MADE, json.dumps(size))
         except OSError as error:
             raise _unwritable(folder, error) from error
 
     def _write(self, folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
-        beside = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:
-            shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(parents=True)
-            for name, array in arrays.items():
-                np.save(beside / f"{name}.npy", array)
-            beside.rename(folder)
+            with written_whole(folder) as temporary:
+                temporary.mkdir(parents=True)
+                for name, array in arrays.items():
+                    np.save(temporary / f"{name}.npy", array)
         except OSError as error:
-            shutil.rmtree(beside, ignore_errors=True)
             raise _unwritable(folder, error) from error
 
 

@@ -1,6 +1,5 @@
 """Score files: one per model and shard, memory-mapped."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.errors import PoolError
+from biasloop.store.atomic import written_whole
 
 Shards = list[tuple[int, int, int]]
 """(number, first row, rows) of every shard of the pool."""
@@ -23,10 +23,11 @@ def score_file(folder: Path, shard: int, name: str) -> Path:
 def write_scores(folder: Path, shard: int, parts: Sequence[Mapping[str, NDArray[Any]]]) -> None:
     """Writes the scores of one shard, given in parts of some rows each."""
     for name in parts[0]:
-        path = score_file(folder, shard, name)
-        beside = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(beside, np.concatenate([part[name] for part in parts]))
-        beside.rename(path)
+        with (
+            written_whole(score_file(folder, shard, name)) as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.save(file, np.concatenate([part[name] for part in parts]))
 
 
 def spread(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from biasloop.errors import PoolError
+from biasloop.store.atomic import written_whole
 
 MANIFEST = "manifest.json"
 SERIES = ("items", "ads")
@@ -84,13 +85,11 @@ def replace_manifest(folder: Path, manifest: Manifest) -> None:
         name: [{key: getattr(shard, key) for key in FIELDS} for shard in shards]
         for name, shards in manifest.items()
     }
-    beside = folder / f"{MANIFEST}.new"
     try:
-        with beside.open("w") as out:
-            json.dump(content, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(folder / MANIFEST)
+        with written_whole(folder / MANIFEST) as temporary, temporary.open("w") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise unwritable(folder, error) from error
 

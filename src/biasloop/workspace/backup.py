@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from biasloop.errors import WorkspaceError
+from biasloop.store.atomic import written_whole
 from biasloop.store.shards import writer_lock
 from biasloop.workspace.layout import Layout
 
@@ -36,18 +37,15 @@ def back_up(layout: Layout, to: Path, tell: Callable[[str], None]) -> int:
         raise WorkspaceError(f"{to} is there already; give a new folder")
     if layout.folder in to.resolve().parents:
         raise WorkspaceError(f"{to} lies inside the workspace; give a folder outside of it")
-    part = to.with_name(f"{to.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True, mode=0o700)
-        names = sorted(path.name for path in layout.folder.iterdir())
-        for name in sorted(names, key=lambda name: name != LEDGER):
-            if name not in REMADE and not name.endswith((*BESIDE, *TRANSIENT)):
-                tell(name)
-                _copy(layout, name, part)
-        part.rename(to)
+        with written_whole(to) as temporary:
+            temporary.mkdir(parents=True, mode=0o700)
+            names = sorted(path.name for path in layout.folder.iterdir())
+            for name in sorted(names, key=lambda name: name != LEDGER):
+                if name not in REMADE and not name.endswith((*BESIDE, *TRANSIENT)):
+                    tell(name)
+                    _copy(layout, name, temporary)
     except (OSError, sqlite3.Error) as error:
-        shutil.rmtree(part, ignore_errors=True)
         raise WorkspaceError(
             f"the backup to {to} failed: {error}; check free space and rights, then try again"
         ) from error

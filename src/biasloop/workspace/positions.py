@@ -17,6 +17,7 @@ from biasloop.domain.label import Scheme
 from biasloop.domain.votes.position import shown, view
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake.files import BadRow, records
+from biasloop.store.atomic import remove_leftovers, written_whole
 
 WHO, CONSENT = "annotator", "consent"
 MAX_LENGTH = 80
@@ -85,11 +86,13 @@ class Positions:
             who: {"consent": one.consent.isoformat(), "said": dict(one.said)}
             for who, one in sorted(positions.items())
         }
-        part = self._path.with_name(f"{self._path.name}.part")
         try:
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            remove_leftovers(self._path)  # they may hold what is withdrawn
+            with (
+                written_whole(self._path) as temporary,
+                open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file,
+            ):
                 json.dump(kept, file, ensure_ascii=True, indent=1)
-            part.replace(self._path)
         except OSError as error:
             raise WorkspaceError(
                 f"cannot write {self._path}: {error.strerror}; nothing changed; check free space "

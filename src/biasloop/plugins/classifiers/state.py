@@ -1,6 +1,5 @@
 """Model files: numbers, strings and arrays through skops, never pickle."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import skops.io
 
 from biasloop.errors import ClassifierError
+from biasloop.store.atomic import written_whole
 
 TRUSTED: frozenset[str] = frozenset()
 """Types beyond those that skops itself holds safe that a model file may contain: none."""
@@ -16,9 +16,8 @@ TRUSTED: frozenset[str] = frozenset()
 
 def write_state(file: Path, state: dict[str, Any]) -> None:
     """Writes it whole or not at all."""
-    part = file.with_name(f"{file.name}.part")
-    skops.io.dump(state, part)
-    os.replace(part, file)
+    with written_whole(file) as temporary:
+        skops.io.dump(state, temporary)
 
 
 def read_state(file: Path, format_: int) -> dict[str, Any]:

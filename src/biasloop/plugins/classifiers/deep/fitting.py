@@ -1,7 +1,6 @@
 """From labelled texts to trained networks: out of fold, watched for collapse, resumed."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from biasloop.plugins.classifiers.deep.scoring import scores_and_states
 from biasloop.plugins.classifiers.deep.targets import Targets, settle
 from biasloop.plugins.classifiers.deep.training import Plan, number, train
 from biasloop.ports import Checkpoint
+from biasloop.store.atomic import write_whole
 
 CHANGES = ((1.0, 1), (1 / 3, 3), (3.0, 3))
 """Learning rate and length of each attempt, as multiples of what was asked for: one that
@@ -65,7 +65,9 @@ class Fitter:
             if file is None or not file.exists():
                 found = self._fold(fold, outside, name)
                 if file:
-                    _write(file, {"scores": found[0].tolist(), "notes": found[1]})
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    report = {"scores": found[0].tolist(), "notes": found[1]}
+                    write_whole(file, json.dumps(report))
             else:
                 kept = json.loads(file.read_text("utf-8"))
                 found = np.array(kept["scores"]), kept["notes"]
@@ -117,10 +119,3 @@ class Fitter:
 
     def _of(self, rows: NDArray[np.int64]) -> Tokens:
         return [self.tokens[row] for row in rows]
-
-
-def _write(file: Path, content: object) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(content), "utf-8")
-    os.replace(part, file)

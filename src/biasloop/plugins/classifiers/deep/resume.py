@@ -1,11 +1,12 @@
 """What an interrupted training goes on from."""
 
-import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from biasloop.store.atomic import written_whole
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 """What AdamW keeps of each weight."""
@@ -21,9 +22,8 @@ def save_training(
         for moment in MOMENTS:
             tensors[f"{moment} {name}"] = optimizer.state[weight][moment]
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    save_file(tensors, part, {"epochs": str(epochs)})
-    os.replace(part, file)
+    with written_whole(file) as temporary:
+        save_file(tensors, temporary, {"epochs": str(epochs)})
 
 
 def load_training(file: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:

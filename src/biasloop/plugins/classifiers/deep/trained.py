@@ -1,7 +1,6 @@
 """A trained network with all that makes probabilities of texts; kept in a folder."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from biasloop.plugins.classifiers.deep.training import own_randomness
 from biasloop.plugins.classifiers.head.calibration import Calibration
 from biasloop.plugins.classifiers.state import readable
 from biasloop.ports import Checkpoint, no_checkpoint
+from biasloop.store.atomic import write_whole
 
 FILE = "model.json"
 FORMAT = 1
@@ -93,9 +93,7 @@ class Trained:
             "pretrained": {"name": self.pretrained.name, "id": self.pretrained.id},
             "files": {path.relative_to(folder).as_posix(): hash_of(path) for path in written},
         }
-        part = folder / f"{FILE}.part"
-        part.write_text(json.dumps(state, indent=1), "utf-8")
-        os.replace(part, folder / FILE)
+        write_whole(folder / FILE, json.dumps(state, indent=1))
         again, _ = load_trained(folder)
         before, after = self.scores_and_states(PROBE), again.scores_and_states(PROBE)
         if not np.array_equal(before[0], after[0]):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, open_workspace, print_json, say, table
+from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
 
 PAIRS = 10
 """Shown of all pairs, of whom there are many soon."""
@@ -22,7 +22,7 @@ def add_to(root: typer.Typer) -> None:
 
 
 @app.callback()
-def accounts() -> None:
+def accounts(_workspace: Workspace = None) -> None:
     """Accounts in Label Studio; sign-up stays closed."""
 
 
@@ -30,9 +30,10 @@ def accounts() -> None:
 def add(
     email: Annotated[str, typer.Argument(help="E-mail address; it is the account's name.")],
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Makes an account in Label Studio and prints where and how to sign in."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     service.ensure_project()
     password = token_urlsafe(9)
     account = service.label_studio.add_annotator(email, password)
@@ -63,11 +64,12 @@ def positions(
         ),
     ],
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Keeps what annotators wish to say of themselves; shown by group, of five people or more."""
     from biasloop.workspace.positions import Positions
 
-    kept = Positions(open_workspace().layout.positions)
+    kept = Positions(open_workspace(workspace).layout.positions)
     taken, refused = kept.add(file, date.today())  # noqa: DTZ011 - people write local dates
     if json:
         print_json({"taken": taken, "refused": refused})
@@ -81,11 +83,12 @@ def positions(
 def withdraw(
     email: Annotated[str, typer.Argument(help="Whose position, by e-mail address.")],
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Forgets what somebody said of themselves; their votes stay."""
     from biasloop.workspace.positions import Positions
 
-    Positions(open_workspace().layout.positions).withdraw(email)
+    Positions(open_workspace(workspace).layout.positions).withdraw(email)
     if json:
         print_json({"withdrawn": email})
         return
@@ -93,11 +96,11 @@ def withdraw(
     say("  backups made before still hold it: run this on them as well (`biasloop -w BACKUP …`)")
 
 
-def annotators(json: Json = False) -> None:
+def annotators(json: Json = False, workspace: Workspace = None) -> None:
     """Who labelled: agreement, competence, progress, time, and what was set aside."""
     from biasloop.reports import annotators as annotators_report
 
-    found = annotators_report.report(open_workspace())
+    found = annotators_report.report(open_workspace(workspace))
     if json:
         print_json(found)
         return

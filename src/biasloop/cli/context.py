@@ -1,7 +1,6 @@
 """What every command shares: the workspace, output for people and for scripts, progress."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,26 +26,44 @@ if TYPE_CHECKING:
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
 WORKSPACE = "BIASLOOP_WORKSPACE"
+"""In the environment: the workspace of all commands that --workspace names none for."""
+
+_GIVEN = "biasloop.workspace"
+"""Where a command line keeps the workspace that was named last."""
 
 
-def set_workspace(folder: Path) -> None:
-    """Every later `open_workspace` of this process means this folder."""
-    os.environ[WORKSPACE] = str(folder)
+def _named_last(context: typer.Context, folder: Path | None) -> Path | None:
+    """The folder named here, or else the one named before the command."""
+    if folder is not None:
+        context.meta[_GIVEN] = folder
+    return context.meta.get(_GIVEN)
 
 
-def workspace_folder() -> Path:
-    """The folder that --workspace or BIASLOOP_WORKSPACE names, else the current one."""
-    return Path(os.environ.get(WORKSPACE, "."))
+def _workspace_option(help: str, envvar: str | None = None) -> Any:
+    """-w, which stands before a command or after it; what stands nearest to the end counts."""
+    return typer.Option(
+        "--workspace", "-w", help=help, envvar=envvar, callback=_named_last, show_default=False
+    )
 
 
-def open_workspace() -> "Service":
-    """The workspace, wired. Imports are here so that --help stays quick."""
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Workspace = Annotated[Path | None, _workspace_option("The workspace folder; default: this folder.")]
+WorkspaceBefore = Annotated[
+    Path | None,
+    _workspace_option(
+        "The workspace folder; default: this folder. Also after a command.", WORKSPACE
+    ),
+]
+"""The same before all commands, where the environment may name it, too."""
+
+
+def open_workspace(folder: Path | None) -> "Service":
+    """The workspace in that folder, or in the current one, wired. Imports are here so that --help
+    stays quick."""
     from biasloop.service.service import Service
 
-    return Service(workspace_folder())
+    return Service(folder or Path("."))
 
 
 def say(text: str) -> None:

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from biasloop.cli.completion import IMPORTED, campaigns, formats, label_sources, units
 from biasloop.cli.context import (
     Json,
+    Workspace,
     fail,
     now,
     open_workspace,
@@ -31,7 +33,11 @@ def add_to(app: typer.Typer) -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
     campaign: Annotated[
-        str, typer.Option(help="A campaign that ships with biasloop, or a campaign folder.")
+        str,
+        typer.Option(
+            help="A campaign that ships with biasloop, or a campaign folder.",
+            autocompletion=campaigns,
+        ),
     ],
     seed: Annotated[int | None, typer.Option(help="Seeds the split and every draw.")] = None,
     example_ads: Annotated[
@@ -67,19 +73,24 @@ def import_(
     ] = None,
     label_source: Annotated[
         LabelSource,
-        typer.Option(help="Whose labels they are: seed, human, or gold (known answers)."),
+        typer.Option(
+            help="Whose labels they are: seed, human, or gold (known answers).",
+            autocompletion=label_sources,
+        ),
     ] = LabelSource.SEED,
     unit: Annotated[
-        str | None, typer.Option(help="sentence or text; default: the campaign's.")
+        str | None,
+        typer.Option(help="sentence or text; default: the campaign's.", autocompletion=units),
     ] = None,
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Adds ads (or labelled rows) to the pool. A bad row goes to a rejects file, the rest is in."""
-    if label_source not in (LabelSource.SEED, LabelSource.HUMAN, LabelSource.GOLD):
+    if label_source not in IMPORTED:
         raise fail("--label-source is seed, human or gold")
     if unit not in (None, "sentence", "text"):
         raise fail("--unit is sentence or text")
-    service = open_workspace()
+    service = open_workspace(workspace)
     columns = dict(_pair(option) for option in column or ())
     reports = {
         str(path): _import(service, path, label_source, columns, unit, quiet=json) for path in files
@@ -128,9 +139,10 @@ def _import(
 def takedown(
     ad: Annotated[str, typer.Argument(help="Id of the ad.")],
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     if not service.pool.ads([ad]):
         raise PoolError(f"there is no ad {ad!r} in the pool; `biasloop export` lists the ids")
     items = service.pool.erase(ad)
@@ -160,18 +172,21 @@ def takedown(
 
 def export(
     to: Annotated[Path | None, typer.Option(help="Folder; default: exports/ here.")] = None,
-    format: Annotated[str, typer.Option(help="parquet or csv.")] = "parquet",
+    format: Annotated[
+        str, typer.Option(help="parquet or csv.", autocompletion=formats)
+    ] = "parquet",
     verdicts: Annotated[
         bool, typer.Option(help="The whole pool, with the verdict of the model in service.")
     ] = False,
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Writes items, votes and ads with their provenance."""
     from biasloop.plugins.registry import Kind, create
     from biasloop.reports.export import ADS, ITEMS, VOTES, ad_rows, item_rows, vote_rows
     from biasloop.service.models import verdict_columns
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     exporter = create(Kind.EXPORTER, format)
     folder = to or service.layout.exports / f"{now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)

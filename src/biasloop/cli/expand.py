@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, now, open_workspace, print_json, say, table
+from biasloop.cli.context import Json, Workspace, now, open_workspace, print_json, say, table
 
 if TYPE_CHECKING:
     from biasloop.domain.writing.synthesis import Request
@@ -24,11 +24,12 @@ def expand(
         bool, typer.Option("--plan", help="Only say what would be asked for, and its cost.")
     ] = False,
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Runs the expanders of the settings now, as a round does at its beginning."""
     from biasloop.rounds.steps.close import close
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     if plan:
         _plan(service, json)
         return

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,7 +19,7 @@ from biasloop.cli import (
     trial,
     validate,
 )
-from biasloop.cli.context import err, set_workspace
+from biasloop.cli.context import WorkspaceBefore, err
 from biasloop.errors import BiasloopError, in_words
 
 TRACEBACK = "BIASLOOP_TRACEBACK"
@@ -29,27 +28,32 @@ TRACEBACK = "BIASLOOP_TRACEBACK"
 app = typer.Typer(
     name="biasloop",
     help="Makes a bias classifier and a labelled corpus out of raw job ads, for the fewest labels.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 
-@app.callback()
-def main(
-    workspace: Annotated[
-        Path | None,
-        typer.Option("--workspace", "-w", help="The workspace folder (default: this folder)."),
-    ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Commands work on the workspace in the current folder, or in --workspace."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(__version__)
         raise typer.Exit
-    if workspace is not None:
-        set_workspace(workspace)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    _workspace: WorkspaceBefore = None,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Without a command there is nothing to do but show the help."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 for group in (

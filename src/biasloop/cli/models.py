@@ -11,6 +11,7 @@ import typer
 
 from biasloop.cli.context import (
     Json,
+    Workspace,
     local,
     now,
     open_workspace,
@@ -21,7 +22,7 @@ from biasloop.cli.context import (
 from biasloop.domain.model import Promotion
 from biasloop.errors import ClassifierError, DataError, LedgerError
 
-app = typer.Typer(help="Model versions.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 def add_to(root: typer.Typer) -> None:
@@ -30,12 +31,17 @@ def add_to(root: typer.Typer) -> None:
     root.command()(classify)
 
 
-def train(json: Json = False) -> None:
+@app.callback()
+def models(_workspace: Workspace = None) -> None:
+    """Model versions."""
+
+
+def train(json: Json = False, workspace: Workspace = None) -> None:
     """Trains once on what is labelled now, after completing the campaign's offline expansion."""
     from biasloop.cli.context import err
     from biasloop.rounds.steps.close import close
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     with err.status("expanding …") as status:
         expanded = service.steps.expand(None, lambda: None, offline=True)
         service.ledger.add(expanded.records, now())
@@ -84,12 +90,13 @@ def classify(
     what: Annotated[
         str, typer.Argument(help='A file of {"id", "text"} lines, - for standard input, or a text.')
     ],
+    workspace: Workspace = None,
 ) -> None:
     """Prints a JSON line per text: probabilities, flags, sentences, the words that carry them."""
     from biasloop.reports.classify import classify as verdicts
     from biasloop.service.models import in_service
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     about = service.campaign.about
     _, classifier = in_service(service)
     for verdict in verdicts(
@@ -137,11 +144,11 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
+def list_(json: Json = False, workspace: Workspace = None) -> None:
     """Every model version, newest last."""
     from biasloop.reports.status import decisions
 
-    ledger = open_workspace().ledger
+    ledger = open_workspace(workspace).ledger
     in_service = ledger.in_service()
     why = decisions(ledger)
     rows = [
@@ -169,18 +176,20 @@ def list_(json: Json = False) -> None:
 
 
 @app.command()
-def promote(model: Annotated[str, typer.Argument(help="Id of the model.")]) -> None:
+def promote(
+    model: Annotated[str, typer.Argument(help="Id of the model.")], workspace: Workspace = None
+) -> None:
     """Puts a model into service."""
-    ledger = open_workspace().ledger
+    ledger = open_workspace(workspace).ledger
     ledger.model(model)
     ledger.add([Promotion(model, "by hand")], now())
     say(f"model {model} is in service")
 
 
 @app.command()
-def rollback() -> None:
+def rollback(workspace: Workspace = None) -> None:
     """Puts the model that was in service before back into service."""
-    ledger = open_workspace().ledger
+    ledger = open_workspace(workspace).ledger
     history = ledger.promotions()
     current = history[-1][1].model_id if history else None
     before = [(at, p.model_id) for at, p in history if p.model_id != current]

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from getpass import getuser
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, open_workspace, print_json, say, table
+from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
 from biasloop.domain.policy import Action
 
 app = typer.Typer(help="Versions of the annotation guideline.", invoke_without_command=True)
@@ -22,7 +23,7 @@ def add_to(root: typer.Typer) -> None:
 
 
 @app.callback()
-def policies(context: typer.Context, json: Json = False) -> None:
+def policies(context: typer.Context, json: Json = False, workspace: Workspace = None) -> None:
     """Lists the versions of the guideline, with the votes that were given under each.
 
     Votes under an older version count on until you decide: keep, re-ask or set-aside.
@@ -31,7 +32,7 @@ def policies(context: typer.Context, json: Json = False) -> None:
         return
     from biasloop.service.policy import policy_report
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     found = policy_report(service, service.ledger.annotations())
     if json:
         print_json(found)
@@ -52,9 +53,9 @@ def policies(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command()
-def keep(by: By = "", json: Json = False) -> None:
+def keep(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
     """Votes under older versions count on; what was set aside since this one counts again."""
-    _decide(Action.KEEP, "", by, json)
+    _decide(workspace, Action.KEEP, "", by, json)
 
 
 @app.command("re-ask")
@@ -65,22 +66,23 @@ def re_ask(
     ] = "",
     by: By = "",
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Shows items again to whoever answered them under an older version. Until they answer, the
     old answer stays on record and does not count."""
-    _decide(Action.RE_ASK, labels, by, json)
+    _decide(workspace, Action.RE_ASK, labels, by, json)
 
 
 @app.command("set-aside")
-def set_aside(by: By = "", json: Json = False) -> None:
+def set_aside(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
     """Votes under older versions stay on record, but count neither for training nor for audit."""
-    _decide(Action.SET_ASIDE, "", by, json)
+    _decide(workspace, Action.SET_ASIDE, "", by, json)
 
 
-def _decide(action: Action, labels: str, by: str, json: bool) -> None:
+def _decide(workspace: Path | None, action: Action, labels: str, by: str, json: bool) -> None:
     from biasloop.service.policy import decide
 
-    decision = decide(open_workspace(), action, split(labels), by or user())
+    decision = decide(open_workspace(workspace), action, split(labels), by or user())
     if json:
         print_json(decision)
         return

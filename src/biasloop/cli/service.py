@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from biasloop.cli.context import Json, err, fail, now, open_workspace, print_json, say, tell
+from biasloop.cli.completion import campaigns
+from biasloop.cli.context import (
+    Json,
+    Workspace,
+    err,
+    fail,
+    now,
+    open_workspace,
+    print_json,
+    say,
+    tell,
+)
 
 if TYPE_CHECKING:
     from biasloop.service.service import Service
@@ -26,18 +37,18 @@ def add_to(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def up() -> None:
+def up(workspace: Workspace = None) -> None:
     """Starts everything: an embedded Label Studio, the loop, the page. Ctrl-C stops it."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set: `biasloop serve` runs against that server")
     with service.embedded(tell):
         _serve(service)
 
 
-def serve() -> None:
+def serve(workspace: Workspace = None) -> None:
     """Starts the loop and the page against the Label Studio that the settings name."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     if not service.settings.labelstudio.url:
         raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
     _serve(service)
@@ -88,9 +99,9 @@ def _greet(service: "Service", page: str, label_at: str) -> None:
     say("")
 
 
-def tick(json: Json = False) -> None:
+def tick(json: Json = False, workspace: Workspace = None) -> None:
     """One poll and one tick, in the foreground."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     service.take_up_guideline()
     new = service.poll()
     did = service.loop.tick()
@@ -106,11 +117,12 @@ def reconcile(
         typer.Option("--accept-losses", help="Also when many answers are gone from Label Studio."),
     ] = False,
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Compares everything with Label Studio and mends what differs; `serve` does so daily."""
     from dataclasses import asdict
 
-    found = open_workspace().reconcile(accept_losses=accept_losses)
+    found = open_workspace(workspace).reconcile(accept_losses=accept_losses)
     if json:
         print_json(asdict(found))
         return
@@ -123,11 +135,12 @@ def reconcile(
 def backup(
     to: Annotated[Path, typer.Argument(help="A new folder outside of the workspace.")],
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Copies the workspace, while it runs. The copy is a workspace: to restore, put it in place."""
     from biasloop.workspace.backup import back_up
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     with err.status("copying …") as shown:
         size = back_up(service.layout, to, lambda name: shown.update(f"copying {name} …"))
     elsewhere = bool(service.settings.ledger_url)
@@ -146,26 +159,28 @@ def pause(
     drain: Annotated[
         bool, typer.Option("--drain", help="Let live rounds finish; open no new one.")
     ] = False,
+    workspace: Workspace = None,
 ) -> None:
     """Stops the steps (annotations are still polled) until `resume`."""
-    ledger = open_workspace().ledger
+    ledger = open_workspace(workspace).ledger
     state = "draining" if drain else "paused"
     ledger.note(state, {}, now())
     say(f"{state}; `biasloop resume` goes on")
 
 
-def resume() -> None:
+def resume(workspace: Workspace = None) -> None:
     """Goes on after `pause`, or after the stopping rule ended the campaign."""
-    open_workspace().ledger.note("running", {}, now())
+    open_workspace(workspace).ledger.note("running", {}, now())
     say("running")
 
 
 def cancel(
     round_id: Annotated[int, typer.Argument(metavar="ROUND", help="Number of the round.")],
     why: Annotated[str, typer.Option(help="Kept with the round.")] = "",
+    workspace: Workspace = None,
 ) -> None:
     """Ends a round for good and withdraws its unlabelled tasks. Its annotations are kept."""
-    withdrawn = open_workspace().cancel(round_id, why)
+    withdrawn = open_workspace(workspace).cancel(round_id, why)
     say(f"round {round_id} is cancelled, {withdrawn} unlabelled tasks withdrawn")
 
 
@@ -173,7 +188,13 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the demo's workspace.")] = Path(
         "demo"
     ),
-    campaign: Annotated[str, typer.Option(help="The campaign.")] = "job_ads_it",
+    campaign: Annotated[
+        str,
+        typer.Option(
+            help="A campaign that ships with biasloop, or a campaign folder.",
+            autocompletion=campaigns,
+        ),
+    ] = "job_ads_it",
     data: Annotated[
         Path | None, typer.Option(help="Labelled JSONL; default: the campaign's seeds.")
     ] = None,
@@ -181,7 +202,7 @@ def demo(
     batch: Annotated[int, typer.Option(min=2, help="Items in a round.")] = 20,
     annotators: Annotated[int, typer.Option(min=1, help="Simulated annotators.")] = 2,
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the data's order and every draw.")] = 0,
     json: Json = False,
 ) -> None:
     """The same loop on a real Label Studio, labelled through its API by simulated annotators."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biasloop.cli import completion
 from biasloop.cli.context import Json, fail, progress, say, table
 
 if TYPE_CHECKING:
@@ -21,9 +22,15 @@ def simulate(
     pool: Annotated[Path, typer.Option(help='JSON lines {"text", "label"} or {"text", "labels"}.')],
     test: Annotated[Path, typer.Option(help="The same; only tested on.")],
     strategies: Annotated[
-        str, typer.Option(help="Names, with commas between. random runs in any case.")
+        str,
+        typer.Option(
+            help="Names, with commas between. random runs in any case.",
+            autocompletion=completion.strategies,
+        ),
     ] = "auto,random",
-    classifier: Annotated[str, typer.Option(help="The classifier.")] = "tfidf",
+    classifier: Annotated[
+        str, typer.Option(help="The classifier.", autocompletion=completion.classifiers)
+    ] = "tfidf",
     options: Annotated[str, typer.Option(help="Options of the classifier, as JSON.")] = "{}",
     batch: Annotated[int, typer.Option(min=1, help="Labels in a round.")] = 25,
     budget: Annotated[int, typer.Option(min=1, help="Labels in all.")] = 1000,
@@ -33,7 +40,8 @@ def simulate(
         str | None,
         typer.Option(
             help="By which labels saved are counted: accuracy or macro_f1 (default: accuracy in a "
-            "single-label scheme, macro_f1 in a multi-label one)."
+            "single-label scheme, macro_f1 in a multi-label one).",
+            autocompletion=completion.metrics,
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Keeps finished runs, and the plots.")] = Path(

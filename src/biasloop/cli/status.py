@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, local, open_workspace, print_json, say, table
+from biasloop.cli.context import Json, Workspace, local, open_workspace, print_json, say, table
 from biasloop.errors import PoolError
 
 
@@ -16,11 +16,11 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def status(json: Json = False) -> None:
+def status(json: Json = False, workspace: Workspace = None) -> None:
     """What runs, what it waits for, and what there is."""
     from biasloop.reports.status import overview
 
-    found = overview(open_workspace())
+    found = overview(open_workspace(workspace))
     if json:
         print_json(found)
         return
@@ -139,9 +139,10 @@ def _round(found: dict[str, Any]) -> dict[str, Any]:
 def trip(
     item: Annotated[str, typer.Argument(help="Id of an item.")],
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Where an item has been: every fact about it, in order."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     row = int(service.pool.rows_of([item])[0])
     if row < 0:
         raise PoolError(f"there is no item {item!r} in the pool; `biasloop export` lists the ids")
@@ -159,11 +160,11 @@ def trip(
         say(f"  {local(fact['at'])}  {where}{fact['fact']}: {fact['detail']}")
 
 
-def doctor(json: Json = False) -> None:
+def doctor(json: Json = False, workspace: Workspace = None) -> None:
     """Checks settings, ledger, Label Studio, models, disk, GPU and hub; says what to fix."""
     from biasloop.reports.doctor import examine
 
-    checks = examine(open_workspace())
+    checks = examine(open_workspace(workspace))
     if json:
         print_json([check.__dict__ for check in checks])
     else:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, fail, local, open_workspace, print_json, progress, say, table
+from biasloop.cli.context import (
+    Json,
+    Workspace,
+    fail,
+    local,
+    open_workspace,
+    print_json,
+    progress,
+    say,
+    table,
+)
 from biasloop.cli.policy import By, app, show_decision, split, user
 from biasloop.errors import LedgerError
 
@@ -41,13 +51,14 @@ def try_(
     by: By = "",
     out: Out = None,
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Has the language model label scenarios under the guideline in force and under a draft, and
     shows what the draft would change. Nothing comes into force."""
     from biasloop.service.scenarios import borderline, from_file
     from biasloop.service.trial import draft_of, try_draft
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     service.settings.llm.require()
     version, other = draft_of(service, read_draft(draft)), _version(service, against)
     chosen = (
@@ -67,9 +78,10 @@ def trial(
     ] = "",
     out: Out = None,
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Shows a trial again, with what was said of it."""
-    service = open_workspace()
+    service = open_workspace(workspace)
     known = service.ledger.trials
     _show(service, known.find(name) if name else known.newest(), out, json)
 
@@ -77,15 +89,16 @@ def trial(
 def comment(
     name: Annotated[str, typer.Argument(metavar="TRIAL", help="How its id begins.")],
     scenario: Annotated[int, typer.Argument(metavar="SCENARIO", help="Its number.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What you say of it.")],
     by: By = "",
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Keeps what you say of one scenario of a trial; the page shows it, too."""
     from biasloop.service.trial import comment as keep
     from biasloop.service.trial import describe
 
-    service = open_workspace()
+    service = open_workspace(workspace)
     found = describe(service, keep(service, name, scenario, text, by or user()))
     (case,) = [case for case in found["cases"] if case["scenario"] == scenario]
     if json:
@@ -107,6 +120,7 @@ def adopt(
     ] = False,
     by: By = "",
     json: Json = False,
+    workspace: Workspace = None,
 ) -> None:
     """Makes a draft the guideline, also while the service runs: annotators read it in Label Studio
     from now on. What becomes of votes under older versions you decide now or later."""
@@ -118,7 +132,7 @@ def adopt(
     actions = [action for action, chosen in wanted.items() if chosen]
     if len(actions) > 1:
         raise fail("give one of --re-ask, --keep and --set-aside")
-    service, author, labels = open_workspace(), by or user(), split(re_ask)
+    service, author, labels = open_workspace(workspace), by or user(), split(re_ask)
     policy.check_labels(service, labels)
     version, trial = _meant(service, draft)
     kept = policy.adopt(service, version, author)

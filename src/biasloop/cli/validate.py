@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from biasloop.cli.completion import campaigns
 from biasloop.cli.context import Json, fail, print_json, say
 
 
@@ -17,7 +18,11 @@ def add_to(app: typer.Typer) -> None:
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="Seed files, or folders of them.")],
     campaign: Annotated[
-        str | None, typer.Option(help="Whose labels; default: the name of the seeds' folder.")
+        str | None,
+        typer.Option(
+            help="Whose labels; default: the name of the seeds' folder.",
+            autocompletion=campaigns,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -120,15 +120,16 @@ def shipped(name: str) -> tuple[Path, Path]:
     for base in _homes():
         if (base / "annotation_config" / name / "campaign.toml").exists():
             return base / "annotation_config" / name, base / "seeds" / name
-    known = {
-        path.parent.name
-        for base in _homes()
-        for path in base.glob("annotation_config/*/campaign.toml")
-    }
     raise CampaignError(
-        f"no campaign {name!r}; known: {', '.join(sorted(known))}, or give a folder that holds "
+        f"no campaign {name!r}; known: {', '.join(shipped_names())}, or give a folder that holds "
         "campaign.toml, label_config.xml and guidelines.md"
     )
+
+
+def shipped_names() -> list[str]:
+    """The campaigns that ship with biasloop."""
+    files_ = (file for base in _homes() for file in base.glob("annotation_config/*/campaign.toml"))
+    return sorted({file.parent.name for file in files_})
 
 
 def _homes() -> list[Path]:

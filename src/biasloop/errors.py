@@ -1,6 +1,6 @@
 """Every error biasloop raises on purpose.
 
-ServiceError
+BiasloopError
 ├── ConfigError              biasloop.toml, environment, secrets
 ├── CampaignError            label_config.xml, guideline, campaign.toml
 ├── WorkspaceError           missing, locked, unreadable, full

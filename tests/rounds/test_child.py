@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ from filelock import FileLock
 
 from biasloop.errors import ClassifierError, JobError, LostLease
 from biasloop.rounds import child
-from biasloop.rounds.child import run_job
+from biasloop.rounds.child import job_folder, job_to_json, run_job
+from biasloop.rounds.jobs import JOBS, job_from_json
+from biasloop.rounds.steps.evaluate.handover import EvaluateJob, SavedModel
 
 TROUBLE = """
 import os, signal, time
@@ -70,13 +73,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     made = tmp_path / "0000-evaluate"
     made.mkdir()
-    pd.DataFrame({"text": ["uno", "due"]}).to_parquet(made / "data.parquet")
+    pd.DataFrame({"text": ["uno", "due"]}).to_parquet(made / "audit.parquet")
     return made
 
 
-def job(kind: str) -> dict[str, object]:
-    model = {"id": "m1", "classifier": "trouble", "folder": f"models/{kind}"}
-    return {"kind": "predict", "models": [model]}
+def job(kind: str) -> EvaluateJob:
+    model = SavedModel("m1", "trouble", Path("models") / kind)
+    return EvaluateJob(model, ("age",), True, 0, Path("pool"), Path("features"), judges=(model,))
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -93,8 +96,46 @@ def ended(pid: int) -> bool:
         return True
 
 
+def example(job: type) -> Any:
+    """A job of that kind with all its fields set."""
+    model = SavedModel("m1", "tfidf", Path("models/m1"))
+    values = {
+        "workspace": Path("/workspace"), "expanders": {"llm": {"texts": 3}}, "llm": {"model": "m"},
+        "purse": "round 1", "errors": {"età": 0.5}, "turn": 2, "seed": 3, "classifier": "tfidf",
+        "pool": Path("pool"), "pool_rows": 7, "features": Path("features"), "needs": ("proba",),
+        "multi": True, "cascade": 9, "out": Path("out"), "options": {"c": 0.1, "deep": {"n": [1]}},
+        "labels": ("age", "gender"), "linear": {}, "weight": 0.5, "up_to": 8, "judges": (model,),
+        "earlier": (Path("r0001.stop.parquet"),),
+        "model": model if job is EvaluateJob else model.folder,
+    }  # fmt: skip
+    return job(**{name: values[name] for name in job.__dataclass_fields__})
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_crosses_as_it_is(job: type) -> None:
+    sent = example(job)
+    assert job_from_json(job_to_json(sent)) == sent
+
+
+def test_a_job_that_nobody_knows_is_no_job() -> None:
+    with pytest.raises(KeyError, match="DanceJob"):
+        job_from_json('{"job": "DanceJob"}')
+
+
+def test_another_job_or_other_data_work_elsewhere(tmp_path: Path) -> None:
+    texts = pd.DataFrame({"text": ["uno"]})
+    folders = [
+        job_folder(tmp_path, job("works"), audit=texts),
+        job_folder(tmp_path, job("dies"), audit=texts),
+        job_folder(tmp_path, job("works"), audit=texts + "!"),
+    ]
+    assert len(set(folders)) == 3
+    assert job_folder(tmp_path, job("works"), audit=texts) == folders[0]
+    assert pd.read_parquet(folders[2] / "audit.parquet")["text"].tolist() == ["uno!"]
+
+
 def test_a_result_comes_back(folder: Path) -> None:
-    assert run_job(folder, job("works")) == {}
+    assert run_job(folder, job("works")) == {"audit": {}}
     assert np.load(folder / "m1.npy").tolist() == [[1.0], [1.0]]
     assert np.load(folder / "m1.thresholds.npy").tolist() == [0.5]
     assert (folder / "log").read_text() == "texts: ['uno', 'due']\n"  # and no complaint
@@ -125,7 +166,7 @@ def test_an_error_of_ours_crosses_as_its_own_type(folder: Path) -> None:
             run_job(folder, job("refuses"))
     with pytest.raises(JobError):  # what was told before is forgotten
         run_job(folder, job("dies"))
-    assert run_job(folder, job("works")) == {}
+    assert run_job(folder, job("works")) == {"audit": {}}
 
 
 def test_who_lost_the_lease_takes_the_child_along(
@@ -142,7 +183,7 @@ def test_who_lost_the_lease_takes_the_child_along(
         run_job(folder, job("endless"), heartbeat)
     assert ended(int(started.read_text()))
     assert not (folder / "result.json").exists()
-    assert run_job(folder, job("works")) == {}  # nothing holds the folder's lock
+    assert run_job(folder, job("works")) == {"audit": {}}  # nothing holds the folder's lock
 
 
 def test_the_heart_beats_while_the_child_works(
@@ -156,7 +197,8 @@ def test_the_heart_beats_while_the_child_works(
 
 def test_a_child_ends_when_its_parent_was_killed(folder: Path) -> None:
     script = f"from pathlib import Path; from biasloop.rounds.child import run_job; \
-        run_job(Path({str(folder)!r}), {job('endless')!r})"
+        from biasloop.rounds.jobs import job_from_json; \
+        run_job(Path({str(folder)!r}), job_from_json({job_to_json(job('endless'))!r}))"
     parent = subprocess.Popen([sys.executable, "-c", script])
     try:
         started = folder.parent / "started"
@@ -168,7 +210,7 @@ def test_a_child_ends_when_its_parent_was_killed(folder: Path) -> None:
         parent.wait()
     until(lambda: ended(child))
     assert not (folder / "result.json").exists()
-    assert run_job(folder, job("works")) == {}
+    assert run_job(folder, job("works")) == {"audit": {}}
 
 
 def test_a_second_child_waits_for_the_first_and_takes_its_result(

@@ -5,46 +5,69 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import TypeAdapter
 
 from biasloop import errors
 from biasloop.errors import BiasloopError, JobError
+from biasloop.store.atomic import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Heartbeat = Callable[[], None]
 """Renews the lease; raises LostLease when somebody else has it."""
 
+Result = dict[str, Any]
+"""What a job returns, as JSON has it."""
+
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.05
+
+
+class Job(Protocol):
+    """A frozen dataclass that says what a child process does; `biasloop.rounds.jobs` names them.
+
+    Its fields are what JSON can say, paths, and dataclasses of these.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def no_heartbeat() -> None:
     """For work that holds no lease."""
 
 
-def job_folder(base: Path, job: Mapping[str, Any], data: bytes = b"") -> Path:
-    """The folder under `base` for this very job on this very data, if any, in its data.parquet.
+def job_to_json(job: Job) -> str:
+    """A job as its child reads it; the same job gives the same text."""
+    fields = TypeAdapter(type(job)).dump_python(job, mode="json")
+    return json.dumps({"job": type(job).__name__, **fields}, sort_keys=True)
+
+
+def job_folder(base: Path, job: Job, **frames: "pd.DataFrame") -> Path:
+    """The folder under `base` for this very job on this very data: a file <name>.parquet for each
+    of the `frames`.
 
     So a retry takes over what a killed attempt left only if nothing has changed since: no import,
-    takedown, setting or late vote.
+    takedown, setting or late vote. Raises JobError when it cannot be written.
     """
-    key = blake2b(json.dumps(job, sort_keys=True).encode() + data, digest_size=8).hexdigest()
+    data = {name: frame.to_parquet() for name, frame in sorted(frames.items())}
+    key = blake2b(job_to_json(job).encode() + b"".join(data.values()), digest_size=8).hexdigest()
     folder = base / key
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if data and not (folder / "data.parquet").exists():
-            beside = folder / "data.tmp"
-            beside.write_bytes(data)
-            beside.rename(folder / "data.parquet")
+        for name, content in data.items():
+            if not (folder / f"{name}.parquet").exists():
+                write_whole(folder / f"{name}.parquet", content)
     return folder
 
 
-def run_job(
-    folder: Path, job: Mapping[str, Any], heartbeat: Heartbeat = no_heartbeat
-) -> dict[str, Any]:
+def run_job(folder: Path, job: Job, heartbeat: Heartbeat = no_heartbeat) -> Result:
     """Runs a job of `biasloop.rounds.jobs` in a child process and returns its result.
 
     A result that is there already is returned as it is, so the same step can run again. Raises
@@ -55,12 +78,12 @@ def run_job(
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "error.json").unlink(missing_ok=True)
-            (folder / "job.json").write_text(json.dumps(job), "utf-8")
-        ended = _wait_for_child(folder, heartbeat)
+            (folder / "job.json").write_text(job_to_json(job), "utf-8")
+        status = _wait_for_child(folder, heartbeat)
         if not result.exists():
-            raise _failure(folder, ended)
-    found: dict[str, Any] = json.loads(result.read_text("utf-8"))
-    return found
+            raise _failure(folder, status)
+    returned: Result = json.loads(result.read_text("utf-8"))
+    return returned
 
 
 @contextmanager
@@ -98,15 +121,16 @@ def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> int:
             child.stdin.close()
 
 
-def _failure(folder: Path, ended: int) -> BiasloopError:
-    told = folder / "error.json"
-    if told.exists() and (said := told.read_text("utf-8")):
-        error = json.loads(said)
+def _failure(folder: Path, status: int) -> BiasloopError:
+    """The error of a child that ended with this exit status and no result."""
+    report = folder / "error.json"
+    if report.exists() and (text := report.read_text("utf-8")):
+        error = json.loads(text)
         kind: type[BiasloopError] = getattr(errors, error["type"], JobError)
         return kind(error["message"])
     log = folder / "log"
     tail = log.read_text("utf-8", "replace")[-800:].strip() or "it wrote no log"
-    how = f" (signal {-ended})" if ended < 0 else ""
+    how = f" (signal {-status})" if status < 0 else ""
     free = shutil.disk_usage(folder).free / 2**20
     return JobError(
         f"the child process in {folder} ended without a result{how}, with {free:.0f} MB free on "

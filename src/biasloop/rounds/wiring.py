@@ -252,7 +252,8 @@ class Steps:
                 workspace=self.layout.folder,
                 models=self.layout.models,
                 work_folder=self.layout.job(round_.id, "evaluate"),
-                data={"pool": str(self.layout.pool), "features": str(self.layout.features)},
+                pool_folder=self.layout.pool,
+                features_folder=self.layout.features,
                 heartbeat=heartbeat,
             ),
         )

@@ -21,8 +21,11 @@ from biasloop.plugins.classifiers.deep.network import ADAPTER, MODEL
 from biasloop.plugins.classifiers.options import TransformerOptions
 from biasloop.plugins.classifiers.transformer import Transformer
 from biasloop.ports import no_checkpoint
-from biasloop.rounds.jobs import score as score_job
+from biasloop.rounds.child import job_to_json
+from biasloop.rounds.steps.score.handover import ScoreJob
+from biasloop.rounds.steps.score.job import score as score_job
 from biasloop.rounds.steps.train.data import columns
+from biasloop.rounds.steps.train.handover import TrainJob
 from biasloop.store.pool import ArrowPool
 from support.sentences import rows, training
 from support.tiny_checkpoint import make_decoder, make_encoder
@@ -253,16 +256,17 @@ def job_folder(folder, options):
     frame[columns(data.label_names)] = data.labels
     folder.mkdir()
     frame.to_parquet(folder / "data.parquet")
-    job = {
-        "kind": "train",
-        "classifier": "transformer",
-        "options": options,
-        "labels": list(data.label_names),
-        "multi": True,
-        "linear": {},
-        "seed": 1,
-    }
-    (folder / "job.json").write_text(json.dumps(job))
+    job = TrainJob(
+        classifier="transformer",
+        options=options,
+        labels=data.label_names,
+        multi=True,
+        seed=1,
+        pool=folder / "pool",
+        features=folder / "features",
+        linear={},
+    )
+    (folder / "job.json").write_text(job_to_json(job))
     return folder
 
 
@@ -311,19 +315,19 @@ def test_an_interrupted_scoring_goes_on_after_the_last_shard(fitted, tmp_path):
         ads = [Ad(f"ad-{begin}-{i}", text) for i, text in enumerate(texts[begin : begin + 20])]
         pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads], ads)
     rows = pd.DataFrame({"row": range(40), "always": False})
-    rows.to_parquet(tmp_path / "data.parquet")
-    job = {
-        "classifier": "transformer",
-        "model": str(tmp_path / "model"),
-        "pool": str(tmp_path / "pool"),
-        "pool_rows": 40,
-        "features": str(tmp_path / "features"),
-        "needs": ["embedding", "passes", "proba"],
-        "multi": True,
-        "cascade": 1000,
-        "seed": 0,
-        "out": str(tmp_path / "scores"),
-    }
+    rows.to_parquet(tmp_path / "candidates.parquet")
+    job = ScoreJob(
+        classifier="transformer",
+        model=tmp_path / "model",
+        pool=tmp_path / "pool",
+        pool_rows=40,
+        features=tmp_path / "features",
+        needs=("embedding", "passes", "proba"),
+        multi=True,
+        cascade=1000,
+        seed=0,
+        out=tmp_path / "scores",
+    )
     first = tmp_path / "scores" / "000000.passes.npy"
     with pytest.raises(Killed):
         score_job(tmp_path, job, killed_with(first))

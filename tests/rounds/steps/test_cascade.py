@@ -12,9 +12,11 @@ from biasloop.domain.item import Ad, real_item
 from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
 from biasloop.plugins.registry import Kind, create
-from biasloop.rounds.child import run_job
+from biasloop.rounds.child import Result, run_job
 from biasloop.rounds.steps.score.cascade import LINEAR
+from biasloop.rounds.steps.score.handover import ScoreJob
 from biasloop.rounds.steps.select import select
+from biasloop.rounds.steps.train.handover import TrainJob
 from biasloop.store.pool import ArrowPool
 from biasloop.store.scores import read_scores
 
@@ -88,10 +90,39 @@ def train(pool: ArrowPool, folder: Path) -> Path:
     )
     folder.mkdir()
     data.to_parquet(folder / "data.parquet")
-    places = {"pool": str(folder.parent / "pool"), "features": str(folder.parent / "features")}
-    model = {"classifier": "slow", "options": {}, "linear": {}, "seed": 0, **places}
-    run_job(folder, {"kind": "train", "labels": ["gender"], "multi": True, **model})
+    job = TrainJob(
+        classifier="slow",
+        options={},
+        labels=("gender",),
+        multi=True,
+        seed=0,
+        pool=folder.parent / "pool",
+        features=folder.parent / "features",
+        linear={},
+    )
+    run_job(folder, job)
     return folder / "model"
+
+
+def score(model: Path, frame: pd.DataFrame) -> Result:
+    """What the job of scoring with that model returns; the scores are in `scores` next to it."""
+    parent = model.parents[1]
+    work = parent / "score"
+    work.mkdir()
+    frame.to_parquet(work / "candidates.parquet")
+    job = ScoreJob(
+        classifier="slow",
+        model=model,
+        pool=parent / "pool",
+        pool_rows=ROWS,
+        features=parent / "features",
+        needs=("proba",),
+        multi=True,
+        cascade=CASCADE,
+        seed=0,
+        out=parent / "scores",
+    )
+    return run_job(work, job)
 
 
 def test_the_slow_classifier_scores_what_the_linear_one_doubts_and_a_sample(
@@ -99,26 +130,8 @@ def test_the_slow_classifier_scores_what_the_linear_one_doubts_and_a_sample(
 ) -> None:
     model = train(pool, tmp_path / "train")
     assert (model / LINEAR / "head.skops").exists()
-    work = tmp_path / "score"
-    work.mkdir()
     row = np.arange(ROWS)
-    pd.DataFrame({"row": row, "always": row < 5}).to_parquet(work / "data.parquet")
-    told = run_job(
-        work,
-        {
-            "kind": "score",
-            "classifier": "slow",
-            "model": str(model),
-            "pool": str(tmp_path / "pool"),
-            "pool_rows": ROWS,
-            "features": str(tmp_path / "features"),
-            "needs": ["proba"],
-            "multi": True,
-            "cascade": CASCADE,
-            "seed": 0,
-            "out": str(tmp_path / "scores"),
-        },
-    )
+    result = score(model, pd.DataFrame({"row": row, "always": row < 5}))
     proba = read_scores(tmp_path / "scores", "proba", pool.shards(), row)[:, 0]
     scored = np.flatnonzero(~np.isnan(proba))
     assert len((tmp_path / "asked").read_text().splitlines()) == len(scored)
@@ -126,7 +139,7 @@ def test_the_slow_classifier_scores_what_the_linear_one_doubts_and_a_sample(
     mixed = scored[scored % 3 == 2]
     assert len(mixed) >= CASCADE, "the doubtful kind is what the linear model passes on"
     assert CASCADE < len(scored) <= CASCADE + CASCADE // 10 + 5
-    report = told["cascade"]
+    report = result["cascade"]
     assert report["of"] == ROWS - 5
     assert report["by_chance"] == pytest.approx(CASCADE / (ROWS - 5))
     assert 0 <= report["found"] <= 1
@@ -134,14 +147,8 @@ def test_the_slow_classifier_scores_what_the_linear_one_doubts_and_a_sample(
 
 def test_a_pool_no_larger_than_the_cascade_is_scored_whole(pool: ArrowPool, tmp_path: Path) -> None:
     model = train(pool, tmp_path / "train")
-    work = tmp_path / "score"
-    work.mkdir()
-    pd.DataFrame({"row": np.arange(50), "always": False}).to_parquet(work / "data.parquet")
-    job = {"kind": "score", "classifier": "slow", "model": str(model), "pool_rows": ROWS}
-    places = {name: str(tmp_path / name) for name in ("pool", "features")}
-    more = {"needs": ["proba"], "multi": True, "cascade": CASCADE, "seed": 0}
-    told = run_job(work, job | places | more | {"out": str(tmp_path / "scores")})
-    assert told == {"scored": ROWS}
+    frame = pd.DataFrame({"row": np.arange(50), "always": False})
+    assert score(model, frame) == {"scored": ROWS}
     proba = read_scores(tmp_path / "scores", "proba", pool.shards(), np.arange(ROWS))
     assert not np.isnan(proba).any()
 

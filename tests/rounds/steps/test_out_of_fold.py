@@ -28,7 +28,16 @@ def context(tmp_path: Path) -> EvaluationContext:
     models, work = tmp_path / "models", tmp_path / "work"
     models.mkdir()
     return EvaluationContext(
-        pool, SCHEME, Method.MAJORITY, 0, tmp_path, models, work, {}, no_heartbeat
+        pool,
+        SCHEME,
+        Method.MAJORITY,
+        0,
+        workspace=tmp_path,
+        models=models,
+        work_folder=work,
+        pool_folder=tmp_path / "pool",
+        features_folder=tmp_path / "features",
+        heartbeat=no_heartbeat,
     )
 
 

@@ -1,8 +1,9 @@
 """What acquired labels have saved, measured by the step on real models and a real pool."""
 
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, Item, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.probation import Terms
-from biasloop.domain.model import ModelVersion
+from biasloop.domain.model import Evaluation, ModelVersion
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import Method
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.audit import audit_set
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.evaluate.savings import measure_savings
+from biasloop.rounds.steps.evaluate.savings import compare_arms, report_savings
+from biasloop.rounds.steps.evaluate.step import evaluate
 from biasloop.rounds.steps.train.recipe import Recipe
 from biasloop.rounds.steps.train.step import train
 from biasloop.store.pool import ArrowPool
@@ -31,9 +33,7 @@ WHERE = ("Lecco", "Como", "Erba", "Sondrio", "Monza", "Lodi", "Crema", "Pavia", 
 WHAT = ("turni diurni", "non oltre i 30 anni", "patente B", "contratto annuale")
 TEXTS = [f"Cerchiamo {who} a {where}: {what}." for where in WHERE for who in WHO for what in WHAT]
 
-CARD = {"settings": {"options": {}}}
-MODEL = ModelVersion("r0000", "tfidf", 1, "models/r0000", CARD, trained_on=())
-"""A model whose files are not there, unless it was trained."""
+MODEL_ID = "r0000"
 
 
 def gold(text: str) -> tuple[str, ...]:
@@ -98,7 +98,8 @@ class Campaign:
             workspace=folder,
             models=folder / "models",
             work_folder=folder / "evaluate",
-            data={"pool": str(folder / "pool"), "features": str(folder / "features")},
+            pool_folder=folder / "pool",
+            features_folder=folder / "features",
             heartbeat=no_heartbeat,
         )
         return cls(context, annotations, selections)
@@ -106,7 +107,7 @@ class Campaign:
     def train(self) -> ModelVersion:
         folder = self.context.workspace
         done = train(
-            model_id=MODEL.id,
+            model_id=MODEL_ID,
             pool=self.context.pool,
             pool_folder=folder / "pool",
             features_folder=folder / "features",
@@ -125,10 +126,29 @@ class Campaign:
         (model,) = done.records
         return model
 
-    def measure(self, model: ModelVersion) -> dict[str, Any]:
+    def evaluate(self, model: ModelVersion) -> dict[str, Any]:
+        """What the evaluation reports of the savings."""
+        done = evaluate(
+            model=model,
+            trained_on=(),
+            in_service=None,
+            earlier=(),
+            annotations=self.annotations,
+            selections=self.selections,
+            promote=True,
+            stopping=None,
+            context=self.context,
+        )
+        evaluation = next(record for record in done.records if isinstance(record, Evaluation))
+        savings: dict[str, Any] = evaluation.report["savings"]
+        return savings
+
+    def report_without_models(self) -> dict[str, Any]:
         asked = [s.item_id for _, s in self.selections if s.arm is Arm.AUDIT]
         audit = audit_set(self.context.pool, self.annotations, SCHEME, asked)
-        return measure_savings(model, self.annotations, self.selections, audit, self.context)
+        comparison = compare_arms(self.annotations, self.selections, audit, self.context)
+        assert comparison.frame is None
+        return report_savings(comparison, {}, audit, Path(), self.context)
 
 
 def made(name: str, texts: Sequence[str], split: Split) -> list[Item]:
@@ -140,7 +160,7 @@ def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -
     genderless = [text for text in TEXTS if " un" not in text]  # teach nothing of gender
     campaign = Campaign.make(tmp_path, TEXTS[::3], genderless[:60], seeds=TEXTS[:61])
     model = campaign.train()
-    found = campaign.measure(model)
+    found = campaign.evaluate(model)
     assert (found["labels"], found["with_seeds"]) == (60, False)  # seeds would drown the labels
     assert [p["labels"] for p in found["points"]] == [7, 15, 22, 30, 37, 45, 52, 60]
     last = found["points"][-1]
@@ -150,11 +170,16 @@ def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -
     assert found["why"] == "even 7 acquired labels score no less than 60 random ones"
 
     (work,) = (path.parent for path in campaign.context.work_folder.glob("*/flags.npy"))
-    for killed in ("result.json", "flags.npy", "078.npy"):  # before the last model was through
+    for killed in (
+        "result.json",
+        "savings.json",
+        "flags.npy",
+        "078.npy",
+    ):  # before the last model was through
         (work / killed).unlink()
     rest = sorted(work.glob("0*.npy"))
     written = [path.stat().st_mtime_ns for path in rest]
-    assert campaign.measure(model) == found
+    assert campaign.evaluate(model) == found
     assert [path.stat().st_mtime_ns for path in rest] == written
     assert len(rest) == 78
 
@@ -168,14 +193,43 @@ def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -
 )
 def test_too_little_to_tell(tmp_path: Path, labels: int, audited: int, why: str) -> None:
     campaign = Campaign.make(tmp_path, TEXTS[:60], TEXTS[:labels], TEXTS[:9], audited)
-    found = campaign.measure(MODEL)
+    found = campaign.report_without_models()
     assert re.fullmatch(why, found.pop("why"))
     assert found == {"labels": labels, "with_seeds": True, "points": (), "saved": None}
 
 
-def test_models_that_fail_do_not_keep_the_round_from_ending(tmp_path: Path) -> None:
+TROUBLE = """
+import os, signal
+from biasloop.errors import ClassifierError
+from biasloop.plugins.classifiers.tfidf import Tfidf
+
+class Trouble(Tfidf):
+    def fit(self, data, **how):
+        {trouble}
+"""
+REGISTER = """
+from biasloop.plugins.registry import Kind, register
+register(Kind.CLASSIFIER, "trouble", "trouble:Trouble", "biasloop.plugins.registry:Options")
+"""
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        ("raise ClassifierError('too many labels')", "the models failed: too many labels"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "the models failed: the child process in "),
+    ],
+)
+def test_models_that_fail_do_not_keep_the_round_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str, why: str
+) -> None:
     campaign = Campaign.make(tmp_path, TEXTS[:40], TEXTS[:40], seeds=())
-    found = campaign.measure(MODEL)
-    assert found["why"].startswith("the models failed: ")
-    assert str(tmp_path / "models" / "r0000") in found["why"]
+    model = replace(campaign.train(), classifier="trouble")
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "trouble.py").write_text(TROUBLE.format(trouble=trouble))
+    (plugins / "sitecustomize.py").write_text(REGISTER)
+    monkeypatch.setenv("PYTHONPATH", str(plugins), prepend=os.pathsep)
+    found = campaign.evaluate(model)
+    assert found["why"].startswith(why)
     assert (found["points"], found["saved"]) == ((), None)

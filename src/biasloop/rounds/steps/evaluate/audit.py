@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
 from biasloop.ports import Pool
-from biasloop.rounds.child import job_folder, run_job
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
+from biasloop.rounds.steps.evaluate.handover import proba_file, thresholds_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class AuditSet:
     def labels(self, scheme: Scheme) -> Labels:
         """What people said, (n, k)."""
         return scheme.encode([v.labels for v in self.verdicts], [v.asked for v in self.verdicts])
+
+    def frame(self, pool: Pool) -> pd.DataFrame:
+        """The items as a job reads them: pool row and text of each."""
+        rows = pool.rows_of([item.id for item in self.items])
+        return pd.DataFrame({"row": rows, "text": [item.text for item in self.items]})
 
     @property
     def roots(self) -> NDArray[np.str_]:
@@ -78,14 +84,19 @@ def report(
     baseline: ModelVersion | None,
     audit: AuditSet,
     seen: set[str],
+    work: Path,
     context: EvaluationContext,
 ) -> dict[str, Any]:
-    """What is measured of the model, and of `baseline` on the same items beside it.
+    """What is measured of the model, and of `baseline` on the same items next to it.
 
-    `seen` are the text hashes that the model learned from.
+    `seen` are the text hashes that the model learned from, `work` the folder of the finished job.
     """
     models = [model, baseline] if baseline else [model]
-    proba, flags = _predict(models, audit.items, context)
+    proba = {m.id: np.load(proba_file(work, m.id)) for m in models}
+    flags = {
+        name: decide(proba[name], np.load(thresholds_file(work, name)), context.scheme.multi)
+        for name in proba
+    }
     scheme = context.scheme
     labels, roots = audit.labels(scheme), audit.roots
     unseen = np.array([item.text_hash not in seen for item in audit.items])
@@ -96,7 +107,7 @@ def report(
             labels[keep], proba[name][keep], flags[name][keep], roots[keep], scheme.labels, **how
         ).as_dict()
 
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "audit": of(model.id),
         "audit_unseen_texts": of(model.id, unseen) if unseen.any() else None,
         "pending": audit.pending,
@@ -104,22 +115,6 @@ def report(
     }
     if baseline:
         old, new = flags[baseline.id], flags[model.id]
-        found["baseline"] = of(baseline.id)
-        found["difference"] = compare(labels, old, new, roots, scheme.labels, **how).as_dict()
-    return found
-
-
-def _predict(
-    models: Sequence[ModelVersion], items: Sequence[Item], context: EvaluationContext
-) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
-    """(probabilities, flags) of each model, by model id; each (n, k)."""
-    texts = pd.DataFrame({"text": [item.text for item in items]})
-    job = {"kind": "predict", "models": [context.model(m) for m in models]}
-    work = job_folder(context.work_folder, job, texts.to_parquet())
-    run_job(work, job, context.heartbeat)
-    proba = {m.id: np.load(work / f"{m.id}.npy") for m in models}
-    flags = {
-        name: decide(found, np.load(work / f"{name}.thresholds.npy"), context.scheme.multi)
-        for name, found in proba.items()
-    }
-    return proba, flags
+        figures["baseline"] = of(baseline.id)
+        figures["difference"] = compare(labels, old, new, roots, scheme.labels, **how).as_dict()
+    return figures

@@ -1,6 +1,5 @@
 """What every part of the evaluation works with."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +8,14 @@ from biasloop.domain.model import ModelVersion
 from biasloop.domain.votes.consensus import Method
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat
+from biasloop.rounds.steps.evaluate.handover import SavedModel
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """`models` is the folder of all models, whose own folders are relative to `workspace`. Child
-    processes work below `work_folder` and find the pool and its kept features by `data`."""
+    """`models` is the folder of all models, whose own folders are relative to `workspace`. The
+    child process works below `work_folder`, on the pool and its stored features in their
+    folders."""
 
     pool: Pool
     scheme: Scheme
@@ -23,10 +24,10 @@ class EvaluationContext:
     workspace: Path
     models: Path
     work_folder: Path
-    data: Mapping[str, str]
+    pool_folder: Path
+    features_folder: Path
     heartbeat: Heartbeat
 
-    def model(self, version: ModelVersion) -> dict[str, str]:
-        """How a job names a model."""
-        folder = str(self.workspace / version.folder)
-        return {"id": version.id, "classifier": version.classifier, "folder": folder}
+    def saved(self, version: ModelVersion) -> SavedModel:
+        """A model as the job finds it."""
+        return SavedModel(version.id, version.classifier, self.workspace / version.folder)

@@ -4,21 +4,29 @@ Audit only reports (R7): what is decided here is decided on out-of-fold verdicts
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.promotion import Decision, decide_promotion
-from biasloop.domain.measure.stopping import Stopping
+from biasloop.domain.measure.stopping import Criterion, Stopping
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done
+from biasloop.errors import JobError
 from biasloop.ports import Pool
-from biasloop.rounds.steps.evaluate.audit import audit_set, report
+from biasloop.rounds.child import Result, job_folder, run_job
+from biasloop.rounds.steps.evaluate.audit import AuditSet, audit_set, report
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
+from biasloop.rounds.steps.evaluate.handover import EvaluateJob, verdicts_file
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
-from biasloop.rounds.steps.evaluate.savings import measure_savings
-from biasloop.rounds.steps.evaluate.stopping import stopping_advice
+from biasloop.rounds.steps.evaluate.savings import Comparison, compare_arms, report_savings
+from biasloop.rounds.steps.evaluate.stopping import earlier_verdicts, stop_frame, stopping_advice
+from biasloop.rounds.steps.kept_verdicts import keep
 
 
 def evaluate(
@@ -45,6 +53,10 @@ def evaluate(
     asked = [s.item_id for _, s in selections if s.arm is Arm.AUDIT]
     audit = audit_set(context.pool, annotations, context.scheme, asked, context.consensus)
     baseline = in_service if in_service and in_service.id != model.id else None
+    comparison = compare_arms(annotations, selections, audit, context)
+    stop = stop_frame(context.pool, trained_on) if stopping else None
+    work, result = _measure(model, baseline, audit, stop, earlier, comparison, context)
+
     decision = _decide(model, baseline, promote, context)
     facts: dict[str, Any] = {
         "evaluated": len(audit.items),
@@ -53,16 +65,72 @@ def evaluate(
         "promotion": decision.as_dict(),
     }
     if stopping:
-        facts["stopping"] = stopping_advice(model, earlier, trained_on, stopping, context).as_dict()
+        stability = [Criterion(**each) for each in result.get("stopping", {}).get("criteria", ())]
+        advice = stopping_advice(model, earlier, stability, stopping, context)
+        facts["stopping"] = advice.as_dict()
     records: list[Any] = []
     if audit.items:
         seen = _text_hashes(context.pool, trained_on)
-        found = report(model=model, baseline=baseline, audit=audit, seen=seen, context=context)
-        found["savings"] = measure_savings(model, annotations, selections, audit, context)
-        records.append(Evaluation(model.id, baseline.id if baseline else None, found))
+        figures = report(
+            model=model, baseline=baseline, audit=audit, seen=seen, work=work, context=context
+        )
+        savings = report_savings(comparison, result.get("savings", {}), audit, work, context)
+        figures["savings"] = savings
+        records.append(Evaluation(model.id, baseline.id if baseline else None, figures))
     if decision.promoted:
         records.append(Promotion(model.id, decision.why))
     return Done(facts=facts, records=tuple(records))
+
+
+def _measure(
+    model: ModelVersion,
+    baseline: ModelVersion | None,
+    audit: AuditSet,
+    stop: pd.DataFrame | None,
+    earlier: Sequence[str],
+    comparison: Comparison,
+    context: EvaluationContext,
+) -> tuple[Path, Result]:
+    """Runs the job, and stores what the model says of the stop set; (its folder, its result)."""
+    job = EvaluateJob(
+        model=context.saved(model),
+        labels=context.scheme.labels,
+        multi=context.scheme.multi,
+        seed=context.seed,
+        pool=context.pool_folder,
+        features=context.features_folder,
+    )
+    frames: dict[str, pd.DataFrame] = {}
+    if audit.items:
+        judges = (model, baseline) if baseline else (model,)
+        job = replace(job, judges=tuple(map(context.saved, judges)))
+        frames["audit"] = audit.frame(context.pool)
+    if stop is not None and len(stop):
+        job = replace(job, earlier=earlier_verdicts(context.models, earlier))
+        frames["stop"] = stop
+    if audit.items and comparison.frame is not None:
+        job = replace(job, options=model.card["settings"]["options"])
+        frames["savings"] = comparison.frame
+    if not frames:
+        return context.work_folder, {}
+    work = job_folder(context.work_folder, job, **frames)
+    result = _run(work, job, context)
+    if "stop" in frames:
+        context.heartbeat()  # who was taken over must not touch what who took over keeps
+        keep(context.models, model.id, "stop", pd.read_parquet(verdicts_file(work)))
+    return work, result
+
+
+def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
+    """The job's result. That savings cannot be measured is no reason to keep a round from ending:
+    when the child dies over them, the other parts go on from where they are."""
+    try:
+        return run_job(work, job, context.heartbeat)
+    except JobError as error:
+        if job.options is None:
+            raise
+        result = run_job(work, replace(job, options=None), context.heartbeat)
+        return {**result, "savings": {"error": str(error)}}
 
 
 def _decide(
@@ -72,8 +140,8 @@ def _decide(
     if baseline is None:
         return decide_promotion(model.id, None, None, auto=promote)
     real = (LabelSource.HUMAN, LabelSource.SEED)
-    found = compare_out_of_fold(baseline.id, model.id, real, context)
-    return decide_promotion(model.id, baseline.id, found, auto=promote)
+    difference = compare_out_of_fold(baseline.id, model.id, real, context)
+    return decide_promotion(model.id, baseline.id, difference, auto=promote)
 
 
 def _text_hashes(pool: Pool, item_ids: Sequence[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,24 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
 from biasloop.domain.writing.synthesis import Corpus, Made, Reason, Rejection
 from biasloop.ports import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandJob:
+    """Runs `expanders`, options by name, over the corpus of `corpus.parquet`.
+
+    `llm` are the settings of the language model, whose spending is charged to `purse`; `errors`
+    and `turn` are those of the corpus.
+    """
+
+    workspace: Path
+    expanders: Mapping[str, Mapping[str, Any]]
+    llm: Mapping[str, Any]
+    purse: str
+    errors: Mapping[str, float]
+    turn: int
+    seed: int
+
 
 MADE = "made.jsonl"
 

@@ -10,9 +10,11 @@ from biasloop.domain.writing.screening import Measure
 from biasloop.domain.writing.synthesis import Corpus
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, PromptExpander, asks_a_model
+from biasloop.rounds.child import Result
 from biasloop.rounds.steps.expand.handover import (
     MADE,
     REJECTED,
+    ExpandJob,
     to_corpus,
     write_made,
     write_rejected,
@@ -23,20 +25,20 @@ from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import LlmSettings
 
 
-def expand(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+def expand(folder: Path, job: ExpandJob, checkpoint: Checkpoint) -> Result:
     """Runs the expanders of a job; see steps/expand. What a language model made is described under
     its expander's name in "synthesis"."""
-    layout = Layout(Path(job["workspace"]))
+    layout = Layout(job.workspace)
     pool = ArrowPool(layout.pool)
-    table = pd.read_parquet(folder / "data.parquet")
-    corpus = to_corpus(table, pool, job["errors"], job["turn"])
+    table = pd.read_parquet(folder / "corpus.parquet")
+    corpus = to_corpus(table, pool, job.errors, job.turn)
     described = {}
-    for name, options in job["expanders"].items():
+    for name, options in job.expanders.items():
         expander = create(Kind.EXPANDER, name, options)
         if asks_a_model(expander):
             described[name] = _ask(folder, name, expander, corpus, layout, job, checkpoint)
         else:
-            write_made(folder / f"{name}.{MADE}", expander.expand(corpus.parents, job["seed"]))
+            write_made(folder / f"{name}.{MADE}", expander.expand(corpus.parents, job.seed))
         checkpoint()
     return {"synthesis": described} if described else {}
 
@@ -47,7 +49,7 @@ def _ask(
     expander: PromptExpander,
     corpus: Corpus,
     layout: Layout,
-    job: dict[str, Any],
+    job: ExpandJob,
     checkpoint: Checkpoint,
 ) -> dict[str, Any]:
     """Has a language model write what the expander plans."""
@@ -56,12 +58,12 @@ def _ask(
     from biasloop.rounds.steps.expand.synthesis import synthesise
     from biasloop.workspace.language_model import open_model  # its client takes a second to load
 
-    settings = LlmSettings(**job["llm"])
+    settings = LlmSettings(**job.llm)
     campaign = read_campaign(layout.campaign)
     prompts = read_prompts(layout.campaign)
     guide = guide_of(campaign)
-    requests = expander.plan(corpus, guide, job["seed"])
-    with closing(open_model(layout, settings, job["purse"])) as generator:
+    requests = expander.plan(corpus, guide, job.seed)
+    with closing(open_model(layout, settings, job.purse)) as generator:
         found = synthesise(
             requests,
             generator=generator,
@@ -78,4 +80,4 @@ def _ask(
         )
         write_made(folder / f"{name}.{MADE}", found.made)
         write_rejected(folder / f"{name}.{REJECTED}", found.rejected)
-        return found.facts(requests, generator, job["seed"])
+        return found.facts(requests, generator, job.seed)

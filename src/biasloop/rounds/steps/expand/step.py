@@ -15,7 +15,14 @@ from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
 from biasloop.domain.writing.synthesis import Corpus, Made
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
-from biasloop.rounds.steps.expand.handover import MADE, REJECTED, read_made, read_rejected, to_table
+from biasloop.rounds.steps.expand.handover import (
+    MADE,
+    REJECTED,
+    ExpandJob,
+    read_made,
+    read_rejected,
+    to_table,
+)
 
 CHUNK = 5_000
 """Items appended at a time."""
@@ -43,17 +50,16 @@ def expand(
     reads pool and campaign of `workspace`; what it made joins the pool here, which skips what it
     has already. Raises CampaignError, ConfigError or PoolError.
     """
-    job = {
-        "kind": "expand",
-        "workspace": str(workspace),
-        "expanders": {name: dict(options) for name, options in expanders.items()},
-        "llm": dict(llm),
-        "purse": purse,
-        "errors": dict(corpus.errors),
-        "turn": corpus.turn,
-        "seed": seed,
-    }
-    work = job_folder(work_folder, job, to_table(corpus).to_parquet())
+    job = ExpandJob(
+        workspace=workspace,
+        expanders=expanders,
+        llm=llm,
+        purse=purse,
+        errors=corpus.errors,
+        turn=corpus.turn,
+        seed=seed,
+    )
+    work = job_folder(work_folder, job, corpus=to_table(corpus))
     result = run_job(work, job, heartbeat)
     heartbeat()  # who was taken over must not write to the pool
     made = [(name, one) for name in expanders for one in read_made(work / f"{name}.{MADE}")]

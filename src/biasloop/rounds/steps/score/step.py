@@ -12,10 +12,11 @@ from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import Done
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
+from biasloop.rounds.steps.score.handover import ScoreJob
 
 AskedOf = Callable[[int], tuple[Rows, Rows]]
-"""Below so many pool rows: those that the strategy may choose, and the labelled ones that it may
-look at beside them."""
+"""Takes a number of pool rows; returns those below it that the strategy may choose, and the
+labelled ones that it may compare them with."""
 
 KEPT_MODELS = 2
 """Models whose scores stay on disk: the newest, and the one a live round may still read."""
@@ -46,23 +47,22 @@ def score(
     rows = len(pool)
     if model is None or model_folder is None:
         return Done(facts={"pool_rows": rows, "scored_with": None})
-    job = {
-        "kind": "score",
-        "classifier": model.classifier,
-        "model": str(model_folder),
-        "pool": str(pool_folder),
-        "pool_rows": rows,
-        "features": str(features_folder),
-        "needs": sorted(needs),
-        "multi": multi,
-        "cascade": cascade,
-        "seed": seed,
-        "out": str(scores_folder / model.id),
-    }
+    job = ScoreJob(
+        classifier=model.classifier,
+        model=model_folder,
+        pool=pool_folder,
+        pool_rows=rows,
+        features=features_folder,
+        needs=tuple(sorted(needs)),
+        multi=multi,
+        cascade=cascade,
+        seed=seed,
+        out=scores_folder / model.id,
+    )
     candidates, labelled = asked_of(rows)
     always = np.repeat([False, True], [len(candidates), len(labelled)])
     frame = pd.DataFrame({"row": np.concatenate([candidates, labelled]), "always": always})
-    result = run_job(job_folder(work_folder, job, frame.to_parquet()), job, heartbeat)
+    result = run_job(job_folder(work_folder, job, candidates=frame), job, heartbeat)
     _forget_old(scores_folder)
     facts = {"pool_rows": rows, "scored_with": model.id}
     if "cascade" in result:

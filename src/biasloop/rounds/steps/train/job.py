@@ -16,14 +16,17 @@ from biasloop.domain.measure.metric import decide
 from biasloop.domain.measure.probation import SEEDS, Run, review_of
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, Classifier, Encoder, has_encoder, no_checkpoint
+from biasloop.rounds.child import Result
 from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.train.data import training_set
+from biasloop.rounds.steps.train.handover import LearningJob, ReviewJob, TrainJob
 from biasloop.rounds.steps.train.probation import rows_of
+from biasloop.store.atomic import written_whole
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
 
 
-def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
     """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
     probabilities to FOLDER/oof.npy."""
     data, encoder = _encoded(pd.read_parquet(folder / "data.parquet"), job, checkpoint)
@@ -31,14 +34,14 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str
     if has_encoder(classifier):
         classifier.encoder = encoder
     work = folder / "training"
-    report = classifier.fit(data, seed=job["seed"], checkpoint=checkpoint, work=work)
+    report = classifier.fit(data, seed=job.seed, checkpoint=checkpoint, work=work)
     model = folder / "model"
     shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
     model.mkdir()
     classifier.save(model)
     if not has_encoder(classifier):
-        linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job["linear"])
-        linear.fit(data, seed=job["seed"], checkpoint=checkpoint)
+        linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job.linear)
+        linear.fit(data, seed=job.seed, checkpoint=checkpoint)
         (model / LINEAR).mkdir()
         linear.save(model / LINEAR)
     np.save(folder / "oof.npy", report.oof)
@@ -47,7 +50,7 @@ def train(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str
     return {"thresholds": thresholds, "notes": list(report.notes)}
 
 
-def probation(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
+def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:
     """The review of the rows of data.parquet that a language model wrote; see domain.probation."""
     frame = pd.read_parquet(folder / "data.parquet")
     data, _ = _encoded(frame, job, checkpoint)
@@ -56,12 +59,11 @@ def probation(folder: Path, job: dict[str, Any], checkpoint: Checkpoint) -> dict
         lambda: _classifier(job),
         data,
         rows.written,
-        seed=job["seed"],
+        seed=job.seed,
         checkpoint=checkpoint,
         work=folder,
     )
-    found = review_of(rows, runs, weight=job["weight"], up_to=job["up_to"], seed=job["seed"])
-    return found.as_dict()
+    return review_of(rows, runs, weight=job.weight, up_to=job.up_to, seed=job.seed).as_dict()
 
 
 def with_and_without(
@@ -84,12 +86,11 @@ def with_and_without(
             path = work / f"{name}-{seed}.npz"
             if not path.exists():  # else a killed attempt got so far
                 report = make().fit(learned, seed=seed, checkpoint=checkpoint, work=work / "fit")
-                beside = path.with_suffix(".tmp.npz")
-                np.savez(beside, oof=report.oof, thresholds=report.thresholds)
-                beside.rename(path)
+                with written_whole(path) as temporary, temporary.open("wb") as file:
+                    np.savez(file, oof=report.oof, thresholds=report.thresholds)
                 shutil.rmtree(work / "fit", ignore_errors=True)
-            found = np.load(path)
-            return found["oof"], found["thresholds"]
+            arrays = np.load(path)
+            return arrays["oof"], arrays["thresholds"]
 
         with_, _ = fitted("with", data)
         without, thresholds = fitted("without", left_out)
@@ -97,20 +98,20 @@ def with_and_without(
     return runs
 
 
-def _classifier(job: dict[str, Any]) -> Classifier:
-    made: Classifier = create(Kind.CLASSIFIER, job["classifier"], job["options"])
-    return made
+def _classifier(job: LearningJob) -> Classifier:
+    classifier: Classifier = create(Kind.CLASSIFIER, job.classifier, job.options)
+    return classifier
 
 
 def _encoded(
-    frame: pd.DataFrame, job: dict[str, Any], checkpoint: Checkpoint
+    frame: pd.DataFrame, job: LearningJob, checkpoint: Checkpoint
 ) -> tuple[TrainingSet, Encoder | None]:
     """What a classifier learns from, with the kept features of the pool where it has an encoder."""
-    data = training_set(frame, job["labels"], job["multi"])
+    data = training_set(frame, job.labels, job.multi)
     classifier = _classifier(job)
     if not has_encoder(classifier):
         return data, None
-    store = FeatureStore(Path(job["features"]), ArrowPool(Path(job["pool"])))
+    store = FeatureStore(job.features, ArrowPool(job.pool))
     encoder = store.encoder(classifier, data.texts)
     rows = store.rows(encoder, frame["row"].to_numpy(), checkpoint=checkpoint)
     return replace(data, features=rows), encoder

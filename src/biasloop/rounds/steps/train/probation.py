@@ -1,8 +1,6 @@
 """Within AGGREGATED -> TRAINED: whether the texts of language models may teach."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -15,7 +13,8 @@ from biasloop.domain.round import Done
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.train.data import training_data, training_set
-from biasloop.rounds.steps.train.recipe import Recipe
+from biasloop.rounds.steps.train.handover import ReviewJob
+from biasloop.rounds.steps.train.recipe import Folders, Recipe
 
 
 def review_written(
@@ -25,11 +24,10 @@ def review_written(
     sequence: int,
     scheme: Scheme,
     recipe: Recipe,
-    job: Mapping[str, Any],
-    work_folder: Path,
+    folders: Folders,
     heartbeat: Heartbeat,
 ) -> Done:
-    """A review of all texts written up to `sequence`; it is the one record. `job` is the recipe's.
+    """A review of all texts written up to `sequence`; it is the one record.
 
     Without such texts there is nothing to try; without a label that can be measured there is no
     verdict, and the facts say why. Raises ClassifierError when the labels cannot be learned from.
@@ -49,9 +47,11 @@ def review_written(
         why = f"no label has {MIN_POSITIVES} positives among the real items that people labelled"
         texts = int(rows.written.sum())
         return Done(facts={"probation": {"kept": None, "why": why, "texts": texts}})
-    asked = {**job, "kind": "probation", "weight": recipe.written.weight, "up_to": sequence}
-    work = job_folder(work_folder, asked, data.to_parquet())
-    review = Review.of(run_job(work, asked, heartbeat))
+    job = ReviewJob(
+        **recipe.learning(scheme, folders), weight=recipe.written.weight, up_to=sequence
+    )
+    work = job_folder(folders.work, job, data=data)
+    review = Review.of(run_job(work, job, heartbeat))
     return Done(facts={"probation": review.as_dict()}, records=(review,))
 
 

@@ -11,6 +11,15 @@ from biasloop.domain.votes.consensus import Method
 
 
 @dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a training works, and where it finds the pool and its stored features."""
+
+    work: Path
+    pool: Path
+    features: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Which classifier learns, and how; `linear` are the options of the linear one that learns
     beside a slow one (see rounds.steps.score.cascade). `written` are the terms on which a language
@@ -26,14 +35,14 @@ class Recipe:
     soft: bool
     seed: int
 
-    def job(self, scheme: Scheme, pool_folder: Path, features_folder: Path) -> dict[str, Any]:
-        """What a job is told that trains by it; see biasloop.rounds.steps.train.job."""
+    def learning(self, scheme: Scheme, folders: Folders) -> dict[str, Any]:
+        """The fields of a LearningJob that trains by this recipe."""
         return {
             "classifier": self.classifier,
-            "options": dict(self.options),
-            "labels": list(scheme.labels),
+            "options": self.options,
+            "labels": scheme.labels,
             "multi": scheme.multi,
             "seed": self.seed,
-            "pool": str(pool_folder),
-            "features": str(features_folder),
+            "pool": folders.pool,
+            "features": folders.features,
         }

@@ -24,8 +24,9 @@ from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.kept_verdicts import flag_columns, keep
 from biasloop.rounds.steps.train.data import columns, training_data
+from biasloop.rounds.steps.train.handover import TrainJob
 from biasloop.rounds.steps.train.probation import review_written
-from biasloop.rounds.steps.train.recipe import Recipe
+from biasloop.rounds.steps.train.recipe import Folders, Recipe
 
 VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops", "torch", "transformers", "peft")
 
@@ -54,7 +55,7 @@ def train(
     Without a single labelled item there is nothing to learn: the round goes on without a model.
     Raises ClassifierError when the labels cannot be learned from.
     """
-    job = recipe.job(scheme, pool_folder, features_folder)
+    folders = Folders(work_folder, pool_folder, features_folder)
     reviewed = Done()
     if review_due:
         reviewed = review_written(
@@ -63,8 +64,7 @@ def train(
             sequence=sequence,
             scheme=scheme,
             recipe=recipe,
-            job=job,
-            work_folder=work_folder,
+            folders=folders,
             heartbeat=heartbeat,
         )
     review = reviewed.records[0] if reviewed.records else review
@@ -84,8 +84,8 @@ def train(
     )
     if data.empty:
         return Done(facts={**reviewed.facts, "model": None, "note": "no labelled train items yet"})
-    job |= {"kind": "train", "linear": dict(recipe.linear)}
-    work = job_folder(work_folder, job, data.to_parquet())
+    job = TrainJob(**recipe.learning(scheme, folders), linear=recipe.linear)
+    work = job_folder(work_folder, job, data=data)
     result = run_job(work, job, heartbeat)
     heartbeat()  # who was taken over must not touch the model of who took over
     _replace(models_folder / model_id, work / "model")

@@ -1,0 +1,24 @@
+"""What the score step hands to its job."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """Scores pool rows below `pool_rows` with a model, into the folder `out`.
+
+    `candidates.parquet` has the rows that a cascade looks at: `row`, and whether it is scored
+    `always`.
+    """
+
+    classifier: str
+    model: Path
+    pool: Path
+    pool_rows: int
+    features: Path
+    needs: tuple[str, ...]
+    multi: bool
+    cascade: int
+    seed: int
+    out: Path

@@ -1,0 +1,85 @@
+"""The score job: what the strategy needs of every item of the pool, in a child process."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from biasloop.plugins.registry import load_classifier
+from biasloop.ports import Checkpoint, has_encoder
+from biasloop.rounds.child import Result
+from biasloop.rounds.steps.score.cascade import LINEAR, Shortlist, shortlist
+from biasloop.rounds.steps.score.handover import ScoreJob
+from biasloop.store.features import FeatureStore
+from biasloop.store.pool import ArrowPool
+from biasloop.store.scores import score_file, spread, write_scores
+
+CHUNK_TEXTS = 5_000
+
+
+def score(folder: Path, job: ScoreJob, checkpoint: Checkpoint) -> Result:
+    """Writes what the strategy needs of every shard below `pool_rows` that lacks it.
+
+    Without an encoder and with more candidates than `job.cascade`, only of those that a cascade
+    chooses; the other rows are NaN.
+    """
+    classifier = load_classifier(job.classifier, job.model)
+    pool = ArrowPool(job.pool)
+    store = FeatureStore(job.features, pool)
+    job.out.mkdir(parents=True, exist_ok=True)
+    np.save(job.out / "thresholds.npy", classifier.thresholds)
+    chosen = None if has_encoder(classifier) else _shortlist(folder, job, pool, store, checkpoint)
+    scored = 0
+    for shard in pool.shards():
+        number, start, rows = shard
+        missing = frozenset(n for n in job.needs if not score_file(job.out, number, n).exists())
+        if not missing or start >= job.pool_rows:
+            continue
+        if has_encoder(classifier) and classifier.encoder:
+            features = store.shard(classifier.encoder, shard, checkpoint=checkpoint)
+            parts = [
+                classifier.score_features(features[begin : begin + CHUNK_TEXTS], missing)
+                for begin in range(0, rows, CHUNK_TEXTS)
+            ]
+        else:
+            wanted = np.arange(rows) if chosen is None else chosen.within(start, rows)
+            parts = [
+                classifier.score(
+                    pool.texts(start + wanted[begin : begin + CHUNK_TEXTS]),
+                    missing,
+                    checkpoint=checkpoint,
+                )
+                for begin in range(0, max(1, len(wanted)), CHUNK_TEXTS)
+            ]
+            parts = [spread(parts, wanted, rows)]
+        write_scores(job.out, number, parts)
+        checkpoint()
+        scored += rows
+    result: Result = {"scored": scored}
+    if chosen:
+        result["cascade"] = chosen.report(job.out, pool, classifier.thresholds, job.multi)
+    return result
+
+
+def _shortlist(
+    folder: Path, job: ScoreJob, pool: ArrowPool, store: FeatureStore, checkpoint: Checkpoint
+) -> Shortlist | None:
+    """What the cascade chooses; None where everything is scored."""
+    frame = pd.read_parquet(folder / "candidates.parquet")
+    candidates = frame.loc[~frame["always"], "row"].to_numpy()
+    saved = job.model / LINEAR
+    if len(candidates) <= job.cascade or not saved.exists():
+        return None
+    linear = load_classifier("tfidf", saved)
+    assert has_encoder(linear)
+    return shortlist(
+        linear,
+        pool,
+        store,
+        candidates,
+        frame.loc[frame["always"], "row"].to_numpy(),
+        job.cascade,
+        multi=job.multi,
+        seed=job.seed,
+        checkpoint=checkpoint,
+    )

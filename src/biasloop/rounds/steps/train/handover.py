@@ -1,0 +1,37 @@
+"""What the train step hands to its jobs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningJob:
+    """Which classifier learns what; `data.parquet` has the rows of `training_data`.
+
+    `pool` and `features` are the folders of the pool and of its stored feature rows.
+    """
+
+    classifier: str
+    options: Mapping[str, Any]
+    labels: tuple[str, ...]
+    multi: bool
+    seed: int
+    pool: Path
+    features: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob(LearningJob):
+    """Trains a model; `linear` are the options of the linear one that learns next to a slow one."""
+
+    linear: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewJob(LearningJob):
+    """Reviews what language models wrote, at this `weight`, `up_to` a ledger sequence number."""
+
+    weight: float
+    up_to: int

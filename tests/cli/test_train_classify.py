@@ -103,7 +103,7 @@ def test_a_text_as_an_argument_and_lines_on_standard_input(trained: Path) -> Non
 )
 def test_a_broken_line_is_named(line: bytes) -> None:
     lines = [b'{"id": "a", "text": "Ciao."}\n', b"\n", line]
-    with pytest.raises(DataError, match=r"in\.jsonl, line 3: want"):
+    with pytest.raises(DataError, match=r'in\.jsonl, line 3: .*; want lines {"id", "text"}'):
         list(parse(lines, "in.jsonl"))
 
 
@@ -112,7 +112,7 @@ def test_a_file_of_something_else(trained: Path, tmp_path: Path) -> None:
     assert "none.jsonl" in cli.error("classify", tmp_path / "none.jsonl")
     sheet = tmp_path / "ads.csv"
     sheet.write_text("id,text\n1,Ciao\n")
-    assert f"{sheet}, line 1: want" in cli.error("classify", sheet)
+    assert f"{sheet}, line 1: broken JSON" in cli.error("classify", sheet)
 
 
 def test_verdicts_stream(trained: Path) -> None:

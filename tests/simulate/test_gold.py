@@ -93,5 +93,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_gold(tmp_path / "nowhere.jsonl", good)
     latin = tmp_path / "latin.jsonl"
     latin.write_bytes('{"text": "è", "label": "a"}'.encode("latin-1"))
-    with pytest.raises(DataError, match=r"latin.jsonl is not UTF-8"):
+    with pytest.raises(DataError, match=r"latin.jsonl, line 1: not UTF-8"):
         read_gold(good, latin)

@@ -21,6 +21,7 @@ from biasloop.cli.context import (
 )
 from biasloop.domain.model import Promotion
 from biasloop.errors import ClassifierError, DataError, LedgerError
+from biasloop.intake.jsonl import parse_lines
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -127,20 +128,13 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
 
     Raises DataError naming the line that is wrong.
     """
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json_.loads(line)
-            row_id, text = row.get("id", number), row["text"]
-        except (ValueError, KeyError, AttributeError):
-            text = None
-        if not isinstance(text, str):
-            start = line[:60].decode("utf-8", "replace").strip()
-            raise DataError(
-                f'{where}, line {number}: want a JSON object {{"id", "text"}}, got {start}'
-            )
-        yield row_id, text
+    try:
+        for number, row in parse_lines(lines, where):
+            if not isinstance(row.get("text"), str):
+                raise DataError(f"{where}, line {number}: no text")
+            yield row.get("id", number), row["text"]
+    except DataError as error:
+        raise DataError(f'{error}; want lines {{"id", "text"}}') from None
 
 
 @app.command("list")

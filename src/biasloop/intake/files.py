@@ -11,7 +11,6 @@ Everything streams: what is held at once is BATCH rows, or one text file.
 """
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from io import TextIOWrapper
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from biasloop.errors import DataError
+from biasloop.intake.jsonl import parse_object
 
 MAX_LINE = 2_000_000
 BATCH = 500
@@ -144,12 +144,9 @@ def _json_object(line: str) -> Mapping[str, Any] | BadRow:
     if len(line) >= MAX_LINE:
         return BadRow(f"a line of over {MAX_LINE} characters")
     try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        return BadRow(f"broken JSON: {error.msg} at character {error.pos}")
-    except (ValueError, RecursionError):
-        return BadRow("broken JSON: a number too long, or nested too deeply")
-    return value if isinstance(value, dict) else BadRow("not a JSON object")
+        return parse_object(line)
+    except ValueError as error:
+        return BadRow(str(error))
 
 
 def _csv_records(file: TextIO, path: Path, needed: set[str]) -> Iterator[Record]:

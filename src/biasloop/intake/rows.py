@@ -12,6 +12,7 @@ from typing import Any
 
 from biasloop.errors import DataError
 from biasloop.intake.files import BadRow, records
+from biasloop.intake.jsonl import NOT_UTF_8
 
 MAX_TEXT = 100_000
 MAX_NAME = 200
@@ -84,7 +85,7 @@ def _checked(
 ) -> Row | Reject:
     try:
         if _SURROGATE.search(start):
-            raise BadRow("not UTF-8; save the file as UTF-8")
+            raise BadRow(NOT_UTF_8)
         if isinstance(record, BadRow):
             raise record
         return _to_row(line, {name: record.get(column) for name, column in columns.items()})

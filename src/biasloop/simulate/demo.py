@@ -20,6 +20,7 @@ from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
 from biasloop.domain.round import OVER
 from biasloop.errors import BiasloopError, DataError
+from biasloop.intake.jsonl import read_objects
 from biasloop.labelstudio.session import Session
 from biasloop.reports.status import curve
 from biasloop.service.service import Service
@@ -150,18 +151,11 @@ def _import(service: Service, demo: Demo, rows: list[dict[str, Any]]) -> dict[st
 
 def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]]:
     for path in paths:
-        try:
-            lines = path.read_text("utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
+        for number, row in read_objects(path):
             try:
-                row = json.loads(line)
                 labels = list(row["labels"] if "labels" in row else [row["label"]])
-                found = {"id": f"{path.stem}-{number}", "text": row["text"].strip()}
-            except (ValueError, KeyError, TypeError, AttributeError):
+                text = row["text"].strip()
+            except (KeyError, TypeError, AttributeError):
                 raise DataError(
                     f'{path}, line {number}: want {{"text", "labels": […]}} or {{"text", "label"}}'
                 ) from None
@@ -170,7 +164,7 @@ def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]
                     f"{path}, line {number}: {aside}: {labels}; the campaign's labels are "
                     f"{', '.join(scheme.choices)}"
                 )
-            yield found | {"labels": labels}
+            yield {"id": f"{path.stem}-{number}", "text": text, "labels": labels}
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """Labelled files, whose labels take the place of people."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Labels, Scheme
 from biasloop.errors import DataError
+from biasloop.intake.jsonl import read_objects
 
 
 @dataclass(frozen=True)
@@ -84,29 +85,16 @@ def _texts(rows: list[_Row], scheme: Scheme) -> Texts:
 
 def _rows(path: Path) -> Iterator[_Row]:
     """The rows of a file, at least one, all with the same column of labels. Raises DataError."""
-    try:
-        lines = path.read_text("utf-8-sig").split("\n")  # a text may hold other line separators
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}; check path and rights") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8; save it as UTF-8") from None
     column = ""
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            row = _row(line, f"{path}, line {number}", column)
-            column = row.column
-            yield row
+    for number, record in read_objects(path):
+        row = _row(record, f"{path}, line {number}", column)
+        column = row.column
+        yield row
     if not column:
         raise DataError(f'{path} is empty; want lines {{"text", "label"}} or {{"text", "labels"}}')
 
 
-def _row(line: str, where: str, column: str) -> _Row:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: broken JSON: {error}") from None
-    if not isinstance(record, dict):
-        raise DataError(f"{where}: not a JSON object")
+def _row(record: Mapping[str, Any], where: str, column: str) -> _Row:
     column = column or ("labels" if "labels" in record else "label")
     if missing := [name for name in ("text", column) if name not in record]:
         has = ", ".join(map(str, record)) or "none"

@@ -1,6 +1,5 @@
 """Checks a campaign's seed files: what `biasloop validate` finds."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
-from biasloop.errors import DataError
+from biasloop.intake.jsonl import read_objects
 
 FORMS = ("masculine", "feminine", "paired", "neutral")
 KEYS = {
@@ -20,7 +19,7 @@ KEYS = {
 
 @dataclass(slots=True)
 class Findings:
-    """`problems` are to be mended; the counts are for people."""
+    """`problems` are to be fixed; the counts are for people."""
 
     problems: list[str] = field(default_factory=list)
     rows: int = 0
@@ -32,21 +31,10 @@ class Findings:
 
 
 def seed_rows(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, row) of every line of these JSONL files. Raises DataError for a line that is no
+    """(place, row) of every line of these JSONL files. Raises DataError for a line that is not a
     JSON object, and for a file that cannot be read."""
     for path in paths:
-        try:
-            # Not splitlines(): JSON strings may hold other line separators of Unicode.
-            lines = path.read_text("utf-8").removesuffix("\n").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}, line {number} is no JSON: {error}") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number} is no JSON object")
+        for number, row in read_objects(path):
             yield f"{path.name}, line {number}", row
 
 

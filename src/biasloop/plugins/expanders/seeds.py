@@ -1,13 +1,13 @@
-"""What the authors of a campaign's seeds wrote beside the sentences: versions and spans."""
+"""What the authors of a campaign's seeds wrote about the sentences: versions and spans."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from biasloop.domain.item import text_hash
-from biasloop.errors import CampaignError
+from biasloop.errors import CampaignError, DataError
+from biasloop.intake.jsonl import read_objects
 from biasloop.plugins.expanders.draft import Draft
 
 
@@ -39,20 +39,26 @@ def read_seeds(folder: Path, none_label: str | None) -> Mapping[str, Seed]:
     label is `none_label` (None: rewrites are left out). Rows without labels are no seeds.
     Raises CampaignError naming file and line when a row cannot be read.
     """
-    found: dict[str, Seed] = {}
+    seeds: dict[str, Seed] = {}
     for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    seed = _seed(json.loads(line), none_label) if line.strip() else None
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    raise CampaignError(
-                        f"{path}, line {number}: a seed or one of its versions is unreadable "
-                        f"({error!r}); versions need form, text and labels"
-                    ) from error
-                if seed is not None:
-                    found[text_hash(seed.text)] = seed
-    return found
+        for number, row in _rows(path):
+            try:
+                seed = _seed(row, none_label)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise CampaignError(
+                    f"{path}, line {number}: a seed or one of its versions is unreadable "
+                    f"({error!r}); versions need form, text and labels"
+                ) from error
+            if seed is not None:
+                seeds[text_hash(seed.text)] = seed
+    return seeds
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        yield from read_objects(path)
+    except DataError as error:
+        raise CampaignError(str(error)) from error
 
 
 def _seed(row: Mapping[str, Any], none_label: str | None) -> Seed | None:

@@ -1,0 +1,56 @@
+"""Files of JSON lines, read in one way wherever they come from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biasloop.errors import DataError
+from biasloop.intake.jsonl import parse_lines, read_objects
+
+OBJECTS = st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers() | st.booleans())
+
+
+@given(rows=st.lists(OBJECTS), mark=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
+def test_what_is_read_is_what_was_written(
+    rows: list[dict[str, Any]], mark: bool, end: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Also with other line separators of Unicode in a text, with the mark that Excel writes at
+    the beginning, and with or without an end of the last line."""
+    path = tmp_path_factory.mktemp("folder") / "rows.jsonl"
+    text = end.join(json.dumps(row, ensure_ascii=False) for row in rows)
+    path.write_bytes(text.encode("utf-8-sig" if mark else "utf-8"))
+    assert list(read_objects(path)) == list(enumerate(rows, 1))
+
+
+def test_empty_lines_do_not_count_but_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('\n{"a": 1}\n  \n{"a": 2}\n\n')
+    assert list(read_objects(path)) == [(2, {"a": 1}), (4, {"a": 2})]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"text": "x"', "broken JSON: Expecting ',' delimiter at character 12"),
+        (b"[" * 100_000, "broken JSON: a number too long, or nested too deeply"),
+        (b'{"n": ' + b"1" * 5_000 + b"}", "broken JSON: a number too long, or nested too deeply"),
+        (b'["x"]', "not a JSON object"),
+        (b"3", "not a JSON object"),
+        (b'{"text": "perch\xe9"}', "not UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_a_line_that_is_no_object_is_named(line: bytes, reason: str) -> None:
+    rows = parse_lines([b"{}\n", b"\n", line + b"\n", b"{}\n"], "in.jsonl")
+    assert next(rows) == (1, {})
+    with pytest.raises(DataError) as raised:
+        next(rows)
+    assert str(raised.value) == f"in.jsonl, line 3: {reason}"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot read .*nowhere.jsonl: No such file"):
+        list(read_objects(tmp_path / "nowhere.jsonl"))

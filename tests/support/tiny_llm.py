@@ -21,7 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from biasloop.web.server import WebServer
 
-ADS = Path(__file__).parent / "campaigns" / "tiny" / "seeds" / "ads.jsonl"
+ADS = Path(__file__).parents[1] / "campaigns" / "tiny" / "seeds" / "ads.jsonl"
 END = "</s>"
 WINDOW = 32
 """Tokens that the model looks back at."""

@@ -24,7 +24,8 @@ from biasloop.labelstudio.client import LabelStudioClient  # noqa: E402
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio  # noqa: E402
 from biasloop.labelstudio.label_config import parse_label_config  # noqa: E402
 from support import faults  # noqa: E402
-from support.labelstudio_server import LABEL_CONFIG, Annotator, Server, free_port  # noqa: E402
+from support.labelstudio_server import LABEL_CONFIG, Annotator, Server  # noqa: E402
+from support.ports import free_port  # noqa: E402
 from support.proxy import Fault, proxy_of  # noqa: E402
 from support.served import (  # noqa: E402
     TINY,

@@ -20,7 +20,6 @@ def quiet(_: str) -> None:
     """Tells nobody."""
 
 
-@pytest.mark.labelstudio
 def test_a_restored_workspace_loses_and_doubles_nothing(
     tiny_trained: Path, tmp_path: Path, label_studio_server: Server
 ) -> None:

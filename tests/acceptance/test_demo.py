@@ -10,9 +10,9 @@ from support.cli import Cli, write_jsonl
 BATCH = 6
 
 
-@pytest.mark.labelstudio
+@pytest.mark.labelstudio  # the command starts one itself
 def test_two_rounds_leave_a_workspace_to_look_at(tmp_path: Path) -> None:
-    cli = Cli(tmp_path / "demo")
+    cli = Cli(tmp_path / "demo", BIASLOOP_STOPPING__MODE="off")
     signs = {"gender": "un addetto", "age": "personale sotto i 30 anni", "inclusive": "personale"}
     rows = [
         {"text": f"Cerchiamo {sign} per la sede {n}.", "labels": [label]}

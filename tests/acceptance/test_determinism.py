@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from biasloop.domain.batch import Arm
 from biasloop.domain.round import State
 from support.labelstudio_server import Server
 from support.served import copy, label_open, make_workspace, put_on, step_until
-
-pytestmark = pytest.mark.labelstudio
 
 ROUNDS = 3
 BATCH = 8

@@ -24,8 +24,6 @@ SETTINGS = {
     "labelstudio": {"timeout_seconds": PATIENCE},
 }
 
-pytestmark = pytest.mark.labelstudio
-
 
 @pytest.fixture
 def proxy(label_studio_server: Server) -> Iterator[Proxy]:

@@ -14,8 +14,6 @@ from biasloop.service.service import Service
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, person_at, put_on, step_until, wait_until
 
-pytestmark = pytest.mark.labelstudio
-
 BATCH = 12
 LOW_WATER = 4
 

@@ -21,8 +21,6 @@ from support.cli import Cli
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, label_open, person_at, put_on, step_until
 
-pytestmark = pytest.mark.labelstudio
-
 
 @pytest.fixture
 def service(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterator[Service]:

@@ -1,35 +1,28 @@
 """A person labels a whole batch in a real browser, and the next one comes by itself."""
 
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import AFTER_PEOPLE, OVER
 from biasloop.service.service import Service
 from support.cli import REPOSITORY, Cli, small_campaign
-from support.labelstudio_server import Server, free_port
+from support.labelstudio_server import Server
+from support.ports import free_port
 
 BATCH = 5
 PATIENCE = 60_000
 """Milliseconds after which the test gives up; never a measure of anything."""
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 REWRITE = "Cerchiamo personale da inserire in organico."
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.labelstudio,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; apt-get install chromium"),
-]
 
 
 @pytest.fixture
@@ -42,6 +35,7 @@ def served(tmp_path: Path, label_studio_server: Server) -> Iterator[Cli]:
         label_studio_server,
         LOOP__BATCH_SIZE=BATCH,
         LOOP__LOW_WATER=0,
+        STOPPING__MODE="off",
         SCHEDULER__TICK_SECONDS=0.2,
         SCHEDULER__POLL_SECONDS=1,
         WEB__PORT=free_port(),
@@ -56,14 +50,11 @@ def served(tmp_path: Path, label_studio_server: Server) -> Iterator[Cli]:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(locale="it-IT")
-        page.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        yield page
-        browser.close()
+def page(chromium: Browser) -> Page:
+    page = chromium.new_page(locale="it-IT")
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    return page
 
 
 def sign_in(page: Page, account: dict[str, Any]) -> None:
@@ -105,7 +96,7 @@ def next_sentence(page: Page, before: str) -> None:
 def test_a_person_labels_a_round_and_the_next_one_comes(
     served: Cli, page: Page, tmp_path: Path
 ) -> None:
-    account = served.json("annotator", "add", f"lettrice-{free_port()}@example.org")
+    account = served.json("annotator", "add", f"lettrice-{uuid4().hex}@example.org")
     while served.json("status")["open_tasks"]["all"] < BATCH:
         pass  # the first batch is on its way
     sign_in(page, account)

@@ -8,7 +8,8 @@ from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.session import Session
 from biasloop.service.service import PROJECT, Service
 from support.cli import Cli
-from support.labelstudio_server import Server, free_port
+from support.labelstudio_server import Server
+from support.ports import free_port
 
 BATCH = 4
 
@@ -30,7 +31,6 @@ def on_site(
     service.ledger.close()
 
 
-@pytest.mark.labelstudio
 def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Service]) -> None:
     cli, service = on_site
     email = f"anna-{service.ledger.bookmark(PROJECT)}@example.org"
@@ -54,7 +54,6 @@ def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Service]) -> None:
     assert facts == ["selected", "pushed", "vote"]
 
 
-@pytest.mark.labelstudio
 def test_takedown_reaches_the_tasks_once_label_studio_is_there(
     on_site: tuple[Cli, Service],
 ) -> None:
@@ -74,7 +73,6 @@ def test_takedown_reaches_the_tasks_once_label_studio_is_there(
         assert not service.label_studio.task_ids([item.id])
 
 
-@pytest.mark.labelstudio
 def test_cancel_withdraws_what_nobody_labelled(on_site: tuple[Cli, Service]) -> None:
     cli, service = on_site
     assert f"{BATCH} unlabelled tasks withdrawn" in cli("cancel", 0, "--why", "wrong ads")

@@ -32,8 +32,6 @@ BATCH = 12
 SHORT = {"timeout_seconds": 4}
 """The client gives up soon, where a test makes it wait."""
 
-pytestmark = pytest.mark.labelstudio
-
 
 @pytest.fixture
 def proxy(label_studio_server: Server) -> Iterator[Proxy]:

@@ -13,8 +13,6 @@ from biasloop.service.service import Service
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, person_at, put_on, step_until, tasks_of
 
-pytestmark = pytest.mark.labelstudio
-
 
 @pytest.fixture
 def service(tiny: Path, tmp_path: Path, label_studio_server: Server) -> Iterator[Service]:

@@ -18,8 +18,6 @@ from support.served import (
     step_until,
 )
 
-pytestmark = pytest.mark.labelstudio
-
 # fisher refuses to choose without the likeness of items, so nothing else can have chosen.
 SETTINGS = {
     "loop": {"batch_size": 8, "budget": 8, "audit_block": 4},

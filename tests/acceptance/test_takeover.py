@@ -12,7 +12,8 @@ import pytest
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import State
 from biasloop.service.service import Service
-from support.labelstudio_server import Server, free_port
+from support.labelstudio_server import Server
+from support.ports import free_port
 from support.served import (
     copy,
     label_open,
@@ -31,8 +32,6 @@ SETTINGS = {
 }
 LEADS = "this process runs the loop"
 SHARED = ("pool", "models", "features", "scores", "rejects", "work")
-
-pytestmark = pytest.mark.labelstudio
 
 
 def other_machine(workspace: Path, folder: Path) -> Path:

@@ -14,8 +14,6 @@ from biasloop.service.service import PROJECT, Service
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, put_on, step_until
 
-pytestmark = pytest.mark.labelstudio
-
 PASSWORD = "a-long-Password-3"
 
 

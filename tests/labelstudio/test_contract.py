@@ -18,16 +18,8 @@ from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio import task_client
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.tasks import chosen
-from support.labelstudio_server import (
-    CONFIG,
-    INSTRUCTION,
-    LABEL_CONFIG,
-    Annotator,
-    Server,
-    free_port,
-)
-
-pytestmark = pytest.mark.labelstudio
+from support.labelstudio_server import CONFIG, INSTRUCTION, LABEL_CONFIG, Annotator, Server
+from support.ports import free_port
 
 HOSTILE = "<script>alert('x')</script> & <b>È</b> \\u0000 \u202e 👩🏽 $text {{ 7*7 }}\n\t=1+1"
 

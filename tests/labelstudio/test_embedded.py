@@ -14,9 +14,8 @@ import pytest
 
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
-from support.labelstudio_server import Server, free_port
-
-pytestmark = pytest.mark.labelstudio
+from support.labelstudio_server import Server
+from support.ports import free_port
 
 VENV = Path(sys.prefix + "-labelstudio")
 

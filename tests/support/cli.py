@@ -71,6 +71,14 @@ class Cli:
         assert done.returncode == 2
         return done.stderr
 
+    def doctor(self, **how: Any) -> dict[str, tuple[bool, str]]:
+        """What doctor finds, by the name of the check: whether it is well, and the whole line."""
+        done = self.run("doctor", **how)
+        lines = done.stdout.splitlines()
+        assert done.returncode == any(line.startswith("FIX") for line in lines)
+        assert not done.stderr
+        return {line[5:].partition(": ")[0]: (line[:2] == "ok", line) for line in lines}
+
 
 def write_jsonl(path: Path, *rows: Mapping[str, Any]) -> Path:
     """A file of JSON lines."""

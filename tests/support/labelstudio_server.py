@@ -1,7 +1,6 @@
 """A real Label Studio for tests, started once per run, and people who label there."""
 
 import re
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pytest
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from biasloop.labelstudio.label_config import parse_label_config
+from support.ports import free_port
 
 LABEL_CONFIG = """
 <View>
@@ -41,13 +41,6 @@ class Server:
     password: str
     token: str
     data_dir: Path
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from support.labelstudio_server import free_port
+from support.ports import free_port
 
 POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 """Of every version installed, the newest last."""

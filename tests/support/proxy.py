@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from support.labelstudio_server import free_port
+from support.ports import free_port
 
 Fault = Callable[[Callable[[], httpx.Response]], httpx.Response | None]
 """Takes the call of the server, to be made or not; returns the answer to pass on, None to hang

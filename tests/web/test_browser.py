@@ -1,27 +1,17 @@
 """The page in a real Chromium: curve, rounds, local times, a refresh that changes only what
 changed, and not one error on the console."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from biasloop.service.service import Service
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; apt-get install chromium"),
-]
-
 
 @pytest.fixture
-def context() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_context(timezone_id="Asia/Tokyo", locale="it-IT")
-        browser.close()
+def context(chromium: Browser) -> BrowserContext:
+    return chromium.new_context(timezone_id="Asia/Tokyo", locale="it-IT")
 
 
 @pytest.fixture
@@ -84,12 +74,9 @@ def test_it_heals_after_an_error(
     expect(page.locator("#curve .point")).to_have_count(4, timeout=30_000)
 
 
-def test_it_works_without_javascript(url: str, campaign) -> None:
+def test_it_works_without_javascript(chromium: Browser, url: str, campaign) -> None:
     campaign.whole()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(java_script_enabled=False).new_page()
-        page.goto(url)
-        expect(page.locator("section:has(#rounds-title) tbody tr")).to_have_count(6)
-        expect(page.locator("main")).to_contain_text("UTC")
-        browser.close()
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(url)
+    expect(page.locator("section:has(#rounds-title) tbody tr")).to_have_count(6)
+    expect(page.locator("main")).to_contain_text("UTC")

@@ -1,11 +1,10 @@
 """A draft is written, tried and talked about in a real Chromium, whose forms our server trusts."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from biasloop.service.service import Service
 from biasloop.web.app import create_app
@@ -14,12 +13,6 @@ from biasloop.workspace.create import create_workspace
 from support.llm_model import RULE, by_guideline
 from support.llm_server import LlmServer, structured
 from support.llm_workspaces import NOW, point_to
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; apt-get install chromium"),
-]
 
 
 @pytest.fixture
@@ -38,18 +31,16 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(url: str) -> Iterator[Page]:
+def page(chromium: Browser, url: str) -> Iterator[Page]:
     """A page that must stay without errors."""
-    wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        made = browser.new_page()
-        made.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else 0)
-        made.on("pageerror", lambda error: wrong.append(str(error)))
-        made.set_default_timeout(60_000)
-        yield made
-        browser.close()
-    assert wrong == []
+    errors: list[str] = []
+    page = chromium.new_page()
+    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else 0)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
+    assert errors == []
 
 
 def test_a_draft_is_tried_and_talked_about(page: Page, url: str) -> None:

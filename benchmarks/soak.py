@@ -55,6 +55,7 @@ ITEMS_A_SECOND = 0.7
 """That one person can answer in the mean, with reserve."""
 SETTINGS: dict[str, Any] = {
     "loop": {"batch_size": 60, "low_water": 25, "budget": 10**6, "audit_block": 20},
+    "stopping": {"mode": "advise"},
     "labelstudio": {"timeout_seconds": TIMEOUT},
     "scheduler": {
         "tick_seconds": 0.5,

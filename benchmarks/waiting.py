@@ -55,6 +55,7 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
             "tick_seconds": pace.tick_seconds / asked.factor,
             "poll_seconds": pace.poll_seconds / asked.factor,
         },
+        "stopping": {"mode": "advise"},
     }
     rng, stop, train = random.Random(asked.seed), threading.Event(), Steps.train  # noqa: S311
     trainings: list[float] = []

@@ -17,7 +17,8 @@ from biasloop.domain.batch import Arm
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import STEPS, State
 from biasloop.service.service import Service
-from support.labelstudio_server import Server, free_port
+from support.labelstudio_server import Server
+from support.ports import free_port
 from support.served import (
     PATIENCE,
     copy,
@@ -34,6 +35,8 @@ from support.served import (
 DYING = Path(__file__).parents[1] / "support" / "dying.py"
 BATCH = 12
 ONE_ROUND = {"loop": {"budget": BATCH}}
+EVERY_PART = ONE_ROUND | {"stopping": {"mode": "advise"}}
+"""The round that is compared has advice on stopping too."""
 KILLS = (
     "expand",
     "score",
@@ -48,8 +51,6 @@ KILLS = (
 )
 LABELS = 2
 """How many tasks somebody labels before each restart: some are new at every death of the poll."""
-
-pytestmark = pytest.mark.labelstudio
 
 
 def run(service: Service, *death: str) -> int:
@@ -86,7 +87,7 @@ def undisturbed(
 ) -> dict[str, Any]:
     """What comes of the round when nobody dies."""
     workspace = copy(tiny_trained, tmp_path_factory.mktemp("calm") / "workspace")
-    with put_on(label_studio_server, workspace, **ONE_ROUND) as service:
+    with put_on(label_studio_server, workspace, **EVERY_PART) as service:
         step_until(service, State.PUSHED)
         assert label_open(service, label_studio_server) == BATCH
         step_until(service, State.CLOSED)
@@ -99,7 +100,7 @@ def shaken(
 ) -> Iterator[Service]:
     """The workspace whose round dies again and again."""
     workspace = copy(tiny_trained, tmp_path_factory.mktemp("shaken") / "workspace")
-    with put_on(label_studio_server, workspace, **ONE_ROUND) as service:
+    with put_on(label_studio_server, workspace, **EVERY_PART) as service:
         yield service
 
 

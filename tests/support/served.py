@@ -24,8 +24,9 @@ TINY = Path(__file__).parents[1] / "campaigns" / "tiny"
 PATIENCE = 300
 """Seconds after which a test gives up; never a measure of anything."""
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "loop": {"batch_size": 12, "low_water": 0, "audit_block": 8},
+    "stopping": {"mode": "off"},
     "labelstudio": {"timeout_seconds": 30},
     "scheduler": {
         "tick_seconds": 0.1,

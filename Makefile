@@ -5,8 +5,13 @@ VENV := .venv
 LS_VENV := .venv-labelstudio
 WORKSPACE ?= workspace
 BIASLOOP := $(VENV)/bin/biasloop
+LOGS := .test-logs
+# The line in which pytest sums up.
+SUM := ^=+ .* in [0-9.]+s.* =+$$
+# Two targets at a time; the one goes on when the other fails.
+TOGETHER := --no-print-directory --keep-going --jobs=2
 
-.PHONY: run demo test lint format clean setup
+.PHONY: run demo test test-parts test-served test-heavy lint format clean setup
 .DEFAULT_GOAL := run
 
 run: setup $(LS_VENV)/.done ## the loop with an embedded Label Studio and a web page
@@ -18,9 +23,30 @@ demo: setup $(LS_VENV)/.done ## five rounds with simulated annotators
 	@rm -rf demo
 	@$(BIASLOOP) demo demo
 
-test: setup $(LS_VENV)/.done lint ## everything that is tested, on a real Label Studio
+# Two lanes side by side, for two cores: the tests without a server compute, the others mostly wait.
+# The output of each goes to a file, which is shown when the lane fails; both sums close the report.
+test: ## everything that is tested, on a real Label Studio
+	@$(MAKE) $(TOGETHER) $(VENV)/.done $(LS_VENV)/.done
 	@scripts/system-packages
-	@$(VENV)/bin/pytest
+	@rm -rf $(LOGS) && mkdir $(LOGS)
+	@$(MAKE) $(TOGETHER) $(LOGS)/test-parts.log $(LOGS)/test-served.log; status=$$?; \
+	  grep -hE '$(SUM)' $(LOGS)/*.log; exit $$status
+
+$(LOGS)/%.log:
+	@echo "$*: running, output in $@"
+	@$(MAKE) --no-print-directory $* >$@ 2>&1 || { grep -vE '$(SUM)' $@; exit 1; }
+
+test-parts: setup ## what needs neither Label Studio nor a browser
+	@TEST_PORTS=20000-23999 $(VENV)/bin/pytest -m "not labelstudio and not browser and not heavy"
+
+test-served: setup $(LS_VENV)/.done ## what needs one of them, and lint
+	@$(MAKE) --no-print-directory lint; lint=$$?; \
+	  TEST_PORTS=24000-27999 $(VENV)/bin/pytest tests/acceptance tests/labelstudio tests/web \
+	  -m "(labelstudio or browser) and not heavy" && exit $$lint
+
+test-heavy: setup $(LS_VENV)/.done ## what takes hours; results go into benchmarks/RESULTS.md
+	@scripts/system-packages
+	@$(VENV)/bin/pytest --heavy -m heavy
 
 lint: setup
 	@$(VENV)/bin/ruff check .
@@ -32,7 +58,7 @@ format: setup
 	@$(VENV)/bin/ruff format .
 
 clean: ## removes environments, caches and the demo, never a workspace
-	rm -rf $(VENV) $(LS_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(LS_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist $(LOGS)
 
 setup: $(VENV)/.done
 

@@ -20,6 +20,7 @@ pytest_plugins = [
     "support.workspaces",
     "support.llm_fixtures",
     "support.served_fixtures",
+    "support.trouble",
 ]
 
 # A deadline is a timed assertion: on a busy machine it fails by chance.

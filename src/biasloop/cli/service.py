@@ -76,12 +76,13 @@ def _serve(service: "Service") -> None:
     except LabelStudioDown as error:
         tell(f"{error}; the loop goes on trying")
         label_at = service.label_studio_url
-    scheduler.start()
-    _greet(service, page, label_at)
-    stop.wait()
-    tell("stopping: the running step is finished first")
-    app.state.runner.stop()
-    scheduler.stop()
+    with service.spare_child():
+        scheduler.start()
+        _greet(service, page, label_at)
+        stop.wait()
+        tell("stopping: the running step is finished first")
+        app.state.runner.stop()
+        scheduler.stop()
     server.stop()
 
 

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pydantic import TypeAdapter
 
 from biasloop import errors
 from biasloop.errors import BiasloopError, JobError
+from biasloop.rounds.spare import start_child
 from biasloop.store.atomic import write_whole
 
 if TYPE_CHECKING:
@@ -98,14 +97,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> int:
     """The child's exit status; negative: the signal that ended it."""
-    with (folder / "log").open("ab") as log:
-        # The pipe stays open as long as this process lives; its end tells the child to stop.
-        child = subprocess.Popen(
-            [sys.executable, "-m", "biasloop.rounds.jobs", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
+    child = start_child(folder)
     try:
         beat = time.monotonic()
         while child.poll() is None:

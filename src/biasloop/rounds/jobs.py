@@ -3,6 +3,9 @@
 A job reads job.json in its folder and writes result.json there. It never opens the ledger. When
 its parent is gone it ends at its next checkpoint; the next parent starts it again, and a lock on
 the folder makes the new child wait for the old one's end.
+
+Without a folder, the process loads what jobs need and waits for the folder's name on standard
+input: a spare child, which begins at once when its job comes (see biasloop.rounds.spare).
 """
 
 import json
@@ -10,7 +13,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +25,23 @@ from biasloop.errors import BiasloopError, in_words
 from biasloop.ports import Checkpoint
 from biasloop.rounds.child import Result
 from biasloop.rounds.steps.evaluate.handover import EvaluateJob
-from biasloop.rounds.steps.evaluate.job import evaluate
 from biasloop.rounds.steps.expand.handover import ExpandJob
-from biasloop.rounds.steps.expand.job import expand
 from biasloop.rounds.steps.score.handover import ScoreJob
-from biasloop.rounds.steps.score.job import score
 from biasloop.rounds.steps.train.handover import ReviewJob, TrainJob
-from biasloop.rounds.steps.train.job import review, train
 from biasloop.store.atomic import write_whole
 
-JOBS: dict[type[Any], Callable[[Path, Any, Checkpoint], Result]] = {
-    ExpandJob: expand,
-    ScoreJob: score,
-    TrainJob: train,
-    ReviewJob: review,
-    EvaluateJob: evaluate,
+_STEPS = "biasloop.rounds.steps"
+
+JOBS: dict[type[Any], str] = {
+    ExpandJob: f"{_STEPS}.expand.job:expand",
+    ScoreJob: f"{_STEPS}.score.job:score",
+    TrainJob: f"{_STEPS}.train.job:train",
+    ReviewJob: f"{_STEPS}.train.job:review",
+    EvaluateJob: f"{_STEPS}.evaluate.job:evaluate",
 }
+"""The function that does each job, as "module:function": a child loads only what its own job
+needs."""
+
 BY_NAME = {job.__name__: job for job in JOBS}
 
 ORPHANED = 3
@@ -48,6 +53,13 @@ def job_from_json(text: str) -> Any:
     KeyError for a job that is not in JOBS."""
     fields = json.loads(text)
     return TypeAdapter(BY_NAME[fields.pop("job")]).validate_python(fields)
+
+
+def job_function(job: type[Any]) -> Callable[[Path, Any, Checkpoint], Result]:
+    """The function that does jobs of this class (imports its module)."""
+    module, _, name = JOBS[job].partition(":")
+    function: Callable[[Path, Any, Checkpoint], Result] = getattr(import_module(module), name)
+    return function
 
 
 def _watch_parent() -> Checkpoint:
@@ -77,7 +89,7 @@ def main(folder: Path) -> None:
         checkpoint()
         job = job_from_json((folder / "job.json").read_text("utf-8"))
         try:
-            result = JOBS[type(job)](folder, job, checkpoint)
+            result = job_function(type(job))(folder, job, checkpoint)
             write_whole(folder / "result.json", json.dumps(result))
         except (BiasloopError, OSError) as error:
             traceback.print_exc()
@@ -87,5 +99,27 @@ def main(folder: Path) -> None:
             sys.exit(1)
 
 
+def wait_for_folder(preload: Sequence[str]) -> Path:
+    """Loads what jobs need and these modules, then waits for a job's folder; from then on output
+    goes to the log there."""
+    for module in (*(target.partition(":")[0] for target in JOBS.values()), *preload):
+        import_module(module)
+    name = b""
+    while not name.endswith(b"\n"):
+        # Byte by byte: what comes after the name is for the watch of the parent.
+        if not (byte := os.read(0, 1)):
+            sys.exit(ORPHANED)
+        name += byte
+    folder = Path(os.fsdecode(name[:-1]))
+    log = os.open(folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    return folder
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    match sys.argv[1:]:
+        case ["--preload", modules]:
+            main(wait_for_folder([module for module in modules.split(",") if module]))
+        case [folder]:
+            main(Path(folder))

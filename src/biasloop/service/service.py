@@ -1,31 +1,26 @@
-"""The one place that wires everything: settings and folders in, a working biasloop out."""
+"""The one place that wires everything: settings and folders in, a working service out.
+
+Parts that take long to load are imported where they are first used, so that a command pays only
+for what it needs.
+"""
 
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, in_force
-from biasloop.domain.round import Round, Situation, State
+from biasloop.domain.round import Situation, State
 from biasloop.errors import ConfigError
-from biasloop.intake.ingest import ImportReport, Unit, import_file
-from biasloop.labelstudio.client import LabelStudioClient
-from biasloop.labelstudio.embedded import EmbeddedLabelStudio
-from biasloop.plugins.registry import Kind, create, plugin
-from biasloop.ports import asks_a_model
-from biasloop.rounds.loop import Loop, Retry
-from biasloop.rounds.poll import poll
-from biasloop.rounds.reconcile import Differences, reconcile
-from biasloop.rounds.scheduler import Scheduler
-from biasloop.rounds.steps.candidates import asked_items, candidates
-from biasloop.rounds.wiring import Steps
+from biasloop.rounds.situation import SituationReader
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 from biasloop.workspace.campaign import Campaign, read_campaign
@@ -33,6 +28,15 @@ from biasloop.workspace.layout import Layout
 from biasloop.workspace.secrets import read_secrets
 from biasloop.workspace.settings import Settings
 from biasloop.workspace.settings_file import read_settings
+
+if TYPE_CHECKING:
+    from biasloop.intake.ingest import ImportReport, Unit
+    from biasloop.labelstudio.client import LabelStudioClient
+    from biasloop.labelstudio.embedded import EmbeddedLabelStudio
+    from biasloop.rounds.loop import Loop
+    from biasloop.rounds.reconcile import Differences
+    from biasloop.rounds.scheduler import Scheduler
+    from biasloop.rounds.wiring import Steps
 
 PROJECT = "labelstudio_project"
 """Bookmark: the id of our project."""
@@ -68,12 +72,14 @@ class Service:
         path: Path,
         *,
         label_source: LabelSource = LabelSource.SEED,
-        unit: Unit | None = None,
+        unit: "Unit | None" = None,
         columns: Mapping[str, str] | None = None,
         progress: Callable[[int], None] = lambda _: None,
-    ) -> ImportReport:
+    ) -> "ImportReport":
         """Brings a file into pool and ledger; see biasloop.intake.ingest. `unit` is the campaign's
         unless told otherwise."""
+        from biasloop.intake.ingest import import_file
+
         campaign = self.campaign
         return import_file(
             path,
@@ -109,8 +115,10 @@ class Service:
         return settings.url or f"http://127.0.0.1:{settings.port}"
 
     @cached_property
-    def label_studio(self) -> LabelStudioClient:
+    def label_studio(self) -> "LabelStudioClient":
         """Label Studio. Raises LabelStudioError when it cannot be reached or refuses."""
+        from biasloop.labelstudio.client import LabelStudioClient
+
         token = read_secrets(self.layout.folder).get("LABEL_STUDIO_TOKEN")
         if token is None:
             raise ConfigError(
@@ -155,8 +163,10 @@ class Service:
             self.ledger.set_bookmark(PROJECT, project)
         return project
 
-    def embedded(self, tell: Callable[[str], None]) -> EmbeddedLabelStudio:
+    def embedded(self, tell: Callable[[str], None]) -> "EmbeddedLabelStudio":
         """The Label Studio that biasloop starts itself."""
+        from biasloop.labelstudio.embedded import EmbeddedLabelStudio
+
         settings = self.settings.labelstudio
         secrets = read_secrets(self.layout.folder)
         return EmbeddedLabelStudio(
@@ -173,6 +183,8 @@ class Service:
 
     def expander_options(self, name: str) -> dict[str, Any]:
         """The options of an expander; where it reads the campaign, it is told where that is."""
+        from biasloop.plugins.registry import Kind, plugin
+
         model = plugin(Kind.EXPANDER, name).options_model()
         given = dict(self.settings.expander.options.get(name, {}))
         if model is not None and "folder" in model.model_fields:
@@ -180,8 +192,12 @@ class Service:
         return given
 
     @cached_property
-    def steps(self) -> Steps:
+    def steps(self) -> "Steps":
         """The steps of a round with their parts filled in."""
+        from biasloop.plugins.registry import Kind, create
+        from biasloop.ports import asks_a_model
+        from biasloop.rounds.wiring import Steps
+
         settings = self.settings
         options = {name: self.expander_options(name) for name in settings.expander.names}
         expanders = {name: create(Kind.EXPANDER, name, of) for name, of in options.items()}
@@ -201,8 +217,10 @@ class Service:
         )
 
     @cached_property
-    def loop(self) -> Loop:
+    def loop(self) -> "Loop":
         """The loop of this workspace."""
+        from biasloop.rounds.loop import Loop, Retry
+
         scheduler = self.settings.scheduler
         return Loop(
             self.ledger,
@@ -219,35 +237,13 @@ class Service:
 
     def situation(self, now: datetime) -> Situation:
         """What the decision to open a round depends on."""
-        rounds = self.ledger.rounds.all()
-        return Situation(
-            now=now,
-            rounds=rounds,
-            labels=len({s.item_id for _, s in self.ledger.live_selections()}),
-            candidates=self.count_candidates,
-            pause=self.ledger.pause_state(),
-            stop=self._stop(rounds),
-        )
-
-    def _stop(self, rounds: Sequence[Round]) -> str | None:
-        """What the stopping rule says, if there is one and `resume` has not overruled it since."""
-        advised = [r for r in rounds if r.facts.get("stopping")]
-        if self.settings.stopping.mode != "rule" or not advised:
-            return None
-        newest = advised[-1]
-        said_at = self.ledger.events_of(newest.id)[State.EVALUATED]
-        resumed_at = self.ledger.last_event("running")
-        if not newest.facts["stopping"]["stop"] or (resumed_at and resumed_at > said_at):
-            return None
-        return f"round {newest.id} ended it by the stopping rule (stopping.mode)"
-
-    def count_candidates(self) -> int:
-        """Unlabelled items that could go to people."""
-        busy = asked_items(self.ledger.annotations(), self.ledger.live_selections())
-        return sum(len(found) for found in candidates(self.pool, busy))
+        rule = self.settings.stopping.mode == "rule"
+        return SituationReader(self.ledger, self.pool, stop_by_rule=rule).read(now)
 
     def poll(self) -> int:
         """One poll; see biasloop.rounds.poll."""
+        from biasloop.rounds.poll import poll
+
         if self.ledger.bookmark(PROJECT) is None:
             self.ensure_project()
         return poll(
@@ -262,8 +258,10 @@ class Service:
     def _policy_at(self) -> PolicyAt:
         return partial(in_force, self.ledger.policies.history())
 
-    def reconcile(self, *, accept_losses: bool = False) -> Differences:
+    def reconcile(self, *, accept_losses: bool = False) -> "Differences":
         """A full comparison with Label Studio; see biasloop.rounds.reconcile."""
+        from biasloop.rounds.reconcile import reconcile
+
         self.ensure_project()
         return reconcile(
             self.ledger,
@@ -275,8 +273,18 @@ class Service:
             accept_losses=accept_losses,
         )
 
-    def scheduler(self, tell: Callable[[str], None]) -> Scheduler:
+    def spare_child(self) -> AbstractContextManager[None]:
+        """Within the block a child process with its imports done waits for the next job."""
+        from biasloop.plugins.registry import Kind, plugin
+        from biasloop.rounds.spare import spare_child
+
+        classifier = plugin(Kind.CLASSIFIER, self.settings.classifier.name)
+        return spare_child([classifier.target.partition(":")[0]])
+
+    def scheduler(self, tell: Callable[[str], None]) -> "Scheduler":
         """Ticks and polls for this workspace."""
+        from biasloop.rounds.scheduler import Scheduler
+
         return Scheduler(
             self.ledger,
             self.loop.tick,

@@ -62,7 +62,7 @@ def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
     service.ledger.policies.add(service.campaign.policy, datetime.now(UTC))
     gold = _import(service, demo, rows)
     tell(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
-    with service.embedded(tell), _labelling(service, demo, gold, tell):
+    with service.embedded(tell), _labelling(service, demo, gold, tell), service.spare_child():
         scheduler = service.scheduler(tell)
         scheduler.start()
         try:

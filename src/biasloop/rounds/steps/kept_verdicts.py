@@ -6,6 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
+from biasloop.store.atomic import written_whole
+
 What = Literal["oof", "stop"]
 """Out-of-fold verdicts on what it learned from, or verdicts on the stop set."""
 
@@ -22,10 +24,8 @@ def proba_columns(labels: Sequence[str]) -> list[str]:
 
 def keep(models: Path, model_id: str, what: What, table: pd.DataFrame) -> None:
     """Keeps a table with a row per item; `models` is the folder of all models."""
-    path = kept_path(models, model_id, what)
-    beside = path.with_suffix(".tmp")
-    table.to_parquet(beside)
-    beside.rename(path)
+    with written_whole(kept_path(models, model_id, what)) as temporary:
+        table.to_parquet(temporary)
 
 
 def kept(models: Path, model_id: str, what: What) -> pd.DataFrame | None:

@@ -27,6 +27,7 @@ from biasloop.rounds.steps.train.data import columns, training_data
 from biasloop.rounds.steps.train.handover import TrainJob
 from biasloop.rounds.steps.train.probation import review_written
 from biasloop.rounds.steps.train.recipe import Folders, Recipe
+from biasloop.store.atomic import written_whole
 
 VERSIONS = ("biasloop", "scikit-learn", "numpy", "skops", "torch", "transformers", "peft")
 
@@ -106,13 +107,11 @@ def train(
     return Done(facts={**reviewed.facts, **facts}, records=(*reviewed.records, model))
 
 
-def _replace(folder: Path, made: Path) -> None:
+def _replace(folder: Path, trained: Path) -> None:
     """A model that is there already is a killed attempt's; the ledger does not know it."""
-    beside = folder.with_suffix(".tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(made, beside)
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    with written_whole(folder) as temporary:
+        shutil.copytree(trained, temporary)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def out_of_fold(

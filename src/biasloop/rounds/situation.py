@@ -1,0 +1,48 @@
+"""What the decision to open a round depends on, as the ledger and the pool have it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from biasloop.domain.round import Round, Situation, State
+from biasloop.rounds.steps.candidates import asked_items, candidates
+from biasloop.store.ledger import Ledger
+from biasloop.store.pool import ArrowPool
+
+
+@dataclass(frozen=True, slots=True)
+class SituationReader:
+    """Reads the situation of one workspace; with `stop_by_rule` the stopping rule may end it."""
+
+    ledger: Ledger
+    pool: ArrowPool
+    stop_by_rule: bool
+
+    def read(self, now: datetime) -> Situation:
+        """The situation at this moment."""
+        rounds = self.ledger.rounds.all()
+        return Situation(
+            now=now,
+            rounds=rounds,
+            labels=len({s.item_id for _, s in self.ledger.live_selections()}),
+            candidates=self.count_candidates,
+            pause=self.ledger.pause_state(),
+            stop=self._stop(rounds),
+        )
+
+    def count_candidates(self) -> int:
+        """Unlabelled items that could go to people."""
+        busy = asked_items(self.ledger.annotations(), self.ledger.live_selections())
+        return sum(map(len, candidates(self.pool, busy)))
+
+    def _stop(self, rounds: Sequence[Round]) -> str | None:
+        """What the stopping rule says, if there is one and `resume` has not overruled it since."""
+        advised = [r for r in rounds if r.facts.get("stopping")]
+        if not self.stop_by_rule or not advised:
+            return None
+        newest = advised[-1]
+        advised_at = self.ledger.events_of(newest.id)[State.EVALUATED]
+        resumed_at = self.ledger.last_event("running")
+        if not newest.facts["stopping"]["stop"] or (resumed_at and resumed_at > advised_at):
+            return None
+        return f"round {newest.id} ended it by the stopping rule (stopping.mode)"

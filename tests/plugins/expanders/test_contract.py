@@ -101,7 +101,16 @@ def _llm(folder: Path) -> Expander:
     return Asking(folder, create(Kind.EXPANDER, "llm", {"folder": folder, "texts": 4}))
 
 
-WAYS: dict[str, Callable[[Path], Expander]] = {"counterfactual": _counterfactual, "llm": _llm}
+def _replace(_folder: Path) -> Expander:
+    """The example of CONTRIBUTING.md."""
+    return create(Kind.EXPANDER, "replace", {"words": {"Cerchiamo": "Si cerca"}})
+
+
+WAYS: dict[str, Callable[[Path], Expander]] = {
+    "counterfactual": _counterfactual,
+    "llm": _llm,
+    "replace": _replace,
+}
 
 
 @pytest.fixture(params=names(Kind.EXPANDER))

@@ -58,6 +58,11 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     return frame.to_dict("records")
 
 
+def read_tsv(path: Path) -> list[dict[str, Any]]:
+    frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return frame.to_dict("records")
+
+
 def in_csv(value: Any) -> str:
     if isinstance(value, list):
         value = "|".join(value)
@@ -71,6 +76,7 @@ def in_csv(value: Any) -> str:
 WAYS: dict[str, tuple[Callable[[Path], list[dict[str, Any]]], Callable[[Any], Any]]] = {
     "csv": (read_csv, in_csv),
     "parquet": (read_parquet, in_parquet),
+    "tsv": (read_tsv, in_csv),  # the example of CONTRIBUTING.md
 }
 
 
@@ -113,8 +119,13 @@ def test_a_stream_of_any_length_comes_back(way: Way) -> None:
 def test_an_empty_table_has_its_columns(way: Way) -> None:
     assert way.there_and_back([]) == []
     (path,) = way.folder.iterdir()
-    frame = pd.read_csv(path, encoding="utf-8-sig") if path.suffix == ".csv" else None
-    frame = pd.read_parquet(path) if frame is None else frame
+    match path.suffix:
+        case ".csv":
+            frame = pd.read_csv(path, encoding="utf-8-sig")
+        case ".tsv":
+            frame = pd.read_csv(path, sep="\t")
+        case _:
+            frame = pd.read_parquet(path)
     assert list(frame.columns) == list(COLUMNS)
 
 

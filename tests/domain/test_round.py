@@ -13,6 +13,7 @@ from biasloop.domain.round import (
     STEPS,
     WITH_PEOPLE,
     Opening,
+    PauseState,
     Round,
     Situation,
     State,
@@ -44,13 +45,15 @@ def test_the_step_follows_from_the_state(state: State) -> None:
 
 
 def why_not(
-    *rounds: Round, labels: int = 0, candidates: int = 50, pause: str = "running"
+    *rounds: Round, labels: int = 0, candidates: int = 50, pause: PauseState = PauseState.RUNNING
 ) -> str | None:
     return may_open(OPENING, Situation(NOW, rounds, labels, lambda: candidates, pause))
 
 
 def test_what_the_stopping_rule_says_is_passed_on() -> None:
-    situation = Situation(NOW, (a_round(State.CLOSED),), 0, lambda: 50, "running", "enough")
+    situation = Situation(
+        NOW, (a_round(State.CLOSED),), 0, lambda: 50, PauseState.RUNNING, "enough"
+    )
     assert may_open(OPENING, situation) == (
         "enough; `biasloop resume` opens rounds until it says so again"
     )
@@ -68,8 +71,8 @@ def test_only_one_round_is_on_its_way_to_people(state: State) -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"pause": "paused"}, "paused; `biasloop resume` goes on"),
-        ({"pause": "draining"}, "draining; `biasloop resume` goes on"),
+        ({"pause": PauseState.PAUSED}, "paused; `biasloop resume` goes on"),
+        ({"pause": PauseState.DRAINING}, "draining; `biasloop resume` goes on"),
         ({"labels": 99}, None),
         ({"labels": 100}, "the budget of 100 labels is spent; raise loop.budget to go on"),
         ({"candidates": 0}, "the pool holds nothing more to ask about; `biasloop import` adds ads"),
@@ -94,10 +97,10 @@ def test_the_pool_is_counted_only_when_all_else_says_yes() -> None:
 
     closed = a_round(State.CLOSED)
     for situation in (
-        Situation(NOW, (closed,), 100, count, "running"),
-        Situation(NOW, (closed,), 0, count, "paused"),
-        Situation(NOW, (a_round(State.PUSHED),), 0, count, "running"),
-        Situation(NOW, (a_round(State.CLOSED, 5),), 0, count, "running"),
+        Situation(NOW, (closed,), 100, count, PauseState.RUNNING),
+        Situation(NOW, (closed,), 0, count, PauseState.PAUSED),
+        Situation(NOW, (a_round(State.PUSHED),), 0, count, PauseState.RUNNING),
+        Situation(NOW, (a_round(State.CLOSED, 5),), 0, count, PauseState.RUNNING),
     ):
         assert may_open(OPENING, situation) is not None
 

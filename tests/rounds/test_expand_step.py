@@ -20,6 +20,7 @@ from biasloop.reports.export import item_rows
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.service.service import Service
+from biasloop.service.takedown import forget_answers
 from support.llm_fixtures import Open
 from support.llm_model import gold, obedient, properties
 from support.llm_server import Asked, LlmServer, structured
@@ -248,7 +249,7 @@ def test_a_takedown_reaches_all_that_was_written(service: Service, model: LlmSer
     while not any(root in row["roots"] for row in service.ledger.rejections(1000)):
         expand(service)
     service.ledger.bury(root, service.pool.erase(root), NOW)
-    service.forget_answers(root)
+    forget_answers(service, root)
     assert not [r for r in service.ledger.rejections(1000) if "zirconio" in r["text"] + r["detail"]]
     files = list(service.layout.folder.glob("llm.db*"))
     assert files

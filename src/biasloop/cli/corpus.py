@@ -1,8 +1,7 @@
 """init, import, takedown, export."""
 
-from itertools import chain
+from dataclasses import asdict
 from pathlib import Path
-from shutil import rmtree
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +18,6 @@ from biasloop.cli.context import (
     say,
 )
 from biasloop.domain.label import LabelSource
-from biasloop.errors import LabelStudioError, PoolError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -114,8 +112,6 @@ def _import(
     unit: Any = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from biasloop.intake.files import size
 
     with progress(f"import {path.name}", size(path)) as done:
@@ -142,31 +138,15 @@ def takedown(
     workspace: Workspace = None,
 ) -> None:
     """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
-    service = open_workspace(workspace)
-    if not service.pool.ads([ad]):
-        raise PoolError(f"there is no ad {ad!r} in the pool; `biasloop export` lists the ids")
-    items = service.pool.erase(ad)
-    rmtree(service.layout.features, ignore_errors=True)  # words of the ad; made again
-    service.ledger.bury(ad, items, now())
-    service.forget_answers(ad)
-    service.ledger.note("taken down", {"ad": ad, "items": len(items)}, now())
-    tasks = sorted(service.ledger.task_ids().keys() & set(items))
-    if tasks:
-        try:
-            known = service.label_studio.task_ids(tasks)
-            service.label_studio.withdraw(list(chain(*known.values())))
-        except LabelStudioError as error:
-            raise type(error)(
-                f"the text is out of the pool, but {len(tasks)} tasks still hold it: {error}; "
-                f"run `biasloop takedown {ad}` again once Label Studio answers"
-            ) from error
-    saw = service.ledger.models_that_saw(items)
+    from biasloop.service.takedown import take_down
+
+    report = take_down(open_workspace(workspace), ad)
     if json:
-        print_json({"ad": ad, "items": items, "tasks_withdrawn": len(tasks), "models": saw})
+        print_json(asdict(report))
         return
-    say(f"{ad}: {len(items)} items erased, {len(tasks)} tasks withdrawn")
-    say(f"  models that learned from it: {', '.join(saw) or 'none'}")
-    if saw:
+    say(f"{ad}: {len(report.items)} items erased, {report.tasks_withdrawn} tasks withdrawn")
+    say(f"  models that learned from it: {', '.join(report.models) or 'none'}")
+    if report.models:
         say("  the next training leaves it out; `biasloop train` does so now")
 
 

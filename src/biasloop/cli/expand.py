@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Json, Workspace, now, open_workspace, print_json, say, table
+from biasloop.cli.context import Json, Workspace, err, open_workspace, print_json, say, table
 
 if TYPE_CHECKING:
     from biasloop.domain.writing.synthesis import Request
@@ -27,38 +27,34 @@ def expand(
     workspace: Workspace = None,
 ) -> None:
     """Runs the expanders of the settings now, as a round does at its beginning."""
-    from biasloop.rounds.steps.close import close
-
     service = open_workspace(workspace)
     if plan:
         _plan(service, json)
         return
-    from biasloop.cli.context import err
+    from biasloop.service import control
 
     with err.status("expanding …"):
-        done = service.steps.expand(None, lambda: None)
-        service.ledger.add(done.records, now())
-        service.ledger.note("expanded", dict(done.facts), now())
-    close(job_folders=[service.layout.job(None, "expand")])
+        facts = control.expand(service)
     if json:
-        print_json(done.facts)
+        print_json(facts)
         return
-    for name, added in done.facts["expanded"].items():
+    for name, added in facts["expanded"].items():
         say(f"{name}: {added} new items")
-        if found := done.facts.get("synthesis", {}).get(name):
-            _describe(found)
+        if record := facts.get("synthesis", {}).get(name):
+            _describe(record)
 
 
-def _describe(found: Mapping[str, Any]) -> None:
-    spent = found["spending"]
-    refused = ", ".join(f"{n} {reason}" for reason, n in sorted(found["refused"].items()))
-    say(f"  {found['asked']} asked for, {found['made']} good; refused: {refused or 'none'}")
+def _describe(record: Mapping[str, Any]) -> None:
+    """What a language model was asked for, and what came of it."""
+    spent = record["spending"]
+    refused = ", ".join(f"{n} {reason}" for reason, n in sorted(record["refused"].items()))
+    say(f"  {record['asked']} asked for, {record['made']} good; refused: {refused or 'none'}")
     say(
         f"  {spent['requests']} requests, {spent['tokens_in']} tokens in, {spent['tokens_out']} "
         f"out, cost {spent['cost']:.4f}"
     )
-    if found["stopped"]:
-        say(f"  {found['not_asked']} not asked for: {found['stopped']}")
+    if record["stopped"]:
+        say(f"  {record['not_asked']} not asked for: {record['stopped']}")
 
 
 def _plan(service: "Service", json: bool) -> None:

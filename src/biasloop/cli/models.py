@@ -3,6 +3,7 @@
 import json as json_
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,15 +13,14 @@ import typer
 from biasloop.cli.context import (
     Json,
     Workspace,
+    err,
     local,
-    now,
     open_workspace,
     print_json,
     say,
     table,
 )
-from biasloop.domain.model import Promotion
-from biasloop.errors import ClassifierError, DataError, LedgerError
+from biasloop.errors import DataError
 from biasloop.intake.jsonl import parse_lines
 
 app = typer.Typer(no_args_is_help=True)
@@ -39,29 +39,16 @@ def models(_workspace: Workspace = None) -> None:
 
 def train(json: Json = False, workspace: Workspace = None) -> None:
     """Trains once on what is labelled now, after completing the campaign's offline expansion."""
-    from biasloop.cli.context import err
-    from biasloop.rounds.steps.close import close
+    from biasloop.service import models
 
     service = open_workspace(workspace)
-    with err.status("expanding …") as status:
-        expanded = service.steps.expand(None, lambda: None, offline=True)
-        service.ledger.add(expanded.records, now())
-        status.update("training …")
-        started = now()
-        model_id = f"t{started:%Y%m%d-%H%M%S}"
-        job = service.layout.job(None, f"train-{model_id}")
-        done = service.steps.train_at(service.ledger.sequence(), model_id, job)
-    if not done.records:
-        raise ClassifierError(
-            f"nothing to train on: {done.facts['note']}; import labelled rows or label some"
-        )
-    service.ledger.add([*done.records, Promotion(model_id, "biasloop train")], now())
-    close(job_folders=[job, service.layout.job(None, "expand")])
-    card = done.records[0].card
+    with err.status("") as status:
+        training = models.train(service, status.update)
     if json:
-        print_json({"model": model_id, "expanded": expanded.facts["expanded"], "card": card})
+        print_json(asdict(training))
         return
-    say(f"model {model_id} is in service; trained on {_counts(card['rows'])}")
+    card = training.card
+    say(f"model {training.model} is in service; trained on {_counts(card['rows'])}")
     for note in card["notes"]:
         say(f"  note: {note}")
     rows = [
@@ -174,24 +161,16 @@ def promote(
     model: Annotated[str, typer.Argument(help="Id of the model.")], workspace: Workspace = None
 ) -> None:
     """Puts a model into service."""
-    ledger = open_workspace(workspace).ledger
-    ledger.model(model)
-    ledger.add([Promotion(model, "by hand")], now())
+    from biasloop.service import models
+
+    models.promote(open_workspace(workspace), model)
     say(f"model {model} is in service")
 
 
 @app.command()
 def rollback(workspace: Workspace = None) -> None:
     """Puts the model that was in service before back into service."""
-    ledger = open_workspace(workspace).ledger
-    history = ledger.promotions()
-    current = history[-1][1].model_id if history else None
-    before = [(at, p.model_id) for at, p in history if p.model_id != current]
-    if not before:
-        raise LedgerError(
-            "there is no earlier model to go back to (see `biasloop models list`); "
-            "`biasloop train` makes one"
-        )
-    at, model_id = before[-1]
-    ledger.add([Promotion(model_id, f"rolled back from {current}")], now())
-    say(f"model {model_id}, in service from {local(at)}, is back in service")
+    from biasloop.service import models
+
+    since, model_id = models.roll_back(open_workspace(workspace))
+    say(f"model {model_id}, in service from {local(since)}, is back in service")

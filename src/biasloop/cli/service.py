@@ -13,7 +13,6 @@ from biasloop.cli.context import (
     Workspace,
     err,
     fail,
-    now,
     open_workspace,
     print_json,
     say,
@@ -163,16 +162,17 @@ def pause(
     workspace: Workspace = None,
 ) -> None:
     """Stops the steps (annotations are still polled) until `resume`."""
-    ledger = open_workspace(workspace).ledger
-    state = "draining" if drain else "paused"
-    ledger.note(state, {}, now())
+    from biasloop.service import control
+
+    state = control.pause(open_workspace(workspace), drain=drain)
     say(f"{state}; `biasloop resume` goes on")
 
 
 def resume(workspace: Workspace = None) -> None:
     """Goes on after `pause`, or after the stopping rule ended the campaign."""
-    open_workspace(workspace).ledger.note("running", {}, now())
-    say("running")
+    from biasloop.service import control
+
+    say(control.resume(open_workspace(workspace)))
 
 
 def cancel(
@@ -181,7 +181,9 @@ def cancel(
     workspace: Workspace = None,
 ) -> None:
     """Ends a round for good and withdraws its unlabelled tasks. Its annotations are kept."""
-    withdrawn = open_workspace(workspace).cancel(round_id, why)
+    from biasloop.service import control
+
+    withdrawn = control.cancel(open_workspace(workspace), round_id, why)
     say(f"round {round_id} is cancelled, {withdrawn} unlabelled tasks withdrawn")
 
 

@@ -23,6 +23,14 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PauseState(StrEnum):
+    """What the loop is told to do."""
+
+    RUNNING = "running"
+    PAUSED = "paused"  # no step runs
+    DRAINING = "draining"  # live rounds are finished, none opens
+
+
 STEPS: Mapping[State, tuple[str, State]] = {
     State.OPENED: ("expand", State.EXPANDED),
     State.EXPANDED: ("score", State.SCORED),
@@ -130,8 +138,7 @@ class Situation:
     """Items with a human label or still open for one."""
     candidates: Callable[[], int]
     """Counts unlabelled items that could go to people; asked last, it looks at the whole pool."""
-    pause: str
-    """"running", "paused" or "draining"."""
+    pause: PauseState
     stop: str | None = None
     """Why the stopping rule opens no more rounds; None when it does, or there is none."""
 
@@ -143,7 +150,7 @@ def may_open(opening: Opening, situation: Situation) -> str | None:
     """
     live = [r for r in situation.rounds if r.state not in OVER]
     last = max((r.opened_at for r in situation.rounds), default=None)
-    if situation.pause != "running":
+    if situation.pause is not PauseState.RUNNING:
         return f"{situation.pause}; `biasloop resume` goes on"
     if any(r.state in BEFORE_PEOPLE + WITH_PEOPLE for r in live):
         return "a round is already open"

@@ -11,6 +11,7 @@ from biasloop.domain.round import (
     Claim,
     Opening,
     Outcome,
+    PauseState,
     Round,
     Situation,
     Wait,
@@ -66,7 +67,7 @@ class Loop:
         ledger's own errors are raised.
         """
         now = self._clock()
-        if self._ledger.pause_state() == "paused":
+        if self._ledger.pause_state() is PauseState.PAUSED:
             return None
         told = self._open(now)
         # What only waits for people must not keep the others from their turn.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from biasloop.domain.round import Round, Situation, State
+from biasloop.domain.round import PauseState, Round, Situation, State
 from biasloop.rounds.steps.candidates import asked_items, candidates
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
@@ -42,7 +42,7 @@ class SituationReader:
             return None
         newest = advised[-1]
         advised_at = self.ledger.events_of(newest.id)[State.EVALUATED]
-        resumed_at = self.ledger.last_event("running")
+        resumed_at = self.ledger.last_event(PauseState.RUNNING)
         if not newest.facts["stopping"]["stop"] or (resumed_at and resumed_at > advised_at):
             return None
         return f"round {newest.id} ended it by the stopping rule (stopping.mode)"

@@ -1,14 +1,71 @@
-"""The verdict of the model in service."""
+"""Models: trained by hand, put into service and taken back, and what the one in service says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from biasloop.domain.measure.metric import decide
-from biasloop.domain.model import ModelVersion
-from biasloop.errors import ClassifierError
+from biasloop.domain.model import ModelVersion, Promotion
+from biasloop.errors import ClassifierError, LedgerError
 from biasloop.plugins.registry import load_classifier
 from biasloop.ports import Classifier
+from biasloop.rounds.steps.close import close
 from biasloop.service.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A model trained by hand, with its card; `expanded` counts the new items by expander."""
+
+    model: str
+    expanded: Mapping[str, int]
+    card: Mapping[str, Any]
+
+
+def train(service: Service, tell: Callable[[str], None]) -> Training:
+    """Completes the campaign's offline expansion, trains on what is labelled now, and puts the
+    model into service. `tell` gets what is being done.
+
+    Raises ClassifierError when there is nothing to train on.
+    """
+    tell("expanding …")
+    expanded = service.steps.expand(None, lambda: None, offline=True)
+    service.ledger.add(expanded.records, datetime.now(UTC))
+    tell("training …")
+    model_id = f"t{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    job = service.layout.job(None, f"train-{model_id}")
+    trained = service.steps.train_at(service.ledger.sequence(), model_id, job)
+    if not trained.records:
+        raise ClassifierError(
+            f"nothing to train on: {trained.facts['note']}; import labelled rows or label some"
+        )
+    promotion = Promotion(model_id, "biasloop train")
+    service.ledger.add([*trained.records, promotion], datetime.now(UTC))
+    close(job_folders=[job, service.layout.job(None, "expand")])
+    return Training(model_id, expanded.facts["expanded"], trained.records[0].card)
+
+
+def promote(service: Service, model_id: str) -> None:
+    """Puts a model into service. Raises LedgerError when there is none of that id."""
+    service.ledger.model(model_id)
+    service.ledger.add([Promotion(model_id, "by hand")], datetime.now(UTC))
+
+
+def roll_back(service: Service) -> tuple[datetime, str]:
+    """Puts the model back into service that was there before the present one. Returns since when
+    it had been, and its id. Raises LedgerError when there is none."""
+    history = service.ledger.promotions()
+    current = history[-1][1].model_id if history else None
+    earlier = [(at, p.model_id) for at, p in history if p.model_id != current]
+    if not earlier:
+        raise LedgerError(
+            "there is no earlier model to go back to (see `biasloop models list`); "
+            "`biasloop train` makes one"
+        )
+    since, model_id = earlier[-1]
+    service.ledger.add([Promotion(model_id, f"rolled back from {current}")], datetime.now(UTC))
+    return since, model_id
 
 
 def in_service(service: Service) -> tuple[ModelVersion, Classifier]:

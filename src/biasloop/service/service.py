@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, in_force
-from biasloop.domain.round import Situation, State
+from biasloop.domain.round import Situation
 from biasloop.errors import ConfigError
 from biasloop.rounds.situation import SituationReader
 from biasloop.store.ledger import Ledger
@@ -96,15 +95,6 @@ class Service:
             rejects_folder=self.layout.rejects,
             progress=progress,
         )
-
-    def forget_answers(self, ad_id: str) -> None:
-        """Drops what a language model answered to prompts that held a text of this ad."""
-        if self.layout.llm.exists():
-            from biasloop.llm.cache import AnswerCache
-
-            cache = AnswerCache(self.layout.llm)
-            cache.forget(ad_id)
-            cache.close()
 
     # --- Label Studio --------------------------------------------------------------------------
 
@@ -294,15 +284,3 @@ class Service:
             self.owner,
             tell,
         )
-
-    def cancel(self, round_id: int, why: str) -> int:
-        """Ends a round; withdraws its unlabelled tasks. Returns how many were withdrawn."""
-        before = self.ledger.rounds.get(round_id)
-        self.ledger.rounds.cancel(round_id, why, datetime.now(UTC))
-        if before.state in (State.OPENED, State.EXPANDED, State.SCORED):
-            return 0
-        mine = {s.item_id for _, s in self.ledger.selections(round_id)}
-        answered = {a.item_id for a in self.ledger.annotations() if a.task_id is not None}
-        known = self.label_studio.task_ids(sorted(mine - answered))
-        self.label_studio.withdraw(list(chain(*known.values())))
-        return len(known)

@@ -11,7 +11,7 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.round import State, passed
+from biasloop.domain.round import PauseState, State, passed
 from biasloop.domain.task import Pushed
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
@@ -294,16 +294,16 @@ class Ledger:
         with self._db.read() as connection:
             return connection.execute(query.limit(1)).scalar()
 
-    def pause_state(self) -> str:
-        """ "running", "paused" (no step runs) or "draining" (live rounds finish, none opens)."""
+    def pause_state(self) -> PauseState:
+        """What the loop is told to do."""
         query = (
             sa.select(events.c.kind)
-            .where(events.c.kind.in_(["running", "paused", "draining"]))
+            .where(events.c.kind.in_(list(PauseState)))
             .order_by(events.c.seq.desc())
             .limit(1)
         )
         with self._db.read() as connection:
-            return connection.execute(query).scalar() or "running"
+            return PauseState(connection.execute(query).scalar() or PauseState.RUNNING)
 
     def bookmark(self, name: str) -> Any:
         """A remembered value (poll cursor, project id); None when there is none."""

@@ -7,9 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from biasloop.domain.round import State
-
-LOOP_STATES = ("running", "paused", "draining")
+from biasloop.domain.round import PauseState, State
 
 
 def metrics_registry(overview: Callable[[], Mapping[str, Any]]) -> CollectorRegistry:
@@ -36,7 +34,7 @@ class _Gauges(Collector):
         )  # fmt: skip
         yield _by(
             "loop", "1 for what the loop is told to do.", "state",
-            {state: int(now["loop"] == state) for state in LOOP_STATES},
+            {state: int(now["loop"] == state) for state in PauseState},
         )  # fmt: skip
         yield _one(
             "failed_attempts",

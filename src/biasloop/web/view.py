@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from biasloop.domain.round import STEPS
+from biasloop.domain.round import STEPS, PauseState
 
 STEP_NAMES = tuple(step for step, _ in STEPS.values())
 DOING = {
@@ -36,16 +36,16 @@ class Doing:
     """When a failed step is tried again."""
 
 
-def doing(round_: Mapping[str, Any], loop: str) -> Doing:
+def doing(round_: Mapping[str, Any], loop: PauseState) -> Doing:
     """What a round that is not over does now, in words."""
     step = round_["step"]
     if round_["error"]:
         times = "once" if round_["attempts"] == 1 else f"{round_['attempts']} times"
-        again = None if loop == "paused" else round_["retry_at"]
+        again = None if loop is PauseState.PAUSED else round_["retry_at"]
         return Doing("failed", f"{step} failed {times}: {round_['error']}", again)
     if round_["waits_for"]:
         return Doing("waits", round_["waits_for"])
-    if loop == "paused":
+    if loop is PauseState.PAUSED:
         return Doing("paused", f"{step} is next; the loop is paused")
     return Doing("runs", DOING[step])
 

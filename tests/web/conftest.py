@@ -113,6 +113,29 @@ class Campaign:
             self.ledger.record([Annotation(**(facts | changed))])
         self.labelled += n
 
+    def annotate_as(self, selection: Selection, who: str, label: str, policy_id: str) -> None:
+        """Somebody else labels an item and marks a word of it."""
+        span = {"start": 0, "end": 7, "labels": [label]}
+        drawn = {"result": [{"type": "labels", "to_name": "text", "value": span}]}
+        self.ledger.record(
+            [
+                Annotation(
+                    key=f"ls:{who}:{selection.row}",
+                    item_id=selection.item_id,
+                    source=LabelSource.HUMAN,
+                    standing=Standing.VOTE,
+                    labels=(label,),
+                    asked=self.service.campaign.scheme.labels,
+                    policy_id=policy_id,
+                    annotator=who,
+                    at=self.later(),
+                    task_id=1000 + selection.row,
+                    seconds=60.0,
+                    extra=drawn,
+                )
+            ]
+        )
+
     def written(self, item: Item) -> None:
         """A language model has labelled this item."""
         self.ledger.record(

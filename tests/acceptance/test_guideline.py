@@ -9,7 +9,7 @@ import pytest
 
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import AsideReason
-from biasloop.domain.policy import Action, Policy
+from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import State
 from biasloop.domain.trial import Case, Scenario, Trial, Why
 from biasloop.domain.writing.judgement import Judgement
@@ -59,7 +59,7 @@ def test_items_are_asked_about_again_under_the_new_guideline(
     found = policy_report(service, service.ledger.annotations())
     assert (found["policy"], found["waiting"]) == (new, {"versions": [old], "votes": 2})
 
-    assert decide(service, Action.RE_ASK, ["age"], "rita")["answers"] == 1
+    assert decide(service, VoteAction.RE_ASK, ["age"], "rita")["answers"] == 1
     assert person.next_task() == task
     assert service.poll() == 0
     assert said(service, one) == {(old, Standing.ASIDE, AsideReason.ASKED_AGAIN)}
@@ -69,7 +69,7 @@ def test_items_are_asked_about_again_under_the_new_guideline(
     assert said(service, two) == {(old, Standing.VOTE, "")}
     assert service.reconcile() == Differences(0, 0, 0)
 
-    assert decide(service, Action.SET_ASIDE, [], "rita")["answers"] == 1
+    assert decide(service, VoteAction.SET_ASIDE, [], "rita")["answers"] == 1
     assert service.reconcile() == Differences(0, 0, 0)
     assert said(service, two) == {(old, Standing.ASIDE, AsideReason.OLDER_POLICY)}
     assert person.next_task() not in (task, service.ledger.task_ids()[two])

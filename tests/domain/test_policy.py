@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource
 from biasloop.domain.policy import (
-    Action,
-    Decision,
     Policy,
-    carrying,
-    concerned,
-    revised,
-    votes_under,
-    waiting,
+    PolicyDecision,
+    VoteAction,
+    affected_versions,
+    apply_decision,
+    count_votes_by_policy,
+    items_with_labels,
+    versions_to_decide,
 )
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,8 +37,8 @@ def annotation(number: int, policy: str, *labels: str, **facts: object) -> Annot
     return replace(made, **facts)  # type: ignore[arg-type]
 
 
-def decided(action: Action, current: str, *older: str) -> Decision:
-    return Decision(current, older, action, (), "rita", NOW)
+def decided(action: VoteAction, current: str, *older: str) -> PolicyDecision:
+    return PolicyDecision(current, older, action, (), "rita", NOW)
 
 
 annotations = st.lists(
@@ -74,24 +74,27 @@ def test_a_label_described_otherwise_is_another_guideline() -> None:
 
 def test_votes_wait_until_somebody_decides_for_the_version_in_force() -> None:
     votes = {"a": 3, "b": 2, "c": 1}
-    assert waiting(votes, [], "c") == {"a", "b"}
-    assert waiting(votes, [decided(Action.KEEP, "b", "a")], "c") == {"a", "b"}
-    assert waiting(votes, [decided(Action.KEEP, "c", "a", "b")], "c") == set()
-    assert waiting(votes, [decided(Action.RE_ASK, "c", "a", "b")], "c") == set()
+    assert versions_to_decide(votes, [], "c") == {"a", "b"}
+    assert versions_to_decide(votes, [decided(VoteAction.KEEP, "b", "a")], "c") == {"a", "b"}
+    assert versions_to_decide(votes, [decided(VoteAction.KEEP, "c", "a", "b")], "c") == set()
+    assert versions_to_decide(votes, [decided(VoteAction.RE_ASK, "c", "a", "b")], "c") == set()
     # Votes that came in late count until they are set aside as well.
-    assert waiting(votes, [decided(Action.SET_ASIDE, "c", "a", "b")], "c") == {"a", "b"}
-    assert waiting({"c": 9}, [], "c") == set()
+    assert versions_to_decide(votes, [decided(VoteAction.SET_ASIDE, "c", "a", "b")], "c") == {
+        "a",
+        "b",
+    }
+    assert versions_to_decide({"c": 9}, [], "c") == set()
 
 
 @given(annotations)
 def test_set_aside_and_keep_undo_each_other(known: list[Annotation]) -> None:
-    older = concerned(known, [], Action.SET_ASIDE, "c")
-    without = after(known, revised(known, older, Action.SET_ASIDE))
-    assert votes_under(without).keys() <= {"c"}
-    assert not revised(without, older, Action.SET_ASIDE)
-    decision = decided(Action.SET_ASIDE, "c", *older)
-    back = concerned(without, [decision], Action.KEEP, "c")
-    again = after(without, revised(without, back, Action.KEEP))
+    older = affected_versions(known, [], VoteAction.SET_ASIDE, "c")
+    without = after(known, apply_decision(known, older, VoteAction.SET_ASIDE))
+    assert count_votes_by_policy(without).keys() <= {"c"}
+    assert not apply_decision(without, older, VoteAction.SET_ASIDE)
+    decision = decided(VoteAction.SET_ASIDE, "c", *older)
+    back = affected_versions(without, [decision], VoteAction.KEEP, "c")
+    again = after(without, apply_decision(without, back, VoteAction.KEEP))
     good = {a.key for a in known if a.standing is Standing.VOTE and a.source is LabelSource.HUMAN}
     assert good <= {a.key for a in again if a.standing is Standing.VOTE}
     untouched = [a for a in known if a.source is LabelSource.SEED or a.policy_id == "c"]
@@ -101,10 +104,10 @@ def test_set_aside_and_keep_undo_each_other(known: list[Annotation]) -> None:
 def test_what_an_earlier_change_set_aside_stays_so() -> None:
     known = [annotation(1, "a", standing=Standing.ASIDE, reason=AsideReason.OLDER_POLICY)]
     known.append(annotation(2, "b"))
-    decisions = [decided(Action.SET_ASIDE, "b", "a")]
-    assert concerned(known, decisions, Action.KEEP, "c") == ("b",)
-    assert concerned(known, decisions, Action.KEEP, "b") == ("a",)
-    assert concerned(known, decisions, Action.RE_ASK, "c") == ("a", "b")
+    decisions = [decided(VoteAction.SET_ASIDE, "b", "a")]
+    assert affected_versions(known, decisions, VoteAction.KEEP, "c") == ("b",)
+    assert affected_versions(known, decisions, VoteAction.KEEP, "b") == ("a",)
+    assert affected_versions(known, decisions, VoteAction.RE_ASK, "c") == ("a", "b")
 
 
 def test_only_items_that_carry_the_labels_are_asked_about_again() -> None:
@@ -116,12 +119,16 @@ def test_only_items_that_carry_the_labels_are_asked_about_again() -> None:
         annotation(5, "a", standing=Standing.ASIDE, reason=AsideReason.DUPLICATE),
         annotation(6, "a", "gender", source=LabelSource.SEED),
     ]
-    items = carrying(known, ["gender"])
+    items = items_with_labels(known, ["gender"])
     assert items == {"item 1", "item 2", "item 4"}
-    news = revised(known, ["a"], Action.RE_ASK, items)
+    news = apply_decision(known, ["a"], VoteAction.RE_ASK, items)
     assert [(a.key, a.reason) for a in news] == [
         ("ls:1", AsideReason.ASKED_AGAIN),
         ("ls:2", AsideReason.ASKED_AGAIN),
     ]
-    assert {a.key for a in revised(known, ["a"], Action.RE_ASK)} == {"ls:1", "ls:2", "ls:3"}
+    assert {a.key for a in apply_decision(known, ["a"], VoteAction.RE_ASK)} == {
+        "ls:1",
+        "ls:2",
+        "ls:3",
+    }
     assert all((a.at, a.labels) == (NOW, known[i].labels) for i, a in enumerate(news))

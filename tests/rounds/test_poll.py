@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource, Scheme
-from biasloop.domain.policy import in_force
+from biasloop.domain.policy import version_in_force
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.task import RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, answered
@@ -209,7 +209,7 @@ def test_an_answer_carries_the_guideline_of_its_moment_not_of_its_reading() -> N
     states = [
         task(raw(n, choices("age"), task=n, updated_at=at), number=n) for n, at in enumerate(times)
     ]
-    found = changes(states, (), CONFIG, partial(in_force, history), PLAN, audit=())
+    found = changes(states, (), CONFIG, partial(version_in_force, history), PLAN, audit=())
     assert [a.policy_id for a in found] == ["old", "old", "new", "old"]
 
 

@@ -15,7 +15,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.policy import Action, Decision, Policy
+from biasloop.domain.policy import Policy, PolicyDecision, VoteAction
 from biasloop.domain.round import Done
 from biasloop.domain.task import Pushed
 from biasloop.domain.votes.consensus import Consensus
@@ -299,7 +299,7 @@ def test_a_guideline_that_comes_back_is_in_force_again(ledger: Ledger) -> None:
 
 def test_a_decision_and_what_it_changes_are_one(ledger: Ledger) -> None:
     ledger.record([annotation("ls:1"), annotation("ls:2")])
-    decision = Decision("new", ("p" * 12,), Action.SET_ASIDE, ("age",), "rita", NOW)
+    decision = PolicyDecision("new", ("p" * 12,), VoteAction.SET_ASIDE, ("age",), "rita", NOW)
 
     def fails(_: list[Annotation]) -> list[Annotation]:
         raise RuntimeError("killed")

@@ -17,7 +17,7 @@ from biasloop.cli.main import app
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.probation import Estimate, Review
 from biasloop.domain.model import ModelVersion, Promotion
-from biasloop.domain.policy import Action, Policy
+from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
 from biasloop.domain.trial import Case, Comment, Scenario, Trial
 from biasloop.domain.writing.judgement import Judgement
@@ -91,7 +91,7 @@ def whole(campaign: Any) -> Any:
     ledger.policies.add(old, campaign.later())
     campaign.annotate(5, 1, key="ls:older", policy_id=old.id, annotator="anna@example.org")
     ledger.policies.add(new, campaign.later())
-    decide(service, Action.SET_ASIDE, ["gender"], "rita")
+    decide(service, VoteAction.SET_ASIDE, ["gender"], "rita")
     campaign.annotate(5, 1, key="ls:late", policy_id=old.id, annotator="bea@example.org")
     for number, who in enumerate(PEOPLE):
         for place, (_, selection) in enumerate(ledger.selections(0)[:8]):

@@ -13,7 +13,7 @@ import pytest
 
 from biasloop.domain.annotation import Standing
 from biasloop.domain.measure.probation import Estimate, Review
-from biasloop.domain.policy import Action, Policy
+from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
 from biasloop.domain.writing.synthesis import Reason, Rejection
 from biasloop.rounds.scheduler import TROUBLE
@@ -81,7 +81,7 @@ def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
     told = text_of(get("/"))
     assert f"3 votes were given under an older one than {new.id}" in told
     assert "annotators ; 0.1 hours, 1.5 minutes per item" in told
-    decide(campaign.service, Action.SET_ASIDE, [], "rita")
+    decide(campaign.service, VoteAction.SET_ASIDE, [], "rita")
     time.sleep(1)  # the page looks at most once a second
     told = text_of(get("/"))
     assert "The guideline has changed" not in told

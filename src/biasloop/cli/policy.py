@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
-from biasloop.domain.policy import Action
+from biasloop.domain.policy import VoteAction
 
 app = typer.Typer(help="Versions of the annotation guideline.", invoke_without_command=True)
 
@@ -55,7 +55,7 @@ def policies(context: typer.Context, json: Json = False, workspace: Workspace = 
 @app.command()
 def keep(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
     """Votes under older versions count on; what was set aside since this one counts again."""
-    _decide(workspace, Action.KEEP, "", by, json)
+    _decide(workspace, VoteAction.KEEP, "", by, json)
 
 
 @app.command("re-ask")
@@ -70,16 +70,16 @@ def re_ask(
 ) -> None:
     """Shows items again to whoever answered them under an older version. Until they answer, the
     old answer stays on record and does not count."""
-    _decide(workspace, Action.RE_ASK, labels, by, json)
+    _decide(workspace, VoteAction.RE_ASK, labels, by, json)
 
 
 @app.command("set-aside")
 def set_aside(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
     """Votes under older versions stay on record, but count neither for training nor for audit."""
-    _decide(workspace, Action.SET_ASIDE, "", by, json)
+    _decide(workspace, VoteAction.SET_ASIDE, "", by, json)
 
 
-def _decide(workspace: Path | None, action: Action, labels: str, by: str, json: bool) -> None:
+def _decide(workspace: Path | None, action: VoteAction, labels: str, by: str, json: bool) -> None:
     from biasloop.service.policy import decide
 
     decision = decide(open_workspace(workspace), action, split(labels), by or user())
@@ -98,9 +98,9 @@ def show_decision(decision: Mapping[str, Any]) -> None:
     """What was decided on older votes, and what came of it."""
     say(_told(decision))
     what = {
-        Action.KEEP: "count again",
-        Action.RE_ASK: "were set aside, and their tasks are shown again",
-        Action.SET_ASIDE: "were set aside; the next training and audit leave them out",
+        VoteAction.KEEP: "count again",
+        VoteAction.RE_ASK: "were set aside, and their tasks are shown again",
+        VoteAction.SET_ASIDE: "were set aside; the next training and audit leave them out",
     }
     say(f"  {decision['answers']} answers {what[decision['action']]}")
 

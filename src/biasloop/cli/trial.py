@@ -124,11 +124,15 @@ def adopt(
 ) -> None:
     """Makes a draft the guideline, also while the service runs: annotators read it in Label Studio
     from now on. What becomes of votes under older versions you decide now or later."""
-    from biasloop.domain.policy import Action
+    from biasloop.domain.policy import VoteAction
     from biasloop.service import policy
     from biasloop.service.trial import describe
 
-    wanted = {Action.RE_ASK: bool(re_ask), Action.KEEP: keep, Action.SET_ASIDE: set_aside}
+    wanted = {
+        VoteAction.RE_ASK: bool(re_ask),
+        VoteAction.KEEP: keep,
+        VoteAction.SET_ASIDE: set_aside,
+    }
     actions = [action for action, chosen in wanted.items() if chosen]
     if len(actions) > 1:
         raise fail("give one of --re-ask, --keep and --set-aside")

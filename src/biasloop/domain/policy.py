@@ -1,4 +1,4 @@
-"""Versions of the annotation guideline, and what becomes of votes given under older ones."""
+"""Policies (versions of the guideline), and what happens to votes given under older ones."""
 
 import re
 from bisect import bisect_right
@@ -13,13 +13,14 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource
 
 PolicyAt = Callable[[datetime], str]
-"""The id of the guideline version that was in force at a moment."""
+"""Returns the id of the policy that was in force at a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of what annotators are told: the guideline's text, and by label what stands
-    beside the choice. Its id is a hash of the content: the same words are the same policy."""
+    """One version of what annotators read: the text of the guideline, and for each label the
+    description that is shown next to it. The id is a hash of the content, so the same words are
+    the same policy."""
 
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -27,130 +28,144 @@ class Policy:
     @property
     def id(self) -> str:
         """12 hex digits."""
-        said = [f"\x1e{label}\x1f{words}" for label, words in sorted(self.labels.items())]
-        return blake2b("".join([self.text, *said]).encode(), digest_size=6).hexdigest()
+        lines = [f"\x1e{label}\x1f{words}" for label, words in sorted(self.labels.items())]
+        return blake2b("".join([self.text, *lines]).encode(), digest_size=6).hexdigest()
 
 
-class Action(StrEnum):
-    """What an engineer decides on votes given under older versions."""
+class VoteAction(StrEnum):
+    """What an engineer decides to do with votes given under older policies."""
 
     KEEP = "keep"
-    """They count on; so they do as long as nothing is decided."""
+    """They continue to count, as they do while nothing has been decided."""
     RE_ASK = "re-ask"
-    """Items are shown again to whoever answered them; until then those answers do not count."""
+    """Items are shown again to those who answered them; until then their answers do not count."""
     SET_ASIDE = "set-aside"
-    """They stay on record and count for nothing; nobody is asked again."""
+    """They stay on record but do not count; nobody is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What `by` decided at a moment on votes under the versions `older`, with `policy_id` in force.
+class PolicyDecision:
+    """What `by` decided about votes under the policies `older` while `policy_id` was in force.
 
-    `labels` are those that an item must carry to be asked about again; () for all items.
+    RE_ASK applies to items that carry one of `labels`, or to all items if `labels` is empty.
     """
 
     policy_id: str
     older: tuple[str, ...]
-    action: Action
+    action: VoteAction
     labels: tuple[str, ...]
     by: str
     at: datetime
 
 
-def in_force(history: Sequence[tuple[datetime, str]], at: datetime) -> str:
-    """The version in force at a moment, by when each came into force, oldest first (at least one).
-    What is older than the first one counts as made under it."""
+def version_in_force(history: Sequence[tuple[datetime, str]], at: datetime) -> str:
+    """The id of the policy in force at a moment.
+
+    `history` holds (start, policy id) of every policy, oldest first, and is not empty. A moment
+    before the first start belongs to the first policy.
+    """
     return history[max(0, bisect_right(history, at, key=lambda row: row[0]) - 1)][1]
 
 
-def votes_under(annotations: Iterable[Annotation]) -> Counter[str]:
-    """Votes of people that count, by the version they were given under."""
-    return Counter(a.policy_id for a in annotations if _human(a) and a.standing is Standing.VOTE)
+def count_votes_by_policy(annotations: Iterable[Annotation]) -> Counter[str]:
+    """Number of human votes that count, by the policy they were given under."""
+    return Counter(a.policy_id for a in annotations if _is_human(a) and a.standing is Standing.VOTE)
 
 
-def waiting(votes: Mapping[str, int], decisions: Iterable[Decision], current: str) -> set[str]:
-    """The older versions whose votes wait for a decision, now that `current` is in force.
+def versions_to_decide(
+    votes: Mapping[str, int], decisions: Iterable[PolicyDecision], current: str
+) -> set[str]:
+    """Ids of the older policies whose votes need a decision, now that `current` is in force.
 
-    Votes that still count under a version that was set aside came in after that decision, so they
-    wait, too.
+    `votes` counts the votes of each policy. Setting aside a policy leaves no vote that counts, so
+    votes under such a policy arrived after the decision and need one as well.
     """
     decided = {
         version
         for decision in decisions
-        if decision.policy_id == current and decision.action is not Action.SET_ASIDE
+        if decision.policy_id == current and decision.action is not VoteAction.SET_ASIDE
         for version in decision.older
     }
     return {version for version, n in votes.items() if n} - decided - {current}
 
 
-def concerned(
-    annotations: Sequence[Annotation], decisions: Iterable[Decision], action: Action, current: str
+def affected_versions(
+    annotations: Sequence[Annotation],
+    decisions: Iterable[PolicyDecision],
+    action: VoteAction,
+    current: str,
 ) -> tuple[str, ...]:
-    """The older versions that a decision is about: those with votes that count or were set aside.
-    KEEP takes back only what was set aside since `current` came into force."""
-    retired = {a.policy_id for a in annotations if _retired(a)}
-    if action is Action.KEEP:
+    """Ids of the older policies that a decision affects: those with votes that count or that an
+    earlier decision set aside. KEEP restores only what was set aside since `current` came into
+    force."""
+    retired = {a.policy_id for a in annotations if _is_retired(a)}
+    if action is VoteAction.KEEP:
         retired &= {
             v for decision in decisions if decision.policy_id == current for v in decision.older
         }
-    return tuple(sorted((retired | votes_under(annotations).keys()) - {current}))
+    return tuple(sorted((retired | count_votes_by_policy(annotations).keys()) - {current}))
 
 
-def carrying(annotations: Iterable[Annotation], labels: Collection[str]) -> set[str]:
-    """Ids of the items on which people's votes carry one of these labels."""
+def items_with_labels(annotations: Iterable[Annotation], labels: Collection[str]) -> set[str]:
+    """Ids of the items that have at least one human vote for one of these labels."""
     return {
         a.item_id
         for a in annotations
-        if _human(a) and (a.standing is Standing.VOTE or _retired(a)) and set(a.labels) & {*labels}
+        if _is_human(a)
+        and (a.standing is Standing.VOTE or _is_retired(a))
+        and set(a.labels) & {*labels}
     }
 
 
-def revised(
+def apply_decision(
     annotations: Sequence[Annotation],
     older: Collection[str],
-    action: Action,
+    action: VoteAction,
     items: Collection[str] | None = None,
 ) -> list[Annotation]:
-    """New versions of people's annotations under older guidelines, as a decision has it.
+    """Applies a decision to human annotations given under the policies `older`; returns the new
+    version of each annotation that changes.
 
-    `items` (None: all) are the ids of those that RE_ASK is about. KEEP takes a SET_ASIDE back, but
-    not a RE_ASK: people were shown those items again. Each keeps the moment at which it was given.
+    `items` are the ids of the items that RE_ASK applies to (None: all). KEEP undoes SET_ASIDE but
+    not RE_ASK, since those items were already shown again. Timestamps do not change.
     """
-    about = {a.item_id for a in annotations} if items is None else items
-    news = []
-    for found in annotations:
-        if not _human(found) or found.policy_id not in older:
+    revised = []
+    for annotation in annotations:
+        if not _is_human(annotation) or annotation.policy_id not in older:
             continue
-        counts, retired = found.standing is Standing.VOTE, _retired(found)
-        if action is Action.KEEP and retired:
-            news.append(replace(found, standing=Standing.VOTE, reason=""))
-        elif action is Action.SET_ASIDE and counts:
-            news.append(_aside(found, AsideReason.OLDER_POLICY))
-        elif action is Action.RE_ASK and (counts or retired) and found.item_id in about:
-            news.append(_aside(found, AsideReason.ASKED_AGAIN))
-    return news
+        if action is VoteAction.RE_ASK and items is not None and annotation.item_id not in items:
+            continue
+        counts, retired = annotation.standing is Standing.VOTE, _is_retired(annotation)
+        if action is VoteAction.KEEP and retired:
+            revised.append(replace(annotation, standing=Standing.VOTE, reason=""))
+        elif action is VoteAction.SET_ASIDE and counts:
+            revised.append(_set_aside(annotation, AsideReason.OLDER_POLICY))
+        elif action is VoteAction.RE_ASK and (counts or retired):
+            revised.append(_set_aside(annotation, AsideReason.ASKED_AGAIN))
+    return revised
 
 
-def _human(annotation: Annotation) -> bool:
+def _is_human(annotation: Annotation) -> bool:
     return annotation.source is LabelSource.HUMAN
 
 
-def _retired(annotation: Annotation) -> bool:
+def _is_retired(annotation: Annotation) -> bool:
+    """Whether it was a vote until a decision set votes under its policy aside."""
     return annotation.reason == AsideReason.OLDER_POLICY
 
 
-def _aside(annotation: Annotation, reason: AsideReason) -> Annotation:
+def _set_aside(annotation: Annotation, reason: AsideReason) -> Annotation:
     return replace(annotation, standing=Standing.ASIDE, reason=str(reason))
 
 
 def excerpt(text: str, labels: Collection[str]) -> str:
     """The sections of a Markdown guideline whose headings name one of the labels in backticks;
-    the whole text when no heading names any label."""
+    the whole text if no heading names any label."""
     sections = re.split(r"(?m)^(?=## )", text)
-    about = [s for s in sections if any(f"`{label}`" in _heading(s) for label in labels)]
-    if not about and any("`" in _heading(section) for section in sections[1:]):
+    matching = [s for s in sections if any(f"`{label}`" in _heading(s) for label in labels)]
+    if not matching and any("`" in _heading(section) for section in sections[1:]):
         return ""
-    return "".join(about or sections).strip()
+    return "".join(matching or sections).strip()
 
 
 def _heading(section: str) -> str:

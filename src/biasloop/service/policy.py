@@ -10,14 +10,14 @@ from typing import Any
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import AsideReason
 from biasloop.domain.policy import (
-    Action,
-    Decision,
     Policy,
-    carrying,
-    concerned,
-    revised,
-    votes_under,
-    waiting,
+    PolicyDecision,
+    VoteAction,
+    affected_versions,
+    apply_decision,
+    count_votes_by_policy,
+    items_with_labels,
+    versions_to_decide,
 )
 from biasloop.errors import ConfigError, LabelStudioError, LedgerError, WorkspaceError
 from biasloop.service.service import Service
@@ -31,12 +31,12 @@ def policy_report(service: Service, annotations: Sequence[Annotation]) -> dict[s
     known, history = service.ledger.policies, service.ledger.policies.history()
     decisions = known.decisions()
     current = history[-1][1] if history else None
-    votes = votes_under(annotations)
+    votes = count_votes_by_policy(annotations)
     retired = Counter(a.policy_id for a in annotations if a.reason == AsideReason.OLDER_POLICY)
     again = Counter(a.policy_id for a in annotations if a.reason == AsideReason.ASKED_AGAIN)
     since = {policy.id: (at, len(policy.text.split())) for at, policy in known.all()}
     named = [*since, *sorted(votes.keys() - since.keys())]
-    undecided = waiting(votes, decisions, current) if current else set()
+    undecided = versions_to_decide(votes, decisions, current) if current else set()
     return {
         "policy": current,
         "new": service.campaign.policy.id if service.campaign.policy.id != current else None,
@@ -87,7 +87,7 @@ def adopt(service: Service, draft: Policy, by: str) -> Path | None:
     return kept
 
 
-def decide(service: Service, action: Action, labels: Sequence[str], by: str) -> dict[str, Any]:
+def decide(service: Service, action: VoteAction, labels: Sequence[str], by: str) -> dict[str, Any]:
     """Decides on the votes under older versions; with RE_ASK their tasks are shown again.
 
     Returns the decision and the number of `answers` that changed. Raises ConfigError for unknown
@@ -104,17 +104,19 @@ def decide(service: Service, action: Action, labels: Sequence[str], by: str) -> 
             "again, then decide"
         )
     annotations = ledger.annotations()
-    older = concerned(annotations, ledger.policies.decisions(), action, current)
+    older = affected_versions(annotations, ledger.policies.decisions(), action, current)
     if not older:
         raise LedgerError("nothing to decide: no votes were given under an older guideline")
     agreed = {c.item_id for c in ledger.consensus() if set(c.labels) & set(labels)}
 
     def revise(now: list[Annotation]) -> list[Annotation]:
-        return revised(now, older, action, agreed | carrying(now, labels) if labels else None)
+        return apply_decision(
+            now, older, action, agreed | items_with_labels(now, labels) if labels else None
+        )
 
-    decision = Decision(current, older, action, tuple(labels), by, datetime.now(UTC))
+    decision = PolicyDecision(current, older, action, tuple(labels), by, datetime.now(UTC))
     changed = ledger.policies.decide(decision, revise)
-    if action is Action.RE_ASK:
+    if action is VoteAction.RE_ASK:
         _show_again(service, changed)
     return asdict(decision) | {"answers": changed}
 

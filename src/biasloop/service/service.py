@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from biasloop.domain.label import LabelSource
-from biasloop.domain.policy import Policy, PolicyAt, in_force
+from biasloop.domain.policy import Policy, PolicyAt, version_in_force
 from biasloop.domain.round import Situation
 from biasloop.errors import ConfigError
 from biasloop.rounds.situation import SituationReader
@@ -246,7 +246,7 @@ class Service:
         )
 
     def _policy_at(self) -> PolicyAt:
-        return partial(in_force, self.ledger.policies.history())
+        return partial(version_in_force, self.ledger.policies.history())
 
     def reconcile(self, *, accept_losses: bool = False) -> "Differences":
         """A full comparison with Label Studio; see biasloop.rounds.reconcile."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.policy import Action, Decision, Policy
+from biasloop.domain.policy import Policy, PolicyDecision, VoteAction
 from biasloop.store.database import Database
 from biasloop.store.records import annotation, append_annotations, current_annotations, the_one
 from biasloop.store.schema import events, policies
@@ -58,7 +58,7 @@ class Policies:
             return _history(connection)
 
     def decide(
-        self, decision: Decision, revise: Callable[[list[Annotation]], list[Annotation]]
+        self, decision: PolicyDecision, revise: Callable[[list[Annotation]], list[Annotation]]
     ) -> int:
         """Records a decision on votes under older versions, and what `revise` makes of the current
         annotations; returns how many changed."""
@@ -73,15 +73,15 @@ class Policies:
             )
             return changed
 
-    def decisions(self) -> list[Decision]:
+    def decisions(self) -> list[PolicyDecision]:
         """What was decided so far, oldest first."""
         query = sa.select(events).where(events.c.kind == DECIDED).order_by(events.c.seq)
         with self._db.read() as connection:
             return [
-                Decision(
+                PolicyDecision(
                     policy_id=row.data["policy_id"],
                     older=tuple(row.data["older"]),
-                    action=Action(row.data["action"]),
+                    action=VoteAction(row.data["action"]),
                     labels=tuple(row.data["labels"]),
                     by=row.data["by"],
                     at=row.at,

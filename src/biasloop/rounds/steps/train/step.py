@@ -18,7 +18,7 @@ from biasloop.domain.measure.metric import decide
 from biasloop.domain.measure.metric import evaluate as measure
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import ModelVersion
-from biasloop.domain.policy import votes_under
+from biasloop.domain.policy import count_votes_by_policy
 from biasloop.domain.round import Done
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
@@ -93,7 +93,7 @@ def train(
     oof = np.load(work / "oof.npy")
     keep(models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme))
     learned = set(data["item_id"])
-    policies = votes_under(a for a in annotations if a.item_id in learned)
+    policies = count_votes_by_policy(a for a in annotations if a.item_id in learned)
     model = ModelVersion(
         id=model_id,
         classifier=recipe.classifier,

@@ -24,7 +24,7 @@ from biasloop.rounds import child
 from biasloop.rounds.child import Heartbeat, no_heartbeat
 from biasloop.rounds.steps.train.data import training_data, training_set
 from biasloop.rounds.steps.train.probation import review_written, rows_of
-from biasloop.rounds.steps.train.recipe import Recipe
+from biasloop.rounds.steps.train.recipe import Folders, Recipe
 from biasloop.store.pool import ArrowPool
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
@@ -91,8 +91,7 @@ class Campaign:
             sequence=len(self.annotations),
             scheme=SCHEME,
             recipe=RECIPE,
-            job=RECIPE.job(SCHEME, self.folder / "pool", self.folder / "features"),
-            work_folder=self.folder / name,
+            folders=Folders(self.folder / name, self.folder / "pool", self.folder / "features"),
             heartbeat=heartbeat,
         )
 

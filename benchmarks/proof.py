@@ -81,7 +81,7 @@ def metrics_of(name: str, gold: Gold, curves: Mapping[str, Curves]) -> dict[str,
 def measure(name: str, grid: Grid, folder: Path) -> tuple[dict[str, Any], Saved]:
     """Runs one data set; what is told of it, and the labels saved to average over the sets."""
     runs = run_grid(grid, folder, lambda done: _tell(name, done))
-    report = Report.of(grid, runs)
+    report = Report.from_runs(grid, runs)
     budgets = report.budgets
     told: dict[str, Any] = {}
     saved: Saved = {}

@@ -27,7 +27,7 @@ from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.small_text import numpy_seed
 from biasloop.ports import Strategy
 from biasloop.simulate.gold import Gold
-from biasloop.simulate.run import Encoded, Learner, Run, Setup, choose, simulate
+from biasloop.simulate.run import Encoded, Learner, Setup, SimulatedRun, choose, simulate
 
 SMALL_TEXT = "small_text"
 """small-text's learner with our classifier."""
@@ -38,7 +38,7 @@ AGAIN = "random_again"
 OTHER_SEEDS = 1000
 
 
-def run_arm(gold: Gold, setup: Setup, arm: str, seed: int, encoded: Encoded | None) -> Run:
+def run_arm(gold: Gold, setup: Setup, arm: str, seed: int, encoded: Encoded | None) -> SimulatedRun:
     """One of the arms above, or a strategy of ours."""
     if arm == AGAIN:
         return simulate(gold, setup, "random", seed + OTHER_SEEDS, encoded)
@@ -63,7 +63,7 @@ class OurClassifier(Classifier):  # type: ignore[misc]
 
     def predict_proba(self, data_set: Any) -> Any:
         """Of these pool rows, (n, k)."""
-        return self.learner.of_pool(frozenset({"proba"}))["proba"][_rows(data_set)]
+        return self.learner.score_pool(frozenset({"proba"}))["proba"][_rows(data_set)]
 
     def predict(self, data_set: Any, return_proba: bool = False) -> Any:
         """Classes, and probabilities if asked for."""
@@ -82,7 +82,7 @@ class OurFactory(AbstractClassifierFactory):  # type: ignore[misc]
         return OurClassifier(self.learner)
 
 
-def _small_text(gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) -> Run:
+def _small_text(gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) -> SimulatedRun:
     learner = Learner(gold, setup, seed, encoded)
     rows = sparse.csr_matrix(np.arange(len(gold.pool.texts))[:, None])
     active = PoolBasedActiveLearner(
@@ -93,7 +93,7 @@ def _small_text(gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) ->
     return _run(active, learner, setup, seed, lambda _: learner.test_flags())
 
 
-def _sklearn(gold: Gold, setup: Setup, seed: int, strategy: QueryStrategy) -> Run:
+def _sklearn(gold: Gold, setup: Setup, seed: int, strategy: QueryStrategy) -> SimulatedRun:
     vectorizer = TfidfVectorizer(sublinear_tf=True)
     pool = vectorizer.fit_transform(gold.pool.texts)
     test = vectorizer.transform(gold.test.texts)
@@ -110,7 +110,7 @@ def _sklearn(gold: Gold, setup: Setup, seed: int, strategy: QueryStrategy) -> Ru
     return _run(active, learner, setup, seed, test_flags)
 
 
-def _run(active: Any, learner: Learner, setup: Setup, seed: int, test_flags: Any) -> Run:
+def _run(active: Any, learner: Learner, setup: Setup, seed: int, test_flags: Any) -> SimulatedRun:
     classes, hashes = _classes(learner), learner.gold.pool.hashes
     random: Strategy = create(Kind.STRATEGY, "random")
     nothing = np.empty(0, np.int64)
@@ -124,7 +124,7 @@ def _run(active: Any, learner: Learner, setup: Setup, seed: int, test_flags: Any
             asked = active.query(num_samples=int(size))
             active.update(classes[asked])
             flags.append(test_flags(active.classifier))
-    return Run(np.stack(flags), active.indices_labeled)
+    return SimulatedRun(np.stack(flags), active.indices_labeled)
 
 
 def _classes(learner: Learner) -> Any:

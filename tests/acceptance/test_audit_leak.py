@@ -29,7 +29,7 @@ from biasloop.domain.writing.synthesis import Made
 from biasloop.plugins.registry import Kind, create
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.audit import audit_set
-from biasloop.rounds.steps.expand.step import add_to_pool, corpus_of, to_annotation
+from biasloop.rounds.steps.expand.step import add_to_pool, build_corpus, to_annotation
 from biasloop.rounds.steps.select import select
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.service.service import Service
@@ -126,7 +126,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
         selected: list[tuple[int, Selection]] = []
 
         for round_id in range(data.draw(st.integers(1, 4), "rounds")):
-            corpus = corpus_of(pool, ledger.values(), SCHEME, Method.MAJORITY, {}, 0)
+            corpus = build_corpus(pool, ledger.values(), SCHEME, Method.MAJORITY, {}, 0)
             made = list(Greedy().expand(corpus.parents, campaign_seed))
             add_to_pool([("greedy", one) for one in made], pool)
             votes = [to_annotation(one, "greedy", SCHEME, "p", NOW) for one in made]

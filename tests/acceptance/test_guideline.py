@@ -40,7 +40,7 @@ def change_guideline(service: Service) -> str:
     """As an engineer does it: edits the file and starts again. The id of the new version."""
     path = service.layout.campaign / "guidelines.md"
     path.write_text(path.read_text("utf-8") + "\nAnche le età minime.\n", "utf-8")
-    service.take_up_guideline()
+    service.adopt_campaign_policy()
     service.ensure_project()
     return service.campaign.policy.id
 
@@ -130,7 +130,7 @@ def test_a_draft_is_adopted_while_the_service_runs(
     person.label(task, "inclusive")
     assert service.poll() == 1
     assert (new.id, Standing.VOTE, "") in said(service, one)
-    service.take_up_guideline()  # as it does when it starts again
+    service.adopt_campaign_policy()  # as it does when it starts again
     assert service.ledger.policies.current() == new
 
     assert adopt(service, new, "rita") is None  # once more changes nothing
@@ -152,6 +152,6 @@ def test_a_file_that_is_edited_waits_for_the_next_start(service: Service) -> Non
     assert service.ledger.policies.current() == old
     assert "Una bozza" not in instruction(service)
     assert policy_report(service, [])["new"] == service.campaign.policy.id
-    service.take_up_guideline()
+    service.adopt_campaign_policy()
     service.ensure_project()
     assert "Una bozza" in instruction(service)

@@ -80,7 +80,7 @@ def test_everything_that_polls_missed_is_found_and_mended(
 def test_a_project_that_was_emptied_is_not_believed_until_told(
     service: Service, person: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biasloop.rounds.reconcile.FEW", 3)
+    monkeypatch.setattr("biasloop.rounds.reconcile.MAX_LOST_COUNT", 3)
     tasks = service.ledger.task_ids()
     for task in list(tasks.values())[:5]:
         person.label(task, "age")

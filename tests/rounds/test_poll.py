@@ -19,7 +19,15 @@ from biasloop.domain.task import RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, answered
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.rounds.poll import CHUNK, CURSOR, OVERLAP, asked_again, changes, poll, read_annotation
+from biasloop.rounds.poll import (
+    CHUNK,
+    CURSOR,
+    OVERLAP,
+    changed_annotations,
+    poll,
+    read_annotation,
+    returns_and_overlaps,
+)
 from biasloop.store.ledger import Ledger
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,7 +75,9 @@ def task(
 def news(
     tasks: Sequence[TaskState], known: Sequence[Annotation] = (), policy: str = POLICY
 ) -> list[Annotation]:
-    return changes(tasks, known, CONFIG, lambda _: policy, VotePlan(per_item=9), audit=())
+    return changed_annotations(
+        tasks, known, CONFIG, lambda _: policy, VotePlan(per_item=9), audit=()
+    )
 
 
 # --- one annotation -------------------------------------------------------------------------------
@@ -209,7 +219,9 @@ def test_an_answer_carries_the_guideline_of_its_moment_not_of_its_reading() -> N
     states = [
         task(raw(n, choices("age"), task=n, updated_at=at), number=n) for n, at in enumerate(times)
     ]
-    found = changes(states, (), CONFIG, partial(version_in_force, history), PLAN, audit=())
+    found = changed_annotations(
+        states, (), CONFIG, partial(version_in_force, history), PLAN, audit=()
+    )
     assert [a.policy_id for a in found] == ["old", "old", "new", "old"]
 
 
@@ -226,10 +238,10 @@ def test_only_what_is_asked_again_is_shown_again() -> None:
     state = task(raw(1, choices("age")))
     known = news([state], policy="old")
     aside = retired(known, AsideReason.OLDER_POLICY)
-    assert asked_again([state], aside, PLAN, audit=()) == ([], {})
+    assert returns_and_overlaps([state], aside, PLAN, audit=()) == ([], {})
     assert answered(aside, per_item=1) == {"item 1"}
     again = retired(known, AsideReason.ASKED_AGAIN)
-    assert asked_again([state], again, PLAN, audit=()) == ([state.annotations[0]], {})
+    assert returns_and_overlaps([state], again, PLAN, audit=()) == ([state.annotations[0]], {})
     assert answered(again, per_item=1) == set()
 
 
@@ -243,8 +255,8 @@ def wanted(
 ) -> tuple[list[int], dict[int, tuple[int, bool]]]:
     """Ids of the annotations to give back, and the overlaps to set, of one task."""
     items = {state.item_id} if audit else set()
-    known = changes([state], (), CONFIG, lambda _: POLICY, plan, items)
-    back, overlaps = asked_again([state], known, plan, items)
+    known = changed_annotations([state], (), CONFIG, lambda _: POLICY, plan, items)
+    back, overlaps = returns_and_overlaps([state], known, plan, items)
     return [found.id for found in back], overlaps
 
 

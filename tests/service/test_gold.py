@@ -16,7 +16,7 @@ from biasloop.reports import annotators as annotators_report
 from biasloop.reports.status import overview
 from biasloop.rounds.steps.candidates import labelled_rows
 from biasloop.rounds.steps.evaluate.audit import audit_set
-from biasloop.rounds.steps.expand.step import corpus_of
+from biasloop.rounds.steps.expand.step import build_corpus
 from biasloop.rounds.steps.push import label_tasks
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.service.service import Service
@@ -115,7 +115,7 @@ def test_gold_is_asked_like_any_other_and_teaches_nothing(service: Service) -> N
     audited = [s.item_id for s in batch if s.arm is Arm.AUDIT]
     audit = audit_set(service.pool, annotations, scheme, audited)
     assert {item.id for item in audit.items} == set(audited)
-    corpus = corpus_of(service.pool, annotations, scheme, method, {}, 0)
+    corpus = build_corpus(service.pool, annotations, scheme, method, {}, 0)
     assert not here & {item.id for item, _ in corpus.parents}
     rows, _ = labelled_rows(service.pool, annotations, scheme, len(service.pool), method)
     assert not {s.row for s in gold} & set(rows.tolist())

@@ -15,7 +15,7 @@ from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.domain.trial import Scenario, Trial, Why
 from biasloop.errors import ConfigError, DataError, LlmError
-from biasloop.service.scenarios import MOST, borderline, from_file, from_lines
+from biasloop.service.scenarios import MAX_SCENARIOS, borderline, from_file, from_lines
 from biasloop.service.service import Service
 from biasloop.service.trial import comment, describe, draft_of, try_draft
 from biasloop.store.scores import write_scores
@@ -210,7 +210,7 @@ def test_scenarios_are_near_the_border_and_never_audit_items(scored: Service) ->
     assert [of.item_id for of in found[4:]] == [item.id for item in free[:4]]
     assert [of.known for of in found[1:]] == [("gender",)] * 3 + [None] * 4
     assert borderline(scored, 8) == found
-    everything = borderline(scored, MOST)
+    everything = borderline(scored, MAX_SCENARIOS)
     assert {of.item_id for of in everything} == {item.id for item in items}
     assert len({of.text for of in everything}) == len(everything)
 
@@ -250,7 +250,7 @@ def test_a_file_of_scenarios(tmp_path: Path, service: Service) -> None:
     ("name", "content", "wrong"),
     [
         ("a.txt", "\n \n", "no scenario"),
-        ("a.txt", "\n".join(map(str, range(MOST + 1))), "more than anybody looks at"),
+        ("a.txt", "\n".join(map(str, range(MAX_SCENARIOS + 1))), "more than anybody looks at"),
         ("a.jsonl", '{"text": ""}', "line 1: no text"),
         ("a.jsonl", '{"text": "a"}\n{"text": "b", "labels": ["height"]}', "line 2: labels with"),
         ("a.jsonl", "{", "line 1"),

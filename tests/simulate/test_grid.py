@@ -11,7 +11,7 @@ from biasloop.errors import BiasloopError, ConfigError, DataError, UnknownName
 from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.grid import Grid, run_grid, run_id
 from biasloop.simulate.report import Report
-from biasloop.simulate.run import Run, Setup
+from biasloop.simulate.run import Setup, SimulatedRun
 from support.planted import rare_topics
 
 SETUP = Setup("tfidf", {}, batch=10, budget=20)
@@ -80,10 +80,10 @@ def report(multi: bool, metric: str | None = None) -> Report:
     wrong, right = truth == 0, truth == 1
     asked = np.arange(20)
     runs = {
-        "auto": [Run(np.stack([wrong, right]), asked)] * 2,
-        "random": [Run(np.stack([wrong, wrong]), asked)] * 2,
+        "auto": [SimulatedRun(np.stack([wrong, right]), asked)] * 2,
+        "random": [SimulatedRun(np.stack([wrong, wrong]), asked)] * 2,
     }
-    return Report.of(grid, runs, metric)
+    return Report.from_runs(grid, runs, metric)
 
 
 def test_the_measure_that_counts() -> None:

@@ -68,7 +68,7 @@ def _serve(service: "Service") -> None:
     server = WebServer(app, settings.host, settings.port)
     server.start()
     try:
-        service.take_up_guideline()
+        service.adopt_campaign_policy()
         service.ensure_project()
         service.label_studio.add_webhook(f"{page}webhook")
         label_at = service.label_studio.task_url()
@@ -102,7 +102,7 @@ def _greet(service: "Service", page: str, label_at: str) -> None:
 def tick(json: Json = False, workspace: Workspace = None) -> None:
     """One poll and one tick, in the foreground."""
     service = open_workspace(workspace)
-    service.take_up_guideline()
+    service.adopt_campaign_policy()
     new = service.poll()
     did = service.loop.tick()
     if json:

@@ -70,7 +70,7 @@ def simulate(
     grid.check()
     with progress("simulating", len(grid.arms) * seeds) as tell:
         runs = run_grid(grid, out, tell)
-    report = Report.of(grid, runs, metric)
+    report = Report.from_runs(grid, runs, metric)
     write_html(report, out / "curves.html")
     write_png(report, out / "curves.png")
     if json:

@@ -202,7 +202,7 @@ def read_draft(path: Path) -> str:
 
 
 def _version(service: "Service", name: str) -> "Policy":
-    return service.ledger.policies.find(name) if name else service.guideline
+    return service.ledger.policies.find(name) if name else service.current_policy
 
 
 # --- what people see ------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from biasloop.domain.writing.deficit import label_errors
 from biasloop.domain.writing.synthesis import Corpus
 from biasloop.plugins.registry import Kind, plugin
 from biasloop.ports import Encoder, Strategy, has_encoder
-from biasloop.rounds.steps.candidates import asked_items, candidates, labelled_rows
-from biasloop.rounds.steps.expand.step import corpus_of
+from biasloop.rounds.steps.candidates import busy_items, candidates, labelled_rows
+from biasloop.rounds.steps.expand.step import build_corpus
 from biasloop.rounds.steps.select import ReadScores
 from biasloop.rounds.steps.train.recipe import Recipe
 from biasloop.store.features import FeatureStore
@@ -44,7 +44,7 @@ class Lookups:
         """What an expansion starts from now."""
         model = self.newest_model()
         measured = model.card["out_of_fold"]["labels"] if model else None
-        return corpus_of(
+        return build_corpus(
             self.pool,
             self.ledger.annotations(),
             self.campaign.scheme,
@@ -105,10 +105,10 @@ class Lookups:
             gold_share=loop.gold_share,
         )
 
-    def asked_of(self, pool_rows: int) -> tuple[Rows, Rows]:
+    def candidate_rows(self, pool_rows: int) -> tuple[Rows, Rows]:
         """Pool rows that may go to people, and those that are labelled; below `pool_rows`."""
         annotations = self.ledger.annotations()
-        busy = asked_items(annotations, self.ledger.live_selections())
+        busy = busy_items(annotations, self.ledger.live_selections())
         train, _ = candidates(self.pool, busy, pool_rows)
         return train.rows, self.labelled(pool_rows)[0]
 

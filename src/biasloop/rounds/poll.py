@@ -45,9 +45,9 @@ def poll(
         batch.append(task)
         newest = max(newest or task.updated_at, task.updated_at)
         if len(batch) == CHUNK:
-            new += follow(ledger, label_studio, batch, config, policy_at, plan)
+            new += record_changes(ledger, label_studio, batch, config, policy_at, plan)
             batch = []
-    new += follow(ledger, label_studio, batch, config, policy_at, plan)
+    new += record_changes(ledger, label_studio, batch, config, policy_at, plan)
     if newest and newest.isoformat() != cursor:
         ledger.set_bookmark(CURSOR, newest.isoformat())
     if new:
@@ -55,7 +55,7 @@ def poll(
     return new
 
 
-def follow(
+def record_changes(
     ledger: Ledger,
     label_studio: LabelStudio,
     tasks: Sequence[TaskState],
@@ -70,9 +70,9 @@ def follow(
         return 0
     items = [task.item_id for task in ours]
     known, audit = ledger.annotations_on(items), ledger.audit_items(items)
-    new = ledger.record(changes(ours, known, config, policy_at, plan, audit))
+    new = ledger.record(changed_annotations(ours, known, config, policy_at, plan, audit))
     _withdraw_doubles(ledger, ours, label_studio)
-    back, overlaps = asked_again(ours, ledger.annotations_on(items), plan, audit)
+    back, overlaps = returns_and_overlaps(ours, ledger.annotations_on(items), plan, audit)
     for annotation in back:
         label_studio.give_back(annotation)
     for task_id, (overlap, done) in overlaps.items():
@@ -98,7 +98,7 @@ def _withdraw_doubles(
         label_studio.withdraw([t.task_id for t in suspects if t.task_id != keep.get(t.item_id)])
 
 
-def changes(
+def changed_annotations(
     tasks: Sequence[TaskState],
     known: Sequence[Annotation],
     config: LabelConfig,
@@ -143,7 +143,7 @@ def _unless_retired(new: Annotation, old: Annotation | None) -> Annotation:
     return old
 
 
-def asked_again(
+def returns_and_overlaps(
     tasks: Sequence[TaskState],
     known: Sequence[Annotation],
     plan: VotePlan,

@@ -16,12 +16,12 @@ from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.ports import LabelStudio, Pool
-from biasloop.rounds.poll import CHUNK, follow
+from biasloop.rounds.poll import CHUNK, record_changes
 from biasloop.rounds.steps.push import push
 from biasloop.store.ledger import Ledger
 
-MOST_LOST = 0.1
-FEW = 20
+MAX_LOST_SHARE = 0.1
+MAX_LOST_COUNT = 20
 """Losing more than so many answers, and more than that share of all, is believed only when told:
 a project deleted by mistake must not unlearn the campaign."""
 
@@ -60,9 +60,9 @@ def reconcile(
         there[task.task_id] = task.item_id
         batch.append(task)
         if len(batch) == CHUNK:
-            changed += follow(ledger, label_studio, batch, config, policy_at, plan)
+            changed += record_changes(ledger, label_studio, batch, config, policy_at, plan)
             batch = []
-    changed += follow(ledger, label_studio, batch, config, policy_at, plan)
+    changed += record_changes(ledger, label_studio, batch, config, policy_at, plan)
 
     current = [
         a
@@ -70,7 +70,7 @@ def reconcile(
         if a.task_id is not None and a.standing is not Standing.DELETED
     ]
     lost = [a for a in current if there.get(a.task_id or 0) != a.item_id]
-    if len(lost) > max(FEW, MOST_LOST * len(current)) and not accept_losses:
+    if len(lost) > max(MAX_LOST_COUNT, MAX_LOST_SHARE * len(current)) and not accept_losses:
         raise LabelStudioRefused(
             f"{len(lost)} of {len(current)} answers are gone from Label Studio with their tasks; "
             "if the project was deleted by mistake, restore Label Studio; if it was meant, "

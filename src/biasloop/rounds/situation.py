@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from biasloop.domain.round import PauseState, Round, Situation, State
-from biasloop.rounds.steps.candidates import asked_items, candidates
+from biasloop.rounds.steps.candidates import busy_items, candidates
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 
@@ -32,7 +32,7 @@ class SituationReader:
 
     def count_candidates(self) -> int:
         """Unlabelled items that could go to people."""
-        busy = asked_items(self.ledger.annotations(), self.ledger.live_selections())
+        busy = busy_items(self.ledger.annotations(), self.ledger.live_selections())
         return sum(map(len, candidates(self.pool, busy)))
 
     def _stop(self, rounds: Sequence[Round]) -> str | None:

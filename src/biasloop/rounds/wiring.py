@@ -124,7 +124,7 @@ class Steps:
             needs=self.strategy.needs,
             multi=self.campaign.scheme.multi,
             cascade=self.settings.classifier.cascade,
-            asked_of=self.lookups.asked_of,
+            candidate_rows=self.lookups.candidate_rows,
             seed=self.settings.seed,
             work_folder=self.layout.job(round_.id, "score"),
             heartbeat=heartbeat,
@@ -178,7 +178,7 @@ class Steps:
             pushed_at=events.get(State.PUSHED, round_.opened_at),
             deadline=timedelta(hours=loop.deadline_hours),
             now=datetime.now(UTC),
-            look_again=timedelta(seconds=self.settings.scheduler.poll_seconds),
+            poll_interval=timedelta(seconds=self.settings.scheduler.poll_seconds),
         )
 
     def aggregate(self, round_: Round, _heartbeat: Heartbeat) -> Done:

@@ -16,11 +16,11 @@ from biasloop.errors import DataError, PoolError
 from biasloop.intake.files import LINES
 from biasloop.intake.rows import Reject, read_rows
 from biasloop.plugins.strategies.uncertainty import BreakingTies, MarginToBorder
-from biasloop.rounds.steps.candidates import asked_items, candidates
+from biasloop.rounds.steps.candidates import busy_items, candidates
 from biasloop.service.service import Service
 from biasloop.store.scores import read_scores, read_thresholds
 
-MOST = 500
+MAX_SCENARIOS = 500
 """Scenarios of one trial: people shall look through them."""
 SALT = 0x7472
 """Keeps its draws apart from those of batches."""
@@ -39,7 +39,7 @@ def borderline(service: Service, n: int) -> list[Scenario]:
     verdicts = _by_people(service, annotations)
     known: Rows = np.array(sorted(verdicts), np.int64)
     differ = [len({frozenset(said) for said, _ in verdicts[row].votes}) > 1 for row in known]
-    busy = asked_items(annotations, service.ledger.live_selections())
+    busy = busy_items(annotations, service.ledger.live_selections())
     free, _ = candidates(pool, busy)
     chosen = mix(
         n,
@@ -136,6 +136,8 @@ def _distinct(scenarios: Sequence[Scenario]) -> list[Scenario]:
     found = list({scenario.text: scenario for scenario in scenarios}.values())
     if not found:
         raise DataError("there is no scenario in it; write one text a line")
-    if len(found) > MOST:
-        raise DataError(f"{len(found)} scenarios are more than anybody looks at; give up to {MOST}")
+    if len(found) > MAX_SCENARIOS:
+        raise DataError(
+            f"{len(found)} scenarios are more than anybody looks at; give up to {MAX_SCENARIOS}"
+        )
     return found

@@ -124,11 +124,11 @@ class Service:
         )
 
     @property
-    def guideline(self) -> Policy:
+    def current_policy(self) -> Policy:
         """The guideline in force; before one is, what the campaign folder has."""
         return self.ledger.policies.current() or self.campaign.policy
 
-    def take_up_guideline(self) -> Policy:
+    def adopt_campaign_policy(self) -> Policy:
         """Brings the guideline of the campaign folder into force: a service does so when it starts,
         so that whoever edits the file decides when it counts."""
         policy = self.campaign.policy
@@ -138,7 +138,7 @@ class Service:
     def ensure_project(self) -> int:
         """Makes our project in Label Studio, or finds it, with the guideline in force to read;
         remembers its id."""
-        return self.show_guideline(self.ledger.policies.current() or self.take_up_guideline())
+        return self.show_guideline(self.ledger.policies.current() or self.adopt_campaign_policy())
 
     def show_guideline(self, policy: Policy) -> int:
         """Has annotators read this guideline in Label Studio; makes our project if need be."""

@@ -14,7 +14,7 @@ from biasloop.store.atomic import written_whole
 PARTS = ("pool", "test")
 
 
-def keep_features(gold: Gold, setup: Setup, folder: Path) -> Path | None:
+def store_features(gold: Gold, setup: Setup, folder: Path) -> Path | None:
     """Makes them in a folder in `folder`, unless they are there; they appear whole or not at all.
     None for a classifier without an encoder. Raises ClassifierError when there can be none."""
     classifier: Any = create(Kind.CLASSIFIER, setup.classifier, setup.options)

@@ -25,12 +25,12 @@ from threadpoolctl import threadpool_limits
 import biasloop
 from biasloop.errors import ConfigError, DataError, JobError
 from biasloop.plugins.registry import Kind, create
-from biasloop.simulate.features import keep_features, read_features
+from biasloop.simulate.features import read_features, store_features
 from biasloop.simulate.gold import Gold
-from biasloop.simulate.run import Encoded, Run, Setup, simulate
+from biasloop.simulate.run import Encoded, Setup, SimulatedRun, simulate
 from biasloop.store.atomic import written_whole
 
-Simulator = Callable[[Gold, Setup, str, int, Encoded | None], Run]
+Simulator = Callable[[Gold, Setup, str, int, Encoded | None], SimulatedRun]
 """Runs one campaign: (gold, setup, arm, seed, encoded) to what came of it."""
 
 BASELINE = "random"
@@ -76,14 +76,16 @@ class Grid:
             )
 
 
-def run_grid(grid: Grid, folder: Path, progress: Callable[[int], None]) -> dict[str, list[Run]]:
+def run_grid(
+    grid: Grid, folder: Path, progress: Callable[[int], None]
+) -> dict[str, list[SimulatedRun]]:
     """The runs of every arm, one per seed; `progress` is told how many are finished.
 
     Finished runs are kept in folder/runs. Raises what a simulation raises, and JobError when a
     process dies.
     """
     (folder / "runs").mkdir(parents=True, exist_ok=True)
-    features = keep_features(grid.gold, grid.setup, folder / "features")
+    features = store_features(grid.gold, grid.setup, folder / "features")
     paths = {
         (arm, seed): folder / "runs" / f"{run_id(grid, arm, seed)}.npz"
         for arm in grid.arms
@@ -164,7 +166,7 @@ def _work(simulator: Simulator, arm: str, seed: int, path: Path) -> None:
     _write(path, simulator(gold, setup, arm, seed, encoded))
 
 
-def _write(path: Path, run: Run) -> None:
+def _write(path: Path, run: SimulatedRun) -> None:
     """The file appears whole or not at all."""
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
@@ -172,8 +174,8 @@ def _write(path: Path, run: Run) -> None:
         )
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path) -> SimulatedRun:
     with np.load(path) as file:
         shape = tuple(file["shape"])
         flags = np.unpackbits(file["flags"], count=int(np.prod(shape)))
-        return Run(flags.reshape(shape).astype(bool), file["asked"])
+        return SimulatedRun(flags.reshape(shape).astype(bool), file["asked"])

@@ -9,7 +9,7 @@ import numpy as np
 from biasloop.domain.measure.curve import METRICS, Budgets, Curves, area, bootstrap, labels_saved
 from biasloop.domain.measure.resample import LEVEL, Array, Interval, interval
 from biasloop.simulate.grid import BASELINE, Grid
-from biasloop.simulate.run import Run
+from biasloop.simulate.run import SimulatedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Report:
     curves: Mapping[str, Curves]
 
     @classmethod
-    def of(
-        cls, grid: Grid, runs: Mapping[str, Sequence[Run]], metric: str | None = None
+    def from_runs(
+        cls, grid: Grid, runs: Mapping[str, Sequence[SimulatedRun]], metric: str | None = None
     ) -> "Report":
         """Of the runs of a grid, a run per seed in every arm. By default labels saved are counted
         by accuracy in a single-label scheme and by macro_f1 in a multi-label one."""

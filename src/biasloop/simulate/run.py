@@ -51,7 +51,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SimulatedRun:
     """What came of a campaign: `flags` (t, n, k), what the model of each round says of the n test
     texts; `asked` (budget,), the pool rows in the order in which people labelled them."""
 
@@ -86,7 +86,7 @@ class Learner:
         )
         self.classifier.fit(data, seed=self.seed)
 
-    def of_pool(self, needs: frozenset[str]) -> dict[str, NDArray[np.float32]]:
+    def score_pool(self, needs: frozenset[str]) -> dict[str, NDArray[np.float32]]:
         """What the model gives of every pool row, by name."""
         if self.encoded:
             found = self.classifier.score_features(self.encoded.pool, needs)
@@ -96,7 +96,7 @@ class Learner:
 
     def scores(self, free: Rows, asked: Rows, needs: frozenset[str]) -> Scores:
         """What a strategy is told of pool rows that are free and of those that were asked."""
-        arrays = self.of_pool(needs)
+        arrays = self.score_pool(needs)
         return Scores(
             {name: array[free] for name, array in arrays.items()},
             self.classifier.thresholds,
@@ -118,7 +118,7 @@ class Learner:
 
 def simulate(
     gold: Gold, setup: Setup, strategy: str, seed: int, encoded: Encoded | None = None
-) -> Run:
+) -> SimulatedRun:
     """Chooses a batch, labels it, trains, tests, until the budget is spent.
 
     The first batch is drawn at random, the same for every strategy of a seed. `encoded` is for
@@ -133,7 +133,7 @@ def simulate(
         asked = np.append(asked, choose(learner, chooser, asked, size, [seed, number]))
         learner.fit(asked)
         flags.append(learner.test_flags())
-    return Run(np.stack(flags), asked)
+    return SimulatedRun(np.stack(flags), asked)
 
 
 def choose(

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from biasloop.domain.trial import Trial
 from biasloop.errors import BiasloopError, DataError
-from biasloop.service.scenarios import MOST, from_lines
+from biasloop.service.scenarios import MAX_SCENARIOS, from_lines
 from biasloop.service.service import Service
 from biasloop.service.trial import LONGEST_NAME, comment, describe, draft_of
 from biasloop.web import view
@@ -39,10 +39,10 @@ def add_guideline(
             run=runner.run,
             model=llm.model if llm.base_url and llm.model else None,
             wrong=wrong,
-            most=MOST,
+            most=MAX_SCENARIOS,
             alone=False,
             form={
-                "draft": shown.draft.text if shown else service.guideline.text,
+                "draft": shown.draft.text if shown else service.current_policy.text,
                 "scenarios": "",
                 "items": str(ITEMS),
                 "by": "",
@@ -99,15 +99,15 @@ def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:
         raise DataError("say who you are, so that others know whose trial it is")
     given = {**form, "by": by}
     draft = draft_of(service, form.get("draft", ""))
-    current = service.guideline
+    current = service.current_policy
     if draft.text == current.text:
         raise DataError("the draft says what is in force already; change something in it")
     if texts := form.get("scenarios", "").strip():
         runner.start(draft, current, from_lines(texts), given)
-    elif items.isdecimal() and 1 <= int(items) <= MOST:
+    elif items.isdecimal() and 1 <= int(items) <= MAX_SCENARIOS:
         runner.start(draft, current, int(items), given)
     else:
-        raise DataError(f"a trial is on 1 to {MOST} items")
+        raise DataError(f"a trial is on 1 to {MAX_SCENARIOS} items")
 
 
 def _diff(service: Service, trial: Trial) -> list[tuple[str, str]] | None:

@@ -14,7 +14,7 @@ from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.step import evaluate
-from biasloop.rounds.steps.kept_verdicts import flag_columns, keep, kept
+from biasloop.rounds.steps.stored_verdicts import flag_columns, read_verdicts, write_verdicts
 from biasloop.rounds.steps.train.data import columns
 from biasloop.store.pool import ArrowPool
 
@@ -63,8 +63,8 @@ def test_only_items_of_both_count_and_only_what_people_and_seeds_say(
     constructed = verdicts(range(600, 700), 0.9, seed=5, source="constructed")
     old = pd.concat([verdicts(range(500), 0.2, seed=2), constructed])
     new = pd.concat([verdicts(range(100, 600), 0.1, seed=3), constructed])
-    keep(context.models, "old", "oof", old)
-    keep(context.models, "new", "oof", new)
+    write_verdicts(context.models, "old", "oof", old)
+    write_verdicts(context.models, "new", "oof", new)
     found = compare_out_of_fold("old", "new", REAL, context)
     assert found is not None
     assert (found.n_items, found.n_roots) == (400, 200)
@@ -74,18 +74,18 @@ def test_only_items_of_both_count_and_only_what_people_and_seeds_say(
 
 
 def test_what_cannot_be_compared_is_not(context: EvaluationContext) -> None:
-    assert kept(context.models, "old", "oof") is None
+    assert read_verdicts(context.models, "old", "oof") is None
     assert compare_out_of_fold("old", "new", REAL, context) is None
-    keep(context.models, "old", "oof", verdicts(range(50), 0.1, seed=2))
+    write_verdicts(context.models, "old", "oof", verdicts(range(50), 0.1, seed=2))
     assert compare_out_of_fold("old", "new", REAL, context) is None
-    keep(context.models, "new", "oof", verdicts(range(50, 90), 0.1, seed=2))
+    write_verdicts(context.models, "new", "oof", verdicts(range(50, 90), 0.1, seed=2))
     assert compare_out_of_fold("old", "new", REAL, context) is None
 
 
 def test_a_label_that_one_of_them_did_not_know_is_left_out(context: EvaluationContext) -> None:
     age = Scheme(("age",), multi=True, none_label="none")
-    keep(context.models, "old", "oof", verdicts(range(200), 0.1, seed=2, labels=age))
-    keep(context.models, "new", "oof", verdicts(range(200), 0.1, seed=3))
+    write_verdicts(context.models, "old", "oof", verdicts(range(200), 0.1, seed=2, labels=age))
+    write_verdicts(context.models, "new", "oof", verdicts(range(200), 0.1, seed=3))
     found = compare_out_of_fold("old", "new", REAL, context)
     assert found is not None
     assert found.macro_over == ("age",)
@@ -93,8 +93,8 @@ def test_a_label_that_one_of_them_did_not_know_is_left_out(context: EvaluationCo
 
 def step(context: EvaluationContext, *, errors: float, promote: bool = True) -> Done:
     """Evaluates a model that errs so often beside one in service that errs on a fifth."""
-    keep(context.models, "r0000", "oof", verdicts(range(600), 0.2, seed=2))
-    keep(context.models, "r0001", "oof", verdicts(range(700), errors, seed=3))
+    write_verdicts(context.models, "r0000", "oof", verdicts(range(600), 0.2, seed=2))
+    write_verdicts(context.models, "r0001", "oof", verdicts(range(700), errors, seed=3))
     old, new = (ModelVersion(name, "tfidf", 1, name, {}, ()) for name in ("r0000", "r0001"))
     return evaluate(
         model=new,

@@ -23,7 +23,7 @@ from biasloop.errors import JobError
 from biasloop.rounds import child
 from biasloop.rounds.child import Heartbeat, no_heartbeat
 from biasloop.rounds.steps.train.data import training_data, training_set
-from biasloop.rounds.steps.train.probation import review_written, rows_of
+from biasloop.rounds.steps.train.probation import review_rows, review_written
 from biasloop.rounds.steps.train.recipe import Folders, Recipe
 from biasloop.store.pool import ArrowPool
 
@@ -136,7 +136,7 @@ def test_no_fold_holds_a_text_with_a_root_that_another_is_judged_by(tmp_path: Pa
         campaign.pool, campaign.annotations, SCHEME, constructed_weight=0.5, written=written
     )
     made = training_set(data, SCHEME.labels, SCHEME.multi)
-    rows = rows_of(data, made)
+    rows = review_rows(data, made)
     items = campaign.pool.items(data["row"].tolist())
     fold_of_root = {
         root: fold

@@ -40,7 +40,7 @@ def after(answers: int, people: int, tasks: int, low_water: int) -> Outcome:
         pushed_at=NOW,
         deadline=timedelta(days=1),
         now=NOW,
-        look_again=timedelta(seconds=5),
+        poll_interval=timedelta(seconds=5),
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from biasloop.rounds.steps.evaluate.stability import aligned, stability
-from biasloop.rounds.steps.kept_verdicts import flag_columns, proba_columns
+from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 
 LABELS = ("age", "gender", "origin")
 N = 200

@@ -14,7 +14,7 @@ from biasloop.domain.votes.consensus import Method, resolve
 from biasloop.ports import Pool
 
 
-def asked_items(
+def busy_items(
     annotations: Iterable[Annotation], selected: Iterable[tuple[int, Selection]]
 ) -> set[str]:
     """Ids that need no new task: somebody spoke on them, or they are or were in a batch."""

@@ -23,7 +23,7 @@ def pull(
     pushed_at: datetime,
     deadline: timedelta,
     now: datetime,
-    look_again: timedelta,
+    poll_interval: timedelta,
 ) -> Outcome:
     """Done once the open tasks of this round fall to the low-water mark (R6).
 
@@ -51,4 +51,4 @@ def pull(
         why += f"; {len(aside)} were answered, but not so that it counts (see status)"
     if now > last + deadline:
         why += f"; nobody has labelled since {last:%Y-%m-%d %H:%M} UTC"
-    return Wait(until=now + look_again, why=why)
+    return Wait(until=now + poll_interval, why=why)

@@ -10,7 +10,7 @@ from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compo
 from biasloop.domain.learning import Scores
 from biasloop.domain.round import Done
 from biasloop.ports import Pool, Strategy
-from biasloop.rounds.steps.candidates import asked_items, candidates, gold_candidates
+from biasloop.rounds.steps.candidates import busy_items, candidates, gold_candidates
 
 ReadScores = Callable[[Rows], Scores]
 """The stored scores of these pool rows."""
@@ -30,7 +30,7 @@ def select(
     seed: int,
 ) -> Done:
     """Composes the batch. Seeded by campaign and round: the same facts give the same batch."""
-    busy = asked_items(annotations, selected)
+    busy = busy_items(annotations, selected)
     train, audit = candidates(pool, busy, pool_rows)
     batch = choose_batch(
         train,

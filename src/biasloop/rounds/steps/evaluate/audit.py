@@ -27,7 +27,7 @@ class AuditSet:
     """Human-labelled real audit items and what people said of them, aligned."""
 
     items: Sequence[Item]
-    verdicts: Sequence[ItemLabel]
+    item_labels: Sequence[ItemLabel]
     pending: int
     """Audit items that people were asked about and have not answered."""
     skipped: int
@@ -35,7 +35,9 @@ class AuditSet:
 
     def labels(self, scheme: Scheme) -> Labels:
         """What people said, (n, k)."""
-        return scheme.encode([v.labels for v in self.verdicts], [v.asked for v in self.verdicts])
+        return scheme.encode(
+            [v.labels for v in self.item_labels], [v.asked for v in self.item_labels]
+        )
 
     def frame(self, pool: Pool) -> pd.DataFrame:
         """The items as a job reads them: pool row and text of each."""
@@ -72,7 +74,7 @@ def audit_set(
     skips = {a.item_id for a in known if a.standing == "skip"} & set(asked) - set(human)
     return AuditSet(
         items=items,
-        verdicts=[human[item.id] for item in items],
+        item_labels=[human[item.id] for item in items],
         pending=len(set(asked) - set(human) - skips),
         skipped=len(skips),
     )

@@ -46,8 +46,8 @@ def thresholds_file(folder: Path, model: str) -> Path:
     return folder / f"{model}.thresholds.npy"
 
 
-def verdicts_file(folder: Path) -> Path:
-    """What the model says of the stop set; see rounds.steps.kept_verdicts."""
+def stop_verdicts_file(folder: Path) -> Path:
+    """What the model says of the stop set; see rounds.steps.stored_verdicts."""
     return folder / "verdicts.parquet"
 
 

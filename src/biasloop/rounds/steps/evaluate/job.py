@@ -21,11 +21,11 @@ from biasloop.rounds.steps.evaluate.handover import (
     EvaluateJob,
     flags_file,
     proba_file,
+    stop_verdicts_file,
     thresholds_file,
-    verdicts_file,
 )
 from biasloop.rounds.steps.evaluate.stability import aligned, stability
-from biasloop.rounds.steps.kept_verdicts import flag_columns, proba_columns
+from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 from biasloop.rounds.steps.train.data import training_set
 from biasloop.store.atomic import write_whole, written_whole
 from biasloop.store.features import FeatureStore
@@ -78,7 +78,7 @@ def _judge_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> R
     proba = _predict_rows(classifier, job, table["row"].to_numpy(), checkpoint)
     table[proba_columns(job.labels)] = proba
     table[flag_columns(job.labels)] = decide(proba, classifier.thresholds, job.multi)
-    table.to_parquet(verdicts_file(folder))
+    table.to_parquet(stop_verdicts_file(folder))
     tables = aligned([*map(pd.read_parquet, job.earlier or ()), table])
     return {"criteria": [asdict(c) for c in stability(tables, job.labels, job.multi)]}
 

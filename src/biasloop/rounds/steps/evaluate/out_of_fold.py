@@ -7,7 +7,7 @@ import numpy as np
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.metric import Comparison, compare
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.kept_verdicts import flag_columns, kept
+from biasloop.rounds.steps.stored_verdicts import flag_columns, read_verdicts
 from biasloop.rounds.steps.train.data import columns
 
 
@@ -18,7 +18,10 @@ def compare_out_of_fold(
 
     True is what the new one was told. None when a model kept no verdicts, or they share nothing.
     """
-    before, after = kept(context.models, old, "oof"), kept(context.models, new, "oof")
+    before, after = (
+        read_verdicts(context.models, old, "oof"),
+        read_verdicts(context.models, new, "oof"),
+    )
     if before is None or after is None:
         return None
     told = set(before) & set(after)

@@ -20,7 +20,7 @@ from biasloop.rounds.steps.train.data import training_data
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ArmComparison:
     """What can be compared: `facts` for the report, the rows that models learn from and are judged
     on, how many audit ads have a positive; or `why` nothing can be measured yet."""
 
@@ -39,7 +39,7 @@ def compare_arms(
     selections: Sequence[tuple[int, Selection]],
     audit: AuditSet,
     context: EvaluationContext,
-) -> Comparison:
+) -> ArmComparison:
     """What both arms' models learn from.
 
     Constructed rows are in neither arm: a version of an item would bring it into the subsets that
@@ -58,18 +58,18 @@ def compare_arms(
     truth, roots = audit.labels(context.scheme), audit.roots
     witnesses = len(np.unique(roots[(truth == 1).any(axis=1)]))
     if why := _too_little(len(acquired), len(random), int((truth == 1).sum()), witnesses):
-        return Comparison(facts, None, witnesses, why)
+        return ArmComparison(facts, None, witnesses, why)
     parts = [
         acquired[:labels].assign(part="acquired"),
         random[:labels].assign(part="random"),
         seeds[: len(seeds) * with_seeds].assign(part="seed"),
         audit.frame(context.pool).assign(part="audit"),
     ]
-    return Comparison(facts, pd.concat(parts, ignore_index=True), witnesses)
+    return ArmComparison(facts, pd.concat(parts, ignore_index=True), witnesses)
 
 
 def report_savings(
-    comparison: Comparison,
+    comparison: ArmComparison,
     result: Mapping[str, Any],
     audit: AuditSet,
     work: Path,

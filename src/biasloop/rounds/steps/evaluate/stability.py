@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from biasloop.domain.measure.stopping import Criterion, Name
-from biasloop.rounds.steps.kept_verdicts import flag_columns, proba_columns
+from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 
 WINDOW = 3
 """Steps from one model to the next that kappa and delta_f look at."""

@@ -22,11 +22,11 @@ from biasloop.ports import Pool
 from biasloop.rounds.child import Result, job_folder, run_job
 from biasloop.rounds.steps.evaluate.audit import AuditSet, audit_set, report
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.evaluate.handover import EvaluateJob, verdicts_file
+from biasloop.rounds.steps.evaluate.handover import EvaluateJob, stop_verdicts_file
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
-from biasloop.rounds.steps.evaluate.savings import Comparison, compare_arms, report_savings
+from biasloop.rounds.steps.evaluate.savings import ArmComparison, compare_arms, report_savings
 from biasloop.rounds.steps.evaluate.stopping import earlier_verdicts, stop_frame, stopping_advice
-from biasloop.rounds.steps.kept_verdicts import keep
+from biasloop.rounds.steps.stored_verdicts import write_verdicts
 
 
 def evaluate(
@@ -88,7 +88,7 @@ def _measure(
     audit: AuditSet,
     stop: pd.DataFrame | None,
     earlier: Sequence[str],
-    comparison: Comparison,
+    comparison: ArmComparison,
     context: EvaluationContext,
 ) -> tuple[Path, Result]:
     """Runs the job, and stores what the model says of the stop set; (its folder, its result)."""
@@ -117,7 +117,7 @@ def _measure(
     result = _run(work, job, context)
     if "stop" in frames:
         context.heartbeat()  # who was taken over must not touch what who took over keeps
-        keep(context.models, model.id, "stop", pd.read_parquet(verdicts_file(work)))
+        write_verdicts(context.models, model.id, "stop", pd.read_parquet(stop_verdicts_file(work)))
     return work, result
 
 

@@ -16,7 +16,7 @@ from biasloop.ports import Pool
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.stability import WINDOW
-from biasloop.rounds.steps.kept_verdicts import kept_path
+from biasloop.rounds.steps.stored_verdicts import verdicts_path
 
 STOP_SET = 1000
 """Items that every model judges, to see how much verdicts still change (Bloodgood and
@@ -65,5 +65,5 @@ def stop_frame(pool: Pool, labelled: Collection[str]) -> pd.DataFrame:
 
 def earlier_verdicts(models: Path, earlier: Sequence[str]) -> tuple[Path, ...]:
     """The tables of what the last models before this one said of the stop set."""
-    paths = [kept_path(models, model, "stop") for model in earlier[-WINDOW:]]
+    paths = [verdicts_path(models, model, "stop") for model in earlier[-WINDOW:]]
     return tuple(path for path in paths if path.exists())

@@ -32,20 +32,22 @@ class ExpandJob:
     seed: int
 
 
-MADE = "made.jsonl"
+SYNTHETIC_FILE = "made.jsonl"
 
 
-REJECTED = "rejected.jsonl"
+REJECTED_FILE = "rejected.jsonl"
 
 
-def to_table(corpus: Corpus) -> pd.DataFrame:
+def corpus_to_table(corpus: Corpus) -> pd.DataFrame:
     """The corpus by ids: the child reads the items from the pool."""
     rows = [("parent", item.id, list(labels)) for item, labels in corpus.parents]
     rows += [("written", item.id, list(labels)) for item, labels in corpus.written]
     return pd.DataFrame(rows, columns=["role", "item_id", "labels"])
 
 
-def to_corpus(table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int) -> Corpus:
+def corpus_from_table(
+    table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int
+) -> Corpus:
     """The corpus of such a table."""
 
     def of(role: str) -> list[tuple[Item, tuple[str, ...]]]:
@@ -56,7 +58,7 @@ def to_corpus(table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn
     return Corpus(of("parent"), of("written"), errors, turn)
 
 
-def write_made(path: Path, made: Iterable[Made]) -> int:
+def write_synthetic(path: Path, made: Iterable[Made]) -> int:
     """Writes synthetic items, one a line; returns how many."""
     return _write_lines(path, made)
 
@@ -75,7 +77,7 @@ def _write_lines(path: Path, values: Iterable[Any]) -> int:
     return count
 
 
-def read_made(path: Path) -> list[Made]:
+def read_synthetic(path: Path) -> list[Made]:
     """What `write_made` wrote."""
     made = []
     for row in _read_lines(path):

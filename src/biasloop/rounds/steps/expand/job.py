@@ -12,12 +12,12 @@ from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, PromptExpander, asks_a_model
 from biasloop.rounds.child import Result
 from biasloop.rounds.steps.expand.handover import (
-    MADE,
-    REJECTED,
+    REJECTED_FILE,
+    SYNTHETIC_FILE,
     ExpandJob,
-    to_corpus,
-    write_made,
+    corpus_from_table,
     write_rejected,
+    write_synthetic,
 )
 from biasloop.store.pool import ArrowPool
 from biasloop.workspace.campaign import guide_of, read_campaign
@@ -31,14 +31,16 @@ def expand(folder: Path, job: ExpandJob, checkpoint: Checkpoint) -> Result:
     layout = Layout(job.workspace)
     pool = ArrowPool(layout.pool)
     table = pd.read_parquet(folder / "corpus.parquet")
-    corpus = to_corpus(table, pool, job.errors, job.turn)
+    corpus = corpus_from_table(table, pool, job.errors, job.turn)
     described = {}
     for name, options in job.expanders.items():
         expander = create(Kind.EXPANDER, name, options)
         if asks_a_model(expander):
             described[name] = _ask(folder, name, expander, corpus, layout, job, checkpoint)
         else:
-            write_made(folder / f"{name}.{MADE}", expander.expand(corpus.parents, job.seed))
+            write_synthetic(
+                folder / f"{name}.{SYNTHETIC_FILE}", expander.expand(corpus.parents, job.seed)
+            )
         checkpoint()
     return {"synthesis": described} if described else {}
 
@@ -78,6 +80,6 @@ def _ask(
             model=settings.model,
             checkpoint=checkpoint,
         )
-        write_made(folder / f"{name}.{MADE}", found.made)
-        write_rejected(folder / f"{name}.{REJECTED}", found.rejected)
+        write_synthetic(folder / f"{name}.{SYNTHETIC_FILE}", found.made)
+        write_rejected(folder / f"{name}.{REJECTED_FILE}", found.rejected)
         return found.facts(requests, generator, job.seed)

@@ -16,12 +16,12 @@ from biasloop.domain.writing.synthesis import Corpus, Made
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.expand.handover import (
-    MADE,
-    REJECTED,
+    REJECTED_FILE,
+    SYNTHETIC_FILE,
     ExpandJob,
-    read_made,
+    corpus_to_table,
     read_rejected,
-    to_table,
+    read_synthetic,
 )
 
 CHUNK = 5_000
@@ -59,18 +59,22 @@ def expand(
         turn=corpus.turn,
         seed=seed,
     )
-    work = job_folder(work_folder, job, corpus=to_table(corpus))
+    work = job_folder(work_folder, job, corpus=corpus_to_table(corpus))
     result = run_job(work, job, heartbeat)
     heartbeat()  # who was taken over must not write to the pool
-    made = [(name, one) for name in expanders for one in read_made(work / f"{name}.{MADE}")]
+    made = [
+        (name, one)
+        for name in expanders
+        for one in read_synthetic(work / f"{name}.{SYNTHETIC_FILE}")
+    ]
     added = add_to_pool(made, pool)
     labels = [to_annotation(one, name, scheme, policy_id, now) for name, one in made if one.labels]
-    rejected = [r for name in expanders for r in read_rejected(work / f"{name}.{REJECTED}")]
+    rejected = [r for name in expanders for r in read_rejected(work / f"{name}.{REJECTED_FILE}")]
     facts = {"expanded": {name: added[name] for name in expanders}}
     return Done(facts=facts | result, records=(*labels, *rejected))
 
 
-def corpus_of(
+def build_corpus(
     pool: Pool,
     annotations: Iterable[Annotation],
     scheme: Scheme,

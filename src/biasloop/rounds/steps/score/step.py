@@ -14,7 +14,7 @@ from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.score.handover import ScoreJob
 
-AskedOf = Callable[[int], tuple[Rows, Rows]]
+CandidateRows = Callable[[int], tuple[Rows, Rows]]
 """Takes a number of pool rows; returns those below it that the strategy may choose, and the
 labelled ones that it may compare them with."""
 
@@ -33,7 +33,7 @@ def score(
     needs: frozenset[str],
     multi: bool,
     cascade: int,
-    asked_of: AskedOf,
+    candidate_rows: CandidateRows,
     seed: int,
     work_folder: Path,
     heartbeat: Heartbeat,
@@ -59,7 +59,7 @@ def score(
         seed=seed,
         out=scores_folder / model.id,
     )
-    candidates, labelled = asked_of(rows)
+    candidates, labelled = candidate_rows(rows)
     always = np.repeat([False, True], [len(candidates), len(labelled)])
     frame = pd.DataFrame({"row": np.concatenate([candidates, labelled]), "always": always})
     result = run_job(job_folder(work_folder, job, candidates=frame), job, heartbeat)

@@ -20,7 +20,7 @@ from biasloop.rounds.child import Result
 from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.train.data import training_set
 from biasloop.rounds.steps.train.handover import LearningJob, ReviewJob, TrainJob
-from biasloop.rounds.steps.train.probation import rows_of
+from biasloop.rounds.steps.train.probation import review_rows
 from biasloop.store.atomic import written_whole
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
@@ -54,7 +54,7 @@ def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:
     """The review of the rows of data.parquet that a language model wrote; see domain.probation."""
     frame = pd.read_parquet(folder / "data.parquet")
     data, _ = _encoded(frame, job, checkpoint)
-    rows = rows_of(frame, data)
+    rows = review_rows(frame, data)
     runs = with_and_without(
         lambda: _classifier(job),
         data,

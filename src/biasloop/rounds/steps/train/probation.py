@@ -40,7 +40,7 @@ def review_written(
         constructed_weight=recipe.constructed_weight,
         written={a.item_id: recipe.written.weight for a in annotations},
     )
-    rows = rows_of(data, training_set(data, scheme.labels, scheme.multi))
+    rows = review_rows(data, training_set(data, scheme.labels, scheme.multi))
     if not rows.written.any():
         return Done()
     if not len(rows.measurable):
@@ -55,7 +55,7 @@ def review_written(
     return Done(facts={"probation": review.as_dict()}, records=(review,))
 
 
-def rows_of(data: pd.DataFrame, made: TrainingSet) -> Rows:
+def review_rows(data: pd.DataFrame, made: TrainingSet) -> Rows:
     """The rows of `training_data`, and of the training set made of them, as a review has them.
 
     Only real items are shown to people, so what they labelled is real.

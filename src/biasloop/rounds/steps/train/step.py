@@ -22,7 +22,7 @@ from biasloop.domain.policy import count_votes_by_policy
 from biasloop.domain.round import Done
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
-from biasloop.rounds.steps.kept_verdicts import flag_columns, keep
+from biasloop.rounds.steps.stored_verdicts import flag_columns, write_verdicts
 from biasloop.rounds.steps.train.data import columns, training_data
 from biasloop.rounds.steps.train.handover import TrainJob
 from biasloop.rounds.steps.train.probation import review_written
@@ -91,7 +91,9 @@ def train(
     heartbeat()  # who was taken over must not touch the model of who took over
     _replace(models_folder / model_id, work / "model")
     oof = np.load(work / "oof.npy")
-    keep(models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme))
+    write_verdicts(
+        models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme)
+    )
     learned = set(data["item_id"])
     policies = count_votes_by_policy(a for a in annotations if a.item_id in learned)
     model = ModelVersion(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from biasloop.store.atomic import written_whole
 
-What = Literal["oof", "stop"]
+VerdictSet = Literal["oof", "stop"]
 """Out-of-fold verdicts on what it learned from, or verdicts on the stop set."""
 
 
@@ -22,18 +22,18 @@ def proba_columns(labels: Sequence[str]) -> list[str]:
     return [f"proba_{name}" for name in labels]
 
 
-def keep(models: Path, model_id: str, what: What, table: pd.DataFrame) -> None:
+def write_verdicts(models: Path, model_id: str, what: VerdictSet, table: pd.DataFrame) -> None:
     """Keeps a table with a row per item; `models` is the folder of all models."""
-    with written_whole(kept_path(models, model_id, what)) as temporary:
+    with written_whole(verdicts_path(models, model_id, what)) as temporary:
         table.to_parquet(temporary)
 
 
-def kept(models: Path, model_id: str, what: What) -> pd.DataFrame | None:
+def read_verdicts(models: Path, model_id: str, what: VerdictSet) -> pd.DataFrame | None:
     """The table; None for a model that kept none."""
-    path = kept_path(models, model_id, what)
+    path = verdicts_path(models, model_id, what)
     return pd.read_parquet(path) if path.exists() else None
 
 
-def kept_path(models: Path, model_id: str, what: What) -> Path:
+def verdicts_path(models: Path, model_id: str, what: VerdictSet) -> Path:
     """Where it is, if it is."""
     return models / f"{model_id}.{what}.parquet"

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy.engine import Connection, Dialect
 
 from biasloop.errors import LedgerError
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
 _WRITER_LOCK = 0x62696173  # "bias": one advisory lock for every writer on PostgreSQL
 
@@ -88,8 +86,14 @@ class Database:
 
     def migrate(self, version: str = "head") -> None:
         """Brings the schema to that version, the newest. Repeatable."""
+        if version == "head" and self._version() == _newest_version():
+            return  # what nearly every command finds, without the time that Alembic takes to load
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(MIGRATIONS))
         with self.write() as connection:
             config.attributes["connection"] = connection
             try:
@@ -99,6 +103,16 @@ class Database:
                     f"the ledger {self._where} was written by a newer biasloop ({error}); "
                     "install that one"
                 ) from None
+
+    def _version(self) -> str | None:
+        """The version of the schema; None for an empty database."""
+        with self.read() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            version: str | None = connection.scalar(
+                sa.text("SELECT version_num FROM alembic_version")
+            )
+            return version
 
     def close(self) -> None:
         """Closes every connection."""
@@ -115,6 +129,11 @@ class Database:
         except sa.exc.DBAPIError as error:
             said = f"the ledger {self._where} failed: {error.orig}{_advice(error)}"
             raise LedgerError(said) from error
+
+
+def _newest_version() -> str:
+    """The version that migrations end at: files are named for it, 0001_…."""
+    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def _advice(error: sa.exc.DBAPIError) -> str:

@@ -113,7 +113,7 @@ def write_shard(folder: Path, shard: Shard, table: Any, features: Any) -> Shard:
 
 def open_shard(folder: Path, shard: Shard) -> Any:
     """The shard as a memory-mapped pyarrow table. Raises PoolError when it is damaged or gone."""
-    from datasets import Dataset
+    import pyarrow as pa
 
     path = folder / shard.file
     try:
@@ -122,7 +122,8 @@ def open_shard(folder: Path, shard: Shard) -> Any:
         # Arrow trusts what it maps: a flipped byte may end the process.
         if shard.crc is not None and _crc(path) != shard.crc:
             raise ValueError("its checksum is another than when it was written")
-        table = Dataset.from_file(str(path)).data.table
+        # As datasets.Dataset.from_file does, which takes two seconds to load first.
+        table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
         if table.num_rows != shard.rows:
             raise ValueError(f"{table.num_rows} rows instead of {shard.rows}")
         return table

@@ -260,6 +260,12 @@ def test_rule_8_a_workspace_opens_with_its_ledger_alone() -> None:
     assert not loaded & HEAVY - {"sqlalchemy", "alembic", "pydantic"}
 
 
+def test_a_trial_is_written_as_a_file_without_a_web_server() -> None:
+    loaded = loaded_by("import biasloop.web.rendering")
+    assert "jinja2" in loaded
+    assert not loaded & {"fastapi", "starlette", "uvicorn", "torch", "sklearn"}
+
+
 def test_who_reads_the_settings_of_a_classifier_loads_no_torch() -> None:
     loaded = loaded_by(
         "from biasloop.plugins.registry import Kind, names, plugin;"

@@ -83,7 +83,7 @@ def test_one_annotation_through_all_that_can_happen_to_it(
         assert said(service, task) == (Standing.ASIDE, labels, reason)
         assert open_tasks(service) == all_open
         assert service.poll() == 0
-    aside = [a["reason"] for a in overview(service)["set_aside"]]
+    aside = [a.reason for a in overview(service).set_aside]
     assert aside == [AsideReason.EMPTY, AsideReason.CONTRADICTORY, AsideReason.UNKNOWN_LABEL]
 
     assert person.next_task() == task
@@ -157,4 +157,4 @@ def test_a_skipped_audit_task_is_no_response(service: Service, person: Annotator
     assert facts["evaluated"] == evaluation.report["audit"]["n_items"] == len(answered)
     assert facts["audit_skipped"] == evaluation.report["skipped"] == 1
     assert facts["audit_pending"] == evaluation.report["pending"] == 1 + len(on_their_way)
-    assert overview(service)["open_tasks"]["audit"] == 1 + len(on_their_way)
+    assert overview(service).open_tasks.audit == 1 + len(on_their_way)

@@ -15,7 +15,7 @@ from biasloop.domain.trial import Case, Scenario, Trial, Why
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Spending
 from biasloop.rounds.reconcile import Differences
-from biasloop.service.policy import adopt, decide, policy_report
+from biasloop.service.policy import WaitingReport, adopt, decide, policy_report
 from biasloop.service.service import Service
 from support.cli import Cli
 from support.labelstudio_server import Annotator, Server
@@ -57,9 +57,9 @@ def test_items_are_asked_about_again_under_the_new_guideline(
     assert service.poll() == 2  # read after the change, made before it
     assert {a.policy_id for a in service.ledger.annotations() if a.task_id} == {old}
     found = policy_report(service, service.ledger.annotations())
-    assert (found["policy"], found["waiting"]) == (new, {"versions": [old], "votes": 2})
+    assert (found.policy, found.waiting) == (new, WaitingReport(versions=[old], votes=2))
 
-    assert decide(service, VoteAction.RE_ASK, ["age"], "rita")["answers"] == 1
+    assert decide(service, VoteAction.RE_ASK, ["age"], "rita")[1] == 1
     assert person.next_task() == task
     assert service.poll() == 0
     assert said(service, one) == {(old, Standing.ASIDE, AsideReason.ASKED_AGAIN)}
@@ -69,7 +69,7 @@ def test_items_are_asked_about_again_under_the_new_guideline(
     assert said(service, two) == {(old, Standing.VOTE, "")}
     assert service.reconcile() == Differences(0, 0, 0)
 
-    assert decide(service, VoteAction.SET_ASIDE, [], "rita")["answers"] == 1
+    assert decide(service, VoteAction.SET_ASIDE, [], "rita")[1] == 1
     assert service.reconcile() == Differences(0, 0, 0)
     assert said(service, two) == {(old, Standing.ASIDE, AsideReason.OLDER_POLICY)}
     assert person.next_task() not in (task, service.ledger.task_ids()[two])
@@ -141,7 +141,7 @@ def test_a_draft_is_adopted_while_the_service_runs(
     assert "biasloop policy re-ask --labels LABEL,…" in told
     assert service.ledger.policies.current() == service.campaign.policy == old
     assert "Anche le età minime." not in instruction(service)
-    assert policy_report(service, service.ledger.annotations())["new"] is None
+    assert policy_report(service, service.ledger.annotations()).new is None
 
 
 def test_a_file_that_is_edited_waits_for_the_next_start(service: Service) -> None:
@@ -151,7 +151,7 @@ def test_a_file_that_is_edited_waits_for_the_next_start(service: Service) -> Non
     service.reconcile()
     assert service.ledger.policies.current() == old
     assert "Una bozza" not in instruction(service)
-    assert policy_report(service, [])["new"] == service.campaign.policy.id
-    service.adopt_campaign_policy()
+    assert policy_report(service, []).new == service.campaign.policy.id
+    service.take_up_guideline()
     service.ensure_project()
     assert "Una bozza" in instruction(service)

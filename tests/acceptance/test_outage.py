@@ -87,7 +87,7 @@ def test_polls_wait_say_so_and_lose_nothing(
     service: Service, proxy: Proxy, label_studio_server: Server
 ) -> None:
     def trouble() -> str | None:
-        found: str | None = overview(service)["label_studio"]["trouble"]
+        found: str | None = overview(service).label_studio.trouble
         return found
 
     told: list[str] = []
@@ -107,7 +107,7 @@ def test_polls_wait_say_so_and_lose_nothing(
         scheduler.stop()
     assert sum("poll failed" in line for line in told) == 1
     assert "Label Studio answers again" in told
-    assert overview(service)["labels"]["human"] == BATCH
+    assert overview(service).labels["human"] == BATCH
     assert_one_task_each(service)
 
 

@@ -70,8 +70,8 @@ def test_audit_items_are_voted_on_twice_and_a_third_time_where_two_differ(
     assert [by_task[task].votes for task in (*audit, train)] == [2, 3, 1]
     assert by_task[audit[1]].labels == ("gender",)
     found = annotators_report.report(service)
-    assert [p["votes"] for p in found["people"] if p["votes"]]
-    assert found["agreement"]["items"] == 2
+    assert [p.votes for p in found.people if p.votes]
+    assert found.agreement.items == 2
     for person in people:
         person.__exit__(None, None, None)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from biasloop.cli.status import savings_told
+from biasloop.cli.status import describe_savings
 from biasloop.service.service import Service
 from support.cli import Cli
 from support.ports import free_port
@@ -44,14 +44,14 @@ def test_what_labels_have_saved_is_told_as_far_as_it_is_known() -> None:
         return dict(zip(("value", "low", "high"), bounds, strict=True))
 
     points = ({"labels": 80, "difference": interval(0.1, -0.02, 0.22)},)
-    assert savings_told({"points": (), "saved": None, "why": "20 random labels"}) == (
+    assert describe_savings({"points": (), "saved": None, "why": "20 random labels"}) == (
         "not yet estimable: 20 random labels"
     )
     ahead = "80 acquired labels against as many random ones: micro F1 +0.10 [-0.02, +0.22]; "
-    assert savings_told({"points": points, "saved": None, "why": "even 10 do"}) == (
+    assert describe_savings({"points": points, "saved": None, "why": "even 10 do"}) == (
         f"{ahead}labels saved not yet estimable: even 10 do"
     )
-    assert savings_told({"points": points, "saved": interval(0.25, -0.125, 0.5)}) == (
+    assert describe_savings({"points": points, "saved": interval(0.25, -0.125, 0.5)}) == (
         f"{ahead}labels saved 25% [-12%, 50%]"
     )
 

@@ -42,8 +42,8 @@ def test_a_draft_of_the_guideline_is_tried(open_: Open, url: str) -> None:
     old = service.campaign.policy
     draft = draft_of(service, old.text + "\nAnche le età minime.\n")
     found = describe(service, try_draft(service, draft, old, borderline(service, 10), "rita"))
-    assert (found["scenarios"], found["stopped"]) == (10, None)
-    assert found["spending"]["requests"] > 20
-    problems = {case[side]["problem"] for case in found["cases"] for side in ("before", "after")}
+    assert (found.scenarios, found.stopped) == (10, None)
+    assert found.spending.requests > 20
+    problems = {judged.problem for case in found.cases for judged in (case.before, case.after)}
     assert problems <= {None, "no usable answer"}  # by the schema, but at odds with itself
-    assert found["answered"] > 0
+    assert found.answered > 0

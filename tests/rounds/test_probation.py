@@ -116,9 +116,10 @@ def test_poison_teaches_nothing_once_it_was_reviewed(service: Service) -> None:
     record = service.ledger.rounds.get(0).facts["probation"]
     assert (record["kept"], record["texts"]) == (None, taught)
     assert service.ledger.reviews() == []
-    now = overview(service)["probation"]
-    assert (now["teach"], now["texts"], now["review"]) == (taught, taught, None)
-    assert now["unmeasured"] == record["why"]
+    now = overview(service).probation
+    assert now is not None
+    assert (now.teach, now.texts, now.review) == (taught, taught, None)
+    assert now.unmeasured == record["why"]
 
     card = close_round(service, 1, labelled=100)
     ((round_id, review),) = service.ledger.reviews()

@@ -13,7 +13,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.reports import annotators as annotators_report
-from biasloop.reports.status import overview
+from biasloop.reports.status import GoldReport, overview
 from biasloop.rounds.steps.candidates import labelled_rows
 from biasloop.rounds.steps.evaluate.audit import audit_set
 from biasloop.rounds.steps.expand.step import build_corpus
@@ -87,7 +87,7 @@ def test_gold_is_asked_like_any_other_and_teaches_nothing(service: Service) -> N
     gold = [s for s in batch if s.arm is Arm.GOLD]
     assert len(batch) == 8
     assert len(gold) == 2
-    assert overview(service)["gold"] == {"share": 0.25, "items": 3, "left": 1}
+    assert overview(service).gold == GoldReport(share=0.25, items=3, left=1)
 
     scheme, now = service.campaign.scheme, datetime.now(UTC)
     known = {a.item_id: a.labels for a in service.ledger.annotations()}
@@ -120,9 +120,10 @@ def test_gold_is_asked_like_any_other_and_teaches_nothing(service: Service) -> N
     rows, _ = labelled_rows(service.pool, annotations, scheme, len(service.pool), method)
     assert not {s.row for s in gold} & set(rows.tolist())
 
-    (anna,) = annotators_report.report(service)["people"]
-    assert (anna["votes"], anna["gold"]["n"], anna["gold"]["right"]["value"]) == (8, 2, 0.5)
-    assert overview(service)["labels"]["human"] == 6
+    (anna,) = annotators_report.report(service).people
+    assert anna.gold is not None
+    assert (anna.votes, anna.gold.n, anna.gold.right.value) == (8, 2, 0.5)
+    assert overview(service).labels["human"] == 6
 
 
 def test_what_was_asked_is_not_asked_again(service: Service) -> None:

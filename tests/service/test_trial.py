@@ -13,7 +13,7 @@ from biasloop.domain.item import Item
 from biasloop.domain.policy import Policy
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.domain.trial import Scenario, Trial, Why
+from biasloop.domain.trial import Scenario, Total, Trial, Why
 from biasloop.errors import ConfigError, DataError, LlmError
 from biasloop.service.scenarios import MAX_SCENARIOS, borderline, from_file, from_lines
 from biasloop.service.service import Service
@@ -44,10 +44,9 @@ def run(service: Service, scenarios: list[Scenario] | None = None, rule: str = R
 
 def test_what_each_version_says_and_why(service: Service) -> None:
     found = describe(service, run(service))
-    assert (found["scenarios"], found["answered"], found["changed"]) == (4, 4, 2)
+    assert (found.scenarios, found.answered, found.changed) == (4, 4, 2)
     shown = [
-        (case["scenario"], case["before"]["labels"], case["after"]["labels"], case["changes"])
-        for case in found["cases"]
+        (case.scenario, case.before.labels, case.after.labels, case.changes) for case in found.cases
     ]
     assert shown == [
         (1, ("gender",), ("inclusive",), True),
@@ -55,11 +54,9 @@ def test_what_each_version_says_and_why(service: Service) -> None:
         (2, ("age",), ("age",), False),
         (3, ("inclusive",), ("inclusive",), False),
     ]
-    assert found["cases"][1]["before"]["reason"] == "Dice <i>gender, age</i>."
-    assert found["labels"][0] == {
-        "label": "gender", "before": 2, "after": 0, "gained": 0, "lost": 2,
-    }  # fmt: skip
-    assert (found["stopped"], found["labelled"], found["in_question"]) == (None, 0, {})
+    assert found.cases[1].before.reason == "Dice <i>gender, age</i>."
+    assert found.labels[0] == Total("gender", before=2, after=0, gained=0, lost=2)
+    assert (found.stopped, found.labelled, found.in_question) == (None, 0, {})
     assert found == describe(service, service.ledger.trials.newest())
 
 
@@ -97,9 +94,9 @@ def test_a_spent_budget_leaves_scenarios_open_and_nothing_is_paid_twice(
     trial = run(open_(concurrency=1, price_out=1000, answer_tokens=1000, round_budget=1.02))
     paid = len(model.prompts)
     found = describe(open_(), trial)
-    assert 0 < found["answered"] < len(TEXTS)
-    assert "budget does not hold another request" in found["stopped"]
-    assert {case["after"]["problem"] for case in found["cases"]} == {None, "not asked"}
+    assert 0 < found.answered < len(TEXTS)
+    assert "budget does not hold another request" in found.stopped
+    assert {case.after.problem for case in found.cases} == {None, "not asked"}
     again = run(open_(price_out=1000, answer_tokens=1000, round_budget=100))
     assert (again.id, again.stopped) == (trial.id, None)
     assert len(model.prompts) == 2 * len(TEXTS) > paid
@@ -127,8 +124,8 @@ def test_a_dead_server_is_named_and_no_empty_trial_kept(open_: Open) -> None:
 def test_rubbish_is_no_judgement(service: Service, model: LlmServer) -> None:
     model.script = structured(lambda _: {"labels": ["height"]})
     found = describe(service, run(service))
-    assert found["answered"] == 0
-    assert {case["before"]["problem"] for case in found["cases"]} == {"no usable answer"}
+    assert found.answered == 0
+    assert {case.before.problem for case in found.cases} == {"no usable answer"}
 
 
 def test_a_text_that_gives_orders_spoils_only_its_own_row(
@@ -161,8 +158,8 @@ def test_comments_are_kept_with_their_author(service: Service) -> None:
     comment(service, trial.id[:4], 4, " Perché? <b> ", "Rita")
     run(service)  # the same trial again
     found = describe(service, service.ledger.trials.find(trial.id))
-    (case,) = [case for case in found["cases"] if case["scenario"] == 4]
-    assert [(said["by"], said["text"]) for said in case["comments"]] == [("Rita", "Perché? <b>")]
+    (case,) = [case for case in found.cases if case.scenario == 4]
+    assert [(said.by, said.text) for said in case.comments] == [("Rita", "Perché? <b>")]
     for scenario, text, by in ((0, "x", "r"), (5, "x", "r"), (1, " ", "r"), (1, "x", "")):
         with pytest.raises(DataError):
             comment(service, trial.id, scenario, text, by)
@@ -227,8 +224,8 @@ def test_labelled_items_that_contradict_the_draft(scored: Service) -> None:
     label_as_people(scored, train_items(scored)[:4], ("gender",))
     trial = run(scored, borderline(scored, 8))
     found = describe(scored, trial)
-    assert found["labelled"] == found["contradicting"] == 4
-    assert found["in_question"] == {"gender": 4}
+    assert found.labelled == found.contradicting == 4
+    assert found.in_question == {"gender": 4}
 
 
 def test_a_file_of_scenarios(tmp_path: Path, service: Service) -> None:
@@ -243,7 +240,7 @@ def test_a_file_of_scenarios(tmp_path: Path, service: Service) -> None:
         ("Cercasi un cuoco", ("gender",), Why.GIVEN),
         ("tre", None, Why.GIVEN),
     ]
-    assert describe(service, run(service, found))["contradicting"] == 1
+    assert describe(service, run(service, found)).contradicting == 1
 
 
 @pytest.mark.parametrize(

@@ -56,23 +56,23 @@ def answered(campaign: Any) -> Any:
 
 def test_who_labelled_and_how(service: Service, answered: Any) -> None:
     found = annotators_report.report(service)
-    people = {person["annotator"]: person for person in found["people"]}
+    people = {person.annotator: person for person in found.people}
     anna, bea, eve = (people[n] for n in ("anna@example.org", "bea@example.org", HOSTILE))
-    assert (anna["votes"], anna["skips"], anna["aside"]) == (10, 0, {})
-    assert (anna["seconds_per_item"], anna["hours"]) == (12, pytest.approx(120 / 3600))
-    assert bea["hours"] == pytest.approx(120 / 3600)  # 9,000 s count as ten times the median
-    assert (eve["votes"], eve["aside"]) == (0, {AsideReason.CONTRADICTORY: 1})
-    assert eve["competence"] is None
-    assert anna["competence"] > 0.5
-    assert found["agreement"]["items"] == 10
-    assert 0.5 < found["agreement"]["sets"]["value"] < 1
-    assert found["agreement"]["labels"]["religion"] is None
-    (pair,) = found["pairs"]
-    assert (pair["people"], pair["items"]) == (("anna@example.org", "bea@example.org"), 10)
-    assert pair["sets"] == found["agreement"]["sets"]
-    (round_,) = found["rounds"]
-    assert (round_["votes"], round_["items"]) == (20, 10)
-    assert found["spans"]["value"] == 0  # Anna marked, Bea did not
+    assert (anna.votes, anna.skips, anna.aside) == (10, 0, {})
+    assert (anna.seconds_per_item, anna.hours) == (12, pytest.approx(120 / 3600))
+    assert bea.hours == pytest.approx(120 / 3600)  # 9,000 s count as ten times the median
+    assert (eve.votes, eve.aside) == (0, {AsideReason.CONTRADICTORY: 1})
+    assert eve.competence is None
+    assert anna.competence > 0.5
+    assert found.agreement.items == 10
+    assert 0.5 < found.agreement.sets.value < 1
+    assert found.agreement.labels["religion"] is None
+    (pair,) = found.pairs
+    assert (pair.people, pair.items) == (("anna@example.org", "bea@example.org"), 10)
+    assert pair.sets == found.agreement.sets
+    (round_,) = found.rounds
+    assert (round_.votes, round_.items) == (20, 10)
+    assert found.spans.value == 0  # Anna marked, Bea did not
 
 
 def test_the_page(get: Get, answered: Any) -> None:

@@ -1,13 +1,19 @@
 """annotator add, positions, withdraw; annotators."""
 
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
+
+if TYPE_CHECKING:
+    from biasloop.domain.measure.resample import Interval
+    from biasloop.reports.annotators import PairAgreement, PersonReport, RoundAgreement
+    from biasloop.workspace.positions import Dimension, Group
 
 PAIRS = 10
 """Shown of all pairs, of whom there are many soon."""
@@ -100,15 +106,15 @@ def annotators(json: Json = False, workspace: Workspace = None) -> None:
     """Who labelled: agreement, competence, progress, time, and what was set aside."""
     from biasloop.reports import annotators as annotators_report
 
-    found = annotators_report.report(open_workspace(workspace))
+    report = annotators_report.report(open_workspace(workspace))
     if json:
-        print_json(found)
+        print_json(asdict(report))
         return
-    if not found["people"]:
+    if not report.people:
         say("nobody has labelled yet; `biasloop annotator add` makes an account")
         return
     table(
-        [_person(p) for p in found["people"]],
+        [_person(person) for person in report.people],
         [
             "annotator",
             "votes",
@@ -121,76 +127,74 @@ def annotators(json: Json = False, workspace: Workspace = None) -> None:
             "last",
         ],
     )
-    shared = found["agreement"]
-    say(f"\n{shared['items']} items have several votes; Krippendorff's alpha (1: all agree)")
-    say(f"  whole answers (MASI)  {_measured(shared['sets'])}")
-    for label, value in shared["labels"].items():
+    shared = report.agreement
+    say(f"\n{shared.items} items have several votes; Krippendorff's alpha (1: all agree)")
+    say(f"  whole answers (MASI)  {_measured(shared.sets)}")
+    for label, value in shared.labels.items():
         say(f"  {label:<21} {_measured(value)}")
-    say(f"  marked words (F1)     {_measured(found['spans'])}")
-    if found["pairs"]:
+    say(f"  marked words (F1)     {_measured(report.spans)}")
+    if report.pairs:
         say("")
-        furthest = found["pairs"][:PAIRS]
+        furthest = report.pairs[:PAIRS]
         table(
-            [_between(pair, " / ".join(pair["people"])) for pair in furthest],
+            [_between(pair, " / ".join(pair.people)) for pair in furthest],
             ["between", "items", "alpha"],
         )
-        if more := len(found["pairs"]) - len(furthest):
+        if more := len(report.pairs) - len(furthest):
             say(f"{more} more pairs, who agree more or cannot be measured: --json has them all")
-    if any(r["items"] for r in found["rounds"]):
+    if any(r.items for r in report.rounds):
         say("")
         table(
-            [_between(r, f"round {r['round']}") for r in found["rounds"] if r["items"]],
+            [_between(r, f"round {r.round}") for r in report.rounds if r.items],
             ["between", "items", "alpha"],
         )
-    for dimension in found["positions"]:
+    for dimension in report.positions:
         _say_groups(dimension)
 
 
-def _say_groups(found: dict[str, Any]) -> None:
-    hidden = "; groups of fewer than five people are not shown" if found["hidden"] else ""
-    say(f"\nby {found['dimension']}{hidden}")
-    if found["groups"]:
+def _say_groups(dimension: "Dimension") -> None:
+    hidden = "; groups of fewer than five people are not shown" if dimension.hidden else ""
+    say(f"\nby {dimension.dimension}{hidden}")
+    if dimension.groups:
         columns = ["group", "people", "alpha", "as consensus", "apart from the others"]
-        table([_group(group) for group in found["groups"]], columns)
+        table([_group(group) for group in dimension.groups], columns)
 
 
-def _group(found: dict[str, Any]) -> dict[str, Any]:
+def _group(group: "Group") -> dict[str, Any]:
     clear = {
         label: value
-        for label, value in found["apart"].items()
-        if value and (value["low"] > 0 or value["high"] < 0)
+        for label, value in group.apart.items()
+        if value and (value.low > 0 or value.high < 0)
     }
     return {
-        "group": found["group"],
-        "people": found["people"],
-        "alpha": _measured(found["agreement"]),
-        "as consensus": _measured(found["as_consensus"]),
+        "group": group.group,
+        "people": group.people,
+        "alpha": _measured(group.agreement),
+        "as consensus": _measured(group.as_consensus),
         "apart from the others": ", ".join(
             f"{label} {_measured(value)}" for label, value in clear.items()
         ),
     }
 
 
-def _person(found: dict[str, Any]) -> dict[str, Any]:
-    pace, sure, gold = found["seconds_per_item"], found["competence"], found["gold"]
+def _person(person: "PersonReport") -> dict[str, Any]:
+    seconds, competence, gold = person.seconds_per_item, person.competence, person.gold
     return {
-        "annotator": found["annotator"],
-        "votes": found["votes"],
-        "skips": found["skips"],
-        "aside": sum(found["aside"].values()),
-        "competence": None if sure is None else f"{sure:.2f}",
-        "gold": f"{_measured(gold['right'])} of {gold['n']}" if gold else None,
-        "seconds per item": None if pace is None else f"{pace:.0f}",
-        "hours": f"{found['hours']:.1f}",
-        "last": found["last_at"],
+        "annotator": person.annotator,
+        "votes": person.votes,
+        "skips": person.skips,
+        "aside": sum(person.aside.values()),
+        "competence": None if competence is None else f"{competence:.2f}",
+        "gold": f"{_measured(gold.right)} of {gold.n}" if gold else None,
+        "seconds per item": None if seconds is None else f"{seconds:.0f}",
+        "hours": f"{person.hours:.1f}",
+        "last": person.last_at,
     }
 
 
-def _between(found: dict[str, Any], who: str) -> dict[str, Any]:
-    return {"between": who, "items": found["items"], "alpha": _measured(found["sets"])}
+def _between(report: "RoundAgreement | PairAgreement", who: str) -> dict[str, Any]:
+    return {"between": who, "items": report.items, "alpha": _measured(report.sets)}
 
 
-def _measured(value: dict[str, float] | None) -> str:
-    if value is None:
-        return "not measurable"
-    return f"{value['value']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"
+def _measured(value: "Interval | None") -> str:
+    return "not measurable" if value is None else str(value)

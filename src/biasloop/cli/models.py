@@ -2,7 +2,7 @@
 
 import json as json_
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
@@ -58,11 +58,11 @@ def train(json: Json = False, workspace: Workspace = None) -> None:
     table(rows, ["label", "positives", "F1 (out of fold)"])
 
 
-def _counts(rows: dict[str, int]) -> str:
+def _counts(rows: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {source}" for source, count in sorted(rows.items()))
 
 
-def _votes(policies: dict[str, int]) -> str | None:
+def _votes(policies: Mapping[str, int]) -> str | None:
     """Of how many votes under which guideline versions a model learned."""
     return ", ".join(f"{n} under {policy}" for policy, n in policies.items()) or None
 
@@ -127,25 +127,22 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
 @app.command("list")
 def list_(json: Json = False, workspace: Workspace = None) -> None:
     """Every model version, newest last."""
-    from biasloop.reports.status import decisions
+    from biasloop.reports.models import models
 
-    ledger = open_workspace(workspace).ledger
-    in_service = ledger.in_service()
-    why = decisions(ledger)
     rows = [
         {
             "model": model.id,
-            "in service": "yes" if in_service and in_service.id == model.id else "",
-            "round": round_id,
-            "finished": at,
+            "in service": "yes" if model.in_service else "",
+            "round": model.round,
+            "finished": model.finished,
             "classifier": model.classifier,
-            "sequence": model.seq,
-            "trained on": _counts(model.card["rows"]),
-            "guidelines": _votes(model.card.get("policies", {})),
-            "decision": why.get(model.id),
+            "sequence": model.sequence,
+            "trained on": _counts(model.rows),
+            "guidelines": _votes(model.policies),
+            "decision": model.decision,
             "card": model.card,
         }
-        for at, round_id, model in ledger.models()
+        for model in models(open_workspace(workspace))
     ]
     if json:
         print_json(rows)

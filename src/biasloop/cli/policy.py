@@ -1,14 +1,14 @@
 """policy, policy keep|re-ask|set-aside: versions of the annotation guideline."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
-from biasloop.domain.policy import VoteAction
+from biasloop.domain.policy import PolicyDecision, VoteAction
 
 app = typer.Typer(help="Versions of the annotation guideline.", invoke_without_command=True)
 
@@ -33,21 +33,21 @@ def policies(context: typer.Context, json: Json = False, workspace: Workspace = 
     from biasloop.service.policy import policy_report
 
     service = open_workspace(workspace)
-    found = policy_report(service, service.ledger.annotations())
+    report = policy_report(service, service.ledger.annotations())
     if json:
-        print_json(found)
+        print_json(asdict(report))
         return
-    rows = found["versions"]
+    rows = [asdict(version) for version in report.versions]
     columns = ["policy", "since", "words", "votes", "now"]
     columns[4:4] = [name for name in ("set_aside", "asked_again") if any(r[name] for r in rows)]
     if rows:
         table([row | {"now": "in force" if row["now"] else ""} for row in rows], columns)
-    if decision := found["decision"]:
-        say(_told(decision))
-    if found["new"]:
-        say(f"{found['new']} is new: it is in force once `biasloop up` (or `serve`) starts again,")
+    if report.decision:
+        say(_in_words(report.decision))
+    if report.new:
+        say(f"{report.new} is new: it is in force once `biasloop up` (or `serve`) starts again,")
         say("  or at once by `biasloop policy adopt campaign/guidelines.md`")
-    if votes := found["waiting"]["votes"]:
+    if votes := report.waiting.votes:
         say(f"{votes} votes were given under an older guideline; they count until you decide:")
         say("  biasloop policy keep | re-ask [--labels LABEL,…] | set-aside")
 
@@ -82,11 +82,11 @@ def set_aside(by: By = "", json: Json = False, workspace: Workspace = None) -> N
 def _decide(workspace: Path | None, action: VoteAction, labels: str, by: str, json: bool) -> None:
     from biasloop.service.policy import decide
 
-    decision = decide(open_workspace(workspace), action, split(labels), by or user())
+    decision, changed = decide(open_workspace(workspace), action, split(labels), by or user())
     if json:
-        print_json(decision)
+        print_json(asdict(decision) | {"answers": changed})
         return
-    show_decision(decision)
+    show_decision(decision, changed)
 
 
 def split(labels: str) -> list[str]:
@@ -94,25 +94,25 @@ def split(labels: str) -> list[str]:
     return [label.strip() for label in labels.split(",") if label.strip()]
 
 
-def show_decision(decision: Mapping[str, Any]) -> None:
-    """What was decided on older votes, and what came of it."""
-    say(_told(decision))
+def show_decision(decision: PolicyDecision, changed: int) -> None:
+    """What was decided on older votes, and what became of the answers that it changed."""
+    say(_in_words(decision))
     what = {
         VoteAction.KEEP: "count again",
         VoteAction.RE_ASK: "were set aside, and their tasks are shown again",
         VoteAction.SET_ASIDE: "were set aside; the next training and audit leave them out",
     }
-    say(f"  {decision['answers']} answers {what[decision['action']]}")
+    say(f"  {changed} answers {what[decision.action]}")
 
 
-def _told(decision: Mapping[str, Any]) -> str:
-    about = f" about {', '.join(decision['labels'])}" if decision["labels"] else ""
-    what = f"{decision['action']} {', '.join(decision['older'])}{about}"
-    return f"{decision['by']} decided for {decision['policy_id']}: {what}"
+def _in_words(decision: PolicyDecision) -> str:
+    about = f" about {', '.join(decision.labels)}" if decision.labels else ""
+    what = f"{decision.action} {', '.join(decision.older)}{about}"
+    return f"{decision.by} decided for {decision.policy_id}: {what}"
 
 
 def user() -> str:
-    """Who sits here."""
+    """The name of the current user of this machine."""
     try:
         return getuser()
     except (KeyError, OSError):  # an account without a name, as in containers

@@ -1,12 +1,16 @@
 """status, trip, doctor."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from biasloop.cli.context import Json, Workspace, local, open_workspace, print_json, say, table
-from biasloop.errors import PoolError
+
+if TYPE_CHECKING:
+    from biasloop.reports.status import Overview, RoundReport
+    from biasloop.reports.synthesis import ProbationReport
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,118 +24,119 @@ def status(json: Json = False, workspace: Workspace = None) -> None:
     """What runs, what it waits for, and what there is."""
     from biasloop.reports.status import overview
 
-    found = overview(open_workspace(workspace))
+    now = overview(open_workspace(workspace))
     if json:
-        print_json(found)
+        print_json(asdict(now))
         return
-    say(f"{found['campaign']} — {found['loop']}")
-    for line in (*_of_people(found), *_of_models(found)):
+    say(f"{now.campaign} — {now.loop}")
+    for line in (*_of_people(now), *_of_models(now)):
         say(f"  {line}")
-    if found["set_aside"]:
-        open_still = sum(a["open"] for a in found["set_aside"])
-        say(f"  aside    {len(found['set_aside'])} answers do not count, {open_still} tasks open")
-    if found["label_studio"]["trouble"]:
-        say(f"  trouble  {found['label_studio']['trouble']}")
-    for name, made in found["synthesis"]["by_expander"].items():
-        if made["stopped"]:
-            say(f"  {name:8} stopped asking: {made['stopped']}")
-    say(f"  next     {found['next_round']}")
-    say(f"  do       {_advice(found)}")
-    if found["rounds"]:
-        table([_round(r) for r in found["rounds"]], ["round", "state", "opened", "batch", "now"])
+    if now.set_aside:
+        open_still = sum(answer.open for answer in now.set_aside)
+        say(f"  aside    {len(now.set_aside)} answers do not count, {open_still} tasks open")
+    if now.label_studio.trouble:
+        say(f"  trouble  {now.label_studio.trouble}")
+    for name, record in now.synthesis.by_expander.items():
+        if record["stopped"]:
+            say(f"  {name:8} stopped asking: {record['stopped']}")
+    say(f"  next     {now.next_round}")
+    say(f"  do       {_advice(now)}")
+    if now.rounds:
+        table([_round(r) for r in now.rounds], ["round", "state", "opened", "batch", "now"])
 
 
-def _of_people(found: Mapping[str, Any]) -> Iterator[str]:
+def _of_people(now: "Overview") -> Iterator[str]:
     """What there is to label, and what people did."""
-    pool, budget, tasks = found["pool"], found["budget"], found["open_tasks"]
-    yield f"pool     {pool['items']} items of {pool['ads']} ads {pool['by_origin']}"
-    yield f"labels   {found['labels'] or 'none yet'}; asked {budget['asked']} of {budget['of']}"
-    if pace := found["pace"]:
-        each = pace["minutes_per_item"]
-        yield f"         {pace['hours']:.1f} hours of people's time, {each:.1f} minutes per item"
-    yield f"tasks    {tasks['all']} open, {tasks['audit']} of them audit"
-    if (gold := found["gold"]) and not gold["left"]:
+    yield f"pool     {now.pool.items} items of {now.pool.ads} ads {now.pool.by_origin}"
+    yield f"labels   {now.labels or 'none yet'}; asked {now.budget.asked} of {now.budget.of}"
+    if now.pace:
         yield (
-            f"gold     none of {gold['items']} gold items is left to mix in; "
+            f"         {now.pace.hours:.1f} hours of people's time, "
+            f"{now.pace.minutes_per_item:.1f} minutes per item"
+        )
+    yield f"tasks    {now.open_tasks.all} open, {now.open_tasks.audit} of them audit"
+    if now.gold and not now.gold.left:
+        yield (
+            f"gold     none of {now.gold.items} gold items is left to mix in; "
             "`biasloop import FILE --label-source gold` adds some"
         )
-    if waiting := found["guideline"]["waiting"]["votes"]:
+    if votes := now.guideline.waiting.votes:
         yield (
-            f"policy   {found['guideline']['policy']} is new: {waiting} votes under older ones "
+            f"policy   {now.guideline.policy} is new: {votes} votes under older ones "
             "count until you decide (`biasloop policy`)"
         )
 
 
-def _of_models(found: Mapping[str, Any]) -> Iterator[str]:
+def _of_models(now: "Overview") -> Iterator[str]:
     """Which model serves, what it learned from, and what the labels were worth."""
-    yield f"model    {found['model_in_service'] or 'none yet; `service train` makes one'}"
-    if seen := found["model_policies"]:
-        votes = ", ".join(f"{n} votes under {policy}" for policy, n in seen.items())
+    yield f"model    {now.model_in_service or 'none yet; `biasloop train` makes one'}"
+    if now.model_policies:
+        votes = ", ".join(f"{n} votes under {policy}" for policy, n in now.model_policies.items())
         yield f"         learned from guideline versions: {votes}"
-    if (decision := found["promotion"]) and not decision["promoted"]:
+    if (decision := now.promotion) and not decision["promoted"]:
         yield f"         {decision['model_id']} was not promoted: {decision['why']}"
-    if found["probation"]:
-        yield f"written  {_probation(found['probation'])}"
-    if found["savings"]:
-        yield f"saved    {savings_told(found['savings'])}"
-    if hours := found["hours_saved"]:
-        yield "         {value:.1f} hours of work [{low:.1f}, {high:.1f}]".format(**hours)
-    if found["stopping"]:
-        yield f"stopping {_stopping(found['stopping'])}"
+    if now.probation:
+        yield f"written  {_probation(now.probation)}"
+    if now.savings:
+        yield f"saved    {describe_savings(now.savings)}"
+    if hours := now.hours_saved:
+        yield f"         {hours.value:.1f} hours of work [{hours.low:.1f}, {hours.high:.1f}]"
+    if now.stopping:
+        yield f"stopping {_stopping(now.stopping)}"
 
 
-def _advice(found: dict[str, Any]) -> str:
+def _advice(now: "Overview") -> str:
     """What a person would do now."""
-    if not found["pool"]["by_origin"].get("real"):
+    if not now.pool.by_origin.get("real"):
         return "`biasloop import FILE` brings in ads to label"
-    if found["label_studio"]["project"] is None:
+    server = now.label_studio
+    if server.project is None:
         return "`biasloop up` starts the loop and Label Studio (`serve`: against your own)"
-    if found["open_tasks"]["all"]:
-        server = found["label_studio"]
-        return f"label at {server['url']}/projects/{server['project']}/data?labeling=1"
+    if now.open_tasks.all:
+        return f"label at {server.url}/projects/{server.project}/data?labeling=1"
     return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
 
 
-def savings_told(found: Mapping[str, Any]) -> str:
-    """On one line, what the labels that the strategy acquired are worth beside random ones."""
-    if not found["points"]:
-        return f"not yet estimable: {found['why']}"
-    last = found["points"][-1]
+def describe_savings(savings: Mapping[str, Any]) -> str:
+    """On one line, what the labels that the strategy acquired are worth against random ones."""
+    if not savings["points"]:
+        return f"not yet estimable: {savings['why']}"
+    last = savings["points"][-1]
     ahead = "micro F1 {value:+.2f} [{low:+.2f}, {high:+.2f}]".format(**last["difference"])
-    if found["saved"] is None:
-        saved = f"labels saved not yet estimable: {found['why']}"
+    if savings["saved"] is None:
+        saved = f"labels saved not yet estimable: {savings['why']}"
     else:
-        saved = "labels saved {value:.0%} [{low:.0%}, {high:.0%}]".format(**found["saved"])
+        saved = "labels saved {value:.0%} [{low:.0%}, {high:.0%}]".format(**savings["saved"])
     return f"{last['labels']} acquired labels against as many random ones: {ahead}; {saved}"
 
 
-def _probation(found: Mapping[str, Any]) -> str:
+def _probation(report: "ProbationReport") -> str:
     """Whether what a language model wrote teaches, and who says so."""
-    texts = f"{found['teach']} of {found['texts']} texts of a language model teach"
-    if review := found["review"]:
+    texts = f"{report.teach} of {report.texts} texts of a language model teach"
+    if review := report.review:
         verdict = "kept" if review["kept"] else "refused"
-        return f"{texts}; round {found['round']} {verdict} {review['texts']}: {review['why']}"
-    return f"{texts}; not reviewed yet: {found['unmeasured'] or 'the next training does so'}"
+        return f"{texts}; round {report.round} {verdict} {review['texts']}: {review['why']}"
+    return f"{texts}; not reviewed yet: {report.unmeasured or 'the next training does so'}"
 
 
-def _stopping(advice: dict[str, Any]) -> str:
+def _stopping(advice: Mapping[str, Any]) -> str:
     """What the criteria come to, and the measured one."""
-    held = [found["name"] for found in advice["criteria"] if found["stop"]]
+    held = [criterion["name"] for criterion in advice["criteria"] if criterion["stop"]]
     word = "enough is labelled" if advice["stop"] else "go on labelling"
-    wanted = " and ".join(advice["needs"])
-    return f"{word}: {', '.join(held) or 'no criterion'} says to stop; {wanted} must"
+    needed = " and ".join(advice["needs"])
+    return f"{word}: {', '.join(held) or 'no criterion'} says to stop; {needed} must"
 
 
-def _round(found: dict[str, Any]) -> dict[str, Any]:
-    if found["error"]:
-        doing = f"{found['step']} failed {found['attempts']} times: {found['error']}"
+def _round(report: "RoundReport") -> dict[str, Any]:
+    if report.error:
+        doing = f"{report.step} failed {report.attempts} times: {report.error}"
     else:
-        doing = found["waits_for"] or ("" if found["over"] else f"{found['step']} is next")
+        doing = report.waits_for or ("" if report.over else f"{report.step} is next")
     return {
-        "round": found["id"],
-        "state": found["state"],
-        "opened": found["opened_at"],
-        "batch": found["facts"].get("batch"),
+        "round": report.id,
+        "state": report.state,
+        "opened": report.opened_at,
+        "batch": report.facts.get("batch"),
         "now": doing,
     }
 
@@ -142,20 +147,17 @@ def trip(
     workspace: Workspace = None,
 ) -> None:
     """Where an item has been: every fact about it, in order."""
-    service = open_workspace(workspace)
-    row = int(service.pool.rows_of([item])[0])
-    if row < 0:
-        raise PoolError(f"there is no item {item!r} in the pool; `biasloop export` lists the ids")
-    found = service.pool.items([row])[0]
-    facts = service.ledger.trip(item)
+    from biasloop.reports.trip import trip as report_trip
+
+    report = report_trip(open_workspace(workspace), item)
     if json:
-        print_json({"item": item, "text": found.text, "split": found.split, "facts": facts})
+        print_json(report.as_dict())
         return
-    say(found.text or "(taken down)")
-    say(
-        f"  {found.origin}, {found.split}, from {', '.join(found.roots)} {found.operation}".rstrip()
-    )
-    for fact in facts:
+    about = report.item
+    say(about.text or "(taken down)")
+    roots = ", ".join(about.roots)
+    say(f"  {about.origin}, {about.split}, from {roots} {about.operation}".rstrip())
+    for fact in report.facts:
         where = "" if fact["round_id"] is None else f"round {fact['round_id']} "
         say(f"  {local(fact['at'])}  {where}{fact['fact']}: {fact['detail']}")
 
@@ -166,7 +168,7 @@ def doctor(json: Json = False, workspace: Workspace = None) -> None:
 
     checks = examine(open_workspace(workspace))
     if json:
-        print_json([check.__dict__ for check in checks])
+        print_json([asdict(check) for check in checks])
     else:
         for check in checks:
             mark = "ok  " if check.ok else "FIX " if check.needed else "note"

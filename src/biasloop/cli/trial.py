@@ -1,8 +1,8 @@
 """policy try, trial, comment, adopt: a draft of the guideline, tried before it is adopted."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from biasloop.domain.policy import Policy
     from biasloop.domain.trial import Trial
     from biasloop.service.service import Service
+    from biasloop.service.trial import CaseReport, TrialReport
 
 Out = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page.")]
 
@@ -66,10 +67,10 @@ def try_(
     )
     requests = 2 * len(chosen) * service.settings.llm.judge_samples
     with progress(f"asking about {len(chosen)} scenarios", requests) as tell:
-        made = try_draft(
+        trial = try_draft(
             service, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
         )
-    _show(service, made, out, json)
+    _show(service, trial, out, json)
 
 
 def trial(
@@ -99,12 +100,12 @@ def comment(
     from biasloop.service.trial import describe
 
     service = open_workspace(workspace)
-    found = describe(service, keep(service, name, scenario, text, by or user()))
-    (case,) = [case for case in found["cases"] if case["scenario"] == scenario]
+    report = describe(service, keep(service, name, scenario, text, by or user()))
+    (case,) = [case for case in report.cases if case.scenario == scenario]
     if json:
-        print_json(case)
+        print_json(asdict(case))
         return
-    _show_case(case, found)
+    _show_case(case, report)
 
 
 def adopt(
@@ -128,31 +129,50 @@ def adopt(
     from biasloop.service import policy
     from biasloop.service.trial import describe
 
-    wanted = {
+    given = {
         VoteAction.RE_ASK: bool(re_ask),
         VoteAction.KEEP: keep,
         VoteAction.SET_ASIDE: set_aside,
     }
-    actions = [action for action, chosen in wanted.items() if chosen]
+    actions = [action for action, chosen in given.items() if chosen]
     if len(actions) > 1:
         raise fail("give one of --re-ask, --keep and --set-aside")
     service, author, labels = open_workspace(workspace), by or user(), split(re_ask)
     policy.check_labels(service, labels)
     version, trial = _meant(service, draft)
     kept = policy.adopt(service, version, author)
-    found = {
-        "policy": version.id,
-        "kept": kept,
-        "trial": describe(service, trial) if trial else None,
-        "waiting": policy.policy_report(service, service.ledger.annotations())["waiting"],
-        "decision": None,
-    }
-    if actions and found["waiting"]["votes"]:
-        found["decision"] = policy.decide(service, actions[0], labels, author)
+    report = describe(service, trial) if trial else None
+    waiting = policy.policy_report(service, service.ledger.annotations()).waiting
+    decided = None
+    if actions and waiting.votes:
+        decided = policy.decide(service, actions[0], labels, author)
     if json:
-        print_json(found)
+        print_json(
+            {
+                "policy": version.id,
+                "kept": kept,
+                "trial": report and asdict(report),
+                "waiting": asdict(waiting),
+                "decision": decided and asdict(decided[0]) | {"answers": decided[1]},
+            }
+        )
         return
-    _show_adoption(found)
+    say(f"{version.id} is in force: annotators read it in Label Studio from now on")
+    if kept:
+        say(f"  {kept} holds what stood in guidelines.md and never was in force")
+    if report:
+        _show_contradictions(report)
+    if decided:
+        show_decision(*decided)
+    elif waiting.votes:
+        in_question = ",".join(report.in_question) if report else ""
+        say(
+            f"  {waiting.votes} votes were given under older versions; they count until you decide:"
+        )
+        say(f"  biasloop policy re-ask --labels {in_question or 'LABEL,…'}")
+        say("  biasloop policy keep | set-aside")
+    else:
+        say("  no votes wait for a decision")
 
 
 def _meant(service: "Service", name: str) -> "tuple[Policy, Trial | None]":
@@ -167,30 +187,8 @@ def _meant(service: "Service", name: str) -> "tuple[Policy, Trial | None]":
             raise fail(f"there is no file {name!r}, and {error}") from None
         return draft_of(service, trial.draft.text), trial
     draft = draft_of(service, read_draft(Path(name)))
-    tried = [found["id"] for found in known.all() if found["draft_id"] == draft.id]
+    tried = [row["id"] for row in known.all() if row["draft_id"] == draft.id]
     return draft, known.find(tried[0]) if tried else None
-
-
-def _show_adoption(found: Mapping[str, Any]) -> None:
-    say(f"{found['policy']} is in force: annotators read it in Label Studio from now on")
-    if found["kept"]:
-        say(f"  {found['kept']} holds what stood in guidelines.md and never was in force")
-    labels = {}
-    if trial := found["trial"]:
-        labels = trial["in_question"]
-        counts = ", ".join(f"{n} carry {label}" for label, n in labels.items())
-        say(
-            f"  by trial {trial['trial']} it contradicts {trial['contradicting']} of "
-            f"{trial['labelled']} labelled items{': ' + counts if counts else ''}"
-        )
-    if found["decision"]:
-        show_decision(found["decision"])
-    elif votes := found["waiting"]["votes"]:
-        say(f"  {votes} votes were given under older versions; they count until you decide:")
-        say(f"  biasloop policy re-ask --labels {','.join(labels) or 'LABEL,…'}")
-        say("  biasloop policy keep | set-aside")
-    else:
-        say("  no votes wait for a decision")
 
 
 def read_draft(path: Path) -> str:
@@ -208,48 +206,57 @@ def _version(service: "Service", name: str) -> "Policy":
 # --- what people see ------------------------------------------------------------------------------
 
 
-def _show(service: "Service", made: "Trial", out: Path | None, json: bool) -> None:
+def _show_contradictions(report: "TrialReport") -> None:
+    """What the draft says against people's labels, by its trial."""
+    counts = ", ".join(f"{n} carry {label}" for label, n in report.in_question.items())
+    say(
+        f"  by trial {report.trial} it contradicts {report.contradicting} of "
+        f"{report.labelled} labelled items{': ' + counts if counts else ''}"
+    )
+
+
+def _show(service: "Service", trial: "Trial", out: Path | None, json: bool) -> None:
     from biasloop.service.trial import describe
 
     if out is not None:
-        from biasloop.web.policy import trial_file
+        from biasloop.web.rendering import trial_file
 
-        out.write_text(trial_file(service, made), "utf-8")
-    found = describe(service, made)
+        out.write_text(trial_file(service, trial), "utf-8")
+    report = describe(service, trial)
     if json:
-        print_json(found)
+        print_json(asdict(report))
         return
-    spent = found["spending"]
-    say(f"trial {found['trial']}, {local(found['at'])}, by {found['by']}")
+    say(f"trial {report.trial}, {local(report.at)}, by {report.by}")
     say(
-        f"  draft {found['draft']} against {found['against']}, judged by {found['model']}: "
-        f"{spent['requests']} requests, cost {spent['cost']:.4f}"
+        f"  draft {report.draft} against {report.against}, judged by {report.model}: "
+        f"{report.spending.requests} requests, cost {report.spending.cost:.4f}"
     )
-    for case in found["cases"]:
-        if case["changes"] or case["contradicts"] or case["comments"]:
+    for case in report.cases:
+        if case.changes or case.contradicts or case.comments:
             say("")
-            _show_case(case, found)
+            _show_case(case, report)
     say("")
-    if found["labels"]:
-        table(found["labels"], ["label", "before", "after", "gained", "lost"])
+    if report.labels:
+        columns = ["label", "before", "after", "gained", "lost"]
+        table([asdict(total) for total in report.labels], columns)
     say(
-        f"{found['changed']} of {found['answered']} answered scenarios change; of "
-        f"{found['labelled']} labelled ones the draft contradicts {found['contradicting']}, "
-        f"{found['against']} {found['contradicting_before']}"
+        f"{report.changed} of {report.answered} answered scenarios change; of "
+        f"{report.labelled} labelled ones the draft contradicts {report.contradicting}, "
+        f"{report.against} {report.contradicting_before}"
     )
-    if missing := found["scenarios"] - found["answered"]:
-        say(f"{missing} are not answered: {found['stopped'] or 'the model gave no usable answer'}")
+    if missing := report.scenarios - report.answered:
+        say(f"{missing} are not answered: {report.stopped or 'the model gave no usable answer'}")
         say("  the same command again asks for these only")
 
 
-def _show_case(case: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    say(f"{case['scenario']}. {case['text'] or '(taken down)'}")
-    notes = [case["why"], *(["contradicts the labels"] if case["contradicts"] else [])]
+def _show_case(case: "CaseReport", report: "TrialReport") -> None:
+    say(f"{case.scenario}. {case.text or '(taken down)'}")
+    notes = [case.why, *(["contradicts the labels"] if case.contradicts else [])]
     say(f"   {'; '.join(notes)}")
-    if case["known"] is not None:
-        say(f"   labelled {', '.join(case['known'])}")
-    for name, said in ((found["against"], case["before"]), ("draft", case["after"])):
-        told = said["problem"] or ", ".join(said["labels"])
-        say(f"   {name}: {told}{' – ' + said['reason'] if said['reason'] else ''}")
-    for one in case["comments"]:
-        say(f"   {one['by']}, {local(one['at'])}: {one['text']}")
+    if case.known is not None:
+        say(f"   labelled {', '.join(case.known)}")
+    for name, judgement in ((report.against, case.before), ("draft", case.after)):
+        answer = judgement.problem or ", ".join(judgement.labels)
+        say(f"   {name}: {answer}{' – ' + judgement.reason if judgement.reason else ''}")
+    for comment in case.comments:
+        say(f"   {comment.by}, {local(comment.at)}: {comment.text}")

@@ -1,9 +1,9 @@
-"""The annotators: how far they agree, how reliable they are, what they did, as plain data: for
-`biasloop annotators`, its --json, and the page."""
+"""The annotators: how far they agree, how reliable they are, what they did: for `biasloop
+annotators`, its --json, and the page."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from math import inf
@@ -13,7 +13,6 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.agreement import (
-    Agreement,
     GoldResult,
     agreement,
     competence,
@@ -24,43 +23,94 @@ from biasloop.domain.votes.agreement import (
 from biasloop.domain.votes.pace import longest, pace
 from biasloop.labelstudio.tasks import marked
 from biasloop.service.service import Service
-from biasloop.workspace.positions import Positions, by_group
+from biasloop.workspace.positions import Dimension, Positions, by_group
 
 
-def report(service: Service) -> dict[str, Any]:
-    """Who labelled, and how; pairs who agree least come first. Times are aware UTC datetimes,
-    durations seconds."""
+@dataclass(frozen=True, slots=True)
+class PersonReport:
+    """What one annotator did. Durations are seconds but for `hours`; None: not measurable."""
+
+    annotator: str
+    votes: int
+    skips: int
+    aside: Mapping[str, int]
+    competence: float | None
+    gold: GoldResult | None
+    seconds_per_item: float | None
+    hours: float
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementReport:
+    """Alpha over `items` with several votes: of whole label sets, and per label."""
+
+    items: int
+    sets: Interval | None
+    labels: Mapping[str, Interval | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundAgreement:
+    """The same within a round, with the number of its votes."""
+
+    round: int
+    votes: int
+    items: int
+    sets: Interval | None
+    labels: Mapping[str, Interval | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PairAgreement:
+    """The same between two people."""
+
+    people: tuple[str, str]
+    items: int
+    sets: Interval | None
+    labels: Mapping[str, Interval | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorsReport:
+    """Who labelled, and how; pairs who agree least come first. Times are aware UTC datetimes;
+    `spans` is how far marked words overlap."""
+
+    people: Sequence[PersonReport]
+    agreement: AgreementReport
+    spans: Interval | None
+    rounds: Sequence[RoundAgreement]
+    pairs: Sequence[PairAgreement]
+    positions: Sequence[Dimension]
+    hours: float
+
+
+def report(service: Service) -> AnnotatorsReport:
+    """What the annotators did so far."""
     everything = service.ledger.annotations()
     gold = known_answers(everything)
-    said = answers(everything)
+    all_answers = answers(everything)
     scheme, seed = service.campaign.scheme, service.settings.seed
-    votes = [a for a in said if a.standing is Standing.VOTE]
+    votes = [a for a in all_answers if a.standing is Standing.VOTE]
     roots, texts = _items(service, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
-    judged = on_gold(votes, gold)
+    gold_results = on_gold(votes, gold)
     votes = [vote for vote in votes if vote.item_id not in gold]
-    most, timed = longest(said), pace(said)
+    most, timed = longest(all_answers), pace(all_answers)
     reliable = competence(votes, scheme)
-    by_person = groupby(sorted(said, key=lambda a: a.annotator), key=lambda a: a.annotator)
+    by_person = groupby(sorted(all_answers, key=_annotator), key=_annotator)
     whole = agreement(votes, roots, scheme, seed)
-    return {
-        "people": [
-            _person(name, list(mine), reliable.get(name), judged.get(name), most)
-            for name, mine in by_person
+    marks = _marked(votes, roots, texts, service.campaign.controls.text)
+    return AnnotatorsReport(
+        people=[
+            _person(name, list(theirs), reliable.get(name), gold_results.get(name), most)
+            for name, theirs in by_person
         ],
-        "agreement": _told(whole),
-        "spans": _interval(
-            span_overlap(_marked(votes, roots, texts, service.campaign.controls.text), seed)
-        ),
-        "rounds": _rounds(service, votes, roots, scheme, seed),
-        "pairs": sorted(
-            (
-                {"people": names, **_told(agreement(shared, roots, scheme, seed))}
-                for names, shared in sorted(pairs(votes).items())
-            ),
-            key=lambda pair: pair["sets"]["value"] if pair["sets"] else inf,
-        ),
-        "positions": by_group(
+        agreement=AgreementReport(whole.items, whole.sets, whole.labels),
+        spans=span_overlap(marks, seed),
+        rounds=_rounds(service, votes, roots, scheme, seed),
+        pairs=_pairs(votes, roots, scheme, seed),
+        positions=by_group(
             Positions(service.layout.positions).all(),
             votes,
             {c.item_id: c.labels for c in service.ledger.consensus()},
@@ -68,8 +118,12 @@ def report(service: Service) -> dict[str, Any]:
             scheme,
             seed,
         ),
-        "hours": timed.total / 3600 if timed else 0.0,
-    }
+        hours=timed.total / 3600 if timed else 0.0,
+    )
+
+
+def _annotator(annotation: Annotation) -> str:
+    return annotation.annotator
 
 
 def answers(annotations: Iterable[Annotation]) -> list[Annotation]:
@@ -90,28 +144,24 @@ def known_answers(annotations: Iterable[Annotation]) -> dict[str, tuple[str, ...
 
 def _person(
     name: str,
-    said: Sequence[Annotation],
+    theirs: Sequence[Annotation],
     reliable: float | None,
-    judged: GoldResult | None,
+    gold: GoldResult | None,
     most: float,
-) -> dict[str, Any]:
-    timed = pace(said, most)
-    standings = Counter(a.standing for a in said)
-    return {
-        "annotator": name,
-        "votes": standings[Standing.VOTE],
-        "skips": standings[Standing.SKIP],
-        "aside": dict(Counter(a.reason for a in said if a.standing is Standing.ASIDE)),
-        "competence": reliable,
-        "gold": asdict(judged) if judged else None,
-        "seconds_per_item": timed.per_item if timed else None,
-        "hours": timed.total / 3600 if timed else 0.0,
-        "last_at": _last(said),
-    }
-
-
-def _last(said: Sequence[Annotation]) -> datetime:
-    return max(a.at for a in said)
+) -> PersonReport:
+    timed = pace(theirs, most)
+    standings = Counter(a.standing for a in theirs)
+    return PersonReport(
+        annotator=name,
+        votes=standings[Standing.VOTE],
+        skips=standings[Standing.SKIP],
+        aside=dict(Counter(a.reason for a in theirs if a.standing is Standing.ASIDE)),
+        competence=reliable,
+        gold=gold,
+        seconds_per_item=timed.per_item if timed else None,
+        hours=timed.total / 3600 if timed else 0.0,
+        last_at=max(a.at for a in theirs),
+    )
 
 
 def _items(service: Service, votes: Sequence[Annotation]) -> tuple[dict[str, str], dict[str, str]]:
@@ -132,32 +182,32 @@ def _marked(
     return [(roots[item_id], spans) for item_id, spans in by_item.items()]
 
 
+def _pairs(
+    votes: Sequence[Annotation], roots: Mapping[str, str], scheme: Scheme, seed: int
+) -> list[PairAgreement]:
+    reports = []
+    for people, shared in sorted(pairs(votes).items()):
+        between = agreement(shared, roots, scheme, seed)
+        reports.append(PairAgreement(people, between.items, between.sets, between.labels))
+    return sorted(reports, key=lambda pair: pair.sets.value if pair.sets else inf)
+
+
 def _rounds(
     service: Service,
     votes: Sequence[Annotation],
     roots: Mapping[str, str],
     scheme: Scheme,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[RoundAgreement]:
     of_item = {s.item_id: round_id for round_id, s in service.ledger.live_selections()}
     by_round: dict[int, list[Annotation]] = {}
     for vote in votes:
         if vote.item_id in of_item:
             by_round.setdefault(of_item[vote.item_id], []).append(vote)
-    return [
-        {"round": number, "votes": len(by_round[number])}
-        | _told(agreement(by_round[number], roots, scheme, seed))
-        for number in sorted(by_round)
-    ]
-
-
-def _told(found: Agreement) -> dict[str, Any]:
-    return {
-        "items": found.items,
-        "sets": _interval(found.sets),
-        "labels": {label: _interval(value) for label, value in found.labels.items()},
-    }
-
-
-def _interval(found: Interval | None) -> dict[str, float] | None:
-    return asdict(found) if found else None
+    reports = []
+    for number, theirs in sorted(by_round.items()):
+        within = agreement(theirs, roots, scheme, seed)
+        reports.append(
+            RoundAgreement(number, len(theirs), within.items, within.sets, within.labels)
+        )
+    return reports

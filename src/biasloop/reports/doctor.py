@@ -16,7 +16,7 @@ PROBE = 2**20
 """Bytes written to see whether writing works."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing looked at. What is not `needed` is only told."""
 

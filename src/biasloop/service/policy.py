@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import AsideReason
@@ -25,9 +24,42 @@ from biasloop.store.atomic import written_whole
 from biasloop.workspace.campaign import GUIDELINE
 
 
-def policy_report(service: Service, annotations: Sequence[Annotation]) -> dict[str, Any]:
-    """For status and page: the version in force, all versions with the votes given under each, the
-    votes that wait for a decision, and the newest decision."""
+@dataclass(frozen=True, slots=True)
+class VersionReport:
+    """A version of the guideline: since when and in how many words (None where its text was never
+    in force here), the votes given under it, and how many of these no longer count."""
+
+    policy: str
+    since: datetime | None
+    words: int | None
+    votes: int
+    set_aside: int
+    asked_again: int
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReport:
+    """Older versions whose votes wait for a decision."""
+
+    versions: Sequence[str]
+    votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReport:
+    """The version in force; the one in the campaign folder, if that is another; all versions; the
+    votes that wait for a decision; and the newest decision."""
+
+    policy: str | None
+    new: str | None
+    versions: Sequence[VersionReport]
+    waiting: WaitingReport
+    decision: PolicyDecision | None
+
+
+def policy_report(service: Service, annotations: Sequence[Annotation]) -> PolicyReport:
+    """What is in force, and what became of the votes given under each version."""
     known, history = service.ledger.policies, service.ledger.policies.history()
     decisions = known.decisions()
     current = history[-1][1] if history else None
@@ -37,24 +69,25 @@ def policy_report(service: Service, annotations: Sequence[Annotation]) -> dict[s
     since = {policy.id: (at, len(policy.text.split())) for at, policy in known.all()}
     named = [*since, *sorted(votes.keys() - since.keys())]
     undecided = versions_to_decide(votes, decisions, current) if current else set()
-    return {
-        "policy": current,
-        "new": service.campaign.policy.id if service.campaign.policy.id != current else None,
-        "versions": [
-            {
-                "policy": name,
-                "since": since.get(name, (None, None))[0],
-                "words": since.get(name, (None, None))[1],
-                "votes": votes[name],
-                "set_aside": retired[name],
-                "asked_again": again[name],
-                "now": name == current,
-            }
+    new = service.campaign.policy.id
+    return PolicyReport(
+        policy=current,
+        new=new if new != current else None,
+        versions=[
+            VersionReport(
+                policy=name,
+                since=since.get(name, (None, None))[0],
+                words=since.get(name, (None, None))[1],
+                votes=votes[name],
+                set_aside=retired[name],
+                asked_again=again[name],
+                now=name == current,
+            )
             for name in named
         ],
-        "waiting": {"versions": sorted(undecided), "votes": sum(votes[v] for v in undecided)},
-        "decision": asdict(decisions[-1]) if decisions else None,
-    }
+        waiting=WaitingReport(sorted(undecided), sum(votes[version] for version in undecided)),
+        decision=decisions[-1] if decisions else None,
+    )
 
 
 def adopt(service: Service, draft: Policy, by: str) -> Path | None:
@@ -87,10 +120,12 @@ def adopt(service: Service, draft: Policy, by: str) -> Path | None:
     return kept
 
 
-def decide(service: Service, action: VoteAction, labels: Sequence[str], by: str) -> dict[str, Any]:
+def decide(
+    service: Service, action: VoteAction, labels: Sequence[str], by: str
+) -> tuple[PolicyDecision, int]:
     """Decides on the votes under older versions; with RE_ASK their tasks are shown again.
 
-    Returns the decision and the number of `answers` that changed. Raises ConfigError for unknown
+    Returns the decision and how many answers it changed. Raises ConfigError for unknown
     labels, LedgerError when there is nothing to decide.
     """
     check_labels(service, labels)
@@ -118,7 +153,7 @@ def decide(service: Service, action: VoteAction, labels: Sequence[str], by: str)
     changed = ledger.policies.decide(decision, revise)
     if action is VoteAction.RE_ASK:
         _show_again(service, changed)
-    return asdict(decision) | {"answers": changed}
+    return decision, changed
 
 
 def check_labels(service: Service, labels: Sequence[str]) -> None:

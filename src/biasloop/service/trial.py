@@ -1,16 +1,16 @@
 """A guideline tried before it is adopted: a language model labels scenarios under two versions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from biasloop.domain.policy import Policy
 from biasloop.domain.trial import (
     Case,
     Comment,
     Scenario,
+    Total,
     Trial,
     in_order,
     in_question,
@@ -18,7 +18,7 @@ from biasloop.domain.trial import (
     trial_id,
 )
 from biasloop.domain.writing.judgement import Judgement, agree
-from biasloop.domain.writing.prompt import Problem
+from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import DataError, LlmError
 from biasloop.ports import Checkpoint, no_checkpoint
 from biasloop.service.service import Service
@@ -120,47 +120,95 @@ def comment(service: Service, trial: str, scenario: int, text: str, by: str) -> 
     return found
 
 
-def describe(service: Service, trial: Trial) -> dict[str, Any]:
-    """A trial as plain data, for --json and page: what changes first, comments with their case."""
-    said = service.ledger.trials.comments(trial.id)
+@dataclass(frozen=True, slots=True)
+class JudgementReport:
+    """What the model says of a scenario, or in `problem` why it says nothing."""
+
+    labels: Sequence[str]
+    confidence: float | None
+    reason: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """A scenario by its number, with what is said of it under both versions and by people."""
+
+    scenario: int
+    item: str | None
+    text: str
+    why: str
+    known: Sequence[str] | None
+    before: JudgementReport
+    after: JudgementReport
+    changes: bool
+    contradicts: bool
+    comments: Sequence[Comment]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReport:
+    """A trial: versions by their ids, counts of scenarios, and cases, those that change first."""
+
+    trial: str
+    at: datetime
+    by: str
+    draft: str
+    against: str
+    model: str
+    stopped: str | None
+    spending: Spending
+    scenarios: int
+    answered: int
+    changed: int
+    labelled: int
+    contradicting: int
+    contradicting_before: int
+    in_question: Mapping[str, int]
+    labels: Sequence[Total]
+    cases: Sequence[CaseReport]
+
+
+def describe(service: Service, trial: Trial) -> TrialReport:
+    """A trial as --json and page show it."""
+    comments = service.ledger.trials.comments(trial.id)
     scheme, cases = service.campaign.scheme, trial.cases
-    return {
-        "trial": trial.id,
-        "at": trial.at,
-        "by": trial.by,
-        "draft": trial.draft.id,
-        "against": trial.against,
-        "model": trial.model,
-        "stopped": trial.stopped,
-        "spending": asdict(trial.spending),
-        "scenarios": len(cases),
-        "answered": sum(case.answered for case in cases),
-        "changed": sum(case.changes for case in cases),
-        "labelled": sum(case.scenario.known is not None for case in cases),
-        "contradicting": sum(case.contradicts for case in cases),
-        "contradicting_before": sum(case.contradicted for case in cases),
-        "in_question": in_question(cases),
-        "labels": [asdict(total) for total in totals(cases, scheme.choices)],
-        "cases": [
-            {
-                "scenario": number,
-                "item": case.scenario.item_id or None,
-                "text": case.scenario.text,
-                "why": str(case.scenario.why),
-                "known": case.scenario.known,
-                "before": _said(case.before),
-                "after": _said(case.after),
-                "changes": case.changes,
-                "contradicts": case.contradicts,
-                "comments": [asdict(one) for one in said if one.scenario == number],
-            }
+    return TrialReport(
+        trial=trial.id,
+        at=trial.at,
+        by=trial.by,
+        draft=trial.draft.id,
+        against=trial.against,
+        model=trial.model,
+        stopped=trial.stopped,
+        spending=trial.spending,
+        scenarios=len(cases),
+        answered=sum(case.answered for case in cases),
+        changed=sum(case.changes for case in cases),
+        labelled=sum(case.scenario.known is not None for case in cases),
+        contradicting=sum(case.contradicts for case in cases),
+        contradicting_before=sum(case.contradicted for case in cases),
+        in_question=in_question(cases),
+        labels=totals(cases, scheme.choices),
+        cases=[
+            CaseReport(
+                scenario=number,
+                item=case.scenario.item_id or None,
+                text=case.scenario.text,
+                why=str(case.scenario.why),
+                known=case.scenario.known,
+                before=_judgement(case.before),
+                after=_judgement(case.after),
+                changes=case.changes,
+                contradicts=case.contradicts,
+                comments=[comment for comment in comments if comment.scenario == number],
+            )
             for number, case in in_order(cases)
         ],
-    }
+    )
 
 
-def _said(found: Judgement | Problem) -> dict[str, Any]:
-    """A judgement, or why there is none, with the same keys."""
-    if isinstance(found, Judgement):
-        return asdict(found) | {"problem": None}
-    return {"labels": (), "confidence": None, "reason": "", "problem": IN_WORDS[found]}
+def _judgement(answer: Judgement | Problem) -> JudgementReport:
+    if isinstance(answer, Judgement):
+        return JudgementReport(answer.labels, answer.confidence, answer.reason, None)
+    return JudgementReport((), None, "", IN_WORDS[answer])

@@ -22,7 +22,7 @@ from biasloop.domain.round import OVER
 from biasloop.errors import BiasloopError, DataError
 from biasloop.intake.jsonl import read_objects
 from biasloop.labelstudio.session import Session
-from biasloop.reports.status import curve
+from biasloop.reports.curve import curve
 from biasloop.service.service import Service
 from biasloop.workspace.campaign import read_campaign, shipped
 from biasloop.workspace.create import create_workspace
@@ -74,19 +74,18 @@ def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
 
 def rounds_table(service: Service) -> list[dict[str, Any]]:
     """A row per round: human labels the model learned from, micro F1 on audit with interval."""
-    points = {point["round"]: point for point in curve(service)}
+    points = {point.round: point for point in curve(service)}
     rows = []
     for round_ in service.ledger.rounds.all():
-        point = points.get(round_.id, {})
-        f1 = point.get("micro_f1")
+        point = points.get(round_.id)
         rows.append(
             {
                 "round": round_.id,
-                "labels": point.get("labels"),
-                "micro F1": f1 and f"{f1['value']:.2f} [{f1['low']:.2f}, {f1['high']:.2f}]",
-                "audit items": point.get("audit_items"),
+                "labels": point and point.labels,
+                "micro F1": str(point.micro_f1) if point and point.micro_f1 else None,
+                "audit items": point and point.audit_items,
                 "arms": " ".join(f"{k}={v}" for k, v in round_.facts.get("arms", {}).items()),
-                "model": point.get("model"),
+                "model": point and point.model,
             }
         )
     return rows

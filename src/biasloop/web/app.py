@@ -4,10 +4,11 @@ only wakes the loop, and the forms of the guideline's page."""
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
@@ -19,7 +20,7 @@ from starlette.background import BackgroundTask
 from biasloop.errors import BiasloopError
 from biasloop.reports import annotators as annotators_report
 from biasloop.reports.status import overview
-from biasloop.service.service import Service
+from biasloop.service.service import PROJECT, Service
 from biasloop.web import view
 from biasloop.web.metrics import metrics_registry
 from biasloop.web.policy import add_guideline
@@ -48,50 +49,53 @@ def create_app(service: Service, wake: Callable[[], None]) -> FastAPI:
     app.middleware("http")(_headers)
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    look = _AtMostOnceASecond(lambda: overview(service))
+    current = _AtMostOnceASecond(lambda: overview(service))
     of_people = _AtMostOnceASecond(lambda: annotators_report.report(service))
-    registry = metrics_registry(look)
+    registry = metrics_registry(current)
     app.state.runner = Runner(service)
     app.state.names = service.settings.web.names
-    add_guideline(app, service, app.state.runner, look)
+    add_guideline(app, service, app.state.runner)
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:
-        now = look()
+        now = current()
         return render(
             "page.html",
             now=now,
             campaign=service.campaign,
-            curve=view.curve_plot(now["curve"]),
-            savings=now["savings"] and view.savings_plot(now["savings"]),
-            micro_of={point["round"]: point["micro_f1"] for point in now["curve"]},
+            curve=view.curve_plot(now.curve),
+            savings=now.savings and view.savings_plot(now.savings),
+            micro_of={point.round: point.micro_f1 for point in now.curve},
         )
 
     @app.get("/annotators", response_class=HTMLResponse)
     def people() -> str:
-        return render("annotators.html", found=of_people())
+        return render("annotators.html", report=of_people())
 
     @app.get("/item")
     def find_item(id: Annotated[str, Query(max_length=200)]) -> RedirectResponse:
         return RedirectResponse(f"/item/{quote(id.strip(), safe='')}", 303)
 
     @app.get("/item/{item_id:path}", response_class=HTMLResponse)
-    def item(item_id: str) -> HTMLResponse:
+    def show_item(item_id: str) -> HTMLResponse:
         row = int(service.pool.rows_of([item_id])[0])
-        found = service.pool.items([row])[0] if row >= 0 else None
+        item = service.pool.items([row])[0] if row >= 0 else None
+        task = service.ledger.task_ids().get(item_id)
         html = render(
             "item.html",
-            now=look(),
             item_id=item_id,
-            item=found,
+            item=item,
             trip=service.ledger.trip(item_id),
-            task=service.ledger.task_ids().get(item_id),
+            task=task,
+            task_link=view.task_url(
+                service.label_studio_url, service.ledger.bookmark(PROJECT), task
+            ),
         )
-        return HTMLResponse(html, 200 if found else 404)
+        return HTMLResponse(html, 200 if item else 404)
 
     @app.get("/api/status")
     def status() -> dict[str, Any]:
-        return look()
+        return asdict(current())
 
     @app.get("/metrics")
     def metrics(accept: Annotated[str, Header()] = "") -> Response:
@@ -118,21 +122,24 @@ def create_app(service: Service, wake: Callable[[], None]) -> FastAPI:
     return app
 
 
-class _AtMostOnceASecond:
+Report = TypeVar("Report")
+
+
+class _AtMostOnceASecond(Generic[Report]):
     """Many watchers and Prometheus cost no more than one: it may walk the whole pool."""
 
-    def __init__(self, look: Callable[[], dict[str, Any]]) -> None:
-        self._look = look
+    def __init__(self, make: Callable[[], Report]) -> None:
+        self._make = make
         self._lock = threading.Lock()
-        self._seen: dict[str, Any] = {}
+        self._newest: Report | None = None
         self._until = 0.0
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> Report:
         with self._lock:
-            if time.monotonic() >= self._until:
-                self._seen = self._look()
+            if self._newest is None or time.monotonic() >= self._until:
+                self._newest = self._make()
                 self._until = time.monotonic() + 1
-            return self._seen
+            return self._newest
 
 
 async def _headers(

@@ -1,41 +1,39 @@
 """The page of the guideline: its versions, trials of drafts side by side, and comments."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from markupsafe import Markup
 
-from biasloop.domain.trial import Trial
 from biasloop.errors import BiasloopError, DataError
+from biasloop.service.policy import policy_report
 from biasloop.service.scenarios import MAX_SCENARIOS, from_lines
 from biasloop.service.service import Service
 from biasloop.service.trial import LONGEST_NAME, comment, describe, draft_of
-from biasloop.web import view
 from biasloop.web.forms import posted
-from biasloop.web.rendering import HERE, render
+from biasloop.web.rendering import draft_diff, render
 from biasloop.web.trial_runner import Runner
 
 Form = Annotated[dict[str, str], Depends(posted)]
 ITEMS = 50
 
 
-def add_guideline(
-    app: FastAPI, service: Service, runner: Runner, look: Callable[[], dict[str, Any]]
-) -> None:
-    """Adds the page and its forms; `look` gives the overview."""
+def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
+    """Adds the page and its forms."""
 
     def page(trial: str, wrong: str | None = None, given: Mapping[str, str] | None = None) -> str:
         trials = service.ledger.trials.all()
         shown = service.ledger.trials.find(trial or trials[0]["id"]) if trials else None
         llm = service.settings.llm
+        guideline = policy_report(service, service.ledger.annotations())
         return render(
             "guideline.html",
-            guideline=look()["guideline"],
+            guideline=guideline,
+            in_force=guideline.policy,
             trials=trials,
             trial=shown and describe(service, shown),
-            diff=shown and _diff(service, shown),
+            diff=shown and draft_diff(service, shown),
             run=runner.run,
             model=llm.model if llm.base_url and llm.model else None,
             wrong=wrong,
@@ -51,7 +49,7 @@ def add_guideline(
         )
 
     @app.get("/policy", response_class=HTMLResponse)
-    def guideline(trial: Annotated[str, Query(max_length=8)] = "") -> HTMLResponse:
+    def show(trial: Annotated[str, Query(max_length=8)] = "") -> HTMLResponse:
         try:
             return HTMLResponse(page(trial))
         except BiasloopError as error:
@@ -78,20 +76,6 @@ def add_guideline(
         return RedirectResponse(f"/policy?trial={found.id}#s{scenario}", 303)
 
 
-def trial_file(service: Service, trial: Trial) -> str:
-    """A trial as one HTML file that needs nothing else, for those who do not see the page."""
-    current = service.ledger.policies.current()
-    return render(
-        "trial_file.html",
-        title=service.campaign.about.title,
-        style=Markup((HERE / "static" / "style.css").read_text("utf-8")),  # noqa: S704 - our own
-        trial=describe(service, trial),
-        diff=_diff(service, trial),
-        guideline={"policy": current.id if current else None},
-        alone=True,
-    )
-
-
 def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:
     service.settings.llm.require()
     by, items = form.get("by", "").strip(), form.get("items", "")
@@ -108,9 +92,3 @@ def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:
         runner.start(draft, current, int(items), given)
     else:
         raise DataError(f"a trial is on 1 to {MAX_SCENARIOS} items")
-
-
-def _diff(service: Service, trial: Trial) -> list[tuple[str, str]] | None:
-    """What the draft changes in the text; None where that version was never in force."""
-    found = [policy for _, policy in service.ledger.policies.all() if policy.id == trial.against]
-    return view.diff(found[0].text, trial.draft.text) if found else None

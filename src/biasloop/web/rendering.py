@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
+from biasloop.domain.trial import Trial
+from biasloop.service.service import Service
+from biasloop.service.trial import describe
 from biasloop.web import view
 
 HERE = Path(__file__).parent
@@ -42,3 +46,25 @@ _TEMPLATES = _templates()
 def render(template: str, **values: Any) -> str:
     """The page that a template makes of these values."""
     return _TEMPLATES.get_template(template).render(**values)
+
+
+def trial_file(service: Service, trial: Trial) -> str:
+    """A trial as one HTML file that needs nothing else, for people who do not see the page."""
+    current = service.ledger.policies.current()
+    return render(
+        "trial_file.html",
+        title=service.campaign.about.title,
+        style=Markup((HERE / "static" / "style.css").read_text("utf-8")),  # noqa: S704 - our own
+        trial=describe(service, trial),
+        diff=draft_diff(service, trial),
+        in_force=current.id if current else None,
+        alone=True,
+    )
+
+
+def draft_diff(service: Service, trial: Trial) -> list[tuple[str, str]] | None:
+    """What the draft changes in the text; None where the other version was never in force."""
+    for _, policy in service.ledger.policies.all():
+        if policy.id == trial.against:
+            return view.diff(policy.text, trial.draft.text)
+    return None

@@ -1,6 +1,6 @@
-"""From the overview to what the page shows. Pure: no clock, no I/O."""
+"""From reports to what the page shows. Pure: no clock, no I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import unified_diff
@@ -10,7 +10,13 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
+from biasloop.domain.measure.resample import Interval
 from biasloop.domain.round import STEPS, PauseState
+from biasloop.reports.curve import CurvePoint
+from biasloop.reports.status import RoundReport
+
+Measure = Interval | Mapping[str, float]
+"""A measured value with its bounds, as a report or as the ledger has it."""
 
 STEP_NAMES = tuple(step for step, _ in STEPS.values())
 DOING = {
@@ -36,17 +42,18 @@ class Doing:
     """When a failed step is tried again."""
 
 
-def doing(round_: Mapping[str, Any], loop: PauseState) -> Doing:
+def doing(round_: RoundReport, loop: PauseState) -> Doing:
     """What a round that is not over does now, in words."""
-    step = round_["step"]
-    if round_["error"]:
-        times = "once" if round_["attempts"] == 1 else f"{round_['attempts']} times"
-        again = None if loop is PauseState.PAUSED else round_["retry_at"]
-        return Doing("failed", f"{step} failed {times}: {round_['error']}", again)
-    if round_["waits_for"]:
-        return Doing("waits", round_["waits_for"])
+    step = round_.step
+    if round_.error:
+        times = "once" if round_.attempts == 1 else f"{round_.attempts} times"
+        again = None if loop is PauseState.PAUSED else round_.retry_at
+        return Doing("failed", f"{step} failed {times}: {round_.error}", again)
+    if round_.waits_for:
+        return Doing("waits", round_.waits_for)
     if loop is PauseState.PAUSED:
         return Doing("paused", f"{step} is next; the loop is paused")
+    assert step is not None  # it is not over
     return Doing("runs", DOING[step])
 
 
@@ -59,17 +66,17 @@ def progress(step: str) -> list[tuple[str, str]]:
     ]
 
 
-def curve_plot(curve: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def curve_plot(curve: Sequence[CurvePoint]) -> dict[str, Any] | None:
     """The learning curve as the page's script draws it; None before anything was measured."""
     points = [
         _point(
-            found["labels"],
-            found["micro_f1"],
-            f"<b>round {found['round']}, model {found['model']}</b><br>micro F1 ",
-            f"<br>{found['labels']} human labels, n = {found['audit_items']} audit items",
+            point.labels,
+            point.micro_f1,
+            f"<b>round {point.round}, model {point.model}</b><br>micro F1 ",
+            f"<br>{point.labels} human labels, n = {point.audit_items} audit items",
         )
-        for found in curve
-        if found["micro_f1"] is not None
+        for point in curve
+        if point.micro_f1 is not None
     ]
     return _plot("human labels", {"": points}) if points else None
 
@@ -86,8 +93,8 @@ def savings_plot(savings: Mapping[str, Any]) -> dict[str, Any] | None:
     return _plot("labels learned from", lines) if savings["points"] else None
 
 
-def _point(x: int, measure: Mapping[str, float], before: str, after: str) -> dict[str, Any]:
-    value, low, high = (measure[key] for key in ("value", "low", "high"))
+def _point(x: int, measure: Measure, before: str, after: str) -> dict[str, Any]:
+    value, low, high = _bounds(measure)
     hover = f"{before}{value:.2f} ({low:.2f}–{high:.2f}){after}"
     return {"x": x, "y": value, "low": low, "high": high, "hover": hover}
 
@@ -109,13 +116,13 @@ def diff(old: str, new: str) -> list[tuple[str, str]]:
     ]
 
 
-def task_url(label_studio: Mapping[str, Any], task: int | None = None) -> str:
+def task_url(server: str, project: int | None, task: int | None = None) -> str:
     """Our project in Label Studio, or one of its tasks."""
-    base = str(label_studio["url"]).rstrip("/")
-    if label_studio["project"] is None:
+    base = server.rstrip("/")
+    if project is None:
         return base
     query = "" if task is None else f"?task={task}"
-    return f"{base}/projects/{label_studio['project']}/data{query}"
+    return f"{base}/projects/{project}/data{query}"
 
 
 # --- filters -----------------------------------------------------------------------------------
@@ -131,36 +138,45 @@ def when(moment: datetime | None, kind: str = "day") -> Markup:
     )
 
 
-def interval(measure: Mapping[str, float] | None) -> Markup:
+def interval(measure: Measure | None) -> Markup:
     """A measured value with its bounds; a dash when it could not be measured."""
     if measure is None:
         return Markup('<span class="none">–</span>')
-    between = " to " if measure["low"] < 0 else "–"
-    value, low, high = (f"{measure[key]:.2f}".replace("-", "−") for key in ("value", "low", "high"))
+    bounds = _bounds(measure)
+    between = " to " if bounds[1] < 0 else "–"
+    value, low, high = _numbers(bounds, ".2f")
     return Markup("<b>{}</b> <small>{}{}{}</small>").format(value, low, between, high)
 
 
-def change(measure: Mapping[str, float] | None) -> Markup:
+def change(measure: Measure | None) -> Markup:
     """A difference with its sign and bounds."""
     if measure is None:
         return Markup('<span class="none">–</span>')
-    return Markup("<b>{}</b> <small>{} to {}</small>").format(
-        *(f"{measure[key]:+.2f}".replace("-", "−") for key in ("value", "low", "high"))
-    )
+    return Markup("<b>{}</b> <small>{} to {}</small>").format(*_numbers(_bounds(measure), "+.2f"))
 
 
-def percent(measure: Mapping[str, float]) -> Markup:
+def percent(measure: Measure) -> Markup:
     """A share with its bounds, in percent."""
-    value, low, high = (
-        f"{100 * measure[key]:.0f}".replace("-", "−") for key in ("value", "low", "high")
-    )
-    return Markup("<b>{} %</b> <small>{} to {} %</small>").format(value, low, high)
+    shares = [100 * share for share in _bounds(measure)]
+    return Markup("<b>{} %</b> <small>{} to {} %</small>").format(*_numbers(shares, ".0f"))
 
 
-def hours(measure: Mapping[str, float]) -> Markup:
+def hours(measure: Measure) -> Markup:
     """A time with its bounds, in hours."""
-    value, low, high = (f"{measure[key]:.1f}".replace("-", "−") for key in ("value", "low", "high"))
-    return Markup("<b>{} hours</b> <small>{} to {}</small>").format(value, low, high)
+    numbers = _numbers(_bounds(measure), ".1f")
+    return Markup("<b>{} hours</b> <small>{} to {}</small>").format(*numbers)
+
+
+def _bounds(measure: Measure) -> tuple[float, float, float]:
+    """Value, lower and upper bound."""
+    if isinstance(measure, Interval):
+        return measure.value, measure.low, measure.high
+    return measure["value"], measure["low"], measure["high"]
+
+
+def _numbers(values: Iterable[float], form: str) -> list[str]:
+    """Numbers with a real minus sign."""
+    return [format(value, form).replace("-", "−") for value in values]
 
 
 def pairs(data: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What annotators said of themselves: read from a CSV, kept with their consent, told by group.
+"""What annotators said of themselves: read from a CSV, kept with their consent, reported by group.
 
 One file of the workspace holds it, readable for its owner alone; ledger, exports, models and logs
 never do. So withdrawing takes it out of everything but backups made before.
@@ -7,13 +7,14 @@ never do. So withdrawing takes it out of everything but backups made before.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Scheme
+from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.position import shown, view
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake.files import BadRow, records
@@ -29,6 +30,27 @@ class Position:
 
     consent: date
     said: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The people who said the same of themselves, and how they vote; see GroupView."""
+
+    group: str
+    people: int
+    agreement: Interval | None
+    as_consensus: Interval | None
+    apart: Mapping[str, Interval | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What people may say of themselves, as gender: the groups that may be shown, and whether
+    others are hidden."""
+
+    dimension: str
+    hidden: bool
+    groups: Sequence[Group]
 
 
 class Positions:
@@ -107,27 +129,29 @@ def by_group(
     roots: Mapping[str, str],
     scheme: Scheme,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[Dimension]:
     """For each dimension its groups that may be shown, and whether others are hidden."""
     people = {vote.annotator for vote in votes}
     said = {who: positions[who.lower()].said for who in people if who.lower() in positions}
-    dimensions = sorted({name for one in said.values() for name in one})
-    found = []
-    for dimension in dimensions:
+    report = []
+    for dimension in sorted({name for position in said.values() for name in position}):
         groups: dict[str, set[str]] = {}
-        for who, one in said.items():
-            if dimension in one:
-                groups.setdefault(one[dimension], set()).add(who)
+        for who, position in said.items():
+            if dimension in position:
+                groups.setdefault(position[dimension], set()).add(who)
         names = shown(groups, people)
         views = {n: view(votes, groups[n], consensus, roots, scheme, seed) for n in names}
-        found.append(
-            {
-                "dimension": dimension,
-                "hidden": len(names) < len(groups),
-                "groups": [{"group": name} | asdict(one) for name, one in views.items()],
-            }
+        report.append(
+            Dimension(
+                dimension,
+                hidden=len(names) < len(groups),
+                groups=[
+                    Group(name, v.people, v.agreement, v.as_consensus, v.apart)
+                    for name, v in views.items()
+                ],
+            )
         )
-    return found
+    return report
 
 
 def _read(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Position]:

@@ -1,0 +1,44 @@
+"""The learning curve: how good the model of each round was, by the labels it had learned from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from biasloop.domain.label import LabelSource
+from biasloop.domain.measure.resample import Interval
+from biasloop.service.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """An evaluated round: its model's human labels, and F1 on the audit items it had (None where
+    not measurable). `cells` has every measure of each label, as the audit report has it."""
+
+    round: int | None
+    model: str
+    labels: int
+    audit_items: int
+    micro_f1: Interval | None
+    macro_f1: Interval | None
+    cells: Mapping[str, Any]
+
+
+def curve(service: Service) -> list[CurvePoint]:
+    """A point for every evaluated round, oldest first."""
+    models = {model.id: model for _, _, model in service.ledger.models()}
+    return [
+        CurvePoint(
+            round=round_id,
+            model=evaluation.model_id,
+            labels=models[evaluation.model_id].card["rows"].get(LabelSource.HUMAN, 0),
+            audit_items=evaluation.report["audit"]["n_items"],
+            micro_f1=_interval(evaluation.report["audit"]["micro"]),
+            macro_f1=_interval(evaluation.report["audit"]["macro"]),
+            cells=evaluation.report["audit"]["labels"],
+        )
+        for round_id, evaluation in service.ledger.evaluations()
+    ]
+
+
+def _interval(measure: Mapping[str, float] | None) -> Interval | None:
+    return Interval(**measure) if measure else None

@@ -33,13 +33,13 @@ names = st.lists(st.sampled_from(NAMES), unique=True)
     ],
 )
 def test_what_is_set_aside(scheme: Scheme, chosen: list[str], reason: AsideReason | None) -> None:
-    assert scheme.aside(chosen) is reason
+    assert scheme.reason_to_set_aside(chosen) is reason
 
 
 @given(schemes, st.lists(st.sampled_from([*NAMES, "inclusive", "height"]), max_size=6))
 def test_what_counts_can_be_read_back(scheme: Scheme, chosen: list[str]) -> None:
     """Nothing that counts loses or gains a label on its way through the matrix."""
-    if scheme.aside(chosen) is None:
+    if scheme.reason_to_set_aside(chosen) is None:
         (row,) = scheme.encode([chosen])
         assert set(scheme.decode(row)) == set(chosen)
 
@@ -104,9 +104,9 @@ annotations = st.builds(
 
 @given(annotations, annotations)
 def test_two_versions_say_the_same_or_not(one: Annotation, two: Annotation) -> None:
-    assert one.says_same(one)
-    assert one.says_same(two) == two.says_same(one)
+    assert one.has_same_content(one)
+    assert one.has_same_content(two) == two.has_same_content(one)
     differ = any(
         getattr(one, name) != getattr(two, name) for name in ("standing", "annotator", "extra")
     ) or set(one.labels) != set(two.labels)
-    assert one.says_same(two) == (not differ)
+    assert one.has_same_content(two) == (not differ)

@@ -16,7 +16,7 @@ from biasloop.domain.label import AsideReason, LabelSource, Scheme
 from biasloop.domain.policy import version_in_force
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.task import RawAnnotation, TaskState
-from biasloop.domain.votes.vote import VotePlan, answered
+from biasloop.domain.votes.vote import VotePlan, answered_items
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.rounds.poll import (
@@ -200,7 +200,7 @@ def test_afterwards_the_ledger_says_what_label_studio_says(history: list[TaskSta
             if alone.standing is Standing.VOTE and raw.annotator in voters:
                 assert (found.standing, found.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
             else:
-                assert found.says_same(alone)
+                assert found.has_same_content(alone)
             if found.standing is Standing.VOTE:
                 voters.add(raw.annotator)
         assert news([state], list(current.values())) == []
@@ -239,10 +239,10 @@ def test_only_what_is_asked_again_is_shown_again() -> None:
     known = news([state], policy="old")
     aside = retired(known, AsideReason.OLDER_POLICY)
     assert returns_and_overlaps([state], aside, PLAN, audit=()) == ([], {})
-    assert answered(aside, per_item=1) == {"item 1"}
+    assert answered_items(aside, per_item=1) == {"item 1"}
     again = retired(known, AsideReason.ASKED_AGAIN)
     assert returns_and_overlaps([state], again, PLAN, audit=()) == ([state.annotations[0]], {})
-    assert answered(again, per_item=1) == set()
+    assert answered_items(again, per_item=1) == set()
 
 
 # --- votes that are still wanted ------------------------------------------------------------------

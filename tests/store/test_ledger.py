@@ -118,7 +118,7 @@ def test_a_version_is_appended_only_when_it_says_something_new(
         news = [replace(a, key=mine + a.key) for a in told]
         appended = 0
         for new in news:
-            if new.key not in current or not new.says_same(current[new.key]):
+            if new.key not in current or not new.has_same_content(current[new.key]):
                 current[new.key] = new
                 appended += 1
         before = ledger.sequence()

@@ -1,4 +1,4 @@
-"""One statement about one item, by somebody, under a policy."""
+"""An annotation: which labels one author gave one item, under which policy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from biasloop.domain.label import LabelSource
 
 
 class Standing(StrEnum):
-    """What an annotation counts as."""
+    """How an annotation counts."""
 
     VOTE = "vote"
     SKIP = "skip"
@@ -21,11 +21,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One version of one annotation. The ledger only appends: the newest version of a `key` holds.
+    """One version of one annotation. The ledger only appends: the newest version of a key is valid.
 
-    `key` names the statement across its versions ("ls:17", "seed:<item>"). `asked` are the labels
-    the scheme had then. `extra` carries other controls verbatim (spans, rewrite). `seq` is the
-    ledger sequence number, 0 until it is written.
+    `key` identifies the annotation across its versions ("ls:17", "seed:<item>"). `asked` are the
+    labels that the scheme had at that time. `extra` holds the results of other controls verbatim
+    (spans, rewrite). `seq` is the sequence number in the ledger, 0 until it is written.
     """
 
     key: str
@@ -43,8 +43,8 @@ class Annotation:
     extra: Mapping[str, Any] = field(default_factory=dict)
     seq: int = 0
 
-    def says_same(self, other: "Annotation") -> bool:
-        """Whether nothing that counts has changed since `other`, an earlier version."""
+    def has_same_content(self, other: "Annotation") -> bool:
+        """Whether nothing that matters has changed since `other`, an earlier version."""
         return (
             self.standing == other.standing
             and set(self.labels) == set(other.labels)

@@ -1,4 +1,4 @@
-"""What can be said about an item, and what one annotation says."""
+"""The label scheme of a campaign, and label matrices."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING = -1
-"""In a label matrix: this label was not asked about."""
+"""In a label matrix: the annotator was not asked about this label."""
 
 Labels = NDArray[np.int8]
 """A label matrix, shape (n, k): 1 yes, 0 no, -1 not asked."""
 
 
 class LabelSource(StrEnum):
-    """Who says so. Sources are never mixed up and never counted as each other."""
+    """Where a label comes from. Labels from different sources are never mixed."""
 
     HUMAN = "human"
     SEED = "seed"
     CONSTRUCTED = "constructed"
-    """Follows from how a counterfactual was made."""
+    """Follows from the edit that made a counterfactual."""
     LLM = "llm"
     GOLD = "gold"
-    """The known answer of a gold item; it labels nothing."""
+    """The known answer of a gold item; nothing learns from it."""
 
 
 class AsideReason(StrEnum):
-    """Why an annotation does not count."""
+    """Why an annotation is set aside and does not count."""
 
     EMPTY = "nothing chosen"
     CONTRADICTORY = "the negative label together with another"
@@ -41,14 +41,14 @@ class AsideReason(StrEnum):
     ASKED_AGAIN = "given under an older guideline, asked again"
 
     @property
-    def mendable(self) -> bool:
-        """Whether the person who answered can still make a vote of it."""
+    def fixable(self) -> bool:
+        """Whether the annotator can still correct the annotation, so that it becomes a vote."""
         final = (AsideReason.DUPLICATE, AsideReason.OVER, AsideReason.OLDER_POLICY)
         return self not in final
 
 
 BY_POLICY = (AsideReason.OLDER_POLICY, AsideReason.ASKED_AGAIN)
-"""It was a good vote until the guideline changed."""
+"""Reasons that apply to a valid vote once the guideline has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,17 @@ class Scheme:
 
     @property
     def id(self) -> str:
-        """A content hash; annotations refer to the scheme they were made under by it."""
+        """A hash of the content, by which annotations refer to the scheme they were made under."""
         parts = (*self.labels, str(self.multi), self.none_label or "")
         return blake2b("\x1f".join(parts).encode(), digest_size=6).hexdigest()
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """All that can be chosen, the negative last."""
+        """Everything that an annotator can choose; the negative comes last."""
         return self.labels if self.none_label is None else (*self.labels, self.none_label)
 
-    def aside(self, chosen: Collection[str]) -> AsideReason | None:
-        """Why this choice must be set aside, or None when it counts."""
+    def reason_to_set_aside(self, chosen: Collection[str]) -> AsideReason | None:
+        """Why a choice of labels must be set aside; None if it counts."""
         if not chosen:
             return AsideReason.EMPTY
         if not set(chosen) <= set(self.choices):
@@ -90,11 +90,10 @@ class Scheme:
     def encode(
         self, rows: Sequence[Iterable[str]], asked: Sequence[Iterable[str]] | None = None
     ) -> Labels:
-        """Label matrix of shape (n, k) from the chosen labels of n items.
+        """The label matrix (n, k) of n rows of chosen labels.
 
-        `asked[i]` are the labels that row i was asked about; a label that is in the scheme now
-        but was not asked then is MISSING. None: all were asked. Unknown labels are ignored: they
-        belong to an older scheme.
+        `asked[i]` are the labels that row i was asked about (None: all); other labels of the
+        scheme are MISSING in that row. Unknown labels are ignored: they belong to an older scheme.
         """
         column = {label: j for j, label in enumerate(self.labels)}
         matrix = np.zeros((len(rows), len(self.labels)), dtype=np.int8)
@@ -107,6 +106,6 @@ class Scheme:
         return matrix
 
     def decode(self, row: Sequence[int] | NDArray[np.integer]) -> list[str]:
-        """The names of the labels that a row (k,) says yes to, or [none_label]."""
+        """The labels that are 1 in a row (k,), or [none_label] if there are none."""
         names = [label for label, value in zip(self.labels, row, strict=True) if value == 1]
         return names if names or self.none_label is None else [self.none_label]

@@ -1,23 +1,23 @@
-"""The words of a text that carry a label, as people marked them."""
+"""Spans of a text that annotators marked as the reason for a label."""
 
 import re
 from dataclasses import dataclass
 
 _WORD = re.compile(r"\w+(?:[’'*ə@/-]\w+)*")
-"""A word; "operaio/a", "l'addetto" and "tutt@i" are one."""
+"""A word. "operaio/a", "l'addetto" and "tutt@i" are one word each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters start..end of a text carry `label`."""
+    """The characters start..end of a text are marked with `label`."""
 
     start: int
     end: int
     label: str
 
 
-def aligned(span: Span, text: str) -> Span | None:
-    """The whole words that a span touches; None when it touches none."""
+def align_to_words(span: Span, text: str) -> Span | None:
+    """Extends a span to the whole words that it touches; None if it touches none."""
     touched = [
         (word.start(), word.end())
         for word in _WORD.finditer(text)

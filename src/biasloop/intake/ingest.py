@@ -197,7 +197,7 @@ class _Importer:
 
     def _vote(self, row: Row, labels: tuple[str, ...], item: Item) -> Annotation:
         """What the row says of its item. Raises BadRow when that cannot count."""
-        if aside := self.scheme.aside(labels):
+        if aside := self.scheme.reason_to_set_aside(labels):
             known = ", ".join(self.scheme.choices)
             raise BadRow(f"{aside}: {', '.join(labels) or 'no label'}; the labels are: {known}")
         line, said = self.said.setdefault(item.id, (row.line, frozenset(labels)))

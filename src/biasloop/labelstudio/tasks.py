@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from biasloop.domain.span import Span, aligned
+from biasloop.domain.span import Span, align_to_words
 from biasloop.domain.task import LabelTask, RawAnnotation, TaskState
 from biasloop.labelstudio.label_config import LabelConfig
 
@@ -105,7 +105,7 @@ def marked(result: Sequence[Mapping[str, Any]], text_name: str, text: str) -> li
         drawn = spans(result, text_name, text)
     except ValueError:
         return []
-    whole = (aligned(span, text) for span in drawn)
+    whole = (align_to_words(span, text) for span in drawn)
     return list(dict.fromkeys(span for span in whole if span))
 
 

@@ -12,7 +12,7 @@ from biasloop.domain.label import BY_POLICY, LabelSource
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.round import OVER, PauseState, Round, may_open
 from biasloop.domain.votes.pace import Pace, pace
-from biasloop.domain.votes.vote import answered
+from biasloop.domain.votes.vote import answered_items
 from biasloop.reports.annotators import answers, known_answers
 from biasloop.reports.curve import CurvePoint, curve
 from biasloop.reports.synthesis import (
@@ -153,7 +153,7 @@ def overview(service: Service) -> Overview:
     ledger = service.ledger
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
-    done = answered(annotations, service.settings.votes.per_item)
+    done = answered_items(annotations, service.settings.votes.per_item)
     gold, timed = known_answers(annotations), pace(answers(annotations))
     situation = service.situation(datetime.now(UTC))
     in_service = ledger.in_service()

@@ -9,7 +9,7 @@ from biasloop.domain.label import BY_POLICY, AsideReason, LabelSource
 from biasloop.domain.policy import PolicyAt
 from biasloop.domain.round import State
 from biasloop.domain.task import RawAnnotation, TaskState
-from biasloop.domain.votes.vote import VotePlan, judged, settle
+from biasloop.domain.votes.vote import VotePlan, settle_votes, uses_up_vote
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import chosen, spans
 from biasloop.ports import LabelStudio
@@ -124,9 +124,9 @@ def changed_annotations(
             for a in before.values()
             if a.item_id == item_id and a.standing is Standing.VOTE and a.task_id not in looked_at
         ]
-        for new in settle(said, plan, item_id in audit, elsewhere):
+        for new in settle_votes(said, plan, item_id in audit, elsewhere):
             old = before.pop(new.key, None)
-            if old is None or not new.says_same(old):
+            if old is None or not new.has_same_content(old):
                 news.append(new)
     # What was set aside counts no less when it is gone: it stays on record with its reason.
     lost = (Standing.VOTE, Standing.SKIP)
@@ -158,13 +158,13 @@ def returns_and_overlaps(
     current = {a.key: a for a in known}
     votes: dict[str, list[Collection[str]]] = defaultdict(list)
     for found in known:
-        if judged(found) and found.task_id is not None:
+        if uses_up_vote(found) and found.task_id is not None:
             votes[found.item_id].append(found.labels)
     back: list[RawAnnotation] = []
     overlaps: dict[int, tuple[int, bool]] = {}
     for task in tasks:
         answers = [raw for raw in task.annotations if not raw.skipped]
-        missing = plan.missing(task.item_id in audit, votes[task.item_id])
+        missing = plan.votes_missing(task.item_id in audit, votes[task.item_id])
         returned = [raw for raw in answers if missing and _mendable(current, raw)]
         back += returned
         overlap = max(1, len(answers) - len(returned) + bool(missing))
@@ -176,9 +176,7 @@ def returns_and_overlaps(
 def _mendable(current: Mapping[str, Annotation], raw: RawAnnotation) -> bool:
     found = current.get(_key(raw))
     return (
-        found is not None
-        and found.standing is Standing.ASIDE
-        and AsideReason(found.reason).mendable
+        found is not None and found.standing is Standing.ASIDE and AsideReason(found.reason).fixable
     )
 
 
@@ -210,7 +208,7 @@ def read_annotation(
 def _aside(
     raw: RawAnnotation, labels: Sequence[str], text: str, config: LabelConfig
 ) -> AsideReason | None:
-    if reason := config.scheme.aside(labels):
+    if reason := config.scheme.reason_to_set_aside(labels):
         return reason
     try:
         spans(raw.result, config.text, text)

@@ -120,7 +120,7 @@ def from_file(path: Path, scheme: Scheme) -> list[Scenario]:
     for row in read_rows(path):
         if isinstance(row, Reject):
             raise DataError(f"{path}, line {row.line}: {row.reason}")
-        if row.labels is not None and (reason := scheme.aside(row.labels)):
+        if row.labels is not None and (reason := scheme.reason_to_set_aside(row.labels)):
             known = ", ".join(scheme.choices)
             raise DataError(f"{path}, line {row.line}: labels with {reason}; known are {known}")
         found.append(Scenario(row.text.strip(), known=row.labels))

@@ -158,7 +158,7 @@ def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]
                 raise DataError(
                     f'{path}, line {number}: want {{"text", "labels": […]}} or {{"text", "label"}}'
                 ) from None
-            if aside := scheme.aside([str(label) for label in labels]):
+            if aside := scheme.reason_to_set_aside([str(label) for label in labels]):
                 raise DataError(
                     f"{path}, line {number}: {aside}: {labels}; the campaign's labels are "
                     f"{', '.join(scheme.choices)}"

@@ -62,7 +62,7 @@ def append_annotations(connection: Connection, news: Sequence[Annotation]) -> in
     rows = []
     for new in news:
         known = current.get(new.key)
-        if known is None or not new.says_same(known):
+        if known is None or not new.has_same_content(known):
             current[new.key] = new
             rows.append({k: v for k, v in asdict(new).items() if k != "seq"})
     _insert(connection, schema.annotations, rows)

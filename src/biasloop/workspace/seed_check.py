@@ -84,8 +84,9 @@ def _sentence(row: Mapping[str, Any], scheme: Scheme) -> Iterator[str]:
     if not isinstance(text, str) or not text.strip():
         yield "needs a text"
         return
-    if not isinstance(labels, list) or scheme.aside(labels):
-        yield f"labels {labels!r}: {scheme.aside(labels or ())}; known: {', '.join(scheme.choices)}"
+    if not isinstance(labels, list) or scheme.reason_to_set_aside(labels):
+        reason = scheme.reason_to_set_aside(labels or ())
+        yield f"labels {labels!r}: {reason}; known: {', '.join(scheme.choices)}"
         return
     for span in row.get("spans") or ():
         start, end, label = span.get("start", -1), span.get("end", -1), span.get("label")

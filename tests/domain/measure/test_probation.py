@@ -18,7 +18,7 @@ from biasloop.domain.measure.probation import (
     Terms,
     review_of,
 )
-from biasloop.domain.split import joined_roots
+from biasloop.domain.split import group_roots
 
 NAMES = ("age", "gender", "origin")
 
@@ -212,7 +212,7 @@ several = st.lists(
 
 @given(several)
 def test_no_root_is_in_two_groups(roots: list[list[str]]) -> None:
-    groups = joined_roots(roots)
+    groups = group_roots(roots)
     assert len(groups) == len(roots)
     group_of: dict[str, str] = {}
     for of_item, group in zip(roots, groups, strict=True):
@@ -222,7 +222,7 @@ def test_no_root_is_in_two_groups(roots: list[list[str]]) -> None:
 
 @given(several)
 def test_no_more_is_joined_than_must_be(roots: list[list[str]]) -> None:
-    groups = joined_roots(roots)
+    groups = group_roots(roots)
     for group in set(groups):
         members = [set(r) for r, g in zip(roots, groups, strict=True) if g == group]
         reached, rest = members[0], members[1:]
@@ -233,4 +233,4 @@ def test_no_more_is_joined_than_must_be(roots: list[list[str]]) -> None:
 
 
 def test_single_roots_keep_their_names() -> None:
-    assert joined_roots([["b"], ["a"], ["b"]]) == ["b", "a", "b"]
+    assert group_roots([["b"], ["a"], ["b"]]) == ["b", "a", "b"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource
-from biasloop.domain.votes.vote import VotePlan, answered, settle
+from biasloop.domain.votes.vote import VotePlan, answered_items, settle_votes
 
 PLAN = VotePlan()
 PEOPLE = ("anna", "bea", "carla", "dora", "ester")
@@ -33,12 +33,12 @@ def said(
 
 def test_votes_wanted() -> None:
     age, none = ("age",), ("inclusive",)
-    assert [PLAN.wanted(False, [age] * n) for n in range(3)] == [1, 1, 1]
-    assert [PLAN.wanted(True, votes) for votes in ([], [age], [age, age])] == [2, 2, 2]
-    assert PLAN.wanted(True, [age, none]) == PLAN.wanted(True, [age, none, age]) == 3
-    assert PLAN.wanted(True, [("age", "gender"), ("gender", "age")]) == 2
-    assert VotePlan(per_item=3).wanted(True, []) == 3
-    assert VotePlan(tie_break=0).wanted(True, [age, none]) == 2
+    assert [PLAN.votes_needed(False, [age] * n) for n in range(3)] == [1, 1, 1]
+    assert [PLAN.votes_needed(True, votes) for votes in ([], [age], [age, age])] == [2, 2, 2]
+    assert PLAN.votes_needed(True, [age, none]) == PLAN.votes_needed(True, [age, none, age]) == 3
+    assert PLAN.votes_needed(True, [("age", "gender"), ("gender", "age")]) == 2
+    assert VotePlan(per_item=3).votes_needed(True, []) == 3
+    assert VotePlan(tie_break=0).votes_needed(True, [age, none]) == 2
 
 
 votes = st.lists(
@@ -57,25 +57,27 @@ def test_one_vote_a_person_and_no_more_than_wanted(
 ) -> None:
     plan = VotePlan(per_item, of_audit, more)
     given_ = [said(i, who, what, standing=how) for i, (who, what, how) in enumerate(rows)]
-    settled = settle(given_, plan, audit)
+    settled = settle_votes(given_, plan, audit)
     counted = [a for a in settled if a.standing is Standing.VOTE]
     assert [a.key for a in settled] == [a.key for a in given_]
     assert len({a.annotator for a in counted}) == len(counted)
-    assert len(counted) <= plan.wanted(audit, [a.labels for a in counted])
+    assert len(counted) <= plan.votes_needed(audit, [a.labels for a in counted])
     voters = {a.annotator for a in given_ if a.standing is Standing.VOTE}
     # Nothing is lost that was wanted: either all who voted count, or nothing is missing.
     left_out = voters - {a.annotator for a in counted}
-    assert not left_out or plan.missing(audit, [a.labels for a in counted]) == 0
+    assert not left_out or plan.votes_missing(audit, [a.labels for a in counted]) == 0
     for before, after in zip(given_, settled, strict=True):
         if before != after:
             assert before.standing is Standing.VOTE
             assert AsideReason(after.reason) in (AsideReason.DUPLICATE, AsideReason.OVER)
-            assert not AsideReason(after.reason).mendable
+            assert not AsideReason(after.reason).fixable
 
 
 def test_votes_on_another_task_of_the_item_count_first() -> None:
     before = [said(1, "anna", "age")]
-    (again, over) = settle([said(2, "anna", "age"), said(3, "bea", "age")], PLAN, False, before)
+    (again, over) = settle_votes(
+        [said(2, "anna", "age"), said(3, "bea", "age")], PLAN, False, before
+    )
     assert (again.reason, over.reason) == (AsideReason.DUPLICATE, AsideReason.OVER)
 
 
@@ -87,5 +89,5 @@ def test_what_holds_no_round_up() -> None:
         said(4, "anna", item="skipped", standing=Standing.SKIP),
         said(5, "anna", item="aside", standing=Standing.ASIDE),
     ]
-    assert answered(found, 1) == {"i", "one vote", "skipped"}
-    assert answered(found, 2) == {"i", "skipped"}
+    assert answered_items(found, 1) == {"i", "one vote", "skipped"}
+    assert answered_items(found, 2) == {"i", "skipped"}

@@ -54,7 +54,7 @@ def test_labels_are_valid_in_the_campaigns_scheme(campaign: Path, parents: list[
     made = list(expander(campaign, limit=100).expand(parents, seed=1))
     assert made
     for one in made:
-        assert scheme.aside(one.labels) is None, one
+        assert scheme.reason_to_set_aside(one.labels) is None, one
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 6])

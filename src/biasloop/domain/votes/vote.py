@@ -1,4 +1,4 @@
-"""How many votes an item gets, and which of its annotations are the ones that count."""
+"""How many votes an item needs, and which of its annotations count."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -10,62 +10,64 @@ from biasloop.domain.label import AsideReason, LabelSource
 
 @dataclass(frozen=True, slots=True)
 class VotePlan:
-    """Votes per item, those per audit item, and how many more where an audit item's differ."""
+    """Votes per item and per audit item, and extra votes for audit items whose votes differ."""
 
     per_item: int = 1
     audit: int = 2
     tie_break: int = 1
 
-    def wanted(self, audit: bool, votes: Sequence[Collection[str]]) -> int:
-        """Votes wanted on an item that has these (the chosen labels of each), in all."""
+    def votes_needed(self, audit: bool, votes: Sequence[Collection[str]]) -> int:
+        """Total number of votes that an item needs, given the chosen labels of each vote it has."""
         if not audit:
             return self.per_item
         first = max(self.audit, self.per_item)
         differ = len(votes) >= first and len({frozenset(vote) for vote in votes[:first]}) > 1
         return first + (self.tie_break if differ else 0)
 
-    def missing(self, audit: bool, votes: Sequence[Collection[str]]) -> int:
-        """Votes that this item still lacks."""
-        return max(0, self.wanted(audit, votes) - len(votes))
+    def votes_missing(self, audit: bool, votes: Sequence[Collection[str]]) -> int:
+        """Number of votes that the item still needs."""
+        return max(0, self.votes_needed(audit, votes) - len(votes))
 
 
-def judged(annotation: Annotation) -> bool:
-    """Whether nobody else need be asked in its place: a vote, or what was one until votes under an
-    older guideline were set aside."""
+def uses_up_vote(annotation: Annotation) -> bool:
+    """Whether the annotation uses up one of the votes that its item needs: it is a vote, or was
+    one until votes under an older policy were set aside."""
     return annotation.standing is Standing.VOTE or annotation.reason == AsideReason.OLDER_POLICY
 
 
-def answered(annotations: Iterable[Annotation], per_item: int) -> set[str]:
-    """Ids of the items that hold no round up: enough people judged them, or somebody skipped."""
-    said = [a for a in annotations if a.source is LabelSource.HUMAN]
-    votes = Counter(a.item_id for a in said if judged(a))
-    skipped = {a.item_id for a in said if a.standing is Standing.SKIP}
+def answered_items(annotations: Iterable[Annotation], per_item: int) -> set[str]:
+    """Ids of the items that no longer keep a round open: enough votes, or skipped."""
+    human = [a for a in annotations if a.source is LabelSource.HUMAN]
+    votes = Counter(a.item_id for a in human if uses_up_vote(a))
+    skipped = {a.item_id for a in human if a.standing is Standing.SKIP}
     return skipped | {item_id for item_id, n in votes.items() if n >= per_item}
 
 
-def settle(
+def settle_votes(
     annotations: Iterable[Annotation],
     plan: VotePlan,
     audit: bool,
     before: Iterable[Annotation] = (),
 ) -> list[Annotation]:
-    """One item's annotations, oldest first, with those that must not count set aside.
+    """Sets aside the annotations of one item that must not count; returns all, oldest first.
 
-    A person has one vote, the first; votes beyond those wanted are set aside as well. `before`
-    are votes that count already, whatever comes.
+    An annotator's first vote counts, later ones do not; nor do votes beyond the number that the
+    item needs. `before` are other votes on the item, which count in any case.
     """
     counted = {vote.annotator: vote.labels for vote in before}
     settled = []
-    for found in annotations:
+    for annotation in annotations:
         reason = None
-        if found.standing is Standing.VOTE:
-            if found.annotator in counted:
+        if annotation.standing is Standing.VOTE:
+            if annotation.annotator in counted:
                 reason = AsideReason.DUPLICATE
-            elif not plan.missing(audit, list(counted.values())):
+            elif not plan.votes_missing(audit, list(counted.values())):
                 reason = AsideReason.OVER
             else:
-                counted[found.annotator] = found.labels
+                counted[annotation.annotator] = annotation.labels
         settled.append(
-            replace(found, standing=Standing.ASIDE, reason=str(reason)) if reason else found
+            replace(annotation, standing=Standing.ASIDE, reason=str(reason))
+            if reason
+            else annotation
         )
     return settled

@@ -27,7 +27,7 @@ def agree(answers: Sequence[Answer], scheme: Scheme) -> Judgement | Problem:
     counted = [
         (tuple(c for c in scheme.choices if c in answer.value["labels"]), answer.value["reason"])
         for answer in answers
-        if answer.value is not None and not scheme.aside(answer.value["labels"])
+        if answer.value is not None and not scheme.reason_to_set_aside(answer.value["labels"])
     ]
     if not counted:
         problems = [answer.problem for answer in answers if answer.problem is not None]

@@ -10,7 +10,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done, Outcome, Wait
-from biasloop.domain.votes.vote import answered
+from biasloop.domain.votes.vote import answered_items
 
 
 def pull(
@@ -35,7 +35,7 @@ def pull(
     """
     tasks = {s.item_id for s in selections} & set(pushed)
     answers = [a for a in annotations if a.item_id in tasks and a.source is LabelSource.HUMAN]
-    done = answered(answers, per_item)
+    done = answered_items(answers, per_item)
     open_tasks = len(tasks - done)
     people = len({a.annotator for a in answers})
     mark = max(low_water, min(low_water * people, len(tasks) // 2))

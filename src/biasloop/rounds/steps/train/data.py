@@ -11,7 +11,7 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import VERSION, Item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import TrainingSet
-from biasloop.domain.split import Split, joined_roots
+from biasloop.domain.split import Split, group_roots
 from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
 from biasloop.ports import Pool
 
@@ -71,7 +71,7 @@ def training_data(
     teaches = (data["weight"] > 0).to_numpy()
     data = data[teaches].reset_index(drop=True)
     roots = [item.roots for item, one in zip(items, teaches, strict=True) if one]
-    data.insert(data.columns.get_loc("root") + 1, "fold", joined_roots(roots))
+    data.insert(data.columns.get_loc("root") + 1, "fold", group_roots(roots))
     return data
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
@@ -19,8 +19,7 @@ GUIDELINE = "guidelines.md"
 
 
 class CampaignFile(BaseModel):
-    """campaign.toml. `labels` describes every choice in one line; `ad_verdict` is the rule by
-    which a text's verdict follows from its sentences ("any": flagged if one sentence is)."""
+    """campaign.toml. `labels` describes every choice in one line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,14 +28,22 @@ class CampaignFile(BaseModel):
     language: str
     unit: Literal["sentence", "text"]
     none_label: str | None = None
-    ad_verdict: Literal["any"] = "any"
     labels: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ad_verdict(cls, values: Any) -> Any:
+        """Campaign folders made before it was dropped say `ad_verdict = "any"`, all that was ever
+        possible: a text is flagged if one of its sentences is."""
+        if isinstance(values, dict) and values.get("ad_verdict") == "any":
+            return {name: value for name, value in values.items() if name != "ad_verdict"}
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """What the campaign folder says. `label_config` is the XML, untouched; `hints` is what stands
-    beside each choice."""
+    next to each choice."""
 
     folder: Path
     about: CampaignFile
@@ -59,7 +66,7 @@ class Campaign:
 
     @property
     def seed_files(self) -> list[Path]:
-        """Labelled seed sentences; ads.jsonl beside them is unlabelled."""
+        """Labelled seed sentences; ads.jsonl next to them is unlabelled."""
         return sorted(p for p in (self.folder / "seeds").glob("*.jsonl") if p.name != "ads.jsonl")
 
     @property

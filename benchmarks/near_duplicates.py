@@ -157,7 +157,7 @@ def measure(n_pool: int, n_new: int, n_sample: int) -> dict[str, Any]:
     sample: list[str] = []
     start, shown = 0, Console(stderr=True)
     for texts in track(pool(n_pool), total=-(-n_pool // CHUNK_ROWS), console=shown):
-        found, wall, used = timed(partial(list, index.alike(texts)))
+        found, wall, used = timed(partial(list, index.similar_pairs(texts)))
         seconds, cpu, most = seconds + wall, cpu + used, max(most, memory() - before)
         pairs |= {(start + position, number) for position, number in found}
         for position, row in planted.items():

@@ -1,1 +1,1 @@
-"""The loop: what runs the steps of a round, when, and in which process."""
+"""The loop: when the steps of a round run, and in which process."""

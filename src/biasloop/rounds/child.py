@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Heartbeat = Callable[[], None]
-"""Renews the lease; raises LostLease when somebody else has it."""
+"""Renews the lease; raises LostLease when another process has it."""
 
 Result = dict[str, Any]
 """What a job returns, as JSON has it."""
@@ -30,30 +30,31 @@ POLL_SECONDS = 0.05
 
 
 class Job(Protocol):
-    """A frozen dataclass that says what a child process does; `biasloop.rounds.jobs` names them.
+    """A frozen dataclass that says what a child process does; `biasloop.rounds.jobs` lists them.
 
-    Its fields are what JSON can say, paths, and dataclasses of these.
+    Its fields are JSON values, paths, and dataclasses of these.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def no_heartbeat() -> None:
-    """For work that holds no lease."""
+    """The heartbeat of work that holds no lease."""
 
 
 def job_to_json(job: Job) -> str:
-    """A job as its child reads it; the same job gives the same text."""
+    """A job as the JSON text that its child reads; the same job gives the same text."""
     fields = TypeAdapter(type(job)).dump_python(job, mode="json")
     return json.dumps({"job": type(job).__name__, **fields}, sort_keys=True)
 
 
 def job_folder(base: Path, job: Job, **frames: "pd.DataFrame") -> Path:
-    """The folder under `base` for this very job on this very data: a file <name>.parquet for each
-    of the `frames`.
+    """Makes the folder under `base` for exactly this job on exactly this data, with a file
+    <name>.parquet for each of the `frames`.
 
-    So a retry takes over what a killed attempt left only if nothing has changed since: no import,
-    takedown, setting or late vote. Raises JobError when it cannot be written.
+    Its name is a hash of both, so a retry continues what a killed attempt left only if nothing has
+    changed since: no import, takedown, setting or late vote. Raises JobError when the folder cannot
+    be written.
     """
     data = {name: frame.to_parquet() for name, frame in sorted(frames.items())}
     key = blake2b(job_to_json(job).encode() + b"".join(data.values()), digest_size=8).hexdigest()
@@ -69,8 +70,8 @@ def job_folder(base: Path, job: Job, **frames: "pd.DataFrame") -> Path:
 def run_job(folder: Path, job: Job, heartbeat: Heartbeat = no_heartbeat) -> Result:
     """Runs a job of `biasloop.rounds.jobs` in a child process and returns its result.
 
-    A result that is there already is returned as it is, so the same step can run again. Raises
-    the biasloop error that the child raised, or JobError with the end of its log.
+    A result that exists already is returned as it is, so that a step can be repeated. Raises the
+    biasloop error that the child raised, or JobError with the end of its log.
     """
     result = folder / "result.json"
     if not result.exists():

@@ -1,11 +1,11 @@
 """The child's side of heavy work: `python -m biasloop.rounds.jobs FOLDER` (R11).
 
-A job reads job.json in its folder and writes result.json there. It never opens the ledger. When
-its parent is gone it ends at its next checkpoint; the next parent starts it again, and a lock on
-the folder makes the new child wait for the old one's end.
+A child reads job.json in its folder and writes result.json there. It never opens the ledger. When
+its parent is gone it ends at its next checkpoint; the next parent starts the job again, and a lock
+on the folder makes the new child wait until the old one has ended.
 
-Without a folder, the process loads what jobs need and waits for the folder's name on standard
-input: a spare child, which begins at once when its job comes (see biasloop.rounds.spare).
+With `--preload MODULES` in place of the folder, the process is a spare child: it loads what jobs
+need and then reads the name of its folder from standard input (see biasloop.rounds.spare).
 """
 
 import json
@@ -39,8 +39,8 @@ JOBS: dict[type[Any], str] = {
     ReviewJob: f"{_STEPS}.train.job:review",
     EvaluateJob: f"{_STEPS}.evaluate.job:evaluate",
 }
-"""The function that does each job, as "module:function": a child loads only what its own job
-needs."""
+"""The function that does each job, as "module:function", so that a child imports only what its own
+job needs."""
 
 BY_NAME = {job.__name__: job for job in JOBS}
 
@@ -81,7 +81,7 @@ def _watch_parent() -> Checkpoint:
 
 
 def main(folder: Path) -> None:
-    """Runs the job of this folder; the result appears whole or not at all."""
+    """Runs the job of this folder; the result is written atomically."""
     checkpoint = _watch_parent()
     with FileLock(folder / "lock"):
         if (folder / "result.json").exists():
@@ -100,13 +100,13 @@ def main(folder: Path) -> None:
 
 
 def wait_for_folder(preload: Sequence[str]) -> Path:
-    """Loads what jobs need and these modules, then waits for a job's folder; from then on output
-    goes to the log there."""
+    """Imports the modules of all jobs and those of `preload`, then waits for the name of a job's
+    folder and returns it; from then on output goes to the log there."""
     for module in (*(target.partition(":")[0] for target in JOBS.values()), *preload):
         import_module(module)
     name = b""
     while not name.endswith(b"\n"):
-        # Byte by byte: what comes after the name is for the watch of the parent.
+        # Byte by byte: the end of the pipe, after the name, is for the thread that watches it.
         if not (byte := os.read(0, 1)):
             sys.exit(ORPHANED)
         name += byte

@@ -1,4 +1,4 @@
-"""What the steps are told of ledger, pool and settings."""
+"""Reads from ledger, pool and settings what the steps of a round take as arguments."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +31,7 @@ from biasloop.workspace.settings import Settings
 
 @dataclass(frozen=True)
 class Lookups:
-    """Each is made anew at every call, as things stand then."""
+    """Every method reads again at each call, so that it returns the current state."""
 
     layout: Layout
     settings: Settings
@@ -41,7 +41,7 @@ class Lookups:
     strategy: Strategy
 
     def corpus(self) -> Corpus:
-        """What an expansion starts from now."""
+        """The corpus that an expansion would start from now."""
         model = self.newest_model()
         measured = model.card["out_of_fold"]["labels"] if model else None
         return build_corpus(
@@ -55,8 +55,8 @@ class Lookups:
 
     @property
     def recipe(self) -> Recipe:
-        """How the settings want a model trained; a classifier that can use the campaign's
-        language data is told where they are."""
+        """How a model is trained, by the settings; a classifier that can use the campaign's
+        language data gets their path among its options."""
         settings = self.settings.classifier
         options = dict(settings.options)
         model = plugin(Kind.CLASSIFIER, settings.name).options_model()
@@ -85,15 +85,18 @@ class Lookups:
 
     def models_before(self, round_: Round) -> list[ModelVersion]:
         """The models of earlier rounds, oldest first."""
-        found = self.ledger.models()
-        return [model for _, made_in, model in found if made_in is not None and made_in < round_.id]
+        models = self.ledger.models()
+        return [
+            model for _, made_in, model in models if made_in is not None and made_in < round_.id
+        ]
 
     def batch(self, round_: Round) -> list[Selection]:
-        """What was selected in a round, in its order."""
+        """The items selected in a round, in the order of its batch."""
         return [selection for _, selection in self.ledger.selections(round_.id)]
 
     def quota(self, selected: list[tuple[int, Selection]]) -> Quota:
-        """How many items of each arm a batch holds after these (round, selection)."""
+        """How many items of each arm the next batch holds; `selected` are the (round, selection)
+        pairs so far."""
         loop = self.settings.loop
         left = max(0, loop.budget - len({s.item_id for _, s in selected}))
         return quota(
@@ -106,7 +109,7 @@ class Lookups:
         )
 
     def candidate_rows(self, pool_rows: int) -> tuple[Rows, Rows]:
-        """Pool rows that may go to people, and those that are labelled; below `pool_rows`."""
+        """(rows that may go to annotators, labelled rows), both below `pool_rows`."""
         annotations = self.ledger.annotations()
         busy = busy_items(annotations, self.ledger.live_selections())
         train, _ = candidates(self.pool, busy, pool_rows)
@@ -123,8 +126,8 @@ class Lookups:
         )
 
     def scores(self, model_id: str | None, pool_rows: int) -> ReadScores | None:
-        """Reads what the strategy needs of some rows, as this model scored them; None without a
-        model."""
+        """A function that reads the scores by this model that the strategy needs, for some pool
+        rows; None without a model."""
         if model_id is None:
             return None
         folder = self.layout.scores / model_id
@@ -144,7 +147,8 @@ class Lookups:
         )
 
     def likeness(self, model_id: str, rows: Rows) -> Likeness | None:
-        """That of these pool rows to the model's encoder, by the features that are kept."""
+        """How alike these pool rows are to the model's encoder, computed from stored features; None
+        for a classifier without an encoder."""
         model = self.ledger.model(model_id)
         classifier: Any = plugin(Kind.CLASSIFIER, model.classifier).load()
         if not has_encoder(classifier):

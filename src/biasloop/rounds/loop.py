@@ -22,7 +22,7 @@ from biasloop.errors import BiasloopError, LedgerError, LostLease, in_words
 from biasloop.rounds.child import Heartbeat
 from biasloop.store.ledger import Ledger
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Step = Callable[[Round, Heartbeat], Outcome]
 """A step with everything but the round and its heartbeat filled in."""
@@ -39,7 +39,8 @@ class Retry:
 
 
 class Loop:
-    """Ticks. Two loops on one ledger never run the same step at the same time."""
+    """Runs the rounds of one ledger, a step per tick. Two loops on one ledger never run the same
+    step at the same time."""
 
     def __init__(
         self,
@@ -61,22 +62,23 @@ class Loop:
         self._clock = clock
 
     def tick(self) -> str | None:
-        """Opens a round if one is due and runs one due step; says what it did, None if nothing.
+        """Opens a round if one is due and runs one due step. Returns a line that says what
+        happened, or None if nothing did.
 
-        A failing step is recorded on its round and runs again later; it raises nothing. Only the
-        ledger's own errors are raised.
+        A step that fails is recorded on its round and runs again later. Raises nothing but the
+        ledger's own errors.
         """
         now = self._clock()
         if self._ledger.pause_state() is PauseState.PAUSED:
             return None
-        told = self._open(now)
-        # What only waits for people must not keep the others from their turn.
+        report = self._open(now)
+        # A round that only waits for annotators must not keep the others from their turn.
         while claim := self._ledger.rounds.claim(
             now, self._owner, self._clock() + self._retry.lease
         ):
-            if told := self._run(claim):
+            if report := self._run(claim):
                 break
-        return told
+        return report
 
     def _open(self, now: datetime) -> str | None:
         if may_open(self._opening, self._situation(now)) is not None:
@@ -91,7 +93,7 @@ class Loop:
             self._ledger.rounds.renew(claim, self._clock() + self._retry.lease)
 
         try:
-            with self._beating(heartbeat):
+            with self._heartbeats(heartbeat):
                 outcome = self._steps[step](round_, heartbeat)
             if isinstance(outcome, Wait):
                 self._ledger.rounds.wait(claim, outcome)
@@ -101,13 +103,14 @@ class Loop:
             return str(error)
         except Exception as error:  # a fault in one step must not end the service
             if not isinstance(error, BiasloopError):
-                log.exception("round %s: step %s failed", round_.id, step)
+                logger.exception("round %s: step %s failed", round_.id, step)
             return self._fail(claim, error)
         return f"round {round_.id}: {step} done"
 
     @contextmanager
-    def _beating(self, heartbeat: Heartbeat) -> Iterator[None]:
-        """Beats while a step runs: a slow server or a large pool may take longer than a lease."""
+    def _heartbeats(self, heartbeat: Heartbeat) -> Iterator[None]:
+        """Renews the lease while a step runs: a slow server or a large pool may take longer than
+        a lease lasts."""
         ended = threading.Event()
 
         def beat() -> None:
@@ -117,25 +120,25 @@ class Loop:
                 except LostLease:
                     return  # the commit will find out
                 except LedgerError as error:
-                    log.warning("the lease could not be renewed: %s", error)
+                    logger.warning("the lease could not be renewed: %s", error)
 
-        beating = threading.Thread(target=beat, name="heartbeat", daemon=True)
-        beating.start()
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
         try:
             yield
         finally:
             ended.set()
-            beating.join()
+            thread.join()
 
     def _fail(self, claim: Claim, error: Exception) -> str:
         now = self._clock()
         delay = retry_delay(claim.round.attempts + 1, self._retry.retry_base, self._retry.retry_cap)
-        told = in_words(error)
+        reason = in_words(error)
         try:
-            self._ledger.rounds.fail(claim, told, now + delay, now)
+            self._ledger.rounds.fail(claim, reason, now + delay, now)
         except LostLease as lost:
             return str(lost)
         seconds = delay.total_seconds()
         return (
-            f"round {claim.round.id}: {claim.round.step} failed, again in {seconds:.0f} s: {told}"
+            f"round {claim.round.id}: {claim.round.step} failed, again in {seconds:.0f} s: {reason}"
         )

@@ -1,4 +1,4 @@
-"""The poll: the only place where people's annotations enter the ledger (R4)."""
+"""The poll: the only place where annotations from Label Studio enter the ledger (R4)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +17,8 @@ from biasloop.store.ledger import Ledger
 
 CURSOR = "poll_cursor"
 OVERLAP = timedelta(seconds=30)
-"""Polls overlap: Label Studio's clock and its commits are not in one order."""
+"""How far a poll reads back before the cursor: Label Studio may commit changes in another order
+than that of their times."""
 CHUNK = 400
 """Tasks compared and written at a time."""
 
@@ -30,12 +31,12 @@ def poll(
     plan: VotePlan,
     now: datetime,
 ) -> int:
-    """Brings what changed in Label Studio into the ledger; returns how many versions are new.
+    """Writes what changed in Label Studio to the ledger; returns the number of new versions.
 
-    Then it sees to it that tasks whose items lack votes are shown to people again. Repeatable at
-    any moment, in any state of any round: an annotation that says the same as its current version
-    adds nothing. The cursor moves only after everything up to it is written; one that lies after
-    `now` is from before the clock was set back, and what came since lies behind it.
+    Tasks whose items lack votes are then shown to annotators again. May run at any moment, in any
+    state of any round: an annotation that says the same as its current version adds nothing. The
+    cursor moves only after everything up to it is written. A cursor later than `now` dates from
+    before the clock was set back; the poll then starts from `now`, so that it misses nothing.
     """
     cursor = ledger.bookmark(CURSOR)
     since = min(datetime.fromisoformat(cursor), now) - OVERLAP if cursor else None
@@ -63,8 +64,10 @@ def record_changes(
     policy_at: PolicyAt,
     plan: VotePlan,
 ) -> int:
-    """Records what these tasks say now and asks for what they lack; returns how many versions are
-    new. Somebody else's tasks in our project are left alone."""
+    """Records the annotations of these tasks and asks Label Studio for the votes they lack.
+
+    Returns the number of new versions. Tasks in our project that are not ours are left alone.
+    """
     ours = [task for task in tasks if task.item_id]
     if not ours:
         return 0
@@ -72,8 +75,8 @@ def record_changes(
     known, audit = ledger.annotations_on(items), ledger.audit_items(items)
     new = ledger.record(changed_annotations(ours, known, config, policy_at, plan, audit))
     _withdraw_doubles(ledger, ours, label_studio)
-    back, overlaps = returns_and_overlaps(ours, ledger.annotations_on(items), plan, audit)
-    for annotation in back:
+    returns, overlaps = returns_and_overlaps(ours, ledger.annotations_on(items), plan, audit)
+    for annotation in returns:
         label_studio.give_back(annotation)
     for task_id, (overlap, done) in overlaps.items():
         label_studio.set_overlap(task_id, overlap, done=done)
@@ -83,9 +86,9 @@ def record_changes(
 def _withdraw_doubles(
     ledger: Ledger, tasks: Sequence[TaskState], label_studio: LabelStudio
 ) -> None:
-    """Label Studio may commit an import long after it was given up and sent again: of an item's
-    tasks the one that the ledger knows stays, or the first if that is gone. What somebody has
-    labelled stays, too."""
+    """Withdraws duplicate tasks: Label Studio may commit an import long after it timed out and was
+    sent again. Of an item's tasks the one in the ledger stays, or the first if that is gone; so do
+    tasks with annotations."""
     pushed = ledger.task_ids()
     suspects = [
         task
@@ -93,9 +96,13 @@ def _withdraw_doubles(
         if pushed.get(task.item_id, task.task_id) != task.task_id and not task.annotations
     ]
     if suspects:
-        there = label_studio.task_ids([task.item_id for task in suspects])
-        keep = {i: pushed[i] if pushed[i] in ids else ids[0] for i, ids in there.items()}
-        label_studio.withdraw([t.task_id for t in suspects if t.task_id != keep.get(t.item_id)])
+        tasks_by_item = label_studio.task_ids([task.item_id for task in suspects])
+        kept_task = {
+            i: pushed[i] if pushed[i] in ids else ids[0] for i, ids in tasks_by_item.items()
+        }
+        label_studio.withdraw(
+            [t.task_id for t in suspects if t.task_id != kept_task.get(t.item_id)]
+        )
 
 
 def changed_annotations(
@@ -106,38 +113,46 @@ def changed_annotations(
     plan: VotePlan,
     audit: Collection[str],
 ) -> list[Annotation]:
-    """What the ledger must append so that it says of these tasks what Label Studio says. Pure.
+    """The annotation versions to append so that the ledger agrees with Label Studio on these tasks.
+    Pure.
 
-    `known` is what the ledger says of their items, `audit` the ids of the audit items among them.
+    `known` are the ledger's annotations of their items, `audit` the ids of the audit items among
+    them.
     """
-    looked_at = {task.task_id: task.updated_at for task in tasks}
-    before = {a.key: a for a in known if a.source is LabelSource.HUMAN and a.task_id is not None}
-    read: dict[str, list[Annotation]] = defaultdict(list)
+    updated_at = {task.task_id: task.updated_at for task in tasks}
+    before = {
+        annotation.key: annotation
+        for annotation in known
+        if annotation.source is LabelSource.HUMAN and annotation.task_id is not None
+    }
+    annotations: dict[str, list[Annotation]] = defaultdict(list)
     for task in tasks:
         for raw in sorted(task.annotations, key=lambda raw: raw.id):
             new = read_annotation(raw, task.text, config, policy_at(raw.updated_at))
-            read[task.item_id].append(_unless_retired(new, before.get(new.key)))
-    news = []
-    for item_id, said in read.items():
+            annotations[task.item_id].append(_apply_retirement(new, before.get(new.key)))
+    changed = []
+    for item_id, item_annotations in annotations.items():
         elsewhere = [
-            a
-            for a in before.values()
-            if a.item_id == item_id and a.standing is Standing.VOTE and a.task_id not in looked_at
+            annotation
+            for annotation in before.values()
+            if annotation.item_id == item_id
+            and annotation.standing is Standing.VOTE
+            and annotation.task_id not in updated_at
         ]
-        for new in settle_votes(said, plan, item_id in audit, elsewhere):
+        for new in settle_votes(item_annotations, plan, item_id in audit, elsewhere):
             old = before.pop(new.key, None)
             if old is None or not new.has_same_content(old):
-                news.append(new)
-    # What was set aside counts no less when it is gone: it stays on record with its reason.
+                changed.append(new)
+    # An annotation that was set aside did not count anyway: it stays on record with its reason.
     lost = (Standing.VOTE, Standing.SKIP)
-    for gone in before.values():
-        if gone.standing in lost and gone.task_id in looked_at:
-            news.append(_deleted(gone, looked_at[gone.task_id]))
-    return news
+    for old in before.values():
+        if old.standing in lost and old.task_id in updated_at:
+            changed.append(_deleted(old, updated_at[old.task_id]))
+    return changed
 
 
-def _unless_retired(new: Annotation, old: Annotation | None) -> Annotation:
-    """What was set aside with an older guideline stays so until its author answers anew."""
+def _apply_retirement(new: Annotation, old: Annotation | None) -> Annotation:
+    """A vote that was set aside with an older policy stays so until its author answers again."""
     if old is None or old.reason not in BY_POLICY or new.at > old.at:
         return new
     return old
@@ -149,31 +164,31 @@ def returns_and_overlaps(
     plan: VotePlan,
     audit: Collection[str],
 ) -> tuple[list[RawAnnotation], dict[int, tuple[int, bool]]]:
-    """What Label Studio must do so that the items that lack votes get them. Pure.
+    """How items that lack votes get them: (annotations to return, overlaps to set). Pure.
 
-    Which annotations to give back to their authors, who can mend them; and by task the overlap
-    that it shall have, and whether it is done. One vote more is asked for at a time, and never
-    before the first: until then an audit task is like every other.
+    Annotations that their authors can correct go back to them. An overlap is (number of annotators
+    who see the task, whether it is done), by task id. One more vote is requested at a time, and
+    never before the first: until then an audit task is like any other.
     """
     current = {a.key: a for a in known}
     votes: dict[str, list[Collection[str]]] = defaultdict(list)
     for found in known:
         if uses_up_vote(found) and found.task_id is not None:
             votes[found.item_id].append(found.labels)
-    back: list[RawAnnotation] = []
+    returns: list[RawAnnotation] = []
     overlaps: dict[int, tuple[int, bool]] = {}
     for task in tasks:
         answers = [raw for raw in task.annotations if not raw.skipped]
         missing = plan.votes_missing(task.item_id in audit, votes[task.item_id])
-        returned = [raw for raw in answers if missing and _mendable(current, raw)]
-        back += returned
+        returned = [raw for raw in answers if missing and _is_correctable(current, raw)]
+        returns += returned
         overlap = max(1, len(answers) - len(returned) + bool(missing))
         if overlap > task.overlap if missing else overlap < task.overlap:
             overlaps[task.task_id] = (overlap, not missing)
-    return back, overlaps
+    return returns, overlaps
 
 
-def _mendable(current: Mapping[str, Annotation], raw: RawAnnotation) -> bool:
+def _is_correctable(current: Mapping[str, Annotation], raw: RawAnnotation) -> bool:
     found = current.get(_key(raw))
     return (
         found is not None and found.standing is Standing.ASIDE and AsideReason(found.reason).fixable
@@ -183,9 +198,9 @@ def _mendable(current: Mapping[str, Annotation], raw: RawAnnotation) -> bool:
 def read_annotation(
     raw: RawAnnotation, text: str, config: LabelConfig, policy_id: str
 ) -> Annotation:
-    """A Label Studio annotation of a text as a fact: a vote, a skip, or set aside with a reason."""
+    """A Label Studio annotation as the ledger's: a vote, a skip, or set aside with a reason."""
     labels = chosen(raw.result, config.choices)
-    reason = None if raw.skipped else _aside(raw, labels, text, config)
+    reason = None if raw.skipped else _aside_reason(raw, labels, text, config)
     standing = Standing.SKIP if raw.skipped else Standing.ASIDE if reason else Standing.VOTE
     others = [dict(r) for r in raw.result if r.get("from_name") != config.choices]
     return Annotation(
@@ -205,7 +220,7 @@ def read_annotation(
     )
 
 
-def _aside(
+def _aside_reason(
     raw: RawAnnotation, labels: Sequence[str], text: str, config: LabelConfig
 ) -> AsideReason | None:
     if reason := config.scheme.reason_to_set_aside(labels):

@@ -1,4 +1,4 @@
-"""First answers by a language model, shown to annotators where the campaign asks for them."""
+"""Labels suggested by a language model, shown to annotators where the campaign asks for it."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,10 +19,11 @@ def prelabels(
     purse: str,
     checkpoint: Checkpoint,
 ) -> dict[str, Judgement]:
-    """What the judge says under `guide`, by item id; without those it has no usable answer for.
+    """The judgement of each item under `guide`, by item id; items without a usable answer are left
+    out.
 
-    Asked again it costs nothing: answers are kept. Raises ConfigError when the settings name no
-    model.
+    Answers are cached, so a second call costs nothing. Raises ConfigError when the settings name
+    no model.
     """
     from biasloop.llm.judge import Judge
     from biasloop.llm.prompting import read_prompts
@@ -31,11 +32,11 @@ def prelabels(
     prompts = read_prompts(layout.campaign)
     with closing(open_model(layout, settings, purse)) as generator:
         judge = Judge(generator, prompts, guide, settings.judge_samples)
-        found = judge.judge(
+        answers = judge.judge(
             [item.text for item in items], [item.roots for item in items], checkpoint=checkpoint
         )
     return {
-        item.id: said
-        for item, said in zip(items, found, strict=True)
-        if isinstance(said, Judgement)
+        item.id: answer
+        for item, answer in zip(items, answers, strict=True)
+        if isinstance(answer, Judgement)
     }

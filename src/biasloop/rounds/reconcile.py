@@ -1,7 +1,7 @@
-"""The full comparison with Label Studio: finds what polls cannot see, and mends it.
+"""The full comparison with Label Studio: corrects what polls cannot see.
 
-A poll asks for what changed since the last one. What slips past it (a task deleted altogether, a
-database restored from a backup, a clock set back) is found here, where everything is compared.
+A poll reads what changed since the last one. It misses a task deleted altogether, a database
+restored from a backup or a clock set back; the comparison of everything finds them.
 """
 
 from dataclasses import dataclass, replace
@@ -22,14 +22,14 @@ from biasloop.store.ledger import Ledger
 
 MAX_LOST_SHARE = 0.1
 MAX_LOST_COUNT = 20
-"""Losing more than so many answers, and more than that share of all, is believed only when told:
-a project deleted by mistake must not unlearn the campaign."""
+"""If more annotations than this number and this share of all are gone, reconciling needs
+`accept_losses`: a project deleted by mistake must not erase what the campaign has learned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What was mended: annotation versions that the ledger lacked, answers that went with their
-    task, and tasks pushed again because nobody had answered them."""
+    """What was corrected: annotation versions that the ledger lacked, annotations that were deleted
+    with their task, and tasks pushed again because nobody had answered them."""
 
     changed: int
     lost: int
@@ -46,18 +46,17 @@ def reconcile(
     *,
     accept_losses: bool = False,
 ) -> Differences:
-    """Makes the ledger say of every annotation what Label Studio says, and gives every open item
-    its task back. Repeatable; what it appends can be undone by restoring Label Studio and doing
-    it again.
+    """Makes the ledger agree with Label Studio on every annotation, and pushes every open item
+    whose task is gone again. Repeatable; to undo it, restore Label Studio and reconcile again.
 
-    Raises LabelStudioRefused when so much is gone that it looks like an accident, unless
-    `accept_losses`.
+    Raises LabelStudioRefused when so many annotations are gone that it looks like an accident,
+    unless `accept_losses`.
     """
-    there: dict[int, str] = {}  # a deleted task's id may come again, for another item
+    item_by_task: dict[int, str] = {}  # the id of a deleted task may be reused for another item
     changed = 0
     batch: list[TaskState] = []
     for task in label_studio.changed_since(None):
-        there[task.task_id] = task.item_id
+        item_by_task[task.task_id] = task.item_id
         batch.append(task)
         if len(batch) == CHUNK:
             changed += record_changes(ledger, label_studio, batch, config, policy_at, plan)
@@ -69,7 +68,7 @@ def reconcile(
         for a in ledger.annotations()
         if a.task_id is not None and a.standing is not Standing.DELETED
     ]
-    lost = [a for a in current if there.get(a.task_id or 0) != a.item_id]
+    lost = [a for a in current if item_by_task.get(a.task_id or 0) != a.item_id]
     if len(lost) > max(MAX_LOST_COUNT, MAX_LOST_SHARE * len(current)) and not accept_losses:
         raise LabelStudioRefused(
             f"{len(lost)} of {len(current)} answers are gone from Label Studio with their tasks; "
@@ -77,28 +76,34 @@ def reconcile(
             "`biasloop reconcile --accept-losses`"
         )
     now = datetime.now(UTC)
-    ledger.record([_gone(annotation, now) for annotation in lost])
-    again = _push_again(ledger, label_studio, pool, there, now)
+    ledger.record([_deleted_with_task(annotation, now) for annotation in lost])
+    pushed_again = _push_again(ledger, label_studio, pool, item_by_task, now)
     if changed or lost:
         ledger.rounds.wake(State.PUSHED)
-    return Differences(changed, len(lost), again)
+    return Differences(changed, len(lost), pushed_again)
 
 
-def _gone(annotation: Annotation, at: datetime) -> Annotation:
+def _deleted_with_task(annotation: Annotation, at: datetime) -> Annotation:
     return replace(
         annotation, standing=Standing.DELETED, labels=(), reason="its task is gone", at=at
     )
 
 
 def _push_again(
-    ledger: Ledger, label_studio: LabelStudio, pool: Pool, there: dict[int, str], now: datetime
+    ledger: Ledger,
+    label_studio: LabelStudio,
+    pool: Pool,
+    item_by_task: dict[int, str],
+    now: datetime,
 ) -> int:
-    """Items of live rounds whose task is gone and that nobody has answered get a task again."""
+    """Pushes the unanswered items of live rounds whose task is gone; returns how many."""
     answered = {
         a.item_id for a in ledger.annotations() if a.standing in (Standing.VOTE, Standing.SKIP)
     }
-    pushed_as = ledger.task_ids()
-    lacking = {item for item, task in pushed_as.items() if there.get(task) != item} - answered
+    task_by_item = ledger.task_ids()
+    lacking = {
+        item for item, task in task_by_item.items() if item_by_task.get(task) != item
+    } - answered
     by_round: dict[int, list[Selection]] = {}
     for round_id, selection in ledger.live_selections():
         if selection.item_id in lacking:

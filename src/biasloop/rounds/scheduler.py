@@ -1,4 +1,5 @@
-"""APScheduler jobs: tick and poll. They only look; what is due stands in the ledger."""
+"""APScheduler jobs that tick and poll. They keep no schedule of rounds: the ledger says what is
+due."""
 
 import logging
 import threading
@@ -17,23 +18,23 @@ from biasloop.store.ledger import Ledger
 from biasloop.workspace.settings import SchedulerSettings
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LEASE = "scheduler"
 TROUBLE = "labelstudio_trouble"
-"""Bookmark: what is wrong with Label Studio, for the status page; None when all is well."""
+"""Bookmark: what is wrong with Label Studio, for the status page; None when nothing is."""
 POLL_CAP = 60.0
-"""Longest wait in seconds after a poll failed: people notice when their labels do not arrive."""
+"""Longest wait after a failed poll, in seconds: annotators notice when labels do not arrive."""
 
 CLOCK_SLACK = 1.0
-"""Seconds by which a clock may be set back without anybody noticing."""
+"""Seconds by which the clock may be set back without any effect."""
 
 
 class Scheduler:
-    """Ticks and polls in background threads while it holds the deployment's lease.
+    """Ticks and polls in background threads while it holds the lease of the ledger.
 
     A second scheduler on the same ledger stands by and takes over when the lease ends.
-    `tell` gets a line for everything that happened.
+    `log` is called with a line for everything that happens.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Scheduler:
         reconcile: Callable[[], Differences],
         settings: SchedulerSettings,
         owner: str,
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._tick = tick
@@ -52,7 +53,7 @@ class Scheduler:
         self._reconcile = reconcile
         self._settings = settings
         self._owner = owner
-        self._tell = tell
+        self._log = log
         self._leading = threading.Event()
         self._stopped = threading.Event()
         self._poll_failures = 0
@@ -63,13 +64,13 @@ class Scheduler:
         )
 
     def start(self) -> None:
-        """Starts looking."""
-        # A refused overlap is the plan (a long step is still running), not worth a warning.
+        """Starts the background threads."""
+        # That a job is skipped while a long step runs is intended, and not worth a warning.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         every = self._settings
-        self._lead()
-        self._jobs.add_job(self._lead, "interval", seconds=every.lease_seconds / 3)
-        # Two ticks at a time: one round trains while the next is on its way to people (R6).
+        self._renew_lease()
+        self._jobs.add_job(self._renew_lease, "interval", seconds=every.lease_seconds / 3)
+        # Two ticks at a time: one round trains while the next is being pushed (R6).
         self._jobs.add_job(self.tick, "interval", seconds=every.tick_seconds, max_instances=2)
         self._jobs.add_job(self.poll, "interval", seconds=every.poll_seconds, id="poll")
         self._jobs.add_job(self.reconcile, "interval", hours=every.reconcile_hours)
@@ -77,20 +78,20 @@ class Scheduler:
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
-        """Waits for the running steps and gives the lease back."""
+        """Waits for the running steps and releases the lease."""
         self._stopped.set()
         self._jobs.shutdown(wait=True)
         self._ledger.release_lease(LEASE, self._owner)
 
     def wake(self) -> None:
-        """Polls now: a webhook said that something changed."""
+        """Polls now, because a webhook reported a change."""
         if self._jobs.running:
             self._jobs.modify_job("poll", next_run_time=datetime.now(UTC))
 
     def tick(self) -> None:
         """One tick, if this scheduler leads."""
-        if self._leading.is_set() and (told := self._guarded(self._tick)):
-            self._tell(told)
+        if self._leading.is_set() and (report := self._call_logged(self._tick)):
+            self._log(report)
 
     def poll(self) -> None:
         """One poll, if this scheduler leads; backs off while Label Studio is in trouble."""
@@ -98,68 +99,69 @@ class Scheduler:
             return
         try:
             new = self._poll()
-        except Exception as error:  # what nobody foresaw should be seen and back off as well
+        except Exception as error:  # unforeseen errors are reported and back off as well
             if not isinstance(error, BiasloopError):
-                log.exception("poll failed")
+                logger.exception("poll failed")
             self._back_off(in_words(error))
             return
         self._poll_failures = 0
-        # The ledger knows of trouble before this process as well.
-        if self._guarded(lambda: self._ledger.bookmark(TROUBLE)):
-            self._tell("Label Studio answers again")
+        # The bookmark may be from an earlier process.
+        if self._call_logged(lambda: self._ledger.bookmark(TROUBLE)):
+            self._log("Label Studio answers again")
             self._note_trouble(None)
         if new:
-            self._tell(f"{new} new annotations")
+            self._log(f"{new} new annotations")
 
     def reconcile(self) -> None:
-        """A full comparison, if this scheduler leads; tells what it mended."""
-        if self._leading.is_set() and (found := self._guarded(self._reconcile)):
-            mended = [
-                f"{count} {what.replace('_', ' ')}"
-                for what, count in asdict(found).items()
+        """A full comparison, if this scheduler leads; logs what it corrected."""
+        if self._leading.is_set() and (differences := self._call_logged(self._reconcile)):
+            repairs = [
+                f"{count} {kind.replace('_', ' ')}"
+                for kind, count in asdict(differences).items()
                 if count
             ]
-            if mended:
-                self._tell(f"reconciled with Label Studio: {', '.join(mended)}")
+            if repairs:
+                self._log(f"reconciled with Label Studio: {', '.join(repairs)}")
 
     def _back_off(self, trouble: str) -> None:
         self._poll_failures += 1
         delay = retry_delay(self._poll_failures, self._settings.retry_base_seconds, POLL_CAP)
         self._poll_after = time.monotonic() + delay.total_seconds()
         if self._poll_failures == 1:
-            self._tell(f"poll failed, trying again: {trouble}")
+            self._log(f"poll failed, trying again: {trouble}")
         self._note_trouble(trouble)
 
-    def _lead(self) -> None:
+    def _renew_lease(self) -> None:
         now = datetime.now(UTC)
-        held = self._guarded(
+        held = self._call_logged(
             lambda: self._ledger.hold_lease(LEASE, self._owner, now, self._settings.lease_seconds)
         )
         if held and not self._leading.is_set():
             self._leading.set()
-            self._tell("this process runs the loop")
+            self._log("this process runs the loop")
         elif not held:
             self._leading.clear()
 
     def _watch_clock(self) -> None:
-        """APScheduler plans by the wall clock: when that is set back, its jobs would sleep until
-        it has caught up."""
+        """Runs all jobs at once when the clock was set back: APScheduler plans by the wall clock,
+        so they would sleep until it has caught up."""
         ahead = time.time() - time.monotonic()
         while not self._stopped.wait(self._settings.tick_seconds):
             now = time.time() - time.monotonic()
             if now < ahead - CLOCK_SLACK:
-                self._tell(f"the clock was set back by {ahead - now:.0f} s")
+                self._log(f"the clock was set back by {ahead - now:.0f} s")
                 for job in self._jobs.get_jobs():
                     job.modify(next_run_time=datetime.now(UTC))
             ahead = now
 
     def _note_trouble(self, trouble: str | None) -> None:
-        self._guarded(lambda: self._ledger.set_bookmark(TROUBLE, trouble))
+        self._call_logged(lambda: self._ledger.set_bookmark(TROUBLE, trouble))
 
-    def _guarded(self, call: Callable[[], T]) -> T | None:
-        """A job that raises would only be logged by APScheduler; people should see it."""
+    def _call_logged(self, call: Callable[[], T]) -> T | None:
+        """The result of `call`, or None after logging its error: APScheduler would write it to a
+        log that users do not see."""
         try:
             return call()
         except BiasloopError as error:
-            self._tell(f"error: {error}")
+            self._log(f"error: {error}")
             return None

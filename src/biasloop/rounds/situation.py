@@ -1,4 +1,4 @@
-"""What the decision to open a round depends on, as the ledger and the pool have it."""
+"""Reads from ledger and pool what the decision to open a round depends on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,12 +31,13 @@ class SituationReader:
         )
 
     def count_candidates(self) -> int:
-        """Unlabelled items that could go to people."""
+        """The number of unlabelled items that could go to annotators."""
         busy = busy_items(self.ledger.annotations(), self.ledger.live_selections())
         return sum(map(len, candidates(self.pool, busy)))
 
     def _stop(self, rounds: Sequence[Round]) -> str | None:
-        """What the stopping rule says, if there is one and `resume` has not overruled it since."""
+        """Why the stopping rule ends the campaign; None when there is no rule, it does not, or
+        `resume` has overruled it since."""
         advised = [r for r in rounds if r.facts.get("stopping")]
         if not self.stop_by_rule or not advised:
             return None

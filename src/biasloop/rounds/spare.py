@@ -1,8 +1,8 @@
 """A spare child process whose imports are done, so that the next job begins at once (R11).
 
-What a child loads before it works takes seconds, and people wait for them when their queue runs
-low. A service that runs for long therefore keeps one child ahead. It is a process like every other
-child: it does one job, it ends with its parent, and it touches no GPU before its job comes.
+The imports of a child take seconds, and annotators wait for them when their queue runs low. A
+long-running service therefore keeps one child ready. It is a process like any other child: it does
+one job, it ends with its parent, and it touches no GPU before its job comes.
 """
 
 import subprocess
@@ -16,7 +16,8 @@ COMMAND = (sys.executable, "-m", "biasloop.rounds.jobs")
 
 
 class Spare:
-    """Keeps one child waiting; `preload` are modules that it loads besides those of every job."""
+    """Keeps one child waiting; `preload` are modules that it loads in addition to those of every
+    job."""
 
     def __init__(self, preload: Sequence[str]) -> None:
         self._preload = preload
@@ -24,8 +25,8 @@ class Spare:
         self._child = self._start()
 
     def take(self, folder: Path) -> subprocess.Popen[bytes] | None:
-        """The child, at work on the job of this folder, and another one kept in its place; None
-        when it has died meanwhile."""
+        """Gives the job of this folder to the child and returns it, or None when it has died
+        meanwhile. Another one takes its place."""
         with self._lock:
             child, self._child = self._child, self._start()
         assert child.stdin is not None
@@ -38,7 +39,7 @@ class Spare:
         return child
 
     def close(self) -> None:
-        """Ends the child that waits."""
+        """Ends the waiting child."""
         with self._lock:
             _end(self._child)
 
@@ -61,7 +62,7 @@ _spare: Spare | None = None
 
 @contextmanager
 def spare_child(preload: Sequence[str] = ()) -> Iterator[None]:
-    """Jobs that begin within the block find a child waiting for them."""
+    """Keeps a spare child for the jobs that begin within the block."""
     global _spare  # noqa: PLW0603 - one for the process, whichever thread runs a job
     _spare = Spare(preload)
     try:

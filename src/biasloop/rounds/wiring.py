@@ -1,4 +1,4 @@
-"""Bootstrap's other half: fills in what each step takes, from the ledger and the settings."""
+"""Binds the steps of a round to a workspace: passes each what it takes from ledger and settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,27 +53,27 @@ class Steps:
 
     @cached_property
     def lookups(self) -> Lookups:
-        """What the steps are told of ledger, pool and settings."""
+        """Reads the arguments of the steps from ledger, pool and settings."""
         return Lookups(
             self.layout, self.settings, self.campaign, self.ledger, self.pool, self.strategy
         )
 
     def table(self) -> dict[str, Step]:
-        """Step by name, as the loop runs them."""
+        """The steps by name, as the loop takes them."""
         return {name: getattr(self, name) for name, _ in STEPS.values()}
 
     def expand(self, round_: Round | None, heartbeat: Heartbeat, *, offline: bool = False) -> Done:
-        """Every expander of the settings over the labelled train items; `offline`: those that
-        cost nothing."""
+        """Runs the expanders of the settings over the labelled train items; with `offline` only
+        those that need no language model."""
         now = datetime.now(UTC)
-        wanted = [
+        names = [
             name
             for name, expander in self.expanders.items()
             if not (offline and asks_a_model(expander))
         ]
         return expand(
             corpus=self.lookups.corpus(),
-            expanders={name: self.expander_options[name] for name in wanted},
+            expanders={name: self.expander_options[name] for name in names},
             llm=self.settings.llm.model_dump(),
             purse=f"round {round_.id}" if round_ else f"by hand on {now:%Y-%m-%d}",
             workspace=self.layout.folder,
@@ -87,8 +87,8 @@ class Steps:
         )
 
     def plan(self) -> dict[str, tuple[list[Request], Estimate]]:
-        """What every expander that needs a language model would ask for now, by its name, and
-        what that would take."""
+        """By expander that needs a language model: the requests that it would make now, and an
+        estimate of their cost."""
         guide, corpus = guide_of(self.campaign), self.lookups.corpus()
         llm = self.settings.llm
         requests = {
@@ -139,7 +139,7 @@ class Steps:
             pool_rows=round_.facts["pool_rows"],
             annotations=self.ledger.annotations(),
             selected=selected,
-            wanted=self.lookups.quota(selected),
+            quota=self.lookups.quota(selected),
             strategy=self.strategy,
             read_scores=self.lookups.scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
             max_per_ad=self.settings.loop.max_per_ad,
@@ -166,7 +166,7 @@ class Steps:
         )
 
     def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:
-        """Tests whether enough is labelled."""
+        """Tests whether enough of the batch is labelled."""
         loop = self.settings.loop
         events = self.ledger.events_of(round_.id)
         return pull(
@@ -182,7 +182,7 @@ class Steps:
         )
 
     def aggregate(self, round_: Round, _heartbeat: Heartbeat) -> Done:
-        """Votes to consensus, at one ledger sequence number."""
+        """Resolves votes to consensus, as of the current ledger sequence number."""
         sequence = self.ledger.sequence()
         return aggregate(
             annotations=self.ledger.annotations(sequence),
@@ -193,8 +193,8 @@ class Steps:
         )
 
     def train(self, round_: Round, heartbeat: Heartbeat) -> Done:
-        """A new model on what was read at the aggregation, after a review of what language models
-        wrote if one is due."""
+        """Trains a model on the annotations as of the aggregation, after a review of texts that
+        language models wrote if one is due."""
         return self.train_at(
             round_.facts["sequence"],
             f"r{round_.id:04d}",
@@ -212,7 +212,7 @@ class Steps:
         *,
         round_id: int | None = None,
     ) -> Done:
-        """A new model on the labels as of a ledger sequence number; only a round reviews."""
+        """Trains a model on the labels as of a ledger sequence number; reviews only in a round."""
         reviews = self.ledger.reviews()
         reviewed_in, review = reviews[-1] if reviews else (None, None)
         terms = self.settings.probation_terms
@@ -233,13 +233,14 @@ class Steps:
         )
 
     def evaluate(self, round_: Round, heartbeat: Heartbeat) -> Done:
-        """The audit report of the round's model beside the one in service, and what follows."""
+        """Reports on the round's model and the one in service on audit items, and decides on
+        promotion and stopping."""
         model = round_.facts.get("model")
         return evaluate(
             model=self.ledger.model(model) if model else None,
             trained_on=self.ledger.trained_on(model) if model else (),
             in_service=self.ledger.in_service(),
-            earlier=[m.id for m in self.lookups.models_before(round_)],
+            earlier=[earlier.id for earlier in self.lookups.models_before(round_)],
             annotations=self.ledger.annotations(),
             selections=self.ledger.live_selections(),
             promote=self.settings.loop.promote == "auto",
@@ -259,6 +260,6 @@ class Steps:
         )
 
     def close(self, round_: Round, _heartbeat: Heartbeat) -> Done:
-        """Clears the round's working folders away."""
+        """Deletes the round's working folders."""
         heavy = ("expand", "score", "train", "evaluate")
         return close(job_folders=[self.layout.job(round_.id, step) for step in heavy])

@@ -164,7 +164,7 @@ def test_what_was_not_scored_is_not_chosen(pool: ArrowPool) -> None:
         pool_rows=ROWS,
         annotations=(),
         selected=(),
-        wanted=Quota(acquisition=30, audit=0, random_train=0),
+        quota=Quota(acquisition=30, audit=0, random_train=0),
         strategy=create(Kind.STRATEGY, "auto"),
         read_scores=scores,
         max_per_ad=3,

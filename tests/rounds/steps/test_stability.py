@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from biasloop.rounds.steps.evaluate.stability import aligned, stability
+from biasloop.rounds.steps.evaluate.stability import align, stability
 from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 
 LABELS = ("age", "gender", "origin")
@@ -72,6 +72,6 @@ def test_uncertainty_is_that_of_unlabelled_items():
 
 def test_tables_are_compared_on_what_all_of_them_hold():
     left, right = verdicts().iloc[:120], verdicts().iloc[::-1].iloc[:150]
-    one, two = aligned([left, right])
+    one, two = align([left, right])
     assert list(one["item_id"]) == list(two["item_id"])
     assert len(one) == 70

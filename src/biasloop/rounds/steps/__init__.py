@@ -1,5 +1,5 @@
-"""The trip of an item: expand, score, select, push, pull, aggregate, train, evaluate, close.
+"""The steps of a round: expand, score, select, push, pull, aggregate, train, evaluate, close.
 
-Each step takes what it needs and returns Done or Wait. It may repeat whatever it does outside the
-ledger, and never writes to the ledger: the loop commits what it returns.
+Each takes what it needs as arguments and returns Done or Wait. Everything that a step does outside
+the ledger can be repeated. It never writes to the ledger: the loop commits what it returns.
 """

@@ -1,4 +1,4 @@
-"""ANNOTATED -> AGGREGATED: the votes come to a consensus; the votes are kept."""
+"""ANNOTATED -> AGGREGATED: resolves the votes to a consensus; the votes stay in the ledger."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,20 +16,26 @@ def aggregate(
     method: Method,
     sequence: int,
 ) -> Done:
-    """Consensus on every item whose votes changed since it was last taken, late ones included.
+    """Computes the consensus on every item whose votes have changed since the last one, including
+    late votes on items of earlier rounds.
 
-    `sequence` is the ledger sequence number at which the annotations were read.
+    `known` are the consensus records so far, `sequence` is the ledger sequence number at which the
+    annotations were read.
     """
     votes: dict[str, list[Annotation]] = {}
-    for found in annotations:
-        if found.source is LabelSource.HUMAN and found.standing is Standing.VOTE:
-            votes.setdefault(found.item_id, []).append(found)
-    before = {c.item_id: c for c in known}
+    for annotation in annotations:
+        if annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE:
+            votes.setdefault(annotation.item_id, []).append(annotation)
+    known_by_item = {consensus.item_id: consensus for consensus in known}
     agreed = list(agree(votes, scheme, method).values())
     withdrawn = [
         Consensus(item_id, labels=(), asked=(), votes=0, support={})
-        for item_id, old in before.items()
-        if old.votes and item_id not in votes
+        for item_id, previous in known_by_item.items()
+        if previous.votes and item_id not in votes
     ]
-    news = tuple(c for c in agreed + withdrawn if before.get(c.item_id) != c)
-    return Done(facts={"sequence": sequence, "consensus": len(agreed)}, records=news)
+    changed = tuple(
+        consensus
+        for consensus in agreed + withdrawn
+        if known_by_item.get(consensus.item_id) != consensus
+    )
+    return Done(facts={"sequence": sequence, "consensus": len(agreed)}, records=changed)

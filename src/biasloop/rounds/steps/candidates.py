@@ -1,4 +1,4 @@
-"""Who may be asked about what: the items that still need people, and those that they labelled."""
+"""Which items may go to annotators, and which are labelled."""
 
 from collections.abc import Iterable
 
@@ -17,19 +17,20 @@ from biasloop.ports import Pool
 def busy_items(
     annotations: Iterable[Annotation], selected: Iterable[tuple[int, Selection]]
 ) -> set[str]:
-    """Ids that need no new task: somebody spoke on them, or they are or were in a batch."""
-    spoken = {
-        a.item_id
-        for a in annotations
-        if a.standing in (Standing.VOTE, Standing.SKIP) and a.source is not LabelSource.GOLD
+    """Ids of items that need no new task: someone answered them, or a batch has held them."""
+    answered = {
+        annotation.item_id
+        for annotation in annotations
+        if annotation.standing in (Standing.VOTE, Standing.SKIP)
+        and annotation.source is not LabelSource.GOLD
     }
-    return spoken | {selection.item_id for _, selection in selected}
+    return answered | {selection.item_id for _, selection in selected}
 
 
 def candidates(
     pool: Pool, busy: set[str], pool_rows: int | None = None
 ) -> tuple[Candidates, Candidates]:
-    """(train, audit): real items that nobody was asked about, one per text."""
+    """(train, audit): real items that are not busy, one per text, among the first `pool_rows`."""
     ids = pool.column("id", pool_rows)
     hashes = pool.column("text_hash", pool_rows)
     taken = np.isin(ids, sorted(busy)) if busy else np.zeros(len(ids), bool)
@@ -41,17 +42,18 @@ def candidates(
     split = pool.column("split", pool_rows)
     roots = pool.column("root", pool_rows)
 
-    def of(name: Split, known: NDArray[np.bool_]) -> Candidates:
+    def candidates_in(name: Split, labelled: NDArray[np.bool_]) -> Candidates:
         rows: NDArray[np.int64] = np.flatnonzero(free & (split == name))
-        return Candidates(rows, ids[rows], hashes[rows], roots[rows]).distinct(hashes[known])
+        return Candidates(rows, ids[rows], hashes[rows], roots[rows]).distinct(hashes[labelled])
 
-    # A text labelled on a train root stays an audit candidate on an audit root: audit must stay
-    # a fair sample of real ads, and evaluation reports those texts apart (R7).
-    return of(Split.TRAIN, taken), of(Split.AUDIT, taken & (split == Split.AUDIT))
+    # A text labelled on a train root stays a candidate on an audit root: audit items must stay a
+    # fair sample of real ads, and evaluation reports such texts separately (R7).
+    audit = candidates_in(Split.AUDIT, taken & (split == Split.AUDIT))
+    return candidates_in(Split.TRAIN, taken), audit
 
 
 def gold_candidates(pool: Pool, busy: set[str]) -> Candidates:
-    """Gold items that nobody was asked about, one per text."""
+    """Gold items that are not busy, one per text."""
     ids = pool.column("id")
     free = (pool.column("origin") == Origin.GOLD) & ~pool.column("erased")
     rows: Rows = np.flatnonzero(free & ~np.isin(ids, sorted(busy)))
@@ -62,19 +64,19 @@ def gold_candidates(pool: Pool, busy: set[str]) -> Candidates:
 def labelled_rows(
     pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, pool_rows: int, method: Method
 ) -> tuple[Rows, Labels]:
-    """Train items below `pool_rows` that people labelled or wrote: their rows (l,), sorted, and
-    their labels (l, k)."""
-    verdicts = {
-        item_id: verdict
-        for item_id, verdict in resolve(annotations, scheme, method).items()
-        if verdict.source in (LabelSource.HUMAN, LabelSource.SEED)
+    """Train items below `pool_rows` that people labelled or wrote as seeds: rows (n,), sorted, and
+    labels (n, k)."""
+    item_labels = {
+        item_id: item_label
+        for item_id, item_label in resolve(annotations, scheme, method).items()
+        if item_label.source in (LabelSource.HUMAN, LabelSource.SEED)
     }
-    rows = pool.rows_of(list(verdicts))
+    rows = pool.rows_of(list(item_labels))
     usable = (rows >= 0) & (rows < pool_rows)
     usable[usable] &= (pool.column("split") == Split.TRAIN)[rows[usable]]
     usable[usable] &= ~pool.column("erased")[rows[usable]]
     order = np.flatnonzero(usable)[np.argsort(rows[usable])]
-    found = list(verdicts.values())
-    chosen = [found[i] for i in order]
+    values = list(item_labels.values())
+    chosen = [values[i] for i in order]
     labels = scheme.encode([v.labels for v in chosen], [v.asked for v in chosen])
     return rows[order], labels

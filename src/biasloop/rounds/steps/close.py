@@ -1,4 +1,4 @@
-"""EVALUATED -> CLOSED: what only the round needed is cleared away."""
+"""EVALUATED -> CLOSED: deletes what only the round needed."""
 
 import shutil
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from biasloop.domain.round import Done
 
 
 def close(*, job_folders: Iterable[Path]) -> Done:
-    """Removes the folders of the round's child processes; their results are committed."""
+    """Deletes the folders of the round's child processes, whose results are committed."""
     for folder in job_folders:
         shutil.rmtree(folder, ignore_errors=True)
     return Done()

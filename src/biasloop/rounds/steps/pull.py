@@ -1,6 +1,6 @@
-"""PUSHED -> ANNOTATED: the one wait for people.
+"""PUSHED -> ANNOTATED: the only step that waits for annotators.
 
-The poll writes annotations; this step only tests whether enough is there (R4).
+The poll writes annotations; this step only tests whether there are enough (R4).
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,28 +27,32 @@ def pull(
 ) -> Outcome:
     """Done once the open tasks of this round fall to the low-water mark (R6).
 
-    That is `low_water` for every person who answers, as long as it is not over half of the tasks:
-    what lasts one person a minute lasts twenty three seconds, too few to make the next batch.
+    The mark is `low_water` for every annotator, up to half of the tasks: tasks that last one
+    annotator a minute last twenty of them three seconds, too short to make the next batch.
 
-    `pushed` are item ids that are tasks: what was taken down is nobody's to label. When the
-    deadline passes the round goes on waiting, and says so.
+    `pushed` are the ids of items that have a task; items that were taken down have none. A round
+    goes on waiting after the deadline, but its reason says so.
     """
     tasks = {s.item_id for s in selections} & set(pushed)
-    answers = [a for a in annotations if a.item_id in tasks and a.source is LabelSource.HUMAN]
-    done = answered_items(answers, per_item)
+    human = [a for a in annotations if a.item_id in tasks and a.source is LabelSource.HUMAN]
+    done = answered_items(human, per_item)
     open_tasks = len(tasks - done)
-    people = len({a.annotator for a in answers})
-    mark = max(low_water, min(low_water * people, len(tasks) // 2))
-    # A batch smaller than the mark must not count as annotated before anybody looked at it.
+    annotators = len({a.annotator for a in human})
+    mark = max(low_water, min(low_water * annotators, len(tasks) // 2))
+    # A batch smaller than the mark must not count as annotated before anyone has answered a task.
     if open_tasks <= min(mark, max(0, len(tasks) - 1)):
         return Done(facts={"annotated": len(done), "left_open": open_tasks})
-    why = f"{open_tasks} of {len(tasks)} tasks are open; the next round comes at {mark}"
-    last = max((a.at for a in answers), default=pushed_at)
-    voted = {a.item_id for a in answers if a.standing is Standing.VOTE} - done
-    if voted:
-        why += f"; {len(voted)} of them lack votes: {per_item} are wanted, {people} people labelled"
-    if aside := {a.item_id for a in answers if a.standing is Standing.ASIDE} - done - voted:
-        why += f"; {len(aside)} were answered, but not so that it counts (see status)"
-    if now > last + deadline:
-        why += f"; nobody has labelled since {last:%Y-%m-%d %H:%M} UTC"
-    return Wait(until=now + poll_interval, why=why)
+    reason = f"{open_tasks} of {len(tasks)} tasks are open; the next round comes at {mark}"
+    last_answer = max((a.at for a in human), default=pushed_at)
+    lacking_votes = {a.item_id for a in human if a.standing is Standing.VOTE} - done
+    if lacking_votes:
+        reason += (
+            f"; {len(lacking_votes)} of them lack votes: {per_item} are wanted, "
+            f"{annotators} people labelled"
+        )
+    set_aside = {a.item_id for a in human if a.standing is Standing.ASIDE}
+    if ignored := set_aside - done - lacking_votes:
+        reason += f"; {len(ignored)} were answered, but not so that it counts (see status)"
+    if now > last_answer + deadline:
+        reason += f"; nobody has labelled since {last_answer:%Y-%m-%d %H:%M} UTC"
+    return Wait(until=now + poll_interval, why=reason)

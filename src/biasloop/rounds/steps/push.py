@@ -10,7 +10,7 @@ from biasloop.domain.writing.judgement import Judgement
 from biasloop.ports import LabelStudio, Pool
 
 Prelabel = Callable[[Sequence[Item]], Mapping[str, Judgement]]
-"""First answers for items, by item id."""
+"""Returns suggested labels for items, by item id."""
 
 
 def push(
@@ -22,8 +22,11 @@ def push(
     newest: Pushed | None = None,
     prelabel: Prelabel | None = None,
 ) -> Done:
-    """Sends what Label Studio does not have yet, in the order of the batch (R3). What an attempt
-    that was cut off left there came after the `newest` task in the ledger."""
+    """Sends the tasks that Label Studio does not have yet, in the order of the batch (R3).
+
+    `newest` is the newest task in the ledger: tasks that an interrupted attempt left in Label
+    Studio come after it.
+    """
     tasks = label_tasks(pool, selections, round_id, prelabel)
     known = label_studio.push(tasks, newest=newest)
     pushed = tuple(Pushed(task.item_id, known[task.item_id]) for task in tasks)
@@ -39,10 +42,10 @@ def label_tasks(
     round_id: int,
     prelabel: Prelabel | None = None,
 ) -> list[LabelTask]:
-    """Tasks in the order of the selections; an item taken down meanwhile makes none."""
+    """Tasks in the order of the selections; items taken down meanwhile have none."""
     erased = pool.column("erased")
     items = pool.items([s.row for s in selections if not erased[s.row]])
-    first = prelabel(items) if prelabel else {}
+    first_answers = prelabel(items) if prelabel else {}
     ads = pool.ads(sorted({item.ad_id for item in items if item.ad_id}))
     return [
         LabelTask(
@@ -50,7 +53,7 @@ def label_tasks(
             text=item.text,
             context=ads[item.ad_id].text if item.ad_id in ads else item.text,
             round=round_id,
-            prelabel=first.get(item.id),
+            prelabel=first_answers.get(item.id),
         )
         for item in items
     ]

@@ -1,4 +1,4 @@
-"""SCORED -> SELECTED: the batch is fixed, in the order in which people will see it."""
+"""SCORED -> SELECTED: fixes the batch, in the order in which annotators see it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -23,19 +23,19 @@ def select(
     pool_rows: int,
     annotations: Iterable[Annotation],
     selected: Sequence[tuple[int, Selection]],
-    wanted: Quota,
+    quota: Quota,
     strategy: Strategy,
     read_scores: ReadScores | None,
     max_per_ad: int,
     seed: int,
 ) -> Done:
-    """Composes the batch. Seeded by campaign and round: the same facts give the same batch."""
+    """Composes the batch. Seeded by campaign and round: the same input gives the same batch."""
     busy = busy_items(annotations, selected)
     train, audit = candidates(pool, busy, pool_rows)
     batch = choose_batch(
         train,
         audit,
-        wanted,
+        quota,
         strategy,
         read_scores,
         max_per_ad=max_per_ad,
@@ -49,7 +49,7 @@ def select(
 def choose_batch(
     train: Candidates,
     audit: Candidates,
-    wanted: Quota,
+    quota: Quota,
     strategy: Strategy,
     read_scores: ReadScores | None,
     *,
@@ -57,19 +57,19 @@ def choose_batch(
     seeds: list[int],
     gold: Candidates | None = None,
 ) -> list[Selection]:
-    """The batch, in the order in which people see it; random where there are no scores yet."""
+    """The batch, in the order in which annotators see it; random where there are no scores yet."""
     rng = np.random.default_rng(seeds)
     strategy_rng = np.random.default_rng([*seeds, 1])
 
     def acquire(rows: Rows, n: int) -> Rows:
         assert read_scores is not None
-        rows, scores = _scored(rows, read_scores(rows), n)
+        rows, scores = _scored_rows(rows, read_scores(rows), n)
         return rows[strategy.choose(scores, n, int(strategy_rng.integers(2**32)))]
 
     return compose(
         train,
         audit,
-        wanted,
+        quota,
         acquire if read_scores else None,
         rng,
         max_per_ad=max_per_ad,
@@ -77,13 +77,13 @@ def choose_batch(
     )
 
 
-def _scored(rows: Rows, scores: Scores, n: int) -> tuple[Rows, Scores]:
-    """Without the rows that a cascade left out, which are NaN, if at least n are left."""
-    first = next(iter(scores.arrays.values()))
-    kept = ~np.isnan(first.reshape(len(rows), -1)[:, 0])
-    if kept.all():
+def _scored_rows(rows: Rows, scores: Scores, n: int) -> tuple[Rows, Scores]:
+    """Drops the rows that a cascade left out, whose scores are NaN, but keeps at least n rows."""
+    values = next(iter(scores.arrays.values()))
+    scored = ~np.isnan(values.reshape(len(rows), -1)[:, 0])
+    if scored.all():
         return rows, scores
-    if kept.sum() < n:  # more were asked about since than a cascade allows for
-        kept |= np.cumsum(~kept) <= n - kept.sum()
-    arrays = {name: np.nan_to_num(array[kept], nan=0.5) for name, array in scores.arrays.items()}
-    return rows[kept], replace(scores, arrays=arrays)
+    if scored.sum() < n:  # more items became busy since than a cascade allows for
+        scored |= np.cumsum(~scored) <= n - scored.sum()
+    arrays = {name: np.nan_to_num(array[scored], nan=0.5) for name, array in scores.arrays.items()}
+    return rows[scored], replace(scores, arrays=arrays)

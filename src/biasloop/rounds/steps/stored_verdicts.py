@@ -1,4 +1,4 @@
-"""What a model said of items, kept beside its folder, so that later models are compared with it."""
+"""Verdicts of models on items, stored next to their folders, so that models can be compared."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 from biasloop.store.atomic import written_whole
 
 VerdictSet = Literal["oof", "stop"]
-"""Out-of-fold verdicts on what it learned from, or verdicts on the stop set."""
+"""Out-of-fold verdicts on the items that it learned from, or verdicts on the stop set."""
 
 
 def flag_columns(labels: Sequence[str]) -> list[str]:
@@ -22,18 +22,20 @@ def proba_columns(labels: Sequence[str]) -> list[str]:
     return [f"proba_{name}" for name in labels]
 
 
-def write_verdicts(models: Path, model_id: str, what: VerdictSet, table: pd.DataFrame) -> None:
-    """Keeps a table with a row per item; `models` is the folder of all models."""
-    with written_whole(verdicts_path(models, model_id, what)) as temporary:
+def write_verdicts(
+    models: Path, model_id: str, verdict_set: VerdictSet, table: pd.DataFrame
+) -> None:
+    """Stores a table with a row per item; `models` is the folder of all models."""
+    with written_whole(verdicts_path(models, model_id, verdict_set)) as temporary:
         table.to_parquet(temporary)
 
 
-def read_verdicts(models: Path, model_id: str, what: VerdictSet) -> pd.DataFrame | None:
-    """The table; None for a model that kept none."""
-    path = verdicts_path(models, model_id, what)
+def read_verdicts(models: Path, model_id: str, verdict_set: VerdictSet) -> pd.DataFrame | None:
+    """The stored table; None for a model without one."""
+    path = verdicts_path(models, model_id, verdict_set)
     return pd.read_parquet(path) if path.exists() else None
 
 
-def verdicts_path(models: Path, model_id: str, what: VerdictSet) -> Path:
-    """Where it is, if it is."""
-    return models / f"{model_id}.{what}.parquet"
+def verdicts_path(models: Path, model_id: str, verdict_set: VerdictSet) -> Path:
+    """The file of the table, whether or not it exists."""
+    return models / f"{model_id}.{verdict_set}.parquet"

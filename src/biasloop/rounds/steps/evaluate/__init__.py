@@ -1,1 +1,1 @@
-"""TRAINED -> EVALUATED: how good the new model is."""
+"""TRAINED -> EVALUATED: measures the new model."""

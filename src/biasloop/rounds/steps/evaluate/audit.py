@@ -1,4 +1,4 @@
-"""How good models are on people's labels of real audit items."""
+"""Measures models against people's labels of real audit items."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ from biasloop.rounds.steps.evaluate.handover import proba_file, thresholds_file
 
 @dataclass(frozen=True, slots=True)
 class AuditSet:
-    """Human-labelled real audit items and what people said of them, aligned."""
+    """Human-labelled real audit items and their labels, in the same order."""
 
     items: Sequence[Item]
     item_labels: Sequence[ItemLabel]
     pending: int
-    """Audit items that people were asked about and have not answered."""
+    """Number of audit items that were sent to annotators and not answered."""
     skipped: int
-    """Audit items that people skipped: non-response."""
+    """Number of audit items that annotators skipped: non-response."""
 
     def labels(self, scheme: Scheme) -> Labels:
-        """What people said, (n, k)."""
+        """People's labels, (n, k)."""
         return scheme.encode(
             [v.labels for v in self.item_labels], [v.asked for v in self.item_labels]
         )
 
     def frame(self, pool: Pool) -> pd.DataFrame:
-        """The items as a job reads them: pool row and text of each."""
+        """The frame of the items for a job: pool row and text of each."""
         rows = pool.rows_of([item.id for item in self.items])
         return pd.DataFrame({"row": rows, "text": [item.text for item in self.items]})
 
@@ -57,12 +57,12 @@ def audit_set(
     asked: Sequence[str],
     method: Method = Method.MAJORITY,
 ) -> AuditSet:
-    """What people said of audit items; `asked` are the ids of the audit arm so far."""
-    known = list(annotations)
+    """The labelled audit items; `asked` are the ids of the audit arm so far."""
+    all_annotations = list(annotations)
     human = {
-        item_id: verdict
-        for item_id, verdict in resolve(known, scheme, method).items()
-        if verdict.source is LabelSource.HUMAN
+        item_id: item_label
+        for item_id, item_label in resolve(all_annotations, scheme, method).items()
+        if item_label.source is LabelSource.HUMAN
     }
     erased = pool.column("erased")
     rows = [int(r) for r in pool.rows_of(list(human)) if r >= 0 and not erased[r]]
@@ -71,7 +71,7 @@ def audit_set(
         for item in pool.items(sorted(rows))
         if item.split is Split.AUDIT and item.origin is Origin.REAL
     ]
-    skips = {a.item_id for a in known if a.standing == "skip"} & set(asked) - set(human)
+    skips = {a.item_id for a in all_annotations if a.standing == "skip"} & set(asked) - set(human)
     return AuditSet(
         items=items,
         item_labels=[human[item.id] for item in items],
@@ -89,9 +89,10 @@ def report(
     work: Path,
     context: EvaluationContext,
 ) -> dict[str, Any]:
-    """What is measured of the model, and of `baseline` on the same items next to it.
+    """The figures of the model, and those of `baseline` on the same items.
 
-    `seen` are the text hashes that the model learned from, `work` the folder of the finished job.
+    `seen` are the hashes of the texts that the model learned from, `work` is the folder of the
+    finished job.
     """
     models = [model, baseline] if baseline else [model]
     proba = {m.id: np.load(proba_file(work, m.id)) for m in models}
@@ -102,21 +103,28 @@ def report(
     scheme = context.scheme
     labels, roots = audit.labels(scheme), audit.roots
     unseen = np.array([item.text_hash not in seen for item in audit.items])
-    how: dict[str, Any] = {"multi": scheme.multi, "seed": context.seed}
+    settings: dict[str, Any] = {"multi": scheme.multi, "seed": context.seed}
 
-    def of(name: str, keep: NDArray[np.bool_] | slice = slice(None)) -> dict[str, Any]:
+    def measured(name: str, selected: NDArray[np.bool_] | slice = slice(None)) -> dict[str, Any]:
         return measure(
-            labels[keep], proba[name][keep], flags[name][keep], roots[keep], scheme.labels, **how
+            labels[selected],
+            proba[name][selected],
+            flags[name][selected],
+            roots[selected],
+            scheme.labels,
+            **settings,
         ).as_dict()
 
     figures: dict[str, Any] = {
-        "audit": of(model.id),
-        "audit_unseen_texts": of(model.id, unseen) if unseen.any() else None,
+        "audit": measured(model.id),
+        "audit_unseen_texts": measured(model.id, unseen) if unseen.any() else None,
         "pending": audit.pending,
         "skipped": audit.skipped,
     }
     if baseline:
         old, new = flags[baseline.id], flags[model.id]
-        figures["baseline"] = of(baseline.id)
-        figures["difference"] = compare(labels, old, new, roots, scheme.labels, **how).as_dict()
+        figures["baseline"] = measured(baseline.id)
+        figures["difference"] = compare(
+            labels, old, new, roots, scheme.labels, **settings
+        ).as_dict()
     return figures

@@ -1,4 +1,4 @@
-"""What every part of the evaluation works with."""
+"""The arguments that all parts of the evaluation share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,12 @@ from biasloop.rounds.steps.evaluate.handover import SavedModel
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """`models` is the folder of all models, whose own folders are relative to `workspace`. The
-    child process works below `work_folder`, on the pool and its stored features in their
-    folders."""
+    """Settings and folders of an evaluation.
+
+    `models` is the folder of all models; the folder of a model version is relative to `workspace`.
+    The child process works below `work_folder`, and reads the pool and its stored features from
+    their folders.
+    """
 
     pool: Pool
     scheme: Scheme
@@ -29,5 +32,5 @@ class EvaluationContext:
     heartbeat: Heartbeat
 
     def saved(self, version: ModelVersion) -> SavedModel:
-        """A model as the job finds it."""
+        """A model version as the job takes it."""
         return SavedModel(version.id, version.classifier, self.workspace / version.folder)

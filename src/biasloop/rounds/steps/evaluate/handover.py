@@ -1,4 +1,4 @@
-"""What the evaluate step hands to its job, and where it finds what the job wrote."""
+"""What the evaluate step passes to its job, and the files that the job writes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ class SavedModel:
 class EvaluateJob:
     """Measures a model in up to three parts, each on a frame of its own.
 
-    `judges` say what they think of the texts of `audit.parquet` (none: no audit items). `earlier`
-    are the tables of verdicts that the stop set's, `stop.parquet`, are compared with (None: no
-    stopping criteria). `options` are those that `model` was trained with, for the models that
-    learn from `savings.parquet` (None: savings are not measured).
+    `judges` are the models that predict the texts of `audit.parquet` (empty: no audit items).
+    `earlier` are tables of earlier models' verdicts on the stop set, with which the verdicts of
+    `model` on `stop.parquet` are compared (None: no stopping criteria). `options` are those that
+    `model` was trained with, for the models that learn from `savings.parquet` (None: savings are
+    not measured).
     """
 
     model: SavedModel
@@ -37,20 +38,20 @@ class EvaluateJob:
 
 
 def proba_file(folder: Path, model: str) -> Path:
-    """Probabilities (n, k) of the audit items by a model."""
+    """The file of a model's probabilities of the audit items, (n, k)."""
     return folder / f"{model}.npy"
 
 
 def thresholds_file(folder: Path, model: str) -> Path:
-    """The thresholds (k,) of a model."""
+    """The file of a model's thresholds, (k,)."""
     return folder / f"{model}.thresholds.npy"
 
 
 def stop_verdicts_file(folder: Path) -> Path:
-    """What the model says of the stop set; see rounds.steps.stored_verdicts."""
+    """The file of the model's verdicts on the stop set; see rounds.steps.stored_verdicts."""
     return folder / "verdicts.parquet"
 
 
 def flags_file(folder: Path) -> Path:
-    """What the models of both arms say of the audit items, (models, n, k)."""
+    """The file of the verdicts by the models of both arms on the audit items, (models, n, k)."""
     return folder / "flags.npy"

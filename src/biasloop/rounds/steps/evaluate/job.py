@@ -1,5 +1,5 @@
-"""The evaluate job, in a child process: what models say of audit items and of the stop set, and
-small models that learn from the labels of two arms."""
+"""The evaluate job, in a child process: predicts audit items and the stop set, and trains models on
+the labels of two arms to measure what acquisition saves."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from biasloop.rounds.steps.evaluate.handover import (
     stop_verdicts_file,
     thresholds_file,
 )
-from biasloop.rounds.steps.evaluate.stability import aligned, stability
+from biasloop.rounds.steps.evaluate.stability import align, stability
 from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 from biasloop.rounds.steps.train.data import training_set
 from biasloop.store.atomic import write_whole, written_whole
@@ -34,12 +34,12 @@ from biasloop.store.pool import ArrowPool
 PROBA = frozenset({"proba"})
 HEAD_ONLY = {"steps": 8, "draws": 10}
 WHOLE_MODEL = {"steps": 2, "draws": 4}
-"""The size of the plan (see domain.measure.savings.Plan): 79 models where only a head is trained,
-7 where a whole model is."""
+"""The size of the plan (see domain.measure.savings.Plan): it trains 79 models if only a head is
+trained, 7 if the whole model is."""
 
 
 def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """Runs the parts that the job asks for; what a killed attempt finished is not done again."""
+    """Runs the parts that the job asks for, without those that a killed attempt finished."""
     parts: dict[str, Callable[[], Result]] = {}
     if job.judges:
         parts["audit"] = lambda: _judge_audit(folder, job, checkpoint)
@@ -51,7 +51,7 @@ def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
 
 
 def _once(path: Path, part: Callable[[], Result]) -> Result:
-    """What a part returned, now or to an attempt that was killed later on."""
+    """The result of a part: read from `path` if a killed attempt finished it, else computed."""
     if not path.exists():
         write_whole(path, json.dumps(part()))
     result: Result = json.loads(path.read_text("utf-8"))
@@ -59,7 +59,7 @@ def _once(path: Path, part: Callable[[], Result]) -> Result:
 
 
 def _judge_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """Probabilities of the texts of audit.parquet by each of the judges."""
+    """Writes each judge's probabilities of the texts of audit.parquet, and its thresholds."""
     texts = pd.read_parquet(folder / "audit.parquet")["text"].tolist()
     for judge in job.judges:
         classifier = load_classifier(judge.classifier, judge.folder)
@@ -71,15 +71,15 @@ def _judge_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Resu
 
 
 def _judge_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """What the model says of the stop set, and what stopping criteria make of it next to what
-    earlier models said."""
+    """Writes the model's verdicts on the stop set; returns the stopping criteria, which compare
+    them with those of earlier models."""
     classifier = load_classifier(job.model.classifier, job.model.folder)
     table = pd.read_parquet(folder / "stop.parquet")
     proba = _predict_rows(classifier, job, table["row"].to_numpy(), checkpoint)
     table[proba_columns(job.labels)] = proba
     table[flag_columns(job.labels)] = decide(proba, classifier.thresholds, job.multi)
     table.to_parquet(stop_verdicts_file(folder))
-    tables = aligned([*map(pd.read_parquet, job.earlier or ()), table])
+    tables = align([*map(pd.read_parquet, job.earlier or ()), table])
     return {"criteria": [asdict(c) for c in stability(tables, job.labels, job.multi)]}
 
 
@@ -96,8 +96,8 @@ def _predict_rows(
 
 
 def _measure_savings(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """The size of the plan, or the error of models that cannot be trained: that is no reason to
-    keep a round from ending."""
+    """The size of the plan, or the error if the models cannot be trained: that must not keep a
+    round from ending."""
     try:
         return _train_both_arms(folder, job, checkpoint)
     except ClassifierError as error:
@@ -105,8 +105,8 @@ def _measure_savings(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> 
 
 
 def _train_both_arms(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """Trains on savings.parquet, whose column `part` says what a row is for, and writes what each
-    model says of the audit rows. Returns the size of the plan."""
+    """Trains on savings.parquet, whose column `part` says what a row is for, and writes each
+    model's verdicts on the audit rows. Returns the size of the plan."""
     frame = pd.read_parquet(folder / "savings.parquet")
     acquired, random, seeds, audit = (
         np.flatnonzero(frame["part"] == part) for part in ("acquired", "random", "seed", "audit")
@@ -134,21 +134,21 @@ class _Learner:
         self.encoder = model.encoder if has_encoder(model) else None
         if self.encoder:
             store = FeatureStore(job.features, ArrowPool(job.pool))
-            rows, place = np.unique(frame["row"], return_inverse=True)
-            self.features = store.rows(self.encoder, rows, checkpoint=checkpoint)[place]
+            rows, positions = np.unique(frame["row"], return_inverse=True)
+            self.features = store.rows(self.encoder, rows, checkpoint=checkpoint)[positions]
 
-    def flags(self, learned: Rows, judged: Rows) -> Flags:
-        """What a model that learned from some rows says of others, (n, k)."""
+    def flags(self, training_rows: Rows, judged_rows: Rows) -> Flags:
+        """Trains a model on some rows; returns its verdicts on others, (n, k)."""
         job, checkpoint = self.job, self.checkpoint
-        data = training_set(self.frame.iloc[learned], job.labels, job.multi)
+        data = training_set(self.frame.iloc[training_rows], job.labels, job.multi)
         classifier: Classifier = create(Kind.CLASSIFIER, job.model.classifier, job.options)
         if has_encoder(classifier):
             classifier.encoder = self.encoder
-            data = replace(data, features=self.features[learned])
+            data = replace(data, features=self.features[training_rows])
             classifier.fit(data, seed=job.seed, checkpoint=checkpoint)
-            proba = classifier.score_features(self.features[judged], PROBA)["proba"]
+            proba = classifier.score_features(self.features[judged_rows], PROBA)["proba"]
         else:
             classifier.fit(data, seed=job.seed, checkpoint=checkpoint)
-            texts = self.frame["text"].iloc[judged].tolist()
+            texts = self.frame["text"].iloc[judged_rows].tolist()
             proba = classifier.predict_proba(texts, checkpoint=checkpoint)
         return decide(proba, classifier.thresholds, job.multi)

@@ -1,4 +1,4 @@
-"""Two models compared on train items, each judged by models that had not seen the item's root."""
+"""Compares two models by their out-of-fold verdicts on train items."""
 
 from collections.abc import Collection
 
@@ -16,7 +16,8 @@ def compare_out_of_fold(
 ) -> Comparison | None:
     """New minus old on the items that both learned from with a label from these sources.
 
-    True is what the new one was told. None when a model kept no verdicts, or they share nothing.
+    The labels that the new one learned from count as true. None when a model has no stored
+    verdicts, or when they have no items or labels in common.
     """
     before, after = (
         read_verdicts(context.models, old, "oof"),
@@ -24,8 +25,8 @@ def compare_out_of_fold(
     )
     if before is None or after is None:
         return None
-    told = set(before) & set(after)
-    labels = [name for name in context.scheme.labels if flag_columns([name])[0] in told]
+    common_columns = set(before) & set(after)
+    labels = [name for name in context.scheme.labels if flag_columns([name])[0] in common_columns]
     both = after.merge(before, on="item_id", suffixes=("", " before"))
     both = both[both["source"].isin(sources) & both["source before"].isin(sources)]
     if both.empty or not labels:

@@ -1,4 +1,4 @@
-"""What the strategy's choice of labels has saved so far: learning curves of two arms, on audit."""
+"""How many labels the strategy has saved so far, by learning curves of two arms on audit items."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,12 @@ from biasloop.rounds.steps.train.data import training_data
 
 @dataclass(frozen=True, slots=True)
 class ArmComparison:
-    """What can be compared: `facts` for the report, the rows that models learn from and are judged
-    on, how many audit ads have a positive; or `why` nothing can be measured yet."""
+    """What the comparison of two arms needs.
+
+    `facts` go into the report, `frame` holds the rows that models learn from and are tested on,
+    `witnesses` is the number of audit ads with a positive. `why` says why nothing can be measured
+    yet; None if it can.
+    """
 
     facts: Mapping[str, Any]
     frame: pd.DataFrame | None
@@ -30,7 +34,7 @@ class ArmComparison:
     why: str | None = None
 
     def unmeasured(self, why: str) -> dict[str, Any]:
-        """The report when there is nothing to report."""
+        """The report when nothing was measured."""
         return {**self.facts, "points": (), "saved": None, "why": why}
 
 
@@ -40,7 +44,7 @@ def compare_arms(
     audit: AuditSet,
     context: EvaluationContext,
 ) -> ArmComparison:
-    """What both arms' models learn from.
+    """Collects what the models of both arms learn from.
 
     Constructed rows are in neither arm: a version of an item would bring it into the subsets that
     lack it. Seeds are in both, since the strategy chose what to add to them; but in neither when
@@ -49,15 +53,15 @@ def compare_arms(
     labelled = training_data(
         context.pool, annotations, context.scheme, context.consensus, constructed_weight=0
     )
-    acquired = _of_arm(labelled, selections, Arm.ACQUISITION)
-    random = _of_arm(labelled, selections, Arm.RANDOM_TRAIN)
+    acquired = _labels_of_arm(labelled, selections, Arm.ACQUISITION)
+    random = _labels_of_arm(labelled, selections, Arm.RANDOM_TRAIN)
     labels = min(len(acquired), len(random), MAX_LABELS)
     seeds = labelled[labelled["source"] == LabelSource.SEED]
     with_seeds = 0 < len(seeds) <= labels
     facts = {"labels": labels, "with_seeds": with_seeds}
     truth, roots = audit.labels(context.scheme), audit.roots
     witnesses = len(np.unique(roots[(truth == 1).any(axis=1)]))
-    if why := _too_little(len(acquired), len(random), int((truth == 1).sum()), witnesses):
+    if why := _lack_of_labels(len(acquired), len(random), int((truth == 1).sum()), witnesses):
         return ArmComparison(facts, None, witnesses, why)
     parts = [
         acquired[:labels].assign(part="acquired"),
@@ -75,10 +79,11 @@ def report_savings(
     work: Path,
     context: EvaluationContext,
 ) -> dict[str, Any]:
-    """Both curves and the labels saved, or why they cannot be told yet; see domain.measure.savings.
+    """Both curves and the labels saved, or why they are not known yet; see domain.measure.savings.
 
-    Micro F1 on audit items, as the page's learning curve, of models trained as the job's was.
-    `result` is what that part of the job returned, `work` the folder of the finished job.
+    The measure is micro F1 on audit items, as in the learning curve of the page, of models trained
+    like the job's. `result` is what this part of the job returned, `work` the folder of the
+    finished job.
     """
     if comparison.why:
         return comparison.unmeasured(comparison.why)
@@ -94,16 +99,16 @@ def report_savings(
     return {**comparison.facts, **savings.as_dict()}
 
 
-def _of_arm(
+def _labels_of_arm(
     labelled: pd.DataFrame, selections: Sequence[tuple[int, Selection]], arm: Arm
 ) -> pd.DataFrame:
-    """People's labels of the items of an arm, in the order in which these were chosen."""
+    """The rows of `labelled` that people labelled in an arm, in the order of selection."""
     human = labelled[labelled["source"] == LabelSource.HUMAN].set_index("item_id", drop=False)
     chosen = dict.fromkeys(s.item_id for _, s in selections if s.arm is arm)
     return human.loc[[item for item in chosen if item in human.index]]
 
 
-def _too_little(acquired: int, random: int, positives: int, witnesses: int) -> str | None:
+def _lack_of_labels(acquired: int, random: int, positives: int, witnesses: int) -> str | None:
     if min(acquired, random) < MIN_LABELS:
         return f"{acquired} acquired and {random} random labels, {MIN_LABELS} of each needed"
     if positives < MIN_POSITIVES or witnesses < MIN_WITNESSES:

@@ -1,7 +1,7 @@
-"""small-text's stopping criteria, replayed over what the last models said of the stop set.
+"""small-text's stopping criteria, replayed over the last models' verdicts on the stop set.
 
-They keep small-text's own thresholds. They take one class per item; a multi-label verdict is taken
-cell by cell, as a yes or no.
+Their thresholds are small-text's own. They take one class per item; a multi-label verdict is passed
+to them as one binary class per item and label.
 """
 
 from collections.abc import Sequence
@@ -15,40 +15,40 @@ from biasloop.domain.measure.stopping import Criterion, Name
 from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 
 WINDOW = 3
-"""Steps from one model to the next that kappa and delta_f look at."""
+"""Number of steps from one model to the next that kappa and delta_f take into account."""
 
 
 def stability(
     tables: Sequence[pd.DataFrame], labels: Sequence[str], multi: bool
 ) -> list[Criterion]:
-    """What each criterion comes to.
+    """The result of each criterion.
 
     `tables` hold the verdicts of one model each on the same items in the same order, the newest
-    model's last; that one also has probabilities, and whether an item is `labelled`.
+    model's last; the last one also has probabilities, and whether an item is `labelled`.
     """
     import small_text  # here, since it takes seconds and loads torch
 
     flags = [table[flag_columns(labels)].to_numpy(bool) for table in tables[-1 - WINDOW :]]
-    cells = [each.ravel().astype(int) for each in flags]
-    classes = [each.argmax(axis=1) for each in flags]
-    rows = [csr_matrix(each) for each in flags]
+    cells = [model_flags.ravel().astype(int) for model_flags in flags]
+    classes = [model_flags.argmax(axis=1) for model_flags in flags]
+    rows = [csr_matrix(model_flags) for model_flags in flags]
     k = len(labels)
-    found = [
-        _replayed(
+    criteria = [
+        _replay(
             "kappa",
             small_text.KappaAverage(2 if multi else k, window_size=WINDOW),
             cells if multi else classes,
             WINDOW,
             "the last models agree with each other by a mean kappa of 0.99 or more",
         ),
-        _replayed(
+        _replay(
             "delta_f",
             small_text.DeltaFScore(2, window_size=WINDOW),
             cells,
             WINDOW,
             "from each of the last models to the next F1 changed by less than 0.05, as predicted",
         ),
-        _replayed(
+        _replay(
             "change",
             small_text.ClassificationChange(k),
             rows if multi else classes,
@@ -56,18 +56,18 @@ def stability(
             "the newest model judges every item as the one before",
         ),
     ]
-    if not multi:  # a rare label is nearly always surely absent, which says nothing of the rest
+    if not multi:  # a rare label is nearly always certainly absent, which hides doubt about others
         criterion = small_text.OverallUncertainty(k)
         proba = tables[-1][proba_columns(labels)].to_numpy(float)
         unlabelled = np.flatnonzero(~tables[-1]["labelled"].to_numpy(bool))
         stop = len(unlabelled) > 0 and criterion.stop(proba=proba, indices_stopping=unlabelled)
         says = "the mean entropy of unlabelled items is below 0.05"
-        found.append(Criterion("uncertainty", bool(stop), says))
-    return found
+        criteria.append(Criterion("uncertainty", bool(stop), says))
+    return criteria
 
 
-def aligned(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """The same items in every table, in the same order: those that all of them hold."""
+def align(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Reduces every table to the items that all of them hold, in the same order."""
     common = set.intersection(*(set(table["item_id"]) for table in tables))
     return [
         table[table["item_id"].isin(common)].sort_values("item_id", ignore_index=True)
@@ -75,12 +75,10 @@ def aligned(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     ]
 
 
-def _replayed(
-    name: Name, criterion: Any, states: Sequence[Any], steps: int, says: str
-) -> Criterion:
-    """From a fresh criterion, so that it hangs on the last `steps` steps alone."""
+def _replay(name: Name, criterion: Any, states: Sequence[Any], steps: int, says: str) -> Criterion:
+    """Feeds the states to a fresh criterion, which needs at least `steps` + 1 of them."""
     if len(states) <= steps:
         return Criterion(name, None, f"{says} ({steps + 1} models needed, {len(states)} there)")
-    with np.errstate(invalid="ignore"):  # nothing flagged by either: 0/0, which does not stop
+    with np.errstate(invalid="ignore"):  # neither model flags anything: 0/0, which does not stop
         *_, stop = [criterion.stop(predictions=state) for state in states]
     return Criterion(name, bool(stop), says)

@@ -1,6 +1,6 @@
-"""TRAINED -> EVALUATED: how good the new model is, and whether it goes into service.
+"""TRAINED -> EVALUATED: measures the new model and decides whether it goes into service.
 
-Audit only reports (R7): what is decided here is decided on out-of-fold verdicts over train items.
+Audit items are for reports only (R7): decisions rest on out-of-fold verdicts on train items.
 """
 
 from collections.abc import Sequence
@@ -41,12 +41,12 @@ def evaluate(
     stopping: Stopping | None,
     context: EvaluationContext,
 ) -> Done:
-    """Reports on the new model, on the one in service on the same items beside it, and on what
-    the strategy's choice of labels has saved.
+    """Reports on the new model, on the one in service on the same items, and on the labels that the
+    strategy has saved.
 
-    `trained_on` are the items that the new model learned from, `earlier` the ids of the models of
-    the rounds before, oldest first. With `promote` it goes into service unless it is shown to be
-    worse. Without `stopping` there is no advice whether to stop.
+    `trained_on` are the ids of the items that the new model learned from, `earlier` those of the
+    models of earlier rounds, oldest first. With `promote` the new model goes into service unless
+    it is shown to be worse. Without `stopping` there is no advice on whether to stop.
     """
     if model is None:
         return Done(facts={"evaluated": None})
@@ -91,7 +91,7 @@ def _measure(
     comparison: ArmComparison,
     context: EvaluationContext,
 ) -> tuple[Path, Result]:
-    """Runs the job, and stores what the model says of the stop set; (its folder, its result)."""
+    """Runs the job and stores the model's verdicts on the stop set; returns (folder, result)."""
     job = EvaluateJob(
         model=context.saved(model),
         labels=context.scheme.labels,
@@ -116,14 +116,14 @@ def _measure(
     work = job_folder(context.work_folder, job, **frames)
     result = _run(work, job, context)
     if "stop" in frames:
-        context.heartbeat()  # who was taken over must not touch what who took over keeps
+        context.heartbeat()  # after losing the lease it must not touch what its successor stores
         write_verdicts(context.models, model.id, "stop", pd.read_parquet(stop_verdicts_file(work)))
     return work, result
 
 
 def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
-    """The job's result. That savings cannot be measured is no reason to keep a round from ending:
-    when the child dies over them, the other parts go on from where they are."""
+    """Runs the job. Savings that cannot be measured must not keep a round from ending: when the
+    child dies of them, the job runs again without them, and continues with the other parts."""
     try:
         return run_job(work, job, context.heartbeat)
     except JobError as error:
@@ -136,7 +136,7 @@ def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
 def _decide(
     model: ModelVersion, baseline: ModelVersion | None, promote: bool, context: EvaluationContext
 ) -> Decision:
-    """By what people and seeds say: a constructed label never vouches for a model."""
+    """Compares on labels by people and seeds only: constructed ones are no evidence for a model."""
     if baseline is None:
         return decide_promotion(model.id, None, None, auto=promote)
     real = (LabelSource.HUMAN, LabelSource.SEED)

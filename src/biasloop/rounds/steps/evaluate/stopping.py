@@ -1,4 +1,4 @@
-"""Whether it still pays to ask people: criteria over the last models, on train items only."""
+"""Whether more labels are worth their cost: criteria over the last models, on train items only."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from biasloop.rounds.steps.evaluate.stability import WINDOW
 from biasloop.rounds.steps.stored_verdicts import verdicts_path
 
 STOP_SET = 1000
-"""Items that every model judges, to see how much verdicts still change (Bloodgood and
+"""Number of items that every model predicts, to see how much verdicts still change (Bloodgood and
 Vijay-Shanker 2009, "A method for stopping active learning based on stabilizing predictions")."""
 
 
@@ -30,11 +30,11 @@ def stopping_advice(
     stopping: Stopping,
     context: EvaluationContext,
 ) -> Advice:
-    """What the criteria say after this model; `earlier` are the ids of the models of the rounds
-    before, oldest first, `stability` the criteria over the stop set.
+    """The advice after this model; `earlier` are the ids of the models of earlier rounds, oldest
+    first, `stability` the criteria on the stop set.
 
-    Gain is measured on people's labels alone: seeds are many, and what a round teaches about real
-    ads would drown in them.
+    Gain is measured on people's labels alone: seeds are so numerous that what a round teaches about
+    real ads would not show.
     """
     before = earlier[-stopping.rounds] if len(earlier) >= stopping.rounds else None
     compared = before and compare_out_of_fold(before, model.id, (LabelSource.HUMAN,), context)
@@ -46,24 +46,24 @@ def stopping_advice(
 def stop_set(pool: Pool) -> Rows:
     """Rows of real train items, at most STOP_SET: those with the smallest text hashes, which is a
     random sample that hardly changes as the pool grows."""
-    fits = (
+    eligible = (
         (pool.column("split") == Split.TRAIN)
         & (pool.column("origin") == Origin.REAL)
         & ~pool.column("erased")
     )
-    rows: Rows = np.flatnonzero(fits)
+    rows: Rows = np.flatnonzero(eligible)
     _, first = np.unique(pool.column("text_hash")[rows], return_index=True)
     return np.sort(rows[first[:STOP_SET]])
 
 
 def stop_frame(pool: Pool, labelled: Collection[str]) -> pd.DataFrame:
-    """The stop set as a job reads it; `labelled` are the items that people spoke on."""
+    """The frame of the stop set for a job; `labelled` are the ids of items with a label."""
     rows = stop_set(pool)
     ids = pool.column("id")[rows]
     return pd.DataFrame({"row": rows, "item_id": ids, "labelled": np.isin(ids, list(labelled))})
 
 
 def earlier_verdicts(models: Path, earlier: Sequence[str]) -> tuple[Path, ...]:
-    """The tables of what the last models before this one said of the stop set."""
+    """The tables of verdicts on the stop set by the last models before this one."""
     paths = [verdicts_path(models, model, "stop") for model in earlier[-WINDOW:]]
     return tuple(path for path in paths if path.exists())

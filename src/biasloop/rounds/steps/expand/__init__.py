@@ -1,1 +1,1 @@
-"""OPENED -> EXPANDED: the corpus grows by synthetic texts."""
+"""OPENED -> EXPANDED: adds synthetic texts to the pool."""

@@ -1,4 +1,4 @@
-"""What passes between the expand step and its job: the corpus, new texts and refused ones."""
+"""What the expand step and its job exchange: the corpus, new items and rejected texts."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ from biasloop.ports import Pool
 
 @dataclass(frozen=True, slots=True)
 class ExpandJob:
-    """Runs `expanders`, options by name, over the corpus of `corpus.parquet`.
+    """Runs `expanders`, which holds options by name, over the corpus of `corpus.parquet`.
 
     `llm` are the settings of the language model, whose spending is charged to `purse`; `errors`
-    and `turn` are those of the corpus.
+    and `turn` are fields of the corpus.
     """
 
     workspace: Path
@@ -39,7 +39,7 @@ REJECTED_FILE = "rejected.jsonl"
 
 
 def corpus_to_table(corpus: Corpus) -> pd.DataFrame:
-    """The corpus by ids: the child reads the items from the pool."""
+    """The corpus with ids in place of items, which the child reads from the pool."""
     rows = [("parent", item.id, list(labels)) for item, labels in corpus.parents]
     rows += [("written", item.id, list(labels)) for item, labels in corpus.written]
     return pd.DataFrame(rows, columns=["role", "item_id", "labels"])
@@ -48,23 +48,23 @@ def corpus_to_table(corpus: Corpus) -> pd.DataFrame:
 def corpus_from_table(
     table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int
 ) -> Corpus:
-    """The corpus of such a table."""
+    """The corpus of a table that `corpus_to_table` made; reads its items from the pool."""
 
-    def of(role: str) -> list[tuple[Item, tuple[str, ...]]]:
+    def labelled_items(role: str) -> list[tuple[Item, tuple[str, ...]]]:
         rows = table[table["role"] == role]
         items = pool.items(pool.rows_of(rows["item_id"].tolist()))
         return list(zip(items, map(tuple, rows["labels"]), strict=True))
 
-    return Corpus(of("parent"), of("written"), errors, turn)
+    return Corpus(labelled_items("parent"), labelled_items("written"), errors, turn)
 
 
-def write_synthetic(path: Path, made: Iterable[Made]) -> int:
-    """Writes synthetic items, one a line; returns how many."""
-    return _write_lines(path, made)
+def write_synthetic(path: Path, synthetic: Iterable[Made]) -> int:
+    """Writes synthetic items, one per line; returns how many."""
+    return _write_lines(path, synthetic)
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejection]) -> int:
-    """Writes refused texts, one a line; returns how many."""
+    """Writes rejected texts, one per line; returns how many."""
     return _write_lines(path, rejected)
 
 
@@ -78,19 +78,19 @@ def _write_lines(path: Path, values: Iterable[Any]) -> int:
 
 
 def read_synthetic(path: Path) -> list[Made]:
-    """What `write_made` wrote."""
-    made = []
+    """The items that `write_synthetic` wrote."""
+    synthetic = []
     for row in _read_lines(path):
         item = row["item"]
         item["roots"], item["parents"] = tuple(item["roots"]), tuple(item["parents"])
         item["split"], item["origin"] = Split(item["split"]), Origin(item["origin"])
         source = LabelSource(row["source"])
-        made.append(Made(Item(**item), tuple(row["labels"]), source, row["extra"]))
-    return made
+        synthetic.append(Made(Item(**item), tuple(row["labels"]), source, row["extra"]))
+    return synthetic
 
 
 def read_rejected(path: Path) -> list[Rejection]:
-    """What `write_rejected` wrote; [] when an expander refuses nothing."""
+    """The texts that `write_rejected` wrote; [] without a file, since not all expanders reject."""
     tuples = ("labels", "parents", "roots")
     return [
         Rejection(

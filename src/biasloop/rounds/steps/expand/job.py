@@ -26,26 +26,28 @@ from biasloop.workspace.settings import LlmSettings
 
 
 def expand(folder: Path, job: ExpandJob, checkpoint: Checkpoint) -> Result:
-    """Runs the expanders of a job; see steps/expand. What a language model made is described under
-    its expander's name in "synthesis"."""
+    """Runs the expanders of a job. The result has, under "synthesis", the facts of each expander
+    that needs a language model, by its name."""
     layout = Layout(job.workspace)
     pool = ArrowPool(layout.pool)
     table = pd.read_parquet(folder / "corpus.parquet")
     corpus = corpus_from_table(table, pool, job.errors, job.turn)
-    described = {}
+    descriptions = {}
     for name, options in job.expanders.items():
         expander = create(Kind.EXPANDER, name, options)
         if asks_a_model(expander):
-            described[name] = _ask(folder, name, expander, corpus, layout, job, checkpoint)
+            descriptions[name] = _synthesise(
+                folder, name, expander, corpus, layout, job, checkpoint
+            )
         else:
             write_synthetic(
                 folder / f"{name}.{SYNTHETIC_FILE}", expander.expand(corpus.parents, job.seed)
             )
         checkpoint()
-    return {"synthesis": described} if described else {}
+    return {"synthesis": descriptions} if descriptions else {}
 
 
-def _ask(
+def _synthesise(
     folder: Path,
     name: str,
     expander: PromptExpander,
@@ -54,7 +56,7 @@ def _ask(
     job: ExpandJob,
     checkpoint: Checkpoint,
 ) -> dict[str, Any]:
-    """Has a language model write what the expander plans."""
+    """Has a language model write the texts that the expander plans; returns the facts."""
     from biasloop.llm.judge import Judge
     from biasloop.llm.prompting import read_prompts
     from biasloop.rounds.steps.expand.synthesis import synthesise
@@ -66,7 +68,7 @@ def _ask(
     guide = guide_of(campaign)
     requests = expander.plan(corpus, guide, job.seed)
     with closing(open_model(layout, settings, job.purse)) as generator:
-        found = synthesise(
+        synthesis = synthesise(
             requests,
             generator=generator,
             judge=Judge(generator, prompts, guide, settings.judge_samples),
@@ -80,6 +82,6 @@ def _ask(
             model=settings.model,
             checkpoint=checkpoint,
         )
-        write_synthetic(folder / f"{name}.{SYNTHETIC_FILE}", found.made)
-        write_rejected(folder / f"{name}.{REJECTED_FILE}", found.rejected)
-        return found.facts(requests, generator, job.seed)
+        write_synthetic(folder / f"{name}.{SYNTHETIC_FILE}", synthesis.made)
+        write_rejected(folder / f"{name}.{REJECTED_FILE}", synthesis.rejected)
+        return synthesis.facts(requests, generator, job.seed)

@@ -1,8 +1,8 @@
-"""Which of some new texts are nearly in the pool already.
+"""Finds new texts that are near-duplicates of texts in the pool.
 
-MinHash (Broder 1997) with locality-sensitive hashing finds the pairs worth a look, the exact
-Jaccard similarity of their words decides. The new texts are indexed and the pool streams past, so
-memory grows with the former only.
+MinHash (Broder 1997) with locality-sensitive hashing finds candidate pairs, the exact Jaccard
+similarity of their words decides. The new texts are indexed and the pool is read in chunks, so
+memory grows with the new texts only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from biasloop.domain.writing.screening import words
 
 ALIKE = 0.8
-"""Jaccard similarity of the sets of words from which two texts are nearly the same."""
+"""Jaccard similarity of the sets of words from which on two texts are near-duplicates."""
 PERMUTATIONS, BANDS = 128, 16
 """A pair at ALIKE is found with probability 1 - (1 - 0.8^8)^16 = 0.95, at 0.9 with 0.9999."""
 SEED = 42
@@ -30,19 +30,18 @@ class NearDuplicates:
         sets = [words(text) for text in texts]
         for number, sketch in enumerate(_sketches(sets), len(self._sets)):
             self._lsh.insert(number, sketch)
-        self._sets += [frozenset(found) for found in sets]
+        self._sets += [frozenset(words_of_text) for words_of_text in sets]
 
-    def alike(self, texts: Sequence[str]) -> Iterable[tuple[int, int]]:
-        """(position in `texts`, number of an indexed text) of every pair that is nearly the
-        same."""
+    def similar_pairs(self, texts: Sequence[str]) -> Iterable[tuple[int, int]]:
+        """(position in `texts`, number of the indexed text) of every pair of near-duplicates."""
         sets = [words(text) for text in texts]
         for position, numbers in enumerate(self._lsh.query_all(_sketches(sets))):
             if not numbers:
                 continue
-            found = frozenset(sets[position])
+            own_words = frozenset(sets[position])
             for number in sorted(numbers):
-                other = self._sets[number]
-                if len(found & other) >= ALIKE * len(found | other):
+                indexed_words = self._sets[number]
+                if len(own_words & indexed_words) >= ALIKE * len(own_words | indexed_words):
                     yield position, number
 
 

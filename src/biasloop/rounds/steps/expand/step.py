@@ -1,4 +1,4 @@
-"""OPENED -> EXPANDED: synthetic items made from labelled train items join the pool."""
+"""OPENED -> EXPANDED: adds synthetic items, made from labelled train items, to the pool."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ from biasloop.rounds.steps.expand.handover import (
 )
 
 CHUNK = 5_000
-"""Items appended at a time."""
+"""Number of items appended at a time."""
 REAL = (LabelSource.HUMAN, LabelSource.SEED)
 
 
@@ -44,11 +44,11 @@ def expand(
     work_folder: Path,
     heartbeat: Heartbeat,
 ) -> Done:
-    """Runs every expander, by name with its options, in a child process.
+    """Runs the expanders in a child process; `expanders` holds their options by name.
 
     `llm` are the settings of the language model, whose spending is charged to `purse`. The child
-    reads pool and campaign of `workspace`; what it made joins the pool here, which skips what it
-    has already. Raises CampaignError, ConfigError or PoolError.
+    reads pool and campaign of `workspace`; this process appends the new items to the pool, which
+    skips those that it has already. Raises CampaignError, ConfigError or PoolError.
     """
     job = ExpandJob(
         workspace=workspace,
@@ -61,14 +61,16 @@ def expand(
     )
     work = job_folder(work_folder, job, corpus=corpus_to_table(corpus))
     result = run_job(work, job, heartbeat)
-    heartbeat()  # who was taken over must not write to the pool
-    made = [
-        (name, one)
+    heartbeat()  # after losing the lease it must not write to the pool
+    synthetic = [
+        (name, item)
         for name in expanders
-        for one in read_synthetic(work / f"{name}.{SYNTHETIC_FILE}")
+        for item in read_synthetic(work / f"{name}.{SYNTHETIC_FILE}")
     ]
-    added = add_to_pool(made, pool)
-    labels = [to_annotation(one, name, scheme, policy_id, now) for name, one in made if one.labels]
+    added = add_to_pool(synthetic, pool)
+    labels = [
+        to_annotation(item, name, scheme, policy_id, now) for name, item in synthetic if item.labels
+    ]
     rejected = [r for name in expanders for r in read_rejected(work / f"{name}.{REJECTED_FILE}")]
     facts = {"expanded": {name: added[name] for name in expanders}}
     return Done(facts=facts | result, records=(*labels, *rejected))
@@ -82,10 +84,13 @@ def build_corpus(
     errors: Mapping[str, float],
     rejections: int,
 ) -> Corpus:
-    """What there is to start from. `rejections` is how many texts were refused so far."""
-    verdicts = resolve(annotations, scheme, method)
-    parents = _train_items(pool, {i: v for i, v in verdicts.items() if v.source in REAL})
-    written = _train_items(pool, {i: v for i, v in verdicts.items() if v.source is LabelSource.LLM})
+    """What an expansion starts from. `errors` are error rates by label, `rejections` is the number
+    of texts rejected so far."""
+    item_labels = resolve(annotations, scheme, method)
+    parents = _train_items(pool, {i: v for i, v in item_labels.items() if v.source in REAL})
+    written = _train_items(
+        pool, {i: v for i, v in item_labels.items() if v.source is LabelSource.LLM}
+    )
     written = [(item, labels) for item, labels in written if item.origin is Origin.SYNTHETIC]
     return Corpus(
         parents=[(item, labels) for item, labels in parents if item.origin is not Origin.SYNTHETIC],
@@ -96,36 +101,36 @@ def build_corpus(
 
 
 def _train_items(
-    pool: Pool, verdicts: Mapping[str, ItemLabel]
+    pool: Pool, item_labels: Mapping[str, ItemLabel]
 ) -> list[tuple[Item, tuple[str, ...]]]:
-    """Those that are train items and still there, in the order of the pool, with their labels."""
-    rows = pool.rows_of(list(verdicts))
+    """The train items among them that are not erased, in the order of the pool, with labels."""
+    rows = pool.rows_of(list(item_labels))
     erased = pool.column("erased")
     items = pool.items(sorted(int(row) for row in rows if row >= 0 and not erased[row]))
-    return [(item, verdicts[item.id].labels) for item in items if item.split is Split.TRAIN]
+    return [(item, item_labels[item.id].labels) for item in items if item.split is Split.TRAIN]
 
 
-def add_to_pool(made: Sequence[tuple[str, Made]], pool: Pool) -> Counter[str]:
-    """Appends the items; returns how many of each expander are new."""
-    known = pool.rows_of([one.item.id for _, one in made]) >= 0
-    for begin in range(0, len(made), CHUNK):
-        pool.append(one.item for _, one in made[begin : begin + CHUNK])
-    return Counter(name for (name, _), old in zip(made, known, strict=True) if not old)
+def add_to_pool(synthetic: Sequence[tuple[str, Made]], pool: Pool) -> Counter[str]:
+    """Appends (expander, item) pairs; returns the number of new items by expander."""
+    known = pool.rows_of([new.item.id for _, new in synthetic]) >= 0
+    for begin in range(0, len(synthetic), CHUNK):
+        pool.append(new.item for _, new in synthetic[begin : begin + CHUNK])
+    return Counter(name for (name, _), old in zip(synthetic, known, strict=True) if not old)
 
 
 def to_annotation(
-    made: Made, expander: str, scheme: Scheme, policy_id: str, now: datetime
+    synthetic: Made, expander: str, scheme: Scheme, policy_id: str, now: datetime
 ) -> Annotation:
-    """The label of a synthetic item as a fact."""
+    """The labels of a synthetic item as an annotation by its expander."""
     return Annotation(
-        key=f"{made.source}:{made.item.id}",
-        item_id=made.item.id,
-        source=made.source,
+        key=f"{synthetic.source}:{synthetic.item.id}",
+        item_id=synthetic.item.id,
+        source=synthetic.source,
         standing=Standing.VOTE,
-        labels=made.labels,
+        labels=synthetic.labels,
         asked=scheme.labels,
         policy_id=policy_id,
         annotator=expander,
         at=now,
-        extra=made.extra,
+        extra=synthetic.extra,
     )

@@ -1,8 +1,8 @@
-"""From a plan to synthetic items: a language model writes, and most of the work is to refuse.
+"""From a plan to synthetic items: a language model writes texts, and filters reject bad ones.
 
-A text is looked at by itself (form, language, size of an edit), beside the pool (leaks into audit,
-near-duplicates) and beside the others (boilerplate); what is left is judged, and stays only if the
-judge, who sees nothing but the text and the guideline, finds the labels that were asked for.
+A text is checked by itself (form, language, size of an edit), against the pool (leaks into audit,
+near-duplicates) and against the other new texts (boilerplate). A judge, which sees only the text
+and the guideline, labels the rest; a text stays only if these are the labels that were requested.
 """
 
 from collections import Counter
@@ -25,22 +25,22 @@ from biasloop.ports import Checkpoint, Generator, Pool
 from biasloop.rounds.steps.expand.near_duplicates import NearDuplicates
 
 CHUNK_ROWS = 20_000
-"""Rows of the pool looked at between two checkpoints."""
+"""Rows of the pool compared between two checkpoints."""
 KNOWN_WORDS = 0.3
-"""Share of a text's words that its language's dictionary must know. 98 % of the Italian seeds, with
-their English terms, stand above it, and all of the English seeds below."""
+"""Share of a text's words that the dictionary of its language must contain. 98 % of the Italian
+seeds, with their English terms, are above it, and all of the English seeds below."""
 REASONS = {Problem.SCHEMA: Reason.SCHEMA, Problem.NO_ANSWER: Reason.NO_ANSWER}
 
 
 @dataclass(slots=True)
 class Synthesis:
-    """What came of a plan. What was not asked for want of budget is in neither list."""
+    """The outcome of a plan. Requests that were not sent for lack of budget are in neither list."""
 
     made: list[Made] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
     def reject(self, request: Request, reason: Reason, text: str = "", detail: str = "") -> None:
-        """Notes a text that stays out."""
+        """Records a rejected text."""
         self.rejected.append(
             Rejection(
                 text=text,
@@ -54,9 +54,11 @@ class Synthesis:
         )
 
     def facts(self, requests: Sequence[Request], generator: Generator, seed: int) -> dict[str, Any]:
-        """What the round's record says of it."""
-        texts = [made.item.text for made in self.made]
-        cells = [made.item.operation.rpartition("@")[0].split(":", 2)[2] for made in self.made]
+        """The facts for the record of the round."""
+        texts = [synthetic.item.text for synthetic in self.made]
+        cells = [
+            synthetic.item.operation.rpartition("@")[0].split(":", 2)[2] for synthetic in self.made
+        ]
         return {
             "asked": len(requests),
             "made": len(self.made),
@@ -70,7 +72,7 @@ class Synthesis:
 
 
 Candidate = tuple[Request, str]
-"""A request and the text that came of it."""
+"""A request and the text written for it."""
 
 
 def synthesise(
@@ -86,42 +88,42 @@ def synthesise(
     model: str,
     checkpoint: Checkpoint,
 ) -> Synthesis:
-    """Asks, screens and judges. The same answers give the same items.
+    """Requests texts, screens and judges them. The same answers give the same items.
 
-    `known` are the ids of written items that count already; others in the pool are left from a
-    killed attempt at this very plan, and may be made again.
+    `known` are the ids of written items that have labels already; other written items in the pool
+    are left from a killed attempt at the same plan, and may be made again.
     """
-    found = Synthesis()
-    safe = _guarded(requests, generator, prompts, found, checkpoint)
-    texts = _written(safe, generator, found, checkpoint)
-    texts = _well_formed(texts, measure, language, found)
-    texts = _fresh(texts, pool, known, found, checkpoint)
-    texts = _varied(texts, len(requests), found)
-    _confirmed(texts, judge, model, found, checkpoint)
-    return found
+    synthesis = Synthesis()
+    safe = _keep_safe(requests, generator, prompts, synthesis, checkpoint)
+    texts = _ask_for_texts(safe, generator, synthesis, checkpoint)
+    texts = _keep_well_formed(texts, measure, language, synthesis)
+    texts = _keep_new(texts, pool, known, synthesis, checkpoint)
+    texts = _keep_varied(texts, len(requests), synthesis)
+    _add_confirmed(texts, judge, model, synthesis, checkpoint)
+    return synthesis
 
 
-def _guarded(
+def _keep_safe(
     requests: Sequence[Request],
     generator: Generator,
     prompts: Prompts,
-    found: Synthesis,
+    synthesis: Synthesis,
     checkpoint: Checkpoint,
 ) -> list[Request]:
-    """Without the requests whose parent talks the model out of its task."""
-    tried = try_texts(outsiders(requests), generator, prompts, checkpoint=checkpoint)
+    """Drops the requests whose parents contain instructions that the model obeys."""
+    resists = try_texts(outsiders(requests), generator, prompts, checkpoint=checkpoint)
     safe = []
     for request in requests:
-        verdicts = {p.id: tried.get(p.id, True) for p in request.parents}
-        if all(verdicts.values()):
+        results = {p.id: resists.get(p.id, True) for p in request.parents}
+        if all(results.values()):
             safe.append(request)
-        elif False in verdicts.values():
-            found.reject(request, Reason.INJECTION, detail=f"item {request.parents[0].id}")
+        elif False in results.values():
+            synthesis.reject(request, Reason.INJECTION, detail=f"item {request.parents[0].id}")
     return safe
 
 
-def _written(
-    requests: Sequence[Request], generator: Generator, found: Synthesis, checkpoint: Checkpoint
+def _ask_for_texts(
+    requests: Sequence[Request], generator: Generator, synthesis: Synthesis, checkpoint: Checkpoint
 ) -> list[Candidate]:
     answers = generator.ask([request.prompt for request in requests], checkpoint=checkpoint)
     texts = []
@@ -129,37 +131,38 @@ def _written(
         if answer.value is not None:
             texts.append((request, " ".join(answer.value["text"].split())))
         elif answer.problem in REASONS:
-            found.reject(request, REASONS[answer.problem])
+            synthesis.reject(request, REASONS[answer.problem])
     return texts
 
 
-def _well_formed(
-    texts: Iterable[Candidate], measure: Measure, language: str, found: Synthesis
+def _keep_well_formed(
+    texts: Iterable[Candidate], measure: Measure, language: str, synthesis: Synthesis
 ) -> list[Candidate]:
-    known_share = _known_share(language)
-    kept = []
+    known_share = _known_word_share(language)
+    accepted = []
     for request, text in texts:
         reason = measure.refuses(text)
         if reason is None and known_share(text) < KNOWN_WORDS:
             reason = Reason.LANGUAGE
-        reason = reason or _wrong_way(request, text)
+        reason = reason or _why_not_as_asked(request, text)
         if reason is None:
-            kept.append((request, text))
+            accepted.append((request, text))
         else:
-            found.reject(request, reason, text)
-    return kept
+            synthesis.reject(request, reason, text)
+    return accepted
 
 
-def _wrong_way(request: Request, text: str) -> Reason | None:
-    """Why a text cannot have come about as it was asked to."""
+def _why_not_as_asked(request: Request, text: str) -> Reason | None:
+    """Why a text is not what was requested: too large an edit, or a copy of a parent; else None."""
     if request.kind in EDITS:
         return None if is_small_edit(request.parents[0].text, text) else Reason.EDIT
     copied = any(is_piece(text, parent.text) for parent in request.parents)
     return Reason.NEAR_DUPLICATE if copied else None
 
 
-def _known_share(language: str) -> Callable[[str], float]:
-    """The share of a text's words that a dictionary of its language knows; 1 without one."""
+def _known_word_share(language: str) -> Callable[[str], float]:
+    """A function that returns the share of a text's words that are in the dictionary of the
+    language; 1 for a language without one."""
     from simplemma import in_target_language
     from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES
 
@@ -168,16 +171,16 @@ def _known_share(language: str) -> Callable[[str], float]:
     return lambda text: float(in_target_language(text, lang=language))
 
 
-def _fresh(
+def _keep_new(
     texts: Sequence[Candidate],
     pool: Pool,
     known: Collection[str],
-    found: Synthesis,
+    synthesis: Synthesis,
     checkpoint: Checkpoint,
 ) -> list[Candidate]:
-    """Without what is nearly in the pool, or nearly another of these texts.
+    """Drops near-duplicates of texts in the pool, and of earlier ones of these texts.
 
-    An edit may be near its own parent and the parent's versions: it is meant to.
+    An edit is meant to be close to its parent and the parent's other versions, so it may be.
     """
     if not texts:
         return []
@@ -186,48 +189,52 @@ def _fresh(
     rows: list[list[int]] = [[] for _ in texts]
     for start in range(0, len(pool), CHUNK_ROWS):
         piece = range(start, min(start + CHUNK_ROWS, len(pool)))
-        for position, number in index.alike(pool.texts(piece)):
+        for position, number in index.similar_pairs(pool.texts(piece)):
             rows[number].append(start + position)
         checkpoint()
     earlier: list[set[int]] = [set() for _ in texts]
-    for position, number in index.alike([text for _, text in texts]):
+    for position, number in index.similar_pairs([text for _, text in texts]):
         if number < position:
             earlier[position].add(number)
 
-    kept: list[int] = []
+    accepted: list[int] = []
     for i, (request, text) in enumerate(texts):
         own = _item(request, text).id
         twins = [t for t in pool.items(rows[i]) if t.id != own or own in known]
         leaks = [twin for twin in twins if twin.split is Split.AUDIT]
         others = [twin for twin in twins if not _is_family(request, text, twin)]
         if leaks:
-            found.reject(request, Reason.LEAK, text, f"item {leaks[0].id}")
+            synthesis.reject(request, Reason.LEAK, text, f"item {leaks[0].id}")
         elif others:
-            found.reject(request, Reason.NEAR_DUPLICATE, text, f"item {others[0].id}")
-        elif twin := next((j for j in kept if j in earlier[i]), None):
-            found.reject(request, Reason.NEAR_DUPLICATE, text, texts[twin][1])
+            synthesis.reject(request, Reason.NEAR_DUPLICATE, text, f"item {others[0].id}")
+        elif twin := next((j for j in accepted if j in earlier[i]), None):
+            synthesis.reject(request, Reason.NEAR_DUPLICATE, text, texts[twin][1])
         else:
-            kept.append(i)
-    return [texts[i] for i in kept]
+            accepted.append(i)
+    return [texts[i] for i in accepted]
 
 
 def _is_family(request: Request, text: str, twin: Item) -> bool:
-    """Whether the text is an edit, and the twin another text of the same root."""
+    """Whether the text is an edit, and the twin a different text with the same root."""
     if request.kind not in EDITS or twin.text_hash == text_hash(text):
         return False
     return bool(set(twin.roots) & set(request.prompt.roots))
 
 
-def _varied(texts: Sequence[Candidate], asked: int, found: Synthesis) -> list[Candidate]:
+def _keep_varied(texts: Sequence[Candidate], asked: int, synthesis: Synthesis) -> list[Candidate]:
     alike = boilerplate([text for _, text in texts], asked)
     for (request, text), refused in zip(texts, alike, strict=True):
         if refused:
-            found.reject(request, Reason.BOILERPLATE, text)
+            synthesis.reject(request, Reason.BOILERPLATE, text)
     return [candidate for candidate, refused in zip(texts, alike, strict=True) if not refused]
 
 
-def _confirmed(
-    texts: Sequence[Candidate], judge: Judge, model: str, found: Synthesis, checkpoint: Checkpoint
+def _add_confirmed(
+    texts: Sequence[Candidate],
+    judge: Judge,
+    model: str,
+    synthesis: Synthesis,
+    checkpoint: Checkpoint,
 ) -> None:
     judged = judge.judge(
         [text for _, text in texts],
@@ -238,17 +245,17 @@ def _confirmed(
         if not isinstance(judgement, Judgement):
             if judgement in REASONS:
                 detail = "the judge gave no usable answer"
-                found.reject(request, REASONS[judgement], text, detail)
+                synthesis.reject(request, REASONS[judgement], text, detail)
         elif set(judgement.labels) != set(request.labels):
-            said = f"judged {', '.join(judgement.labels)}: {judgement.reason}"
-            found.reject(request, Reason.LABEL, text, said[:500])
+            detail = f"judged {', '.join(judgement.labels)}: {judgement.reason}"
+            synthesis.reject(request, Reason.LABEL, text, detail[:500])
         else:
-            found.made.append(_made(request, text, judgement, model))
+            synthesis.made.append(_synthetic(request, text, judgement, model))
 
 
-def _made(request: Request, text: str, judgement: Judgement, model: str) -> Made:
-    said = {"model": model, "confidence": judgement.confidence, "reason": judgement.reason[:500]}
-    return Made(_item(request, text), request.labels, LabelSource.LLM, said)
+def _synthetic(request: Request, text: str, judgement: Judgement, model: str) -> Made:
+    extra = {"model": model, "confidence": judgement.confidence, "reason": judgement.reason[:500]}
+    return Made(_item(request, text), request.labels, LabelSource.LLM, extra)
 
 
 def _item(request: Request, text: str) -> Item:

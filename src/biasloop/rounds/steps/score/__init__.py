@@ -1,1 +1,1 @@
-"""EXPANDED -> SCORED: a model's opinion on every item."""
+"""EXPANDED -> SCORED: scores the items of the pool with a model."""

@@ -1,7 +1,8 @@
-"""A slow classifier on a large pool: the linear one scores all, the slow one what that doubts.
+"""A cascade for slow classifiers on large pools: a linear one scores every item, the slow one only
+those that the linear one doubts most.
 
-A random sample is scored by both, and shows what the cascade misses (cascade ranking, Wang, Lin &
-Metzler 2011, with the strategy's doubt in the place of relevance).
+A random sample, scored by both, shows what the cascade misses (cascade ranking, Wang, Lin & Metzler
+2011, with doubt in the place of relevance).
 """
 
 from dataclasses import dataclass
@@ -19,24 +20,25 @@ from biasloop.store.features import FeatureStore
 from biasloop.store.scores import read_scores
 
 LINEAR = "linear"
-"""Folder, beside a slow model, of the linear one that learned from the same rows."""
+"""Folder, within that of a slow model, of the linear one that learned from the same rows."""
 SAMPLE_SHARE = 0.1
-"""Size of the random sample, beside the number of items that the linear model chooses."""
+"""Size of the random sample, as a share of the number of items that the linear model chooses."""
 DOUBTED = 0.1
-"""Share of the sample, most doubted by the slow model, that the linear one should have chosen."""
+"""Share of the sample that the slow model doubts most: the linear one should have chosen these."""
 DOUBT = {False: "breaking_ties", True: "entropy"}
-"""Strategy that ranks by doubt, by whether the scheme is multi-label; `auto` may draw by chance."""
+"""Strategy that ranks by doubt, by whether the scheme is multi-label. Not `auto`, which may choose
+at random."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """Pool rows that the slow classifier scores: chosen for doubt, drawn at random, and asked for
-    in any case; each sorted. `of` is how many rows there were to choose from."""
+    """Pool rows that the slow classifier scores: the doubted ones, a random sample, and those that
+    are always scored; each sorted. `total` is the number of candidates."""
 
     doubted: Rows
     sample: Rows
     always: Rows
-    of: int
+    total: int
 
     @property
     def rows(self) -> Rows:
@@ -45,7 +47,8 @@ class Shortlist:
         return rows
 
     def within(self, start: int, rows: int) -> Rows:
-        """Those of the shard with these pool rows, counted from its first."""
+        """The chosen rows in the shard of `rows` rows that begins at pool row `start`, relative to
+        `start`."""
         chosen: Rows = self.rows
         return chosen[(chosen >= start) & (chosen < start + rows)] - start
 
@@ -53,18 +56,18 @@ class Shortlist:
         self, scores: Path, pool: Pool, thresholds: NDArray[np.float32], multi: bool
     ) -> dict[str, Any]:
         """How much of what the slow classifier doubts the linear one has found: `found` is the
-        share of the sample's most doubted `n` that are also in `doubted`, `by_chance` what a
-        random choice of the same size would find."""
+        share of the `n` most doubted rows of the sample that are also in `doubted`, `by_chance`
+        the share that a random choice of the same size would find."""
         n = max(1, round(len(self.sample) * DOUBTED))
         proba = read_scores(scores, "proba", pool.shards(), self.sample)
         doubt = create(Kind.STRATEGY, DOUBT[multi])
-        most = self.sample[doubt.choose(Scores({"proba": proba}, thresholds, multi), n, 0)]
+        most_doubted = self.sample[doubt.choose(Scores({"proba": proba}, thresholds, multi), n, 0)]
         return {
             "scored": len(self.rows),
-            "of": self.of,
+            "of": self.total,
             "n": n,
-            "found": float(np.isin(most, self.doubted).mean()),
-            "by_chance": len(self.doubted) / self.of,
+            "found": float(np.isin(most_doubted, self.doubted).mean()),
+            "by_chance": len(self.doubted) / self.total,
         }
 
 
@@ -89,7 +92,7 @@ def shortlist(
         checkpoint()
     scores = Scores({"proba": np.concatenate(proba)[candidates]}, linear.thresholds, multi)
     doubted = create(Kind.STRATEGY, DOUBT[multi]).choose(scores, min(size, len(candidates)), seed)
-    drawn = np.random.default_rng(seed).choice(
+    sample = np.random.default_rng(seed).choice(
         candidates, min(round(size * SAMPLE_SHARE), len(candidates)), replace=False
     )
-    return Shortlist(candidates[doubted], np.sort(drawn), always, len(candidates))
+    return Shortlist(candidates[doubted], np.sort(sample), always, len(candidates))

@@ -1,4 +1,4 @@
-"""What the score step hands to its job."""
+"""What the score step passes to its job."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 class ScoreJob:
     """Scores pool rows below `pool_rows` with a model, into the folder `out`.
 
-    `candidates.parquet` has the rows that a cascade looks at: `row`, and whether it is scored
+    `candidates.parquet` has the rows that a cascade chooses from: `row`, and whether it is scored
     `always`.
     """
 

@@ -1,4 +1,4 @@
-"""The score job: what the strategy needs of every item of the pool, in a child process."""
+"""The score job, in a child process: computes what the strategy needs for the items of the pool."""
 
 from pathlib import Path
 
@@ -18,17 +18,19 @@ CHUNK_TEXTS = 5_000
 
 
 def score(folder: Path, job: ScoreJob, checkpoint: Checkpoint) -> Result:
-    """Writes what the strategy needs of every shard below `pool_rows` that lacks it.
+    """Writes the scores that the strategy needs for every shard below `pool_rows` that lacks them.
 
-    Without an encoder and with more candidates than `job.cascade`, only of those that a cascade
-    chooses; the other rows are NaN.
+    A classifier without an encoder scores only the rows that a cascade chooses if there are more
+    candidates than `job.cascade`; the scores of the other rows are NaN.
     """
     classifier = load_classifier(job.classifier, job.model)
     pool = ArrowPool(job.pool)
     store = FeatureStore(job.features, pool)
     job.out.mkdir(parents=True, exist_ok=True)
     np.save(job.out / "thresholds.npy", classifier.thresholds)
-    chosen = None if has_encoder(classifier) else _shortlist(folder, job, pool, store, checkpoint)
+    shortlisted = (
+        None if has_encoder(classifier) else _choose_shortlist(folder, job, pool, store, checkpoint)
+    )
     scored = 0
     for shard in pool.shards():
         number, start, rows = shard
@@ -42,29 +44,29 @@ def score(folder: Path, job: ScoreJob, checkpoint: Checkpoint) -> Result:
                 for begin in range(0, rows, CHUNK_TEXTS)
             ]
         else:
-            wanted = np.arange(rows) if chosen is None else chosen.within(start, rows)
+            selected = np.arange(rows) if shortlisted is None else shortlisted.within(start, rows)
             parts = [
                 classifier.score(
-                    pool.texts(start + wanted[begin : begin + CHUNK_TEXTS]),
+                    pool.texts(start + selected[begin : begin + CHUNK_TEXTS]),
                     missing,
                     checkpoint=checkpoint,
                 )
-                for begin in range(0, max(1, len(wanted)), CHUNK_TEXTS)
+                for begin in range(0, max(1, len(selected)), CHUNK_TEXTS)
             ]
-            parts = [spread(parts, wanted, rows)]
+            parts = [spread(parts, selected, rows)]
         write_scores(job.out, number, parts)
         checkpoint()
         scored += rows
     result: Result = {"scored": scored}
-    if chosen:
-        result["cascade"] = chosen.report(job.out, pool, classifier.thresholds, job.multi)
+    if shortlisted:
+        result["cascade"] = shortlisted.report(job.out, pool, classifier.thresholds, job.multi)
     return result
 
 
-def _shortlist(
+def _choose_shortlist(
     folder: Path, job: ScoreJob, pool: ArrowPool, store: FeatureStore, checkpoint: Checkpoint
 ) -> Shortlist | None:
-    """What the cascade chooses; None where everything is scored."""
+    """The rows that the cascade chooses; None if all rows are scored."""
     frame = pd.read_parquet(folder / "candidates.parquet")
     candidates = frame.loc[~frame["always"], "row"].to_numpy()
     saved = job.model / LINEAR

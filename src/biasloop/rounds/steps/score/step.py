@@ -1,4 +1,4 @@
-"""EXPANDED -> SCORED: what the strategy needs is on disk for every item of the pool."""
+"""EXPANDED -> SCORED: stores what the strategy needs for the items of the pool."""
 
 import shutil
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.score.handover import ScoreJob
 
 CandidateRows = Callable[[int], tuple[Rows, Rows]]
-"""Takes a number of pool rows; returns those below it that the strategy may choose, and the
+"""Takes a number of pool rows; returns the rows below it that the strategy may choose, and the
 labelled ones that it may compare them with."""
 
 KEPT_MODELS = 2
-"""Models whose scores stay on disk: the newest, and the one a live round may still read."""
+"""Number of models whose scores stay on disk: the newest, and one that a live round may read."""
 
 
 def score(
@@ -38,10 +38,10 @@ def score(
     work_folder: Path,
     heartbeat: Heartbeat,
 ) -> Done:
-    """Fixes `pool_rows` and scores them with the newest finished model, if there is one: what the
-    strategy `needs`, no more (R10).
+    """Fixes `pool_rows` and scores these rows with the newest finished model, if there is one. Only
+    what the strategy `needs` is stored (R10).
 
-    A slow classifier scores the `cascade` items that a linear one doubts most (see
+    A slow classifier scores only the `cascade` items that a linear one doubts most (see
     rounds.steps.score.cascade). Raises ClassifierError when the model cannot give what is needed.
     """
     rows = len(pool)
@@ -63,14 +63,14 @@ def score(
     always = np.repeat([False, True], [len(candidates), len(labelled)])
     frame = pd.DataFrame({"row": np.concatenate([candidates, labelled]), "always": always})
     result = run_job(job_folder(work_folder, job, candidates=frame), job, heartbeat)
-    _forget_old(scores_folder)
+    _delete_old_scores(scores_folder)
     facts = {"pool_rows": rows, "scored_with": model.id}
     if "cascade" in result:
         facts["cascade"] = result["cascade"]
     return Done(facts=facts)
 
 
-def _forget_old(scores_folder: Path) -> None:
+def _delete_old_scores(scores_folder: Path) -> None:
     by_age = sorted(scores_folder.iterdir(), key=lambda folder: folder.stat().st_mtime)
     for folder in by_age[:-KEPT_MODELS]:
         shutil.rmtree(folder, ignore_errors=True)

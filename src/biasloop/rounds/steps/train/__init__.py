@@ -1,1 +1,1 @@
-"""AGGREGATED -> TRAINED: a new model version."""
+"""AGGREGATED -> TRAINED: trains a new model version."""

@@ -1,4 +1,4 @@
-"""What a model learns from."""
+"""The rows that a model learns from."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,47 +30,51 @@ def training_data(
     group, operation, source, weight, family, and a column per label (see `columns`): 1, 0, or -1
     where it was not asked about.
 
-    `written` are the weights of language models' texts, by item; those that weigh nothing have no
-    row. A `fold` holds all rows that share a root with another one, over however many rows.
+    `written` are the weights of texts by language models, by item id; those of weight 0 have no
+    row. Rows that share a root have the same `fold`, and so have rows that are linked through
+    others.
 
-    With `soft`, an item whose n votes differ has n rows of an n-th of the weight: the votes
-    instead of the consensus, which makes shares of them the target of every single label.
-    `family` joins the versions that somebody wrote of one sentence; "" for all other rows.
+    With `soft`, an item whose n votes differ has n rows, one per vote, each of 1/n of the weight,
+    so that the target of a label is the share of votes for it. `family` is the same for all
+    versions of one sentence that an author wrote, and "" for all other rows.
     """
-    verdicts = resolve(annotations, scheme, method)
-    rows = pool.rows_of(list(verdicts))
+    label_by_item = resolve(annotations, scheme, method)
+    rows = pool.rows_of(list(label_by_item))
     erased = pool.column("erased")
     split = pool.column("split")
     rows = np.sort(rows[rows >= 0])
     rows = rows[~erased[rows] & (split[rows] == Split.TRAIN)]
-    told = [
-        (item, row, verdict, 1 / len(verdicts_of))
+    examples = [
+        (item, row, item_label, 1 / len(votes))
         for item, row in zip(pool.items(rows), rows, strict=True)
-        for verdicts_of in [_said(verdicts[item.id], soft)]
-        for verdict in verdicts_of
+        for votes in [_votes(label_by_item[item.id], soft)]
+        for item_label in votes
     ]
-    items, found = [item for item, *_ in told], [verdict for _, _, verdict, _ in told]
-    labels = scheme.encode([v.labels for v in found], [v.asked for v in found])
+    items, item_labels = (
+        [item for item, *_ in examples],
+        [item_label for _, _, item_label, _ in examples],
+    )
+    labels = scheme.encode([v.labels for v in item_labels], [v.asked for v in item_labels])
     data = pd.DataFrame(
         {
             "item_id": [item.id for item in items],
-            "row": [row for _, row, _, _ in told],
+            "row": [row for _, row, _, _ in examples],
             "text": [item.text for item in items],
             "root": [item.roots[0] for item in items],
             "group": [item.group for item in items],
             "operation": [item.operation for item in items],
             "family": _families(items),
-            "source": [str(v.source) for v in found],
+            "source": [str(v.source) for v in item_labels],
             "weight": [
                 share * _weight(item.id, v.source, constructed_weight, written)
-                for item, _, v, share in told
+                for item, _, v, share in examples
             ],
         }
     )
     data[columns(scheme.labels)] = labels
     teaches = (data["weight"] > 0).to_numpy()
     data = data[teaches].reset_index(drop=True)
-    roots = [item.roots for item, one in zip(items, teaches, strict=True) if one]
+    roots = [item.roots for item, teaches_row in zip(items, teaches, strict=True) if teaches_row]
     data.insert(data.columns.get_loc("root") + 1, "fold", group_roots(roots))
     return data
 
@@ -87,20 +91,20 @@ def _weight(
             return 1.0
 
 
-def _said(verdict: ItemLabel, soft: bool) -> Sequence[ItemLabel]:
-    differ = len({frozenset(labels) for labels, _ in verdict.votes}) > 1
+def _votes(item_label: ItemLabel, soft: bool) -> Sequence[ItemLabel]:
+    differ = len({frozenset(labels) for labels, _ in item_label.votes}) > 1
     if not soft or not differ:
-        return [verdict]
-    return [replace(verdict, labels=labels, asked=asked) for labels, asked in verdict.votes]
+        return [item_label]
+    return [replace(item_label, labels=labels, asked=asked) for labels, asked in item_label.votes]
 
 
 def columns(labels: Sequence[str]) -> list[str]:
-    """Names of the labels' columns; prefixed, since a campaign may call a label "family"."""
+    """Names of the columns of labels; prefixed, since a campaign may have a label "family"."""
     return [f"label_{name}" for name in labels]
 
 
 def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> TrainingSet:
-    """The rows of `training_data` as a classifier takes them."""
+    """The rows of `training_data` as the training set of a classifier."""
     return TrainingSet(
         texts=data["text"].tolist(),
         labels=data[columns(labels)].to_numpy(np.int8),
@@ -113,6 +117,8 @@ def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> Trai
 
 
 def _families(items: Sequence[Item]) -> list[str]:
-    own = {item.id: item.parents[0] for item in items if item.operation.startswith(VERSION)}
-    parents = set(own.values())
-    return [own.get(item.id, item.id if item.id in parents else "") for item in items]
+    parent_by_version = {
+        item.id: item.parents[0] for item in items if item.operation.startswith(VERSION)
+    }
+    parents = set(parent_by_version.values())
+    return [parent_by_version.get(item.id, item.id if item.id in parents else "") for item in items]

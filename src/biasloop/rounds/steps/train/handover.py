@@ -1,4 +1,4 @@
-"""What the train step hands to its jobs."""
+"""What the train step passes to its jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class LearningJob:
-    """Which classifier learns what; `data.parquet` has the rows of `training_data`.
+    """What all training jobs need; `data.parquet` has the rows of `training_data`.
 
     `pool` and `features` are the folders of the pool and of its stored feature rows.
     """
@@ -24,14 +24,14 @@ class LearningJob:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob(LearningJob):
-    """Trains a model; `linear` are the options of the linear one that learns next to a slow one."""
+    """Trains a model; `linear` are the options of the linear one trained with a slow one."""
 
     linear: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewJob(LearningJob):
-    """Reviews what language models wrote, at this `weight`, `up_to` a ledger sequence number."""
+    """Reviews texts by language models at this `weight`, `up_to` a ledger sequence number."""
 
     weight: float
     up_to: int

@@ -1,4 +1,4 @@
-"""The jobs of the step train, in a child process: a review of what language models wrote, and the
+"""The jobs of the train step, in a child process: a review of texts by language models, and the
 model."""
 
 import shutil
@@ -27,16 +27,16 @@ from biasloop.store.pool import ArrowPool
 
 
 def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
-    """Fits a classifier on data.parquet and saves it to FOLDER/model, out-of-fold
-    probabilities to FOLDER/oof.npy."""
-    data, encoder = _encoded(pd.read_parquet(folder / "data.parquet"), job, checkpoint)
-    classifier = _classifier(job)
+    """Fits a classifier on data.parquet; saves it to FOLDER/model and its out-of-fold probabilities
+    to FOLDER/oof.npy."""
+    data, encoder = _read_training_set(pd.read_parquet(folder / "data.parquet"), job, checkpoint)
+    classifier = _new_classifier(job)
     if has_encoder(classifier):
         classifier.encoder = encoder
     work = folder / "training"
     report = classifier.fit(data, seed=job.seed, checkpoint=checkpoint, work=work)
     model = folder / "model"
-    shutil.rmtree(model, ignore_errors=True)  # a killed attempt's
+    shutil.rmtree(model, ignore_errors=True)  # left by a killed attempt
     model.mkdir()
     classifier.save(model)
     if not has_encoder(classifier):
@@ -51,12 +51,12 @@ def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
 
 
 def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:
-    """The review of the rows of data.parquet that a language model wrote; see domain.probation."""
+    """Reviews the rows of data.parquet that language models wrote; see domain.measure.probation."""
     frame = pd.read_parquet(folder / "data.parquet")
-    data, _ = _encoded(frame, job, checkpoint)
+    data, _ = _read_training_set(frame, job, checkpoint)
     rows = review_rows(frame, data)
     runs = with_and_without(
-        lambda: _classifier(job),
+        lambda: _new_classifier(job),
         data,
         rows.written,
         seed=job.seed,
@@ -67,7 +67,7 @@ def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:
 
 
 def with_and_without(
-    make: Callable[[], Classifier],
+    new_classifier: Callable[[], Classifier],
     data: TrainingSet,
     written: NDArray[np.bool_],
     *,
@@ -75,40 +75,47 @@ def with_and_without(
     checkpoint: Checkpoint = no_checkpoint,
     work: Path,
 ) -> list[Run]:
-    """Fits SEEDS times with the written rows (n,) at their weights, and with theirs at 0: the same
-    rows, so the same folds. What is finished is kept in the folder `work`."""
+    """Fits SEEDS pairs of models: with the written rows at their weights, and at weight 0. Both
+    have the same rows and thus the same folds.
+
+    `written` (n,) marks the rows that language models wrote. Finished fits are stored in the folder
+    `work`, so that a killed attempt can be continued.
+    """
     weights = np.where(written, 0, data.weights).astype(np.float32)
     left_out = replace(data, weights=weights)
     runs = []
     for number in range(seed, seed + SEEDS):
 
-        def fitted(name: str, learned: TrainingSet, seed: int = number) -> tuple[Any, Any]:
+        def fit(name: str, data: TrainingSet, seed: int = number) -> tuple[Any, Any]:
             path = work / f"{name}-{seed}.npz"
-            if not path.exists():  # else a killed attempt got so far
-                report = make().fit(learned, seed=seed, checkpoint=checkpoint, work=work / "fit")
+            if not path.exists():  # else a killed attempt finished it
+                report = new_classifier().fit(
+                    data, seed=seed, checkpoint=checkpoint, work=work / "fit"
+                )
                 with written_whole(path) as temporary, temporary.open("wb") as file:
                     np.savez(file, oof=report.oof, thresholds=report.thresholds)
                 shutil.rmtree(work / "fit", ignore_errors=True)
             arrays = np.load(path)
             return arrays["oof"], arrays["thresholds"]
 
-        with_, _ = fitted("with", data)
-        without, thresholds = fitted("without", left_out)
+        with_, _ = fit("with", data)
+        without, thresholds = fit("without", left_out)
         runs.append(Run(with_, without, decide(without, thresholds, data.multi)))
     return runs
 
 
-def _classifier(job: LearningJob) -> Classifier:
+def _new_classifier(job: LearningJob) -> Classifier:
     classifier: Classifier = create(Kind.CLASSIFIER, job.classifier, job.options)
     return classifier
 
 
-def _encoded(
+def _read_training_set(
     frame: pd.DataFrame, job: LearningJob, checkpoint: Checkpoint
 ) -> tuple[TrainingSet, Encoder | None]:
-    """What a classifier learns from, with the kept features of the pool where it has an encoder."""
+    """The training set of a frame, and the classifier's encoder if it has one; the training set
+    then has the stored features of the pool."""
     data = training_set(frame, job.labels, job.multi)
-    classifier = _classifier(job)
+    classifier = _new_classifier(job)
     if not has_encoder(classifier):
         return data, None
     store = FeatureStore(job.features, ArrowPool(job.pool))

@@ -1,4 +1,4 @@
-"""Within AGGREGATED -> TRAINED: whether the texts of language models may teach."""
+"""Part of AGGREGATED -> TRAINED: decides whether models learn from texts by language models."""
 
 from collections.abc import Sequence
 
@@ -27,10 +27,10 @@ def review_written(
     folders: Folders,
     heartbeat: Heartbeat,
 ) -> Done:
-    """A review of all texts written up to `sequence`; it is the one record.
+    """Reviews all texts that language models wrote up to `sequence`; the review is the only record.
 
-    Without such texts there is nothing to try; without a label that can be measured there is no
-    verdict, and the facts say why. Raises ClassifierError when the labels cannot be learned from.
+    Without such texts there is no review. Neither is there one if no label can be measured; the
+    facts then say why. Raises ClassifierError when the labels cannot be learned from.
     """
     data = training_data(
         pool,
@@ -55,16 +55,16 @@ def review_written(
     return Done(facts={"probation": review.as_dict()}, records=(review,))
 
 
-def review_rows(data: pd.DataFrame, made: TrainingSet) -> Rows:
-    """The rows of `training_data`, and of the training set made of them, as a review has them.
+def review_rows(data: pd.DataFrame, training: TrainingSet) -> Rows:
+    """The rows of a review, from those of `training_data` and the training set made of them.
 
-    Only real items are shown to people, so what they labelled is real.
+    Annotators only ever see real items, so the rows that they labelled are real.
     """
     source = data["source"]
     return Rows(
-        truth=made.labels,
+        truth=training.labels,
         judged=(source == LabelSource.HUMAN).to_numpy(),
         written=(source == LabelSource.LLM).to_numpy(),
         roots=data["root"].to_numpy(str),
-        names=made.label_names,
+        names=training.label_names,
     )

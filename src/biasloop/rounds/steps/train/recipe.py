@@ -1,4 +1,4 @@
-"""How a model is trained."""
+"""How and where a model is trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from biasloop.domain.votes.consensus import Method
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where a training works, and where it finds the pool and its stored features."""
+    """The working folder of a training, and the folders of the pool and its stored features."""
 
     work: Path
     pool: Path
@@ -21,10 +21,13 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Which classifier learns, and how; `linear` are the options of the linear one that learns
-    beside a slow one (see rounds.steps.score.cascade). `written` are the terms on which a language
-    model's texts teach. `consensus` says how votes come to one; with `soft`, people's votes on an
-    item are examples of their own where they differ."""
+    """Which classifier is trained, and how.
+
+    `linear` are the options of the linear classifier that is trained with a slow one (see
+    rounds.steps.score.cascade). `written` are the terms on which models learn from texts by
+    language models. `consensus` says how votes are resolved; with `soft`, votes on an item that
+    differ are separate examples.
+    """
 
     classifier: str
     options: Mapping[str, Any]

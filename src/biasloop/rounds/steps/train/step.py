@@ -1,4 +1,4 @@
-"""AGGREGATED -> TRAINED: a new model version is on disk."""
+"""AGGREGATED -> TRAINED: trains a new model version and saves it."""
 
 import shutil
 from collections import Counter
@@ -50,11 +50,11 @@ def train(
 ) -> Done:
     """Trains on every labelled train item as of `sequence`, never on audit roots.
 
-    The newest review of what language models wrote says whether it teaches: that of this step if
-    one is due and there is something to measure, else `review`.
+    The newest review decides whether the model learns from texts by language models: that of this
+    step if one is due and there is something to measure, else `review`.
 
-    Without a single labelled item there is nothing to learn: the round goes on without a model.
-    Raises ClassifierError when the labels cannot be learned from.
+    Without any labelled item the round goes on without a model. Raises ClassifierError when the
+    labels cannot be learned from.
     """
     folders = Folders(work_folder, pool_folder, features_folder)
     reviewed = Done()
@@ -88,7 +88,7 @@ def train(
     job = TrainJob(**recipe.learning(scheme, folders), linear=recipe.linear)
     work = job_folder(work_folder, job, data=data)
     result = run_job(work, job, heartbeat)
-    heartbeat()  # who was taken over must not touch the model of who took over
+    heartbeat()  # after losing the lease it must not touch its successor's model
     _replace(models_folder / model_id, work / "model")
     oof = np.load(work / "oof.npy")
     write_verdicts(
@@ -110,7 +110,8 @@ def train(
 
 
 def _replace(folder: Path, trained: Path) -> None:
-    """A model that is there already is a killed attempt's; the ledger does not know it."""
+    """Copies the trained model to `folder`. A model that is there already was left by a killed
+    attempt; the ledger does not know it."""
     with written_whole(folder) as temporary:
         shutil.copytree(trained, temporary)
         shutil.rmtree(folder, ignore_errors=True)
@@ -119,8 +120,8 @@ def _replace(folder: Path, trained: Path) -> None:
 def out_of_fold(
     data: pd.DataFrame, oof: Proba, thresholds: Sequence[float], scheme: Scheme
 ) -> pd.DataFrame:
-    """What was said of each item by models that had not seen its root, beside what is true: of
-    an item with several rows, what most of its weight says."""
+    """A row per item: its labels, and the verdict by models that had not seen its root. For an item
+    with several rows those of the row with the largest weight."""
     table = data[["item_id", "root", "source", *columns(scheme.labels)]].copy()
     table[flag_columns(scheme.labels)] = decide(
         oof, np.asarray(thresholds, np.float32), scheme.multi
@@ -132,10 +133,10 @@ def out_of_fold(
 def card(
     data: pd.DataFrame, oof: Any, result: Mapping[str, Any], scheme: Scheme, recipe: Recipe
 ) -> dict[str, Any]:
-    """What a model's card says: counts by source and label, out-of-fold figures, settings.
+    """A model's card: counts by source and label, out-of-fold figures, settings.
 
-    Out-of-fold figures are over people's and seeds' labels only: neither a constructed label nor a
-    language model's ever vouches for a model.
+    Out-of-fold figures are over labels by people and seeds only: neither constructed labels nor
+    those of language models are evidence for a model.
     """
     real = data["source"].isin((LabelSource.HUMAN, LabelSource.SEED)).to_numpy()
     labels = data[columns(scheme.labels)].to_numpy(np.int8)
@@ -165,8 +166,8 @@ def card(
 
 
 def _probation(written: Mapping[str, float], review: Review | None) -> dict[str, Any] | None:
-    """How many texts of language models taught at which weight, and the review that said so; None
-    where there are no such texts."""
+    """How many texts by language models the model learned from at which weight, and the review that
+    decided it; None without such texts."""
     if not written:
         return None
     weights = Counter(map(str, written.values()))

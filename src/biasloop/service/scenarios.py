@@ -1,4 +1,4 @@
-"""Scenarios of a trial: items near the border, or texts that people bring."""
+"""Scenarios of a trial: borderline items, or texts that users bring."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,30 +21,33 @@ from biasloop.service.service import Service
 from biasloop.store.scores import read_scores, read_thresholds
 
 MAX_SCENARIOS = 500
-"""Scenarios of one trial: people shall look through them."""
-SALT = 0x7472
-"""Keeps its draws apart from those of batches."""
+"""Most scenarios of one trial: people should be able to read them all."""
+SEED_SALT = 0x7472
+"""Part of the seed, so that scenarios are not drawn with the random numbers of batches."""
 
 
 def borderline(service: Service, n: int) -> list[Scenario]:
-    """Up to n train items that a guideline is likely to be about; seeded, so that drafts which
-    follow one another are tried on the same ones.
+    """Up to n train items on which a guideline is likely to matter; seeded, so that successive
+    drafts are tried on the same ones.
 
-    A quarter are items on which people's votes differ, with those of the labelled ones that the
-    newest scores put nearest to the border they make a half; the rest are the unlabelled ones
-    nearest to it. Without scores both are drawn at random. Raises DataError when there are none.
+    A quarter are items on which votes differ; with the labelled items nearest to the decision
+    border, by the newest scores, they make up half. The rest are the unlabelled items nearest to
+    it. Without scores both are random. Raises DataError when there are none.
     """
     pool, annotations = service.pool, service.ledger.annotations()
-    rng = np.random.default_rng([service.settings.seed, SALT])
-    verdicts = _by_people(service, annotations)
-    known: Rows = np.array(sorted(verdicts), np.int64)
-    differ = [len({frozenset(said) for said, _ in verdicts[row].votes}) > 1 for row in known]
+    rng = np.random.default_rng([service.settings.seed, SEED_SALT])
+    item_labels = _human_labels(service, annotations)
+    labelled_rows: Rows = np.array(sorted(item_labels), np.int64)
+    differ = [
+        len({frozenset(labels) for labels, _ in item_labels[row].votes}) > 1
+        for row in labelled_rows
+    ]
     busy = busy_items(annotations, service.ledger.live_selections())
     free, _ = candidates(pool, busy)
     chosen = mix(
         n,
-        differ=rng.permutation(known[np.array(differ, bool)]),
-        labelled=_nearest(service, known, Why.BORDER, rng),
+        differ=rng.permutation(labelled_rows[np.array(differ, bool)]),
+        labelled=_nearest(service, labelled_rows, Why.BORDER, rng),
         unlabelled=_nearest(service, free.rows, Why.UNSURE, rng),
         hashes=pool.column("text_hash"),
     )
@@ -56,40 +59,45 @@ def borderline(service: Service, n: int) -> list[Scenario]:
     items = pool.items([row for row, _ in chosen])
     return [
         Scenario(
-            item.text, why, verdicts[row].labels if row in verdicts else None, item.id, item.roots
+            item.text,
+            why,
+            item_labels[row].labels if row in item_labels else None,
+            item.id,
+            item.roots,
         )
         for item, (row, why) in zip(items, chosen, strict=True)
     ]
 
 
-def _by_people(service: Service, annotations: Iterable[Annotation]) -> dict[int, ItemLabel]:
-    """What people's votes on train items come to, by pool row."""
+def _human_labels(service: Service, annotations: Iterable[Annotation]) -> dict[int, ItemLabel]:
+    """The labels of train items that people labelled, by pool row."""
     pool = service.pool
-    found = resolve(annotations, service.campaign.scheme, service.settings.votes.consensus)
-    said = {item: v for item, v in found.items() if v.source is LabelSource.HUMAN}
-    rows = pool.rows_of(list(said))
+    resolved = resolve(annotations, service.campaign.scheme, service.settings.votes.consensus)
+    human = {item: label for item, label in resolved.items() if label.source is LabelSource.HUMAN}
+    rows = pool.rows_of(list(human))
     usable = (pool.column("split") == Split.TRAIN) & ~pool.column("erased")
     return {
-        int(row): verdict
-        for row, verdict in zip(rows, said.values(), strict=True)
+        int(row): item_label
+        for row, item_label in zip(rows, human.values(), strict=True)
         if row >= 0 and usable[row]
     }
 
 
 def _nearest(service: Service, rows: Rows, why: Why, rng: np.random.Generator) -> tuple[Rows, Why]:
-    """These rows, sorted, those nearest to the border first; shuffled where nothing is scored."""
-    found = _newest_scores(service, rows)
-    if found is None:
+    """(rows, reason): the rows nearest to the decision border first, or in random order without
+    scores."""
+    scored = _newest_scores(service, rows)
+    if scored is None:
         return rng.permutation(rows), Why.DRAWN
-    rows, scores = found
+    rows, scores = scored
     ranking = MarginToBorder() if scores.multi else BreakingTies()
-    order = rng.permutation(len(rows))  # of equals, chance decides
+    order = rng.permutation(len(rows))  # ties are broken at random
     return rows[order[np.argsort(-ranking.worth(scores)[order], kind="stable")]], why
 
 
 def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
-    """Those of the rows that the newest round scored, and their probabilities; None before any
-    round did, or where its strategy needed none."""
+    """The rows among these that the newest round scored, and their probabilities; None before any
+    round scored, or if its strategy needed no probabilities."""
     rounds = service.ledger.rounds.all()
     facts = next((r.facts for r in reversed(rounds) if r.facts.get("scored_with")), None)
     if facts is None:
@@ -105,39 +113,39 @@ def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
     return rows[scored], Scores({"proba": proba[scored]}, thresholds, multi)
 
 
-# --- texts that people bring ---------------------------------------------------------------------
+# --- texts that users bring ----------------------------------------------------------------------
 
 
 def from_file(path: Path, scheme: Scheme) -> list[Scenario]:
-    """JSON lines with `text` and, where it is known, `labels`; any other file holds one text a
-    line. Raises DataError naming the line that cannot be used."""
+    """Reads scenarios from JSON lines with `text` and, if known, `labels`; any other file holds one
+    text per line. Raises DataError that names the line that cannot be used."""
     if path.suffix.lower() not in LINES:
         try:
             return from_lines(path.read_text("utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot read {path}: {error}; it should be UTF-8 text") from None
-    found = []
+    scenarios = []
     for row in read_rows(path):
         if isinstance(row, Reject):
             raise DataError(f"{path}, line {row.line}: {row.reason}")
         if row.labels is not None and (reason := scheme.reason_to_set_aside(row.labels)):
             known = ", ".join(scheme.choices)
             raise DataError(f"{path}, line {row.line}: labels with {reason}; known are {known}")
-        found.append(Scenario(row.text.strip(), known=row.labels))
-    return _distinct(found)
+        scenarios.append(Scenario(row.text.strip(), known=row.labels))
+    return _distinct(scenarios)
 
 
 def from_lines(text: str) -> list[Scenario]:
-    """One text a line. Raises DataError when there is none, or too many."""
+    """Reads one scenario per line. Raises DataError when there is none, or too many."""
     return _distinct([Scenario(line.strip()) for line in text.splitlines() if line.strip()])
 
 
 def _distinct(scenarios: Sequence[Scenario]) -> list[Scenario]:
-    found = list({scenario.text: scenario for scenario in scenarios}.values())
-    if not found:
+    distinct = list({scenario.text: scenario for scenario in scenarios}.values())
+    if not distinct:
         raise DataError("there is no scenario in it; write one text a line")
-    if len(found) > MAX_SCENARIOS:
+    if len(distinct) > MAX_SCENARIOS:
         raise DataError(
-            f"{len(found)} scenarios are more than anybody looks at; give up to {MAX_SCENARIOS}"
+            f"{len(distinct)} scenarios are more than anybody looks at; give up to {MAX_SCENARIOS}"
         )
-    return found
+    return distinct

@@ -1,7 +1,7 @@
-"""The one place that wires everything: settings and folders in, a working service out.
+"""The composition root: makes all parts of an open workspace from its settings and folders.
 
-Parts that take long to load are imported where they are first used, so that a command pays only
-for what it needs.
+Parts that are slow to import are imported where they are first used, so that a command loads only
+what it needs.
 """
 
 import os
@@ -75,8 +75,8 @@ class Service:
         columns: Mapping[str, str] | None = None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> "ImportReport":
-        """Brings a file into pool and ledger; see biasloop.intake.ingest. `unit` is the campaign's
-        unless told otherwise."""
+        """Imports a file into pool and ledger; see biasloop.intake.ingest. `unit` is by default the
+        campaign's."""
         from biasloop.intake.ingest import import_file
 
         campaign = self.campaign
@@ -100,13 +100,14 @@ class Service:
 
     @property
     def label_studio_url(self) -> str:
-        """Where Label Studio is, or will be once the embedded one is started."""
+        """The URL of Label Studio; of the embedded one even before it is started."""
         settings = self.settings.labelstudio
         return settings.url or f"http://127.0.0.1:{settings.port}"
 
     @cached_property
     def label_studio(self) -> "LabelStudioClient":
-        """Label Studio. Raises LabelStudioError when it cannot be reached or refuses."""
+        """A client of Label Studio. Raises ConfigError without a token, LabelStudioError when Label
+        Studio cannot be reached or refuses it."""
         from biasloop.labelstudio.client import LabelStudioClient
 
         token = read_secrets(self.layout.folder).get("LABEL_STUDIO_TOKEN")
@@ -125,23 +126,24 @@ class Service:
 
     @property
     def current_policy(self) -> Policy:
-        """The guideline in force; before one is, what the campaign folder has."""
+        """The policy in force; that of the campaign folder before any is."""
         return self.ledger.policies.current() or self.campaign.policy
 
     def adopt_campaign_policy(self) -> Policy:
-        """Brings the guideline of the campaign folder into force: a service does so when it starts,
-        so that whoever edits the file decides when it counts."""
+        """Brings the policy of the campaign folder into force and returns it. A service does so
+        when it starts, so that the author of the file decides when a change takes effect."""
         policy = self.campaign.policy
         self.ledger.policies.add(policy, datetime.now(UTC))
         return policy
 
     def ensure_project(self) -> int:
-        """Makes our project in Label Studio, or finds it, with the guideline in force to read;
-        remembers its id."""
+        """Finds our project in Label Studio or creates it, shows the guideline in force there, and
+        returns the id of the project."""
         return self.show_guideline(self.ledger.policies.current() or self.adopt_campaign_policy())
 
     def show_guideline(self, policy: Policy) -> int:
-        """Has annotators read this guideline in Label Studio; makes our project if need be."""
+        """Shows the guideline of this policy to annotators in Label Studio; creates our project if
+        it does not exist, and returns its id."""
         campaign = self.campaign
         project = self.label_studio.ensure_project(
             campaign.about.title,
@@ -153,8 +155,8 @@ class Service:
             self.ledger.set_bookmark(PROJECT, project)
         return project
 
-    def embedded(self, tell: Callable[[str], None]) -> "EmbeddedLabelStudio":
-        """The Label Studio that biasloop starts itself."""
+    def embedded(self, log: Callable[[str], None]) -> "EmbeddedLabelStudio":
+        """The Label Studio that biasloop starts itself; `log` is called with each of its lines."""
         from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 
         settings = self.settings.labelstudio
@@ -166,20 +168,20 @@ class Service:
             email=settings.email,
             password=secrets["LABEL_STUDIO_PASSWORD"].get_secret_value(),
             token=secrets["LABEL_STUDIO_TOKEN"].get_secret_value(),
-            on_line=tell,
+            on_line=log,
         )
 
     # --- the loop ------------------------------------------------------------------------------
 
     def expander_options(self, name: str) -> dict[str, Any]:
-        """The options of an expander; where it reads the campaign, it is told where that is."""
+        """The options of an expander; with the campaign folder if it takes one."""
         from biasloop.plugins.registry import Kind, plugin
 
         model = plugin(Kind.EXPANDER, name).options_model()
-        given = dict(self.settings.expander.options.get(name, {}))
+        options = dict(self.settings.expander.options.get(name, {}))
         if model is not None and "folder" in model.model_fields:
-            given.setdefault("folder", str(self.layout.campaign))
-        return given
+            options.setdefault("folder", str(self.layout.campaign))
+        return options
 
     @cached_property
     def steps(self) -> "Steps":
@@ -190,7 +192,7 @@ class Service:
 
         settings = self.settings
         options = {name: self.expander_options(name) for name in settings.expander.names}
-        expanders = {name: create(Kind.EXPANDER, name, of) for name, of in options.items()}
+        expanders = {name: create(Kind.EXPANDER, name, chosen) for name, chosen in options.items()}
         if any(asks_a_model(expander) for expander in expanders.values()):
             settings.llm.require()
         return Steps(
@@ -264,15 +266,16 @@ class Service:
         )
 
     def spare_child(self) -> AbstractContextManager[None]:
-        """Within the block a child process with its imports done waits for the next job."""
+        """Keeps a child process with its imports done ready for the next job within the block."""
         from biasloop.plugins.registry import Kind, plugin
         from biasloop.rounds.spare import spare_child
 
         classifier = plugin(Kind.CLASSIFIER, self.settings.classifier.name)
         return spare_child([classifier.target.partition(":")[0]])
 
-    def scheduler(self, tell: Callable[[str], None]) -> "Scheduler":
-        """Ticks and polls for this workspace."""
+    def scheduler(self, log: Callable[[str], None]) -> "Scheduler":
+        """The scheduler of this workspace; it calls `log` with a line for everything that
+        happens."""
         from biasloop.rounds.scheduler import Scheduler
 
         return Scheduler(
@@ -282,5 +285,5 @@ class Service:
             self.reconcile,
             self.settings.scheduler,
             self.owner,
-            tell,
+            log,
         )

@@ -1,1 +1,1 @@
-"""What a strategy saves, measured: the loop without Label Studio, on data that is labelled."""
+"""Measures what a strategy saves, by running the loop without Label Studio on labelled data."""

@@ -1,7 +1,7 @@
-"""`biasloop demo`: the real loop on a real Label Studio; only the annotators are simulated.
+"""`biasloop demo`: the real loop on a real Label Studio, with simulated annotators.
 
-They work through Label Studio's API as a browser would: sign in, ask for the next task, submit.
-Their answers are the labels of the data, with noise.
+They use Label Studio's API as a browser does: sign in, fetch the next task, submit. Their answers
+are the labels of the data, with noise.
 """
 
 import json
@@ -29,16 +29,16 @@ from biasloop.workspace.create import create_workspace
 from biasloop.workspace.settings_file import SETTINGS_FILE
 
 SEED_SHARE = 0.3
-"""Share of the labelled rows that start as seeds; the others are what people are asked about."""
+"""Share of the labelled rows that are imported as seeds; the others are the pool."""
 
-Tell = Callable[[str], None]
-Gold = Mapping[str, tuple[str, ...]]
+Log = Callable[[str], None]
+GoldLabels = Mapping[str, tuple[str, ...]]
 """Labels by text hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What to run; see the command's options."""
+    """The options of the command."""
 
     folder: Path
     campaign: str
@@ -50,30 +50,36 @@ class Demo:
     seed: int
 
 
-def run_demo(demo: Demo, tell: Tell) -> list[dict[str, Any]]:
-    """Runs the rounds and returns a row for each. The workspace stays, to look at.
+def run_demo(demo: Demo, log: Log) -> list[dict[str, Any]]:
+    """Runs the rounds and returns a row for each. The workspace stays, for inspection.
 
-    Raises DataError, before anything is made, when the data cannot be used or is too little.
+    Raises DataError, before anything is written, when there are too few data or they cannot be
+    used.
     """
-    rows = _rows(demo)
+    rows = _read_rows(demo)
     create_workspace(demo.folder, demo.campaign, demo.seed)
-    _settings(demo)
+    _write_settings(demo)
     service = Service(demo.folder)
     service.ledger.policies.add(service.campaign.policy, datetime.now(UTC))
-    gold = _import(service, demo, rows)
-    tell(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
-    with service.embedded(tell), _labelling(service, demo, gold, tell), service.spare_child():
-        scheduler = service.scheduler(tell)
+    gold = _import_rows(service, demo, rows)
+    log(f"{len(gold)} labelled texts; {SEED_SHARE:.0%} of them are seeds, the others the pool")
+    with (
+        service.embedded(log),
+        _annotators_at_work(service, demo, gold, log),
+        service.spare_child(),
+    ):
+        scheduler = service.scheduler(log)
         scheduler.start()
         try:
-            _wait(service, demo.rounds)
+            _wait_for_rounds(service, demo.rounds)
         finally:
             scheduler.stop()
     return rounds_table(service)
 
 
 def rounds_table(service: Service) -> list[dict[str, Any]]:
-    """A row per round: human labels the model learned from, micro F1 on audit with interval."""
+    """A row per round: the number of human labels that its model learned from, micro F1 on audit
+    items with its interval, and more."""
     points = {point.round: point for point in curve(service)}
     rows = []
     for round_ in service.ledger.rounds.all():
@@ -91,7 +97,7 @@ def rounds_table(service: Service) -> list[dict[str, Any]]:
     return rows
 
 
-def _settings(demo: Demo) -> None:
+def _write_settings(demo: Demo) -> None:
     port = _free_port()
     path = demo.folder / SETTINGS_FILE
     lines = [
@@ -118,17 +124,17 @@ def _free_port() -> int:
     return port
 
 
-def _rows(demo: Demo) -> list[dict[str, Any]]:
+def _read_rows(demo: Demo) -> list[dict[str, Any]]:
     """The labelled rows, one per text, shuffled. Raises DataError."""
     configuration, seeds = shipped(demo.campaign)
     scheme = read_campaign(configuration).scheme
     files = [demo.data] if demo.data else sorted(seeds.glob("*.jsonl"))
     labelled = _labelled_rows([path for path in files if path.name != "ads.jsonl"], scheme)
     rows = list({text_hash(row["text"]): row for row in labelled}.values())
-    asked = demo.rounds * demo.batch
-    if len(rows) * (1 - SEED_SHARE) <= asked:
+    needed = demo.rounds * demo.batch
+    if len(rows) * (1 - SEED_SHARE) <= needed:
         raise DataError(
-            f"{demo.rounds} rounds of {demo.batch} need over {asked / (1 - SEED_SHARE):.0f} "
+            f"{demo.rounds} rounds of {demo.batch} need over {needed / (1 - SEED_SHARE):.0f} "
             f"labelled texts, {demo.data or f'the seeds of {demo.campaign}'} hold {len(rows)}; "
             "ask for less, or give more with --data"
         )
@@ -136,13 +142,17 @@ def _rows(demo: Demo) -> list[dict[str, Any]]:
     return rows
 
 
-def _import(service: Service, demo: Demo, rows: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+def _import_rows(
+    service: Service, demo: Demo, rows: list[dict[str, Any]]
+) -> dict[str, tuple[str, ...]]:
     """Imports a share of the labelled rows as seeds and the others without their labels."""
     cut = round(len(rows) * SEED_SHARE)
     folder = service.layout.folder / "demo-data"
     folder.mkdir()
-    _write(folder / "seeds.jsonl", rows[:cut])
-    _write(folder / "pool.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows[cut:]])
+    _write_lines(folder / "seeds.jsonl", rows[:cut])
+    _write_lines(
+        folder / "pool.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows[cut:]]
+    )
     for name in ("seeds", "pool"):
         service.import_file(folder / f"{name}.jsonl", unit="text")
     return {text_hash(row["text"]): tuple(row["labels"]) for row in rows}
@@ -166,61 +176,62 @@ def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]
             yield {"id": f"{path.stem}-{number}", "text": text, "labels": labels}
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 @contextmanager
-def _labelling(service: Service, demo: Demo, gold: Gold, tell: Tell) -> Iterator[None]:
-    """Simulated annotators at work, each with an account and a thread of its own."""
+def _annotators_at_work(service: Service, demo: Demo, gold: GoldLabels, log: Log) -> Iterator[None]:
+    """Runs simulated annotators, each with an account and a thread of its own, within the block."""
     project = service.ensure_project()
     stop = threading.Event()
-    people = []
+    threads = []
     for number in range(1, demo.annotators + 1):
         email, password = f"annotator{number}@biasloop.local", f"demo-{number}-password"
         service.label_studio.add_annotator(email, password)
         session = Session(service.label_studio_url, email, password)
         answer = Answers(gold, service.campaign.scheme, demo.noise, demo.seed + number)
-        people.append(
+        threads.append(
             threading.Thread(
-                target=_work, args=(session, project, service, answer, stop, tell), daemon=True
+                target=_annotate, args=(session, project, service, answer, stop, log), daemon=True
             )
         )
-    tell(f"{demo.annotators} simulated annotators are signed in")
-    for person in people:
-        person.start()
+    log(f"{demo.annotators} simulated annotators are signed in")
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        for person in people:
-            person.join()
+        for thread in threads:
+            thread.join()
 
 
 class Answers:
-    """What a simulated annotator says: the gold labels, wrong with a given chance."""
+    """The answers of a simulated annotator: the gold labels, or with probability `noise` a random
+    choice."""
 
-    def __init__(self, gold: Gold, scheme: Scheme, noise: float, seed: int) -> None:
+    def __init__(self, gold: GoldLabels, scheme: Scheme, noise: float, seed: int) -> None:
         self._gold = gold
         self._scheme = scheme
         self._noise = noise
         self._random = random.Random(seed)  # noqa: S311 - not for secrets
 
     def __call__(self, text: str) -> list[str]:
-        """Choices for this text."""
+        """The choices for this text."""
         if self._random.random() < self._noise:
             return [self._random.choice(self._scheme.choices)]
         return list(self._gold[text_hash(text)])
 
 
-def _work(
+def _annotate(
     session: Session,
     project: int,
     service: Service,
     answer: Answers,
     stop: threading.Event,
-    tell: Tell,
+    log: Log,
 ) -> None:
     controls = service.campaign.controls
     while not stop.is_set():
@@ -239,11 +250,11 @@ def _work(
             ]
             session.submit(task["id"], result, seconds=1.0)
         except BiasloopError as error:
-            tell(f"a simulated annotator: {error}")
+            log(f"a simulated annotator: {error}")
             stop.wait(2)
 
 
-def _wait(service: Service, rounds: int) -> None:
+def _wait_for_rounds(service: Service, rounds: int) -> None:
     while True:
         over = [r for r in service.ledger.rounds.all() if r.state in OVER]
         if len(over) >= rounds:

@@ -1,4 +1,4 @@
-"""Feature rows of pool and test, made once for all runs and shared by their processes."""
+"""Feature rows of pool and test texts, computed once and shared by the processes of all runs."""
 
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ PARTS = ("pool", "test")
 
 
 def store_features(gold: Gold, setup: Setup, folder: Path) -> Path | None:
-    """Makes them in a folder in `folder`, unless they are there; they appear whole or not at all.
-    None for a classifier without an encoder. Raises ClassifierError when there can be none."""
+    """Stores encoder and feature rows in a folder below `folder`, unless they are there already.
+
+    Returns the folder, which is written atomically; None for a classifier without an encoder.
+    Raises ClassifierError when the encoder cannot be made.
+    """
     classifier: Any = create(Kind.CLASSIFIER, setup.classifier, setup.options)
     if not has_encoder(classifier):
         return None
@@ -36,12 +39,12 @@ def store_features(gold: Gold, setup: Setup, folder: Path) -> Path | None:
 
 
 def read_features(setup: Setup, folder: Path) -> Encoded:
-    """What was kept in `folder`, memory-mapped."""
+    """Encoder and feature rows from `folder`, memory-mapped."""
     classifier: Any = create(Kind.CLASSIFIER, setup.classifier, setup.options)
     encoder = classifier.load_encoder(folder / "encoder")
 
     def rows(part: str) -> Any:
-        # "c": torch takes no read-only arrays; nothing is ever written back.
+        # "c" (copy on write): torch takes no read-only arrays; nothing is written back.
         files = (folder / part).glob("*.npy")
         return encoder.unpack({path.stem: np.load(path, mmap_mode="c") for path in files})
 

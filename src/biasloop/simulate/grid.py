@@ -1,6 +1,6 @@
-"""All runs of a simulation, on all cores; what is finished is kept and never run again.
+"""Runs all campaigns of a simulation, on all cores; a finished run is stored and not repeated.
 
-A finished run is a file named by a hash of all that it depends on, the code included.
+A finished run is a file named by a hash of everything that it depends on, including the code.
 """
 
 import json
@@ -31,7 +31,7 @@ from biasloop.simulate.run import Encoded, Setup, SimulatedRun, simulate
 from biasloop.store.atomic import written_whole
 
 Simulator = Callable[[Gold, Setup, str, int, Encoded | None], SimulatedRun]
-"""Runs one campaign: (gold, setup, arm, seed, encoded) to what came of it."""
+"""Runs one campaign: takes (gold, setup, arm, seed, encoded)."""
 
 BASELINE = "random"
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "small-text", "torch", "transformers")
@@ -41,9 +41,9 @@ SOURCES = ("domain", "plugins", "rounds", "simulate")
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What to run: each strategy, and random beside them, once per seed.
+    """What to run: each of `strategies`, and random as the baseline, once per seed.
 
-    `simulator` is a function of a module; a benchmark may have arms of its own.
+    `simulator` must be a function of a module; that of a benchmark may know other arms as well.
     """
 
     gold: Gold
@@ -59,7 +59,7 @@ class Grid:
         return (*others, BASELINE)
 
     def check(self) -> None:
-        """Raises UnknownName, ConfigError or DataError where it cannot be run."""
+        """Raises UnknownName, ConfigError or DataError when the grid cannot be run."""
         classifier: Any = create(Kind.CLASSIFIER, self.setup.classifier, self.setup.options)
         for name in self.arms:
             needs = create(Kind.STRATEGY, name).needs
@@ -79,9 +79,9 @@ class Grid:
 def run_grid(
     grid: Grid, folder: Path, progress: Callable[[int], None]
 ) -> dict[str, list[SimulatedRun]]:
-    """The runs of every arm, one per seed; `progress` is told how many are finished.
+    """The runs of every arm, one per seed; calls `progress` with the number of finished runs.
 
-    Finished runs are kept in folder/runs. Raises what a simulation raises, and JobError when a
+    Finished runs are stored in folder/runs. Raises what a simulation raises, and JobError when a
     process dies.
     """
     (folder / "runs").mkdir(parents=True, exist_ok=True)
@@ -96,18 +96,18 @@ def run_grid(
     progress(done)
     with _workers(grid, features, len(missing)) as workers:
         for future in as_completed(
-            workers.submit(_work, grid.simulator, *run, paths[run]) for run in missing
+            workers.submit(_run_in_worker, grid.simulator, *run, paths[run]) for run in missing
         ):
             future.result()
             done += 1
             progress(done)
-    return {arm: [_read(paths[arm, seed]) for seed in range(grid.seeds)] for arm in grid.arms}
+    return {arm: [_read_run(paths[arm, seed]) for seed in range(grid.seeds)] for arm in grid.arms}
 
 
 def run_id(grid: Grid, arm: str, seed: int) -> str:
-    """A hash of all that a run depends on."""
-    question = [grid.gold.id, asdict(grid.setup), arm, seed, _code(grid.simulator)]
-    return blake2b(json.dumps(question, sort_keys=True).encode(), digest_size=12).hexdigest()
+    """A hash of everything that a run depends on."""
+    inputs = [grid.gold.id, asdict(grid.setup), arm, seed, _code(grid.simulator)]
+    return blake2b(json.dumps(inputs, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 @cache
@@ -123,13 +123,13 @@ def _code(simulator: Simulator) -> str:
 
 @contextmanager
 def _workers(grid: Grid, features: Path | None, tasks: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that know what is simulated; none of them outlives this one."""
-    context = get_context("forkserver")  # forks of this process would copy locks of its threads
+    """Worker processes that hold the data and settings of the grid and end with this process."""
+    context = get_context("forkserver")  # a fork of this process would copy locks of its threads
     context.set_forkserver_preload(["biasloop.simulate.run"])  # heavy, so only once
     pool = ProcessPoolExecutor(
         max_workers=max(1, min(tasks, os.cpu_count() or 1)),
         mp_context=context,
-        initializer=_start,
+        initializer=_start_worker,
         initargs=(grid.gold, grid.setup, features),
     )
     try:
@@ -143,15 +143,15 @@ def _workers(grid: Grid, features: Path | None, tasks: int) -> Iterator[ProcessP
         pool.shutdown(cancel_futures=True)
 
 
-_simulated: tuple[Gold, Setup, Encoded | None]
-"""In a worker: what it simulates."""
+_worker_state: tuple[Gold, Setup, Encoded | None]
+"""In a worker process: the data, the settings and the feature rows."""
 
 
-def _start(gold: Gold, setup: Setup, features: Path | None) -> None:
-    global _simulated  # noqa: PLW0603 - a worker's initializer has no other way to leave something
+def _start_worker(gold: Gold, setup: Setup, features: Path | None) -> None:
+    global _worker_state  # noqa: PLW0603 - an initializer can pass values on in no other way
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)  # the processes share the cores already
-    _simulated = gold, setup, read_features(setup, features) if features else None
+    _worker_state = gold, setup, read_features(setup, features) if features else None
 
 
 def _end_with_parent() -> None:
@@ -161,20 +161,20 @@ def _end_with_parent() -> None:
     os._exit(3)
 
 
-def _work(simulator: Simulator, arm: str, seed: int, path: Path) -> None:
-    gold, setup, encoded = _simulated
-    _write(path, simulator(gold, setup, arm, seed, encoded))
+def _run_in_worker(simulator: Simulator, arm: str, seed: int, path: Path) -> None:
+    gold, setup, encoded = _worker_state
+    _write_run(path, simulator(gold, setup, arm, seed, encoded))
 
 
-def _write(path: Path, run: SimulatedRun) -> None:
-    """The file appears whole or not at all."""
+def _write_run(path: Path, run: SimulatedRun) -> None:
+    """Writes a run atomically."""
     with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file, flags=np.packbits(run.flags), shape=run.flags.shape, asked=run.asked
         )
 
 
-def _read(path: Path) -> SimulatedRun:
+def _read_run(path: Path) -> SimulatedRun:
     with np.load(path) as file:
         shape = tuple(file["shape"])
         flags = np.unpackbits(file["flags"], count=int(np.prod(shape)))

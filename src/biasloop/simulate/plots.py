@@ -1,4 +1,4 @@
-"""Learning curves to look at: a page that needs nothing else, and a picture."""
+"""Plots of learning curves: a self-contained page and an image."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ GREY = "#777777"
 
 
 def write_html(report: Report, path: Path) -> None:
-    """Both measures with their 95 % bands, by plotly, whose script is part of the page."""
+    """Writes a page with both measures and their 95 % bands; plotly's script is part of it."""
     figure = make_subplots(rows=1, cols=2, subplot_titles=[TITLES[name] for name in METRICS])
     x = report.budgets.tolist()
     for column, metric in enumerate(METRICS, start=1):
         for arm, colour in _colours(report).items():
             mean, low, high = (curve.tolist() for curve in report.band(arm, metric))
-            line = {"color": colour, "dash": _dash(arm)}
+            line = {"color": colour, "dash": _line_style(arm)}
             common = {"legendgroup": arm, "name": arm, "x": x}
             figure.add_scatter(
                 **common | {"x": x + x[::-1]}, y=high + low[::-1], fill="toself", opacity=0.15,
@@ -38,7 +38,7 @@ def write_html(report: Report, path: Path) -> None:
 
 
 def write_png(report: Report, path: Path) -> None:
-    """The same as a picture, by matplotlib."""
+    """Writes the same plots as a PNG image, by matplotlib."""
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(10, 4.2), layout="constrained")
         for axes, metric in zip(figure.subplots(1, 2), METRICS, strict=True):
@@ -64,5 +64,5 @@ def _colours(report: Report) -> dict[str, str]:
     return {arm: GREY if arm == BASELINE else next(colours) for arm in report.curves}
 
 
-def _dash(arm: str) -> str:
+def _line_style(arm: str) -> str:
     return "dash" if arm == BASELINE else "solid"

@@ -1,4 +1,4 @@
-"""One campaign, simulated: the service's own decisions, round after round, without Label Studio."""
+"""Simulates one campaign: round after round the decisions of the service, without Label Studio."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from biasloop.simulate.gold import Gold
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What all strategies have in common. `noise` is the share of answers that are wrong."""
+    """The settings that all strategies share. `batch` and `budget` are numbers of labels, `noise`
+    is the share of answers that are wrong."""
 
     classifier: str
     options: Mapping[str, Any]
@@ -30,21 +31,21 @@ class Setup:
 
     @property
     def budgets(self) -> Budgets:
-        """Labels after each round; the last batch may be a smaller one."""
+        """Number of labels after each round, (t,); the last batch may be smaller."""
         full = np.arange(self.batch, self.budget, self.batch)
         return np.append(full, self.budget).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The feature rows of pool and test."""
+    """The feature rows of the pool and test texts."""
 
     encoder: Encoder
     pool: Features
     test: Features
 
     def likeness(self, places: Rows) -> Likeness:
-        """That of these pool rows."""
+        """How alike these pool rows are; takes positions within `places`."""
         return lambda some, others: self.encoder.likeness(
             self.pool[places[some]], self.pool[places[others]]
         )
@@ -52,16 +53,16 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRun:
-    """What came of a campaign: `flags` (t, n, k), what the model of each round says of the n test
-    texts; `asked` (budget,), the pool rows in the order in which people labelled them."""
+    """The outcome of a campaign: `flags` (t, n, k) are the verdicts of each round's model on the n
+    test texts, `asked` (budget,) the pool rows in the order in which they were labelled."""
 
     flags: Flags
     asked: Rows
 
 
 class Learner:
-    """A classifier that learns from answers, over the feature rows of pool and test if it has an
-    encoder, else over their texts."""
+    """Trains a classifier on simulated answers: on the feature rows of pool and test if it has an
+    encoder, else on their texts."""
 
     def __init__(self, gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) -> None:
         self.gold, self.setup, self.seed, self.encoded = gold, setup, seed, encoded
@@ -69,7 +70,7 @@ class Learner:
         self.classifier: Any = None
 
     def fit(self, asked: Rows) -> None:
-        """Learns anew, from the answers to these pool rows alone."""
+        """Trains a new classifier on the answers to these pool rows."""
         self.classifier = create(Kind.CLASSIFIER, self.setup.classifier, self.setup.options)
         if self.encoded:
             self.classifier.encoder = self.encoded.encoder
@@ -87,15 +88,15 @@ class Learner:
         self.classifier.fit(data, seed=self.seed)
 
     def score_pool(self, needs: frozenset[str]) -> dict[str, NDArray[np.float32]]:
-        """What the model gives of every pool row, by name."""
+        """The scores of every pool row, by name (see ports.Classifier.score)."""
         if self.encoded:
-            found = self.classifier.score_features(self.encoded.pool, needs)
+            arrays = self.classifier.score_features(self.encoded.pool, needs)
         else:
-            found = self.classifier.score(self.gold.pool.texts, needs)
-        return dict(found)
+            arrays = self.classifier.score(self.gold.pool.texts, needs)
+        return dict(arrays)
 
     def scores(self, free: Rows, asked: Rows, needs: frozenset[str]) -> Scores:
-        """What a strategy is told of pool rows that are free and of those that were asked."""
+        """What a strategy gets: scores of the free pool rows and of the labelled ones (`asked`)."""
         arrays = self.score_pool(needs)
         return Scores(
             {name: array[free] for name, array in arrays.items()},
@@ -107,7 +108,7 @@ class Learner:
         )
 
     def test_flags(self) -> Flags:
-        """What the model says of the test texts, (n, k)."""
+        """The model's verdicts on the test texts, (n, k)."""
         if self.encoded:
             need = frozenset({"proba"})
             proba = self.classifier.score_features(self.encoded.test, need)["proba"]
@@ -119,9 +120,9 @@ class Learner:
 def simulate(
     gold: Gold, setup: Setup, strategy: str, seed: int, encoded: Encoded | None = None
 ) -> SimulatedRun:
-    """Chooses a batch, labels it, trains, tests, until the budget is spent.
+    """Repeatedly chooses a batch, labels it, trains and tests, until the budget is spent.
 
-    The first batch is drawn at random, the same for every strategy of a seed. `encoded` is for
+    The first batch is random, and the same for every strategy with the same seed. `encoded` is for
     classifiers that have an encoder.
     """
     chooser: Strategy = create(Kind.STRATEGY, strategy)
@@ -139,12 +140,12 @@ def simulate(
 def choose(
     learner: Learner, strategy: Strategy, asked: Rows, size: int, seeds: list[int]
 ) -> list[int]:
-    """Pool rows to ask about next, in the order in which people see them; random at first."""
+    """The pool rows to label next, in the order of the batch; random when none are labelled yet."""
     hashes = learner.gold.pool.hashes
-    everybody = Candidates(np.arange(len(hashes)), ids=hashes, hashes=hashes, roots=hashes)
+    all_candidates = Candidates(np.arange(len(hashes)), ids=hashes, hashes=hashes, roots=hashes)
     batch = choose_batch(
-        everybody.distinct(hashes[asked]),
-        everybody.distinct(hashes),  # nobody: what is reported on is the test file
+        all_candidates.distinct(hashes[asked]),
+        all_candidates.distinct(hashes),  # none: reports are on the test file
         Quota(acquisition=size, audit=0, random_train=0),
         strategy,
         (lambda rows: learner.scores(rows, asked, strategy.needs)) if len(asked) else None,
@@ -155,8 +156,9 @@ def choose(
 
 
 def simulated_answers(gold: Gold, noise: float, seed: int) -> Labels:
-    """What the annotator of a seed says of every pool row, (n, k): the truth, except for a share
-    `noise` of the rows. There it is another class, or one label of the scheme is turned round."""
+    """The annotator's answers for every pool row, (n, k), seeded: the true labels, except for a
+    share `noise` of the rows. There the class is another one, or in a multi-label scheme one label
+    is flipped."""
     rng = np.random.default_rng([seed, len(gold.pool.texts)])
     answers = gold.pool.labels.copy()
     n, k = answers.shape

@@ -1,5 +1,6 @@
 """Runs are kept under all that they depend on; a report is made of any runs."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from biasloop.domain.label import Scheme
 from biasloop.errors import BiasloopError, ConfigError, DataError, UnknownName
+from biasloop.simulate import grid as grid_module
 from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.grid import Grid, run_grid, run_id
 from biasloop.simulate.report import Report
@@ -41,6 +43,35 @@ def test_a_run_is_known_by_all_that_it_depends_on() -> None:
     assert len(set(ids)) == len(ids)
     same = replace(GRID, strategies=("auto", "breaking_ties"), seeds=9)
     assert run_id(same, "auto", 0) == ids[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "matters"),
+    [
+        ("simulate/run.py", True),
+        ("simulate/features.py", True),
+        ("rounds/steps/candidates.py", True),  # imported by a step that a run uses
+        ("domain/measure/resample.py", True),
+        ("plugins/classifiers/head/head.py", True),  # imported by a plug-in
+        ("cli/simulate.py", False),
+        ("simulate/plots.py", False),
+        ("rounds/loop.py", False),
+    ],
+)
+def test_a_run_depends_on_the_modules_that_it_imports(
+    module: str, matters: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "biasloop"
+    shutil.copytree(grid_module.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(grid_module, "PACKAGE", copy)
+    ids = []
+    for addition in ("", "# changed\n"):
+        with (copy / module).open("a") as file:
+            file.write(addition)
+        grid_module._code_hash.cache_clear()
+        ids.append(run_id(GRID, "auto", 0))
+    grid_module._code_hash.cache_clear()
+    assert (ids[0] != ids[1]) == matters
 
 
 @pytest.mark.parametrize(

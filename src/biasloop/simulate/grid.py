@@ -24,10 +24,11 @@ from threadpoolctl import threadpool_limits
 
 import biasloop
 from biasloop.errors import ConfigError, DataError, JobError
-from biasloop.plugins.registry import Kind, create
+from biasloop.plugins.registry import Kind, create, names, plugin
 from biasloop.simulate.features import read_features, store_features
 from biasloop.simulate.gold import Gold
 from biasloop.simulate.run import Encoded, Setup, SimulatedRun, simulate
+from biasloop.simulate.sources import module_file, reached_files
 from biasloop.store.atomic import written_whole
 
 Simulator = Callable[[Gold, Setup, str, int, Encoded | None], SimulatedRun]
@@ -35,8 +36,9 @@ Simulator = Callable[[Gold, Setup, str, int, Encoded | None], SimulatedRun]
 
 BASELINE = "random"
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "small-text", "torch", "transformers")
-SOURCES = ("domain", "plugins", "rounds", "simulate")
-"""Folders with the code that decides how a run ends."""
+PACKAGE = Path(biasloop.__file__).parent
+ENTRY_MODULES = ("biasloop.simulate.run", "biasloop.simulate.features")
+"""Modules that, with the plug-ins and all that these import, decide how a run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,20 @@ def run_grid(
 
 def run_id(grid: Grid, arm: str, seed: int) -> str:
     """A hash of everything that a run depends on."""
-    inputs = [grid.gold.id, asdict(grid.setup), arm, seed, _code(grid.simulator)]
+    inputs = [grid.gold.id, asdict(grid.setup), arm, seed, _code_hash(grid.simulator)]
     return blake2b(json.dumps(inputs, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 @cache
-def _code(simulator: Simulator) -> str:
-    """A hash of our code and of the versions of the libraries that a run depends on."""
-    package = Path(biasloop.__file__).parent
+def _code_hash(simulator: Simulator) -> str:
+    """A hash of the code that a run depends on, ours and, by their versions, the libraries."""
     digest = blake2b(json.dumps([version(name) for name in LIBRARIES]).encode(), digest_size=12)
-    digest.update(Path(getsourcefile(simulator) or "").read_bytes())
-    for path in sorted(path for name in SOURCES for path in (package / name).rglob("*.py")):
+    kinds = (Kind.CLASSIFIER, Kind.STRATEGY)
+    targets = [plugin(kind, name).target for kind in kinds for name in names(kind)]
+    modules = [*ENTRY_MODULES, *(target.partition(":")[0] for target in targets)]
+    files = [module_file(module, PACKAGE) for module in modules]
+    start = [Path(getsourcefile(simulator) or ""), *(file for file in files if file)]
+    for path in sorted(reached_files(start, PACKAGE)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

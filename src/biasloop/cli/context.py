@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,12 +58,18 @@ WorkspaceBefore = Annotated[
 """The same before all commands, where the environment may name it, too."""
 
 
+opened = ExitStack()
+"""Closes the workspaces that the command opened."""
+
+
 def open_workspace(folder: Path | None) -> "Service":
     """The workspace in that folder, or in the current one, wired. Imports are here so that --help
     stays quick."""
     from biasloop.service.service import Service
 
-    return Service(folder or Path("."))
+    service = Service(folder or Path("."))
+    opened.callback(service.close)
+    return service
 
 
 def say(text: str) -> None:

@@ -43,11 +43,10 @@ def init(
     ] = False,
 ) -> None:
     """Makes a workspace and imports the campaign's seed sentences. Needs nothing running."""
-    from biasloop.service.service import Service
     from biasloop.workspace.create import create_workspace
 
     create_workspace(folder, campaign, seed)
-    service = Service(folder)
+    service = open_workspace(folder)
     about = service.campaign
     service.ledger.policies.add(about.policy, now())
     for path in about.seed_files:

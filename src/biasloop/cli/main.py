@@ -19,7 +19,7 @@ from biasloop.cli import (
     trial,
     validate,
 )
-from biasloop.cli.context import WorkspaceBefore, err
+from biasloop.cli.context import WorkspaceBefore, err, opened
 from biasloop.errors import BiasloopError, in_words
 
 TRACEBACK = "BIASLOOP_TRACEBACK"
@@ -52,6 +52,7 @@ def main(
     ] = False,
 ) -> None:
     """Without a command there is nothing to do but show the help."""
+    context.call_on_close(opened.close)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -49,6 +49,12 @@ class Service:
         self.settings: Settings = read_settings(self.layout.folder)
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{token_hex(3)}"
 
+    def close(self) -> None:
+        """Closes the connections that were opened; a part that is used again opens its own."""
+        for part in ("label_studio", "ledger"):
+            if opened := vars(self).pop(part, None):
+                opened.close()
+
     @cached_property
     def campaign(self) -> Campaign:
         """The campaign of this workspace."""

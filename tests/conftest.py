@@ -7,6 +7,9 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
+# What commands print is as wide as they are told, and without colours, in whatever terminal.
+os.environ.pop("COLUMNS", None)
+os.environ["TERM"] = "dumb"
 
 from pathlib import Path
 

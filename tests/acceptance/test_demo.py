@@ -20,7 +20,7 @@ def test_two_rounds_leave_a_workspace_to_look_at(tmp_path: Path) -> None:
         for label, sign in signs.items()
     ]
     data = ("--data", write_jsonl(tmp_path / "labelled.jsonl", *rows))
-    done = cli.run("demo", cli.workspace, "--rounds", 2, "--batch", BATCH, *data, "--json")
+    done = cli.process("demo", cli.workspace, "--rounds", 2, "--batch", BATCH, *data, "--json")
     assert done.returncode == 0, done.stderr
     first, second = json.loads(done.stdout)
     assert first["labels"] < second["labels"] <= 2 * BATCH

@@ -8,7 +8,7 @@ import pytest
 
 from biasloop.cli.status import describe_savings
 from biasloop.service.service import Service
-from support.cli import Cli
+from support.cli import Cli, checks, one_line
 from support.ports import free_port
 from support.workspaces import AD
 
@@ -86,7 +86,7 @@ def test_doctor_on_what_is_broken(cli: Cli) -> None:
     secrets = cli.workspace / "secrets"
     secrets.chmod(0o644)
     assert f"chmod 600 {secrets}" in cli.doctor()["Label Studio and token"][1]
-    well, line = cli.doctor(preexec_fn=room_for(500_000))["disk"]
+    well, line = checks(cli.process("doctor", preexec_fn=room_for(500_000)))["disk"]
     assert not well
     assert str(cli.workspace) in line
 
@@ -96,11 +96,11 @@ def test_a_full_disk(cli: Cli, tmp_path: Path) -> None:
     line = '{{"id": "b{0}", "text": "Cercasi cuoco per la sede numero {0} di Lecco."}}\n'
     ads.write_text("".join(line.format(n) for n in range(5000)))
     before = cli.json("status")["pool"]["ads"]
-    told = cli.error("import", ads, preexec_fn=room_for(500_000))
+    told = one_line(cli.process("import", ads, preexec_fn=room_for(500_000)))
     assert str(cli.workspace) in told
     assert cli.json("import", ads)[str(ads)]["rejects"] == 0
     assert cli.json("status")["pool"]["ads"] == before + 5000
-    told = cli.error("export", "--format", "csv", preexec_fn=room_for(100_000))
+    told = one_line(cli.process("export", "--format", "csv", preexec_fn=room_for(100_000)))
     assert "free space" in told
 
 

@@ -21,8 +21,8 @@ LABELS = {
 }  # fmt: skip
 
 
-def classified(cli: Cli, what: object, **how: Any) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in cli("classify", what, **how).splitlines()]
+def classified(cli: Cli, what: object, stdin: str = "") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in cli("classify", what, stdin=stdin).splitlines()]
 
 
 def test_without_a_model_each_command_says_how_to_get_one(cli: Cli) -> None:
@@ -92,7 +92,7 @@ def test_a_text_as_an_argument_and_lines_on_standard_input(trained: Path) -> Non
     cli = Cli(trained)
     odd = '{"id": "\\ud83d", "text": "Cerchiamo \\ud83d una cuoca"}'
     (said,) = classified(cli, AD["text"])
-    piped, strange = classified(cli, "-", input=f"{json.dumps(AD)}\n\n{odd}\n")
+    piped, strange = classified(cli, "-", stdin=f"{json.dumps(AD)}\n\n{odd}\n")
     assert said["sentences"] == piped["sentences"]
     assert strange["id"] == "\ud83d"
 
@@ -142,6 +142,8 @@ def test_verdicts_stream(trained: Path) -> None:
 
 def test_standard_output_on_a_full_disk(trained: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        done = Cli(trained).run("classify", "Ciao.", capture_output=False, stdout=full, stderr=-1)
+        done = Cli(trained).process(
+            "classify", "Ciao.", capture_output=False, stdout=full, stderr=subprocess.PIPE
+        )
     assert done.returncode == 1
     assert "No space left" in done.stderr

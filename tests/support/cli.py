@@ -1,4 +1,4 @@
-"""The real command line, in a process of its own."""
+"""The real command line, in this process or in one of its own."""
 
 import json
 import os
@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from support.in_process import run_in_process
 from support.labelstudio_server import Server
 
 REPOSITORY = Path(__file__).parents[2]
@@ -18,8 +19,12 @@ SEEDS = 80
 PROGRAM = Path(sys.executable).with_name("biasloop")
 
 
+Done = subprocess.CompletedProcess[str]
+
+
 class Cli:
-    """`biasloop` on one workspace. No call may show a traceback, whatever it ends with."""
+    """`biasloop` on one workspace, in this process; `process` and `command` are for those of their
+    own. No call may show a traceback, whatever it ends with."""
 
     def __init__(self, workspace: Path, **environment: str) -> None:
         self.workspace = workspace
@@ -35,21 +40,15 @@ class Cli:
         title = f'title = "Prova {uuid4().hex[:12]}"'
         about.write_text(re.sub("^title = .*$", title, about.read_text("utf-8"), flags=re.M))
 
-    def command(self, *arguments: object) -> list[str]:
-        return [str(PROGRAM), "--workspace", str(self.workspace), *map(str, arguments)]
-
-    def run(self, *arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: object, stdin: str = "") -> Done:
         """Runs a command to its end, whatever that is."""
-        how = {"capture_output": True, "check": False} | how
-        done = subprocess.run(  # noqa: PLW1510 - check is in `how`
-            self.command(*arguments), env=self.environment, encoding="utf-8", **how
-        )
-        assert "Traceback" not in (done.stderr or ""), done.stderr
+        done = run_in_process(self._words(arguments), self.environment, stdin)
+        assert "Traceback" not in done.stderr, done.stderr
         return done
 
-    def __call__(self, *arguments: object, **how: Any) -> str:
-        """What it prints. It must end well, and quietly."""
-        done = self.run(*arguments, **how)
+    def __call__(self, *arguments: object, stdin: str = "") -> str:
+        """What it prints. It must end well."""
+        done = self.run(*arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -57,13 +56,9 @@ class Cli:
         """What it prints for scripts; nothing else is on standard output."""
         return json.loads(self(*arguments, "--json"))
 
-    def error(self, *arguments: object, code: int = 1, **how: Any) -> str:
+    def error(self, *arguments: object, code: int = 1) -> str:
         """How it fails: by this exit code and one line."""
-        done = self.run(*arguments, **how)
-        assert done.returncode == code, (done.returncode, done.stderr)
-        assert done.stderr.startswith("error: "), done.stderr
-        assert done.stderr.count("\n") == 1, done.stderr
-        return done.stderr
+        return one_line(self.run(*arguments), code)
 
     def usage_error(self, *arguments: object) -> str:
         """How it refuses a command line that cannot be read."""
@@ -71,13 +66,42 @@ class Cli:
         assert done.returncode == 2
         return done.stderr
 
-    def doctor(self, **how: Any) -> dict[str, tuple[bool, str]]:
+    def doctor(self) -> dict[str, tuple[bool, str]]:
         """What doctor finds, by the name of the check: whether it is well, and the whole line."""
-        done = self.run("doctor", **how)
-        lines = done.stdout.splitlines()
-        assert done.returncode == any(line.startswith("FIX") for line in lines)
-        assert not done.stderr
-        return {line[5:].partition(": ")[0]: (line[:2] == "ok", line) for line in lines}
+        return checks(self.run("doctor"))
+
+    def command(self, *arguments: object) -> list[str]:
+        """The command line for a process of its own."""
+        return [str(PROGRAM), *self._words(arguments)]
+
+    def process(self, *arguments: object, **options: Any) -> Done:
+        """Runs a command to its end in a process of its own, as subprocess.run does with these
+        options: where streams, limits or signals are what the test is about."""
+        options = {"capture_output": True, "check": False} | options
+        done = subprocess.run(  # noqa: PLW1510 - check is in `options`
+            self.command(*arguments), env=self.environment, encoding="utf-8", **options
+        )
+        assert "Traceback" not in (done.stderr or ""), done.stderr
+        return done
+
+    def _words(self, arguments: Iterable[object]) -> list[str]:
+        return ["--workspace", str(self.workspace), *map(str, arguments)]
+
+
+def one_line(done: Done, code: int = 1) -> str:
+    """How a command failed: by this exit code and one line on standard error."""
+    assert done.returncode == code, (done.returncode, done.stderr)
+    assert done.stderr.startswith("error: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def checks(done: Done) -> dict[str, tuple[bool, str]]:
+    """What doctor found, by the name of the check: whether it is well, and the whole line."""
+    lines = done.stdout.splitlines()
+    assert done.returncode == any(line.startswith("FIX") for line in lines)
+    assert not done.stderr
+    return {line[5:].partition(": ")[0]: (line[:2] == "ok", line) for line in lines}
 
 
 def write_jsonl(path: Path, *rows: Mapping[str, Any]) -> Path:

@@ -285,6 +285,27 @@ def test_rule_8_a_child_process_loads_what_its_job_needs() -> None:
     assert not loaded & {"torch", "transformers", "sklearn", "skops", "small_text"}
 
 
+def test_tfidf_learns_without_torch_and_predicts_without_scikit_learn(tmp_path: Path) -> None:
+    loaded = loaded_by(
+        f"import sys; sys.path.append({str(Path(__file__).parent)!r});"
+        "from pathlib import Path; from support.sentences import training;"
+        "from biasloop.plugins.classifiers.tfidf import Tfidf;"
+        f"model = Tfidf(); model.fit(training(), seed=1); model.save(Path({str(tmp_path)!r}))"
+    )
+    assert "sklearn" in loaded
+    assert not loaded & {"torch", "skops", "small_text", "transformers"}
+    loaded = loaded_by(
+        "import sys; from pathlib import Path;"
+        "from biasloop.plugins.registry import load_classifier;"
+        f"model = load_classifier('tfidf', Path({str(tmp_path)!r}));"
+        "model.score(['Una mela'], frozenset({'proba'}));"
+        "model.evidence('Una mela', ['fruit']);"
+        "assert not sys.modules.keys() & {'scipy.special', 'scipy.optimize', 'scipy.stats'}"
+    )
+    assert "scipy" in loaded
+    assert not loaded & {"torch", "sklearn", "skops", "small_text", "pandas", "transformers"}
+
+
 def test_help_works() -> None:
     command = Path(sys.executable).with_name("biasloop")
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)

@@ -1,9 +1,11 @@
 """The linear classifier: its features, folds, calibration, thresholds and file."""
 
+import json
 import os
 import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,21 +14,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import expit
+from scipy.special import softmax as scipy_softmax
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import TrainingSet
 from biasloop.errors import ClassifierError
-from biasloop.plugins.classifiers.encoded import FILE
-from biasloop.plugins.classifiers.head.calibration import f1_threshold, fit_sigmoid, fit_temperature
+from biasloop.plugins.classifiers import state
+from biasloop.plugins.classifiers.encoded import ENCODER, FILE, OLD_FORMAT
+from biasloop.plugins.classifiers.head.calibration import (
+    f1_threshold,
+    fit_sigmoid,
+    fit_temperature,
+    sigmoid,
+    softmax,
+)
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.options import TfidfOptions
+from biasloop.plugins.classifiers.state import ARRAY, FORMAT, STATE, read_state, write_state
 from biasloop.plugins.classifiers.terms.ngrams import plain, unmarked, word_ngrams
 from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder
 from biasloop.plugins.classifiers.terms.term_rows import TermRows, interleaved, joined
 from biasloop.plugins.classifiers.terms.weighting import TermWeighting
 from biasloop.plugins.classifiers.tfidf import Tfidf
 
+OLD_FILE = "head.skops"
 ADS = [
     "Cerchiamo un programmatore/trice esperto/a, max 35 anni.",
     "Si ricerca personale per l’ufficio: tutt* benvenut*!",
@@ -211,6 +223,17 @@ def test_a_rare_label_is_spread_over_all_folds(seed, positives):
 # --- calibration and thresholds ---------------------------------------------------------------
 
 
+@given(
+    st.lists(st.lists(st.floats(-1e5, 1e5), min_size=3, max_size=3), min_size=1, max_size=5),
+)
+def test_probabilities_are_those_of_scipy(scores):
+    """Also of scores so large that their powers are no numbers any more."""
+    scores = np.array(scores)
+    np.testing.assert_allclose(sigmoid(scores), expit(scores), rtol=1e-12, atol=1e-300)
+    expected = scipy_softmax(scores, axis=1)
+    np.testing.assert_allclose(softmax(scores), expected, rtol=1e-12, atol=1e-300)
+
+
 def test_the_sigmoid_is_found_again():
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 2, 20_000)
@@ -365,14 +388,18 @@ def test_evidence_is_the_word_that_decides():
     assert classifier.evidence("!!! ...", ["gender"]) == []
 
 
-def test_the_model_file_holds_only_what_skops_trusts_and_is_written_whole(tmp_path):
+def test_the_model_files_hold_arrays_and_json_and_are_written_whole(tmp_path):
     classifier = Tfidf()
     classifier.fit(ads(), seed=1)
     classifier.save(tmp_path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {FILE, "encoder.skops"}
+    assert {path.name for path in files} == {FILE, "encoder.npz"}
     for file in files:
-        assert skops.io.get_untrusted_types(file=file) == []
+        with np.load(file, allow_pickle=False) as saved:
+            state = json.loads(saved[STATE])
+            arrays = [saved[name] for name in saved.files if name != STATE]
+        assert state["format"] == FORMAT
+        assert {type(array) for array in arrays} == {np.ndarray}
 
 
 class Evil:
@@ -384,19 +411,84 @@ class Evil:
 
 def test_foreign_and_pickled_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    skops.io.dump({"format": 1, "names": Evil()}, tmp_path / FILE)
+    skops.io.dump({"format": 1, "names": Evil()}, tmp_path / OLD_FILE)
     with pytest.raises(ClassifierError, match="Evil"):
         Tfidf.load(tmp_path)
     (tmp_path / FILE).write_bytes(pickle.dumps(Evil()))
     with pytest.raises(ClassifierError, match=FILE):
         Tfidf.load(tmp_path)
+    with zipfile.ZipFile(tmp_path / FILE, "w") as archive:
+        archive.writestr(STATE, json.dumps({"format": FORMAT, "head": {ARRAY: 0}}))
+        with archive.open("0.npy", "w") as member:
+            np.lib.format.write_array(member, np.array([Evil()]))
+    with pytest.raises(ClassifierError, match=r"pickle|Object arrays"):
+        Tfidf.load(tmp_path)
     assert not (tmp_path / "made-by-pickle").exists()
 
 
-def test_a_later_format_is_refused_by_name(tmp_path):
-    skops.io.dump({"format": 99}, tmp_path / FILE)
-    with pytest.raises(ClassifierError, match="format 99"):
+def test_a_damaged_array_is_noticed(tmp_path):
+    classifier = Tfidf()
+    classifier.fit(ads(), seed=1)
+    classifier.save(tmp_path)
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(ClassifierError, match="CRC"):
         Tfidf.load(tmp_path)
+
+
+@pytest.mark.parametrize(("file", "known"), [(FILE, FORMAT), (OLD_FILE, OLD_FORMAT)])
+def test_a_later_format_is_refused_by_name(tmp_path, monkeypatch, file, known):
+    monkeypatch.setattr(state, "FORMAT", 99)
+    write = write_state if file == FILE else save_with_skops
+    write(tmp_path / file, {"format": 99})
+    monkeypatch.undo()
+    with pytest.raises(ClassifierError, match=f"format 99, this version reads {known}"):
+        Tfidf.load(tmp_path)
+
+
+def save_with_skops(file, state):
+    skops.io.dump(state, file)
+
+
+def save_as_before(classifier, folder):
+    """As biasloop wrote models before format 5: the same numbers, through skops."""
+    classifier.save(folder)
+    for file, old_format in (folder / FILE, OLD_FORMAT), (folder / ENCODER / "encoder.npz", 1):
+        state = read_state(file, old_format)
+        save_with_skops(file.with_suffix(".skops"), state | {"format": old_format})
+        file.unlink()
+
+
+@pytest.mark.parametrize("committee", [True, False])
+def test_a_model_of_before_is_read_and_written_again(tmp_path, monkeypatch, committee):
+    classifier = Tfidf(TfidfOptions(committee=committee))
+    classifier.fit(ads(), seed=1)
+    save_as_before(classifier, tmp_path)
+    expected = classifier.score(ADS, classifier.offers)
+    for _ in ("by skops", "without it"):
+        loaded = Tfidf.load(tmp_path)
+        assert loaded.encoder.id == classifier.encoder.id
+        assert loaded.options == classifier.options
+        for name, scores in loaded.score(ADS, classifier.offers).items():
+            np.testing.assert_array_equal(scores, expected[name])
+        np.testing.assert_array_equal(loaded.thresholds, classifier.thresholds)
+        monkeypatch.setitem(sys.modules, "skops", None)
+        monkeypatch.setitem(sys.modules, "skops.io", None)
+
+
+def test_a_model_of_before_is_read_where_nothing_can_be_written(tmp_path, monkeypatch):
+    classifier = Tfidf()
+    classifier.fit(ads(), seed=1)
+    save_as_before(classifier, tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(state, "write_state", full)
+    loaded = Tfidf.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(ADS), classifier.predict_proba(ADS))
+    assert not (tmp_path / FILE).exists()
 
 
 def test_a_committee_is_kept_where_it_is_asked_for(tmp_path):

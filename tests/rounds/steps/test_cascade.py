@@ -129,7 +129,7 @@ def test_the_slow_classifier_scores_what_the_linear_one_doubts_and_a_sample(
     pool: ArrowPool, tmp_path: Path
 ) -> None:
     model = train(pool, tmp_path / "train")
-    assert (model / LINEAR / "head.skops").exists()
+    assert (model / LINEAR / "head.npz").exists()
     row = np.arange(ROWS)
     result = score(model, pd.DataFrame({"row": row, "always": row < 5}))
     proba = read_scores(tmp_path / "scores", "proba", pool.shards(), row)[:, 0]

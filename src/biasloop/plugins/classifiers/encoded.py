@@ -1,4 +1,4 @@
-"""What the classifiers have in common whose texts an encoder turns into feature rows, once."""
+"""Shared base of the classifiers that encode each text once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +17,9 @@ from biasloop.plugins.classifiers.options import HeadOptions
 from biasloop.plugins.classifiers.state import read_state, readable, write_state
 from biasloop.ports import Checkpoint, Encoder, no_checkpoint
 
-FILE = "head.skops"
+FILE = "head.npz"
 ENCODER = "encoder"
-FORMAT = 4
+OLD_FORMAT = 4
 
 
 class EncodedClassifier:
@@ -131,25 +131,23 @@ class EncodedClassifier:
         ]
 
     def save(self, folder: Path) -> None:
-        """Writes head.skops and the encoder beside it."""
+        """Writes the head, and the encoder in a folder next to it."""
         (folder / ENCODER).mkdir()
         self._trained_encoder.save(folder / ENCODER)
         options = self.options.model_dump(mode="json")
-        write_state(
-            folder / FILE, {"format": FORMAT, "options": options, "head": self.head.state()}
-        )
+        write_state(folder / FILE, {"options": options, "head": self.head.state()})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Reads it back. Raises ClassifierError when a file is missing, damaged or foreign."""
         file = folder / FILE
         with readable(file):
-            state: dict[str, Any] = read_state(file, FORMAT)
-            found = cls(cls.options_model(**state["options"]))
-            found.encoder = cls.load_encoder(folder / ENCODER)
-            found._head = Head.of(state["head"])
-            found.predict_proba([""])  # shapes that do not fit show here
-        return found
+            state = read_state(file, OLD_FORMAT)
+            classifier = cls(cls.options_model(**state["options"]))
+            classifier.encoder = cls.load_encoder(folder / ENCODER)
+            classifier._head = Head.from_state(state["head"])
+            classifier.predict_proba([""])  # shapes that do not fit show here
+        return classifier
 
     @property
     def head(self) -> Head:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax, softmax
 
 from biasloop.domain.label import Labels
 from biasloop.domain.learning import Proba
@@ -32,7 +30,7 @@ class Calibration:
     def proba(self, scores: Array) -> Proba:
         """Probabilities (n, k); in a single-label scheme rows sum to 1."""
         z = self.slope * scores + self.offset
-        proba: Proba = (expit(z) if self.multi else softmax(z, axis=1)).astype(np.float32)
+        proba: Proba = (sigmoid(z) if self.multi else softmax(z)).astype(np.float32)
         return proba
 
 
@@ -72,7 +70,7 @@ class OutOfFold:
                 )
                 continue
             slope[j], offset[j] = fit_sigmoid(scores, truth, weights)
-            thresholds[j] = f1_threshold(expit(slope[j] * scores + offset[j]), weights)
+            thresholds[j] = f1_threshold(sigmoid(slope[j] * scores + offset[j]), weights)
         return Calibration(slope, offset, multi=True), thresholds, notes
 
     def calibrate_classes(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
@@ -94,6 +92,18 @@ class OutOfFold:
         return calibration, offset.astype(np.float32), notes
 
 
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)). Not scipy's, which takes half of the time in which a model loads."""
+    with np.errstate(over="ignore"):  # of inf the quotient is 0, as it should be
+        return 1 / (1 + np.exp(-z))
+
+
+def softmax(z: Array) -> Array:
+    """exp(z) along each row, which then sums to 1."""
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 def _distinct(roots: NDArray[np.str_]) -> int:
     return len(np.unique(roots))
 
@@ -103,13 +113,15 @@ def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tupl
 
     Targets are drawn in from 0 and 1 as Platt (1999) does, so that few rows give no certainty.
     """
+    from scipy.optimize import minimize  # slow to import, and only fitting needs it
+
     yes, no = weights[truth].sum(), weights[~truth].sum()
     target = np.where(truth, (yes + 1) / (yes + 2), 1 / (no + 2))
 
     def loss(parameters: Array) -> tuple[float, Array]:
         slope, offset = parameters
         z = slope * scores + offset
-        error = weights * (expit(z) - target)
+        error = weights * (sigmoid(z) - target)
         return (
             float(weights @ (np.logaddexp(0, z) - target * z)),
             np.array([error @ scores, error.sum()]),
@@ -123,6 +135,9 @@ def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tupl
 
 def fit_temperature(scores: Array, truth: NDArray[np.int64], weights: Array) -> float:
     """Slope of P = softmax(slope * scores) for class numbers `truth` (Guo et al. 2017)."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
     rows = np.arange(len(truth))
 
     def loss(log_slope: float) -> float:

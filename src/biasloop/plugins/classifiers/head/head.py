@@ -54,7 +54,7 @@ class Model:
         }
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """From `arrays`."""
         fields = dict(arrays)
         linear = Linear(fields.pop("coef"), fields.pop("intercept"))
@@ -94,14 +94,14 @@ class Head:
         }
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Self:
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
         """From `state`."""
         return cls(
             tuple(state["names"]),
-            Model.of(state["model"]),
+            Model.from_arrays(state["model"]),
             Calibration(state["slope"], state["offset"], state["multi"]),
             state["thresholds"],
-            tuple(Model.of(arrays) for arrays in state["committee"]),
+            tuple(Model.from_arrays(arrays) for arrays in state["committee"]),
         )
 
 

@@ -1,11 +1,11 @@
 """One logistic regression per label."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from biasloop.domain.label import Labels
 from biasloop.plugins.classifiers.head.calibration import CERTAIN
@@ -47,7 +47,9 @@ def fit_linear(
     return linear
 
 
-def _regression(terms: bool, strength: float) -> LogisticRegression:
+def _regression(terms: bool, strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression  # slow to import, and only fitting needs it
+
     if not terms:
         return LogisticRegression(C=strength, max_iter=MAX_STEPS)
     # The dual: the same solution as the primal, up to 20 times faster with fewer rows than

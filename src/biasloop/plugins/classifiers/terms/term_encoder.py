@@ -10,8 +10,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.preprocessing import normalize
-from sklearn.random_projection import SparseRandomProjection
 
 from biasloop.plugins.classifiers.state import read_state, readable, write_state
 from biasloop.plugins.classifiers.terms.grammar import grammar_terms
@@ -23,10 +21,12 @@ from biasloop.plugins.language.cues import cue_terms
 from biasloop.plugins.language.data import Language, read_language
 from biasloop.ports import Checkpoint, no_checkpoint
 
-FILE = "encoder.skops"
-FORMAT = 1
+FILE = "encoder.npz"
+OLD_FORMAT = 1
+IDS = 1
+"""Version of the ids: another one makes the rows of every text again."""
 LANGUAGE = "language"
-"""The language data of an encoder, beside it: its terms are only right with them."""
+"""The language data of an encoder, next to it: its terms are only right with them."""
 BATCH = 4096
 """Texts between two checkpoints."""
 ENOUGH_TEXTS = 2
@@ -115,6 +115,8 @@ class TermEncoder:
     def embed(self, features: TermRows) -> NDArray[np.float32]:
         """A random projection of the TF-IDF rows, (n, DIMENSIONS) of length 1, which nearly keeps
         their angles (Achlioptas 2003); idf of the texts that the encoder was made of."""
+        from sklearn.preprocessing import normalize
+
         if not self.width:
             return np.zeros((len(features), DIMENSIONS), np.float32)
         rows = TermWeighting.of_counts(self.found, self.rows).matrix(features)
@@ -123,6 +125,8 @@ class TermEncoder:
 
     def likeness(self, some: TermRows, others: TermRows) -> NDArray[np.float32]:
         """Of the TF-IDF rows; idf of the texts that the encoder was made of."""
+        from sklearn.preprocessing import normalize
+
         weighting = TermWeighting.of_counts(self.found, self.rows)
         some_rows, other_rows = (normalize(weighting.matrix(part)) for part in (some, others))
         # Terms that stand in many texts make up most of a sparse product's work.
@@ -145,16 +149,17 @@ class TermEncoder:
         return joined(parts)
 
     @cached_property
-    def _projection(self) -> SparseRandomProjection:
+    def _projection(self) -> Any:
+        from sklearn.random_projection import SparseRandomProjection
+
         shape = sparse.csr_matrix((1, self.width), dtype=np.float32)
         return SparseRandomProjection(DIMENSIONS, random_state=0).fit(shape)
 
     def save(self, folder: Path) -> None:
-        """Writes encoder.skops, strings and numbers only, and a copy of the language data."""
+        """Writes terms and numbers, and a copy of the language data."""
         if self.folder:
             shutil.copytree(self.folder, folder / LANGUAGE)
         state = {
-            "format": FORMAT,
             "shortest": self.shortest,
             "longest": self.longest,
             # No term holds a line break: it is white space.
@@ -169,7 +174,7 @@ class TermEncoder:
         """Reads it back. Raises ClassifierError when a file is missing, damaged or foreign."""
         file = folder / FILE
         with readable(file):
-            state = read_state(file, FORMAT)
+            state = read_state(file, OLD_FORMAT)
             vocabularies = {n: _vocabulary(terms) for n, terms in state["vocabularies"].items()}
             return cls(
                 state["shortest"],
@@ -206,7 +211,7 @@ class TermEncoder:
         return _present(rows, self.vocabularies[name], grow=grow)
 
     def _hash(self) -> str:
-        digest = blake2b(repr((FORMAT, self.shortest, self.longest)).encode(), digest_size=8)
+        digest = blake2b(repr((IDS, self.shortest, self.longest)).encode(), digest_size=8)
         for name, terms in self.vocabularies.items():
             digest.update("\n".join([name, *terms]).encode("utf-8", "surrogatepass"))
         digest.update(files_hash(self.folder).encode() if self.folder else b"")

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch.nn.functional import embedding_bag
 
 from biasloop.plugins.classifiers.terms.term_rows import TermRows
 
@@ -75,23 +73,17 @@ class TermWeighting:
     def scores(self, features: TermRows, coef: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores and the rows' lengths in one sum over each row's terms."""
         n, k = len(features), coef.shape[1]
-        weighted = torch.from_numpy(np.column_stack([self.idf[:, None] * coef, self.idf**2]))
+        columns = np.ascontiguousarray(np.vstack([self.idf * coef.T, self.idf**2]))
         shares, powers = SHARES[: features.blocks, None], POWERS[: features.blocks, None]
         scores = np.empty((n, k), np.float32)
         for start in range(0, n, CHUNK):
             part = features[start : start + CHUNK]
-            first, last = int(part.ends[0]), int(part.ends[-1])
-            # Sums the same as presence @ weighted, three times as fast as scipy's product.
-            sums = embedding_bag(
-                torch.from_numpy(part.indices[first:last]),
-                weighted,
-                torch.from_numpy((part.ends - first).astype(np.int32)),
-                mode="sum",
-                include_last_offset=True,
-            )
-            found = sums.numpy().reshape(len(part), features.blocks, k + 1)
-            scale = _inverse(np.sqrt(found[:, :, k:])) ** powers * shares
-            scores[start : start + CHUNK] = (found[:, :, :k] * scale).sum(axis=1)
+            presence = part.presence()
+            # One column after the other: twice as fast as scipy's product with all of them.
+            sums = np.stack([presence @ column for column in columns], axis=-1)
+            sums = sums.reshape(len(part), features.blocks, k + 1)
+            scale = _inverse(np.sqrt(sums[:, :, k:])) ** powers * shares
+            scores[start : start + CHUNK] = (sums[:, :, :k] * scale).sum(axis=1)
         return scores
 
     def arrays(self) -> dict[str, NDArray[Any]]:

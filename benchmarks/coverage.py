@@ -51,20 +51,21 @@ def draw(rng: np.random.Generator, ads: int, per_ad: int, rarity: float) -> Poin
 
 def fit(points: Points, rows: list[Rows]) -> Array:
     """Ridge regression on each of m sets of rows, yes and no weighing the same: (m, 6)."""
-    chosen = np.zeros((len(rows), len(points.x)))
-    for i, own in enumerate(rows):
-        chosen[i, own] = 1
-    yes = chosen @ points.y
+    used, position = np.unique(np.concatenate(rows), return_inverse=True)
+    chosen = np.zeros((len(rows), len(used)))  # the other points would weigh nothing
+    chosen[np.repeat(np.arange(len(rows)), [len(own) for own in rows]), position] = 1
+    x, y = points.x[used], points.y[used]
+    yes = chosen @ y
     no = chosen.sum(axis=1) - yes
-    balance = np.where(points.y, 1 / np.maximum(yes, 1)[:, None], 1 / np.maximum(no, 1)[:, None])
+    balance = np.where(y, 1 / np.maximum(yes, 1)[:, None], 1 / np.maximum(no, 1)[:, None])
     weights = chosen * balance * (yes + no)[:, None] / 2
-    target = np.where(points.y, 1.0, -1.0)
-    d = points.x.shape[1]
-    squares = (points.x[:, :, None] * points.x[:, None, :]).reshape(len(points.x), -1)
+    target = np.where(y, 1.0, -1.0)
+    d = x.shape[1]
+    squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
     left = (weights @ squares).reshape(-1, d, d) + np.eye(d)
-    right = weights @ (points.x * target[:, None])
-    found: Array = np.linalg.solve(left, right[:, :, None])[:, :, 0]
-    return found
+    right = weights @ (x * target[:, None])
+    models: Array = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+    return models
 
 
 def f1(points: Points, models: Array) -> Array:

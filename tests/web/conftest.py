@@ -1,6 +1,7 @@
 """A real workspace, filled through the ledger and the pool as the loop fills it, and served."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -257,10 +258,28 @@ def woken() -> threading.Event:
     return threading.Event()
 
 
+class Clock:
+    """The seconds that the page goes by; they can be skipped."""
+
+    def __init__(self) -> None:
+        self.skipped = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.skipped
+
+    def skip(self, seconds: float) -> None:
+        self.skipped += seconds
+
+
 @pytest.fixture
-def url(service: Service, woken: threading.Event) -> Iterator[str]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def url(service: Service, woken: threading.Event, clock: Clock) -> Iterator[str]:
     """The page, over real HTTP."""
-    server = WebServer(create_app(service, woken.set), "127.0.0.1", 0)
+    server = WebServer(create_app(service, woken.set, clock), "127.0.0.1", 0)
     server.start()
     yield server.url
     server.stop()

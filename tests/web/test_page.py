@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +71,7 @@ def test_audit_items_without_positives_measure_nothing(get: Get, campaign) -> No
     assert "too few (0)" in told
 
 
-def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
+def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign, clock) -> None:
     campaign.fill_pool()
     old, new = Policy("Linee guida di prima"), campaign.service.campaign.policy
     campaign.ledger.policies.add(old, campaign.later())
@@ -82,7 +81,7 @@ def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign) -> None:
     assert f"3 votes were given under an older one than {new.id}" in told
     assert "annotators ; 0.1 hours, 1.5 minutes per item" in told
     decide(campaign.service, VoteAction.SET_ASIDE, [], "rita")
-    time.sleep(1)  # the page looks at most once a second
+    clock.skip(1)  # the page looks at most once a second
     told = text_of(get("/"))
     assert "The guideline has changed" not in told
     assert "nobody has labelled yet" not in told
@@ -176,7 +175,7 @@ SYNTHESIS = {
 }
 
 
-def test_what_a_language_model_wrote_is_shown(get: Get, campaign) -> None:
+def test_what_a_language_model_wrote_is_shown(get: Get, campaign, clock) -> None:
     campaign.fill_pool(5)
     assert "language model" not in text_of(get("/"))
     refused = Rejection(
@@ -185,7 +184,7 @@ def test_what_a_language_model_wrote_is_shown(get: Get, campaign) -> None:
     )  # fmt: skip
     campaign.ledger.rounds.open({}, campaign.later())
     campaign.step(Done({"expanded": {"llm": 8}, "synthesis": {"llm": SYNTHESIS}}, (refused,)))
-    time.sleep(1)  # the page looks at most once a second
+    clock.skip(1)  # the page looks at most once a second
     page = get("/")
     told = text_of(page)
     assert "Round 0 , llm: 12 texts asked for, 8 good, 3 label not confirmed, 1 not asked" in told
@@ -196,12 +195,12 @@ def test_what_a_language_model_wrote_is_shown(get: Get, campaign) -> None:
     assert HOSTILE not in page.text
 
 
-def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign) -> None:
+def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign, clock) -> None:
     item = campaign.fill_pool(5)[0]
     assert "On probation" not in text_of(get("/"))
     campaign.ledger.rounds.open({}, campaign.later())
     campaign.written(item)
-    time.sleep(1)  # the page looks at most once a second
+    clock.skip(1)  # the page looks at most once a second
     told = text_of(get("/"))
     assert "On probation: 0 of 1 texts teach the model. Not reviewed yet: the next training" in told
     review = Review(
@@ -209,7 +208,7 @@ def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign) -> None:
         ("gender", "age"), 90, 60,
     )  # fmt: skip
     campaign.step(Done({"probation": review.as_dict()}, (review,)))
-    time.sleep(1)
+    clock.skip(1)
     told = text_of(get("/"))
     assert "On probation: 1 of 1 texts teach the model. Round 0 kept 1: mean average" in told
     assert "over gender, age (n = 90 items of 60 ads)" in told

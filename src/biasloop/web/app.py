@@ -42,15 +42,18 @@ SECURITY = {
 }
 
 
-def create_app(service: Service, wake: Callable[[], None]) -> FastAPI:
+def create_app(
+    service: Service, wake: Callable[[], None], clock: Callable[[], float] = time.monotonic
+) -> FastAPI:
     """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. What
-    runs beside it, `app.state.runner`, is to be stopped with it."""
+    runs next to it, `app.state.runner`, is to be stopped with it. `clock` tells the seconds by
+    which reports grow old."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_headers)
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    current = _AtMostOnceASecond(lambda: overview(service))
-    of_people = _AtMostOnceASecond(lambda: annotators_report.report(service))
+    current = _AtMostOnceASecond(lambda: overview(service), clock)
+    of_people = _AtMostOnceASecond(lambda: annotators_report.report(service), clock)
     registry = metrics_registry(current)
     app.state.runner = Runner(service)
     app.state.names = service.settings.web.names
@@ -128,7 +131,8 @@ Report = TypeVar("Report")
 class _AtMostOnceASecond(Generic[Report]):
     """Many watchers and Prometheus cost no more than one: it may walk the whole pool."""
 
-    def __init__(self, make: Callable[[], Report]) -> None:
+    def __init__(self, make: Callable[[], Report], clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._make = make
         self._lock = threading.Lock()
         self._newest: Report | None = None
@@ -136,9 +140,9 @@ class _AtMostOnceASecond(Generic[Report]):
 
     def __call__(self) -> Report:
         with self._lock:
-            if self._newest is None or time.monotonic() >= self._until:
+            if self._newest is None or self._clock() >= self._until:
                 self._newest = self._make()
-                self._until = time.monotonic() + 1
+                self._until = self._clock() + 1
             return self._newest
 
 

@@ -21,7 +21,7 @@ from scipy.stats import binomtest
 
 from biasloop.domain.measure.curve import labels_saved
 from biasloop.domain.measure.metric import micro_f1
-from biasloop.domain.measure.savings import Plan, Savings, estimate
+from biasloop.domain.measure.savings import Savings, SavingsPlan, estimate_savings
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -142,7 +142,7 @@ def outcomes(setting: Setting, campaigns: int, seed: int = 0) -> Iterator[Outcom
     """Simulates and estimates."""
     rng = np.random.default_rng([seed, setting.labels])
     fresh = draw(rng, 5000, 2, setting.rarity)
-    plan = Plan.of(setting.labels, setting.steps, setting.draws, seed)
+    plan = SavingsPlan.from_label_count(setting.labels, setting.steps, setting.draws, seed)
     truth = on_average(rng, fresh, plan, setting.rarity)
     t = setting.steps
     for number in range(campaigns):
@@ -158,11 +158,11 @@ def outcomes(setting: Setting, campaigns: int, seed: int = 0) -> Iterator[Outcom
             audit.y[:, None].astype(np.int8), list(flags), named, seed=number, resamples=RESAMPLES
         )
         witnesses = len(np.unique(audit.ad[audit.y]))
-        found = estimate(plan, scores[:, :t], plan.curves(scores[:, t:]), witnesses, number)
+        found = estimate_savings(plan, scores[:, :t], plan.curves(scores[:, t:]), witnesses, number)
         yield Outcome(found, f1(fresh, models[:t]), truth)
 
 
-def on_average(rng: np.random.Generator, fresh: Points, plan: Plan, rarity: float) -> Array:
+def on_average(rng: np.random.Generator, fresh: Points, plan: SavingsPlan, rarity: float) -> Array:
     """What models score that learn from labels drawn at random, over 4,000 draws, (t,)."""
     found = []
     for _ in range(200):

@@ -32,7 +32,7 @@ from rich.progress import track
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import TrainingSet
-from biasloop.domain.measure.probation import MAX_LOSS, MAX_WRONG, Review, Rows, review_of
+from biasloop.domain.measure.probation import MAX_LOSS, MAX_WRONG, Review, ReviewRows, review_texts
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.agreement import wilson
 from biasloop.plugins.registry import Kind, create
@@ -88,7 +88,7 @@ def review(name: str, arm: str, n_real: int, seed: int) -> Review | None:
     texts, labels, written = draw(name, arm, n_real, seed)
     names = tuple(str(j) for j in range(labels.shape[1]))
     roots = np.array([str(i) for i in range(len(texts))])
-    rows = Rows(labels, ~written, written, roots, names)
+    rows = ReviewRows(labels, ~written, written, roots, names)
     if not len(rows.measurable):
         return None
     classifier = create(Kind.CLASSIFIER, "tfidf")
@@ -106,7 +106,7 @@ def review(name: str, arm: str, n_real: int, seed: int) -> Review | None:
         runs = with_and_without(
             lambda: create(Kind.CLASSIFIER, "tfidf"), data, written, seed=seed, work=Path(work)
         )
-    return review_of(rows, runs, weight=WEIGHT, up_to=0, seed=seed)
+    return review_texts(rows, runs, weight=WEIGHT, up_to=0, seed=seed)
 
 
 def campaigns(n: int, files: tuple[str, ...]) -> Iterator[Key]:

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rival import AGAIN, SKLEARN, SKLEARN_RANDOM, SMALL_TEXT, run_arm
-from biasloop.domain.measure.curve import Curves, area, labels_saved
-from biasloop.domain.measure.resample import Array, Interval, interval
+from biasloop.domain.measure.curve import Curves, area_under_curve, labels_saved
+from biasloop.domain.measure.resample import Array, Interval, percentile_interval
 from biasloop.simulate.gold import Gold, Texts, read_gold
 from biasloop.simulate.grid import BASELINE, Grid, run_grid
 from biasloop.simulate.report import Report
@@ -69,7 +69,7 @@ def load(name: str, explore: bool) -> Gold:
 def metrics_of(name: str, gold: Gold, curves: Mapping[str, Curves]) -> dict[str, dict[str, Array]]:
     """Curves (1 + resamples, t) by metric and arm."""
     found = {
-        metric: {arm: of_arm.of(metric) for arm, of_arm in curves.items()}
+        metric: {arm: of_arm.by_metric(metric) for arm, of_arm in curves.items()}
         for metric in ("macro_f1", "accuracy")
     }
     if name in RARE:
@@ -94,7 +94,7 @@ def measure(name: str, grid: Grid, folder: Path) -> tuple[dict[str, Any], Saved]
         told[metric] = {
             arm: {
                 "at_budget": _numbers(of_arm[:, -1]),
-                "area": _numbers(area(budgets, of_arm)),
+                "area": _numbers(area_under_curve(budgets, of_arm)),
                 "saved": _numbers(saved[metric][arm]) if arm in saved[metric] else None,
             }
             for arm, of_arm in curves.items()
@@ -119,7 +119,7 @@ def summary(found: list[Saved]) -> dict[str, Any]:
 
 
 def _numbers(resampled: Array) -> dict[str, float] | None:
-    found = interval(resampled)
+    found = percentile_interval(resampled)
     if found is None:
         return None
     return {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}

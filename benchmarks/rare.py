@@ -30,8 +30,8 @@ from benchmarks.planted import COMMON, RARE_LABELS, SHARES, Planted, planted
 from benchmarks.select import Theirs
 from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import Scores, TrainingSet
-from biasloop.domain.measure.metric import decide
-from biasloop.domain.measure.resample import RESAMPLES, interval
+from biasloop.domain.measure.metric import flag_labels
+from biasloop.domain.measure.resample import RESAMPLES, percentile_interval
 from biasloop.plugins.classifiers.head.head import Head, fit_head
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Strategy, no_checkpoint
@@ -142,7 +142,7 @@ class Campaign:
 
     def _quality(self, head: Head) -> Run:
         truth = self.test.labels == 1
-        flags = decide(head.proba(self.test.features), head.thresholds, multi=True)
+        flags = flag_labels(head.proba(self.test.features), head.thresholds, multi=True)
         f1 = (
             2 * (truth & flags).sum(axis=0) / np.maximum(1, (truth.sum(axis=0) + flags.sum(axis=0)))
         )
@@ -176,7 +176,7 @@ def summary(runs: list[Run], random: list[Run], seed: int = 0) -> dict[str, Any]
         return found
 
     def shown(values: NDArray[np.float64], digits: int) -> list[float]:
-        found = interval(values)
+        found = percentile_interval(values)
         assert found is not None
         return [round(x, digits) for x in (found.value, found.low, found.high)]
 

@@ -42,7 +42,7 @@ from benchmarks.real import (
 )
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
-from biasloop.domain.round import OVER, State
+from biasloop.domain.round import FINISHED, State
 from biasloop.service.service import Service
 
 TIMEOUT = 10.0
@@ -179,7 +179,7 @@ def soak(asked: argparse.Namespace) -> dict[str, Any]:
         "seed": asked.seed,
         "kills": kills,
         "faults": dict(sorted(mischief.done.items())),
-        "rounds_closed": sum(r.state in OVER for r in rounds),
+        "rounds_closed": sum(r.state in FINISHED for r in rounds),
         **found,
         "waited_share": round(
             sum(p.waited for p in people) / sum(p.waited + p.labelled for p in people), 3

@@ -32,7 +32,7 @@ from benchmarks.real import (
     wait_until,
     workspace_of,
 )
-from biasloop.domain.round import AFTER_PEOPLE, Done, Round, State
+from biasloop.domain.round import AFTER_LABELLING, Done, Round, State
 from biasloop.rounds.child import Heartbeat
 from biasloop.rounds.wiring import Steps
 from biasloop.workspace.settings import LoopSettings, SchedulerSettings, VotesSettings
@@ -96,7 +96,7 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
         "share_waiting": round(sum(p.waited for p in people) / spent, 4),
         "labelled": sum(len(p.said) for p in people),
         "rounds": len(rounds),
-        "waiting_to_train": sum(r.state in AFTER_PEOPLE for r in rounds),
+        "waiting_to_train": sum(r.state in AFTER_LABELLING for r in rounds),
         "trainings": len(trainings),
     }
 

@@ -21,7 +21,7 @@ from biasloop.domain.learning import (
     Scores,
     TrainingSet,
 )
-from biasloop.domain.task import Account, LabelTask, Pushed, RawAnnotation, TaskState
+from biasloop.domain.task import Account, LabelTask, PushedTask, RawAnnotation, TaskState
 from biasloop.domain.writing.prompt import Answer, Prompt, Spending
 from biasloop.domain.writing.synthesis import Corpus, Guide, Made, Request
 
@@ -52,7 +52,7 @@ class LabelStudio(Protocol):
     def task_ids(self, item_ids: Sequence[str]) -> dict[str, list[int]]:
         """Ids of the tasks of each item that has any; more than one where there are doubles."""
 
-    def push(self, tasks: Sequence[LabelTask], newest: Pushed | None = None) -> dict[str, int]:
+    def push(self, tasks: Sequence[LabelTask], newest: PushedTask | None = None) -> dict[str, int]:
         """Sends only what is missing, in this order; returns the task id of every item. None of
         them was sent before the `newest` task known."""
 

@@ -11,7 +11,7 @@ from biasloop.domain.annotation import Standing
 from biasloop.domain.label import AsideReason
 from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import State
-from biasloop.domain.trial import Case, Scenario, Trial, Why
+from biasloop.domain.trial import Case, Scenario, ScenarioReason, Trial
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Spending
 from biasloop.rounds.reconcile import Differences
@@ -95,7 +95,7 @@ def instruction(service: Service) -> str:
 def tried(draft: Policy, against: Policy, item_id: str) -> Trial:
     """A trial by which the draft takes the label age from an item."""
     said = [Judgement((label,), 1.0, "") for label in ("age", "inclusive")]
-    case = Case(Scenario("testo", Why.BORDER, ("age",), item_id), *said)
+    case = Case(Scenario("testo", ScenarioReason.BORDER, ("age",), item_id), *said)
     moment = datetime.now(UTC)
     return Trial("0a0a0a0a", moment, "ugo", draft, against.id, "m", (case,), None, Spending())
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
-from biasloop.domain.round import AFTER_PEOPLE, OVER
+from biasloop.domain.round import AFTER_LABELLING, FINISHED
 from biasloop.service.service import Service
 from support.cli import REPOSITORY, Cli, small_campaign
 from support.labelstudio_server import Server
@@ -145,7 +145,7 @@ def test_a_person_labels_a_round_and_the_next_one_comes(
         batches[round_id] += service.pool.texts([selection.row])
     assert batches[0] == list(said)  # in the order of selection
     assert following == batches[1][0]
-    assert service.ledger.rounds.get(0).state in AFTER_PEOPLE + OVER
+    assert service.ledger.rounds.get(0).state in AFTER_LABELLING + FINISHED
     human = [a for a in service.ledger.annotations() if a.source is LabelSource.HUMAN]
     texts = service.pool.texts(service.pool.rows_of([a.item_id for a in human]))
     assert {t: a.labels for t, a in zip(texts, human, strict=True)} == said

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from biasloop.domain.round import State
-from biasloop.domain.task import LabelTask, Pushed
+from biasloop.domain.task import LabelTask, PushedTask
 from biasloop.errors import LabelStudioDown
 from biasloop.reports.status import overview
 from biasloop.service.service import Service
@@ -165,8 +165,8 @@ def test_what_a_cancelled_push_left_is_no_second_task(
     service.ensure_project()
     client = service.label_studio
     item = service.ledger.selections()[0][1].item_id
-    left = Pushed(item, client.push([LabelTask(item, "t", "c", 0)])[item])
-    later = Pushed("later", client.push([LabelTask("later", "t", "c", 0)], left)["later"])
+    left = PushedTask(item, client.push([LabelTask(item, "t", "c", 0)])[item])
+    later = PushedTask("later", client.push([LabelTask("later", "t", "c", 0)], left)["later"])
     monkeypatch.setattr(Ledger, "newest_task", lambda *_: later)
     tick_until(service, State.PUSHED)
     assert len(client.task_ids([item])[item]) == 2

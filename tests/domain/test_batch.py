@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose, draw, quota
+from biasloop.domain.batch import (
+    Arm,
+    Candidates,
+    Quota,
+    Rows,
+    Selection,
+    compose_batch,
+    draw_positions,
+    split_batch,
+)
 
 # --- quota ----------------------------------------------------------------------------------------
 
@@ -24,7 +33,7 @@ from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compo
 def test_a_quota_fills_the_batch(
     size: int, done: int, block: int, audit_share: float, random_share: float, gold_share: float
 ) -> None:
-    found = quota(
+    found = split_batch(
         size,
         audit_done=done,
         audit_block=block,
@@ -43,7 +52,7 @@ def test_a_quota_fills_the_batch(
 def audit_quotas(size: int, block: int, batches: int) -> list[int]:
     found: list[int] = []
     for _ in range(batches):
-        wanted = quota(
+        wanted = split_batch(
             size, audit_done=sum(found), audit_block=block, audit_share=0.1, random_share=0.1
         )
         found.append(wanted.audit)
@@ -107,7 +116,7 @@ def test_gold_items_are_mixed_in(
 
     def batch(wanted: Quota) -> list[Selection]:
         rng = np.random.default_rng(seed)
-        return compose(train, audit, wanted, acquire, rng, max_per_ad=1, gold=gold)
+        return compose_batch(train, audit, wanted, acquire, rng, max_per_ad=1, gold=gold)
 
     mixed = batch(Quota(4, 2, 1, n))
     texts = dict(
@@ -125,7 +134,7 @@ def test_gold_items_are_mixed_in(
     assert len(mixed) == min(7 + n, sum(s.row >= 100 for s in mixed) + left)
     # Without gold, nothing is drawn otherwise than before there was any.
     rng = np.random.default_rng(seed)
-    assert batch(Quota(4, 2, 1)) == compose(
+    assert batch(Quota(4, 2, 1)) == compose_batch(
         train, audit, Quota(4, 2, 1), acquire, rng, max_per_ad=1
     )
 
@@ -140,7 +149,7 @@ def test_a_batch(
     train = candidates(train_texts).distinct()
     audit = candidates(audit_texts, 100).distinct()  # texts may stand on both sides
     rng = np.random.default_rng(seed)
-    batch = compose(train, audit, wanted, last_rows if model else None, rng, max_per_ad=1)
+    batch = compose_batch(train, audit, wanted, last_rows if model else None, rng, max_per_ad=1)
 
     texts = dict(zip([*train.ids, *audit.ids], [*train.hashes, *audit.hashes], strict=True))
     rows = dict(zip([*train.ids, *audit.ids], [*train.rows, *audit.rows], strict=True))
@@ -164,7 +173,7 @@ def test_a_batch(
 def test_the_same_seed_gives_the_same_batch(seed: int) -> None:
     def once(with_seed: int) -> list[Selection]:
         rng = np.random.default_rng(with_seed)
-        return compose(
+        return compose_batch(
             distinct(40), distinct(20, 100), Quota(5, 4, 3), last_rows, rng, max_per_ad=3
         )
 
@@ -180,7 +189,7 @@ def test_the_strategy_chooses_among_what_the_random_arm_left() -> None:
         return rows[:n]
 
     rng = np.random.default_rng(1)
-    batch = compose(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng, max_per_ad=3)
+    batch = compose_batch(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng, max_per_ad=3)
     drawn = [s.row for s in batch if s.arm is Arm.RANDOM_TRAIN]
     assert offered[0].tolist() == [row for row in range(50, 60) if row not in drawn]
     chosen = {s.row for s in batch if s.arm is Arm.ACQUISITION}
@@ -193,7 +202,7 @@ def test_empty_pools_give_what_there_is(pool: str) -> None:
     audit = distinct(0 if pool in ("audit", "both") else 9, 100)
     for acquire in (last_rows, None):
         rng = np.random.default_rng(0)
-        batch = compose(train, audit, Quota(3, 2, 1), acquire, rng, max_per_ad=3)
+        batch = compose_batch(train, audit, Quota(3, 2, 1), acquire, rng, max_per_ad=3)
         arms = Counter(s.arm for s in batch)
         if pool == "train":
             assert arms == {Arm.AUDIT: 2}
@@ -214,7 +223,7 @@ def test_a_draw_keeps_to_the_cap_and_is_else_of_equal_chances(
     ad_sizes: list[int], n: int, most: int, seed: int
 ) -> None:
     ads = np.repeat(np.arange(len(ad_sizes)), ad_sizes)
-    drawn, chance = draw(ads, n, most, np.random.default_rng(seed))
+    drawn, chance = draw_positions(ads, n, most, np.random.default_rng(seed))
     assert len(drawn) == min(n, sum(min(size, most) for size in ad_sizes))
     assert np.all(np.diff(drawn) > 0)
     assert np.bincount(ads[drawn]).max(initial=0) <= most
@@ -236,7 +245,7 @@ def test_a_batch_holds_at_most_so_many_of_an_ad_and_is_full_if_it_can(
     half = len(roots) // 2
     train, audit = distinct(half, 0, roots[:half]), distinct(len(roots) - half, 100, roots[half:])
     rng = np.random.default_rng(seed)
-    batch = compose(train, audit, wanted, last_rows if model else None, rng, max_per_ad=most)
+    batch = compose_batch(train, audit, wanted, last_rows if model else None, rng, max_per_ad=most)
     pools = {Arm.AUDIT: roots[half:], Arm.ACQUISITION: roots[:half]}
     rows = [s.row for s in batch]
     assert len(set(rows)) == len(rows)
@@ -263,8 +272,8 @@ def test_a_ranking_is_gone_down_and_full_ads_are_skipped(
         return np.sort(rows[np.argsort(rank[rows])[:wanted]])
 
     pool, rng = distinct(len(roots), 0, roots), np.random.default_rng(0)
-    with patch("biasloop.domain.batch.ASKS", 100):
-        batch = compose(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=most)
+    with patch("biasloop.domain.batch.MAX_STRATEGY_CALLS", 100):
+        batch = compose_batch(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=most)
     expected: list[int] = []
     for row in np.argsort(rank):
         if len(expected) < n and sum(roots[r] == roots[row] for r in expected) < most:
@@ -287,7 +296,7 @@ def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
     for seed in range(n):
         rng = np.random.default_rng(seed)
         acquire = last_rows if model else None
-        for s in compose(train, audit, Quota(4, 2, 3), acquire, rng, max_per_ad=1):
+        for s in compose_batch(train, audit, Quota(4, 2, 3), acquire, rng, max_per_ad=1):
             places[s.arm].append(s.position)
             if s.probability is not None:
                 drawn[s.arm, s.row] += 1

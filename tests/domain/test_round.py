@@ -7,30 +7,30 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from biasloop.domain.round import (
-    AFTER_PEOPLE,
-    BEFORE_PEOPLE,
-    OVER,
+    AFTER_LABELLING,
+    BEFORE_LABELLING,
+    DURING_LABELLING,
+    FINISHED,
     STEPS,
-    WITH_PEOPLE,
-    Opening,
+    OpeningRules,
     PauseState,
     Round,
     Situation,
     State,
-    may_open,
+    reason_not_to_open,
     retry_delay,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OPENING = Opening(batch_size=20, min_new_items=5, interval=timedelta(minutes=10), budget=100)
+OPENING = OpeningRules(batch_size=20, min_new_items=5, interval=timedelta(minutes=10), budget=100)
 SOON = "the next round may open at 2026-03-01 12:05 UTC"
 
 
 def test_every_state_but_the_last_has_one_way_on() -> None:
     states = list(STEPS)
     assert [after for _, after in STEPS.values()] == [*states[1:], State.CLOSED]
-    assert set(State) == {*STEPS, *OVER}
-    assert (*BEFORE_PEOPLE, *WITH_PEOPLE, *AFTER_PEOPLE) == tuple(states)
+    assert set(State) == {*STEPS, *FINISHED}
+    assert (*BEFORE_LABELLING, *DURING_LABELLING, *AFTER_LABELLING) == tuple(states)
     assert len({step for step, _ in STEPS.values()}) == len(STEPS)
 
 
@@ -41,20 +41,20 @@ def a_round(state: State, minutes_ago: float = 60, number: int = 0) -> Round:
 @pytest.mark.parametrize("state", State)
 def test_the_step_follows_from_the_state(state: State) -> None:
     step = a_round(state).step
-    assert step is None if state in OVER else step == STEPS[state][0]
+    assert step is None if state in FINISHED else step == STEPS[state][0]
 
 
 def why_not(
     *rounds: Round, labels: int = 0, candidates: int = 50, pause: PauseState = PauseState.RUNNING
 ) -> str | None:
-    return may_open(OPENING, Situation(NOW, rounds, labels, lambda: candidates, pause))
+    return reason_not_to_open(OPENING, Situation(NOW, rounds, labels, lambda: candidates, pause))
 
 
 def test_what_the_stopping_rule_says_is_passed_on() -> None:
     situation = Situation(
         NOW, (a_round(State.CLOSED),), 0, lambda: 50, PauseState.RUNNING, "enough"
     )
-    assert may_open(OPENING, situation) == (
+    assert reason_not_to_open(OPENING, situation) == (
         "enough; `biasloop resume` opens rounds until it says so again"
     )
 
@@ -62,7 +62,7 @@ def test_what_the_stopping_rule_says_is_passed_on() -> None:
 @pytest.mark.parametrize("state", State)
 def test_only_one_round_is_on_its_way_to_people(state: State) -> None:
     reason = why_not(a_round(state))
-    if state in BEFORE_PEOPLE + WITH_PEOPLE:
+    if state in BEFORE_LABELLING + DURING_LABELLING:
         assert reason == "a round is already open"
     else:
         assert reason is None
@@ -102,7 +102,7 @@ def test_the_pool_is_counted_only_when_all_else_says_yes() -> None:
         Situation(NOW, (a_round(State.PUSHED),), 0, count, PauseState.RUNNING),
         Situation(NOW, (a_round(State.CLOSED, 5),), 0, count, PauseState.RUNNING),
     ):
-        assert may_open(OPENING, situation) is not None
+        assert reason_not_to_open(OPENING, situation) is not None
 
 
 # --- back-off -------------------------------------------------------------------------------------

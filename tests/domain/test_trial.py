@@ -8,11 +8,11 @@ from biasloop.domain.policy import Policy
 from biasloop.domain.trial import (
     Case,
     Scenario,
-    Why,
-    in_order,
-    in_question,
-    mix,
-    totals,
+    ScenarioReason,
+    label_totals,
+    labels_to_re_ask,
+    mix_scenarios,
+    sort_cases,
     trial_id,
 )
 from biasloop.domain.writing.judgement import Judgement
@@ -64,12 +64,12 @@ def test_people_are_asked_again_by_what_they_said() -> None:
         case("age", "inclusive", known="age", item_id=""),  # nobody can be asked about it
         case("age", "age", known="age"),
     ]
-    assert in_question(found) == {"age": 2, "gender": 1}
+    assert labels_to_re_ask(found) == {"age": 2, "gender": 1}
 
 
 @given(cases)
 def test_every_contradicted_item_carries_a_label_in_question(cases: list[Case]) -> None:
-    labels = in_question(cases).keys()
+    labels = labels_to_re_ask(cases).keys()
     for found in cases:
         if found.contradicts and found.scenario.item_id:
             assert labels & set(found.scenario.known or ())
@@ -77,7 +77,7 @@ def test_every_contradicted_item_carries_a_label_in_question(cases: list[Case]) 
 
 @given(cases)
 def test_all_cases_are_shown_what_changes_first(cases: list[Case]) -> None:
-    shown = in_order(cases)
+    shown = sort_cases(cases)
     assert sorted(number for number, _ in shown) == list(range(1, len(cases) + 1))
     assert all(cases[number - 1] is found for number, found in shown)
     weights = [
@@ -88,14 +88,16 @@ def test_all_cases_are_shown_what_changes_first(cases: list[Case]) -> None:
 
 @given(cases)
 def test_totals_add_up(cases: list[Case]) -> None:
-    for total in totals(cases, CHOICES):
+    for total in label_totals(cases, CHOICES):
         assert total.before + total.gained - total.lost == total.after
         assert max(total.before, total.after) <= sum(found.answered for found in cases)
 
 
 def test_totals_are_of_what_both_answered() -> None:
     found = [case("age", "gender"), Case(Scenario("t"), Problem.SCHEMA, case("age", "age").after)]
-    assert [(t.label, t.before, t.after, t.gained, t.lost) for t in totals(found, CHOICES)] == [
+    assert [
+        (t.label, t.before, t.after, t.gained, t.lost) for t in label_totals(found, CHOICES)
+    ] == [
         ("gender", 0, 1, 1, 0),
         ("age", 1, 0, 0, 1),
     ]
@@ -121,11 +123,11 @@ def test_a_mix_holds_one_item_per_text_and_as_many_as_there_are(
     n: int, differ: np.ndarray, labelled: np.ndarray, unlabelled: np.ndarray, texts: list[int]
 ) -> None:
     hashes = np.array([str(text) for text in texts])
-    chosen = mix(
+    chosen = mix_scenarios(
         n,
         differ=differ,
-        labelled=(labelled, Why.BORDER),
-        unlabelled=(unlabelled, Why.UNSURE),
+        labelled=(labelled, ScenarioReason.BORDER),
+        unlabelled=(unlabelled, ScenarioReason.UNSURE),
         hashes=hashes,
     )
     found = [hashes[row] for row, _ in chosen]
@@ -136,12 +138,14 @@ def test_a_mix_holds_one_item_per_text_and_as_many_as_there_are(
 
 def test_the_shares_of_a_mix() -> None:
     kinds = np.arange(30).reshape(3, 10)
-    chosen = mix(
+    chosen = mix_scenarios(
         8,
         differ=kinds[0],
-        labelled=(kinds[1], Why.BORDER),
-        unlabelled=(kinds[2], Why.UNSURE),
+        labelled=(kinds[1], ScenarioReason.BORDER),
+        unlabelled=(kinds[2], ScenarioReason.UNSURE),
         hashes=np.arange(30).astype(str),
     )
     assert [row for row, _ in chosen] == [0, 1, 10, 11, 20, 21, 22, 23]
-    assert [why for _, why in chosen] == [Why.DIFFER] * 2 + [Why.BORDER] * 2 + [Why.UNSURE] * 4
+    assert [why for _, why in chosen] == [ScenarioReason.DIFFER] * 2 + [
+        ScenarioReason.BORDER
+    ] * 2 + [ScenarioReason.UNSURE] * 4

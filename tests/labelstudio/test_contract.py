@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from biasloop.domain.task import LabelTask, Pushed, TaskState
+from biasloop.domain.task import LabelTask, PushedTask, TaskState
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio import task_client
@@ -152,7 +152,7 @@ def test_what_an_attempt_left_is_looked_for_after_the_newest_task(
     label_studio_client: LabelStudioClient,
 ) -> None:
     before = label_studio_client.push(items(3))
-    known = Pushed(items(3)[2].item_id, before[items(3)[2].item_id])
+    known = PushedTask(items(3)[2].item_id, before[items(3)[2].item_id])
     batch = items(5, prefix="later")
     left = label_studio_client.push(batch[:2], known)
     sent = label_studio_client.push(batch, known)
@@ -163,7 +163,7 @@ def test_what_an_attempt_left_is_looked_for_after_the_newest_task(
 def test_among_all_tasks_where_the_newest_is_gone(label_studio_client: LabelStudioClient) -> None:
     """On SQLite the next tasks get the ids of those that were deleted."""
     before = label_studio_client.push(items(3))
-    newest = Pushed(*list(before.items())[-1])
+    newest = PushedTask(*list(before.items())[-1])
     label_studio_client.withdraw([newest.task_id])
     batch = items(4, prefix="later")
     left = label_studio_client.push(batch[:1], newest)

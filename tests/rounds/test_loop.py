@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.round import STEPS, Done, Opening, Outcome, Round, Situation, State, Wait
+from biasloop.domain.round import STEPS, Done, OpeningRules, Outcome, Round, Situation, State, Wait
 from biasloop.errors import LabelStudioDown, LedgerError, LostLease
 from biasloop.rounds.child import Heartbeat
 from biasloop.rounds.loop import Loop, Retry
@@ -16,7 +16,7 @@ from biasloop.store.ledger import Ledger
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RETRY = Retry(lease=timedelta(seconds=15), retry_base=2, retry_cap=60)
-OPENING = Opening(batch_size=5, min_new_items=1, interval=timedelta(0), budget=100)
+OPENING = OpeningRules(batch_size=5, min_new_items=1, interval=timedelta(0), budget=100)
 Script = Callable[[Round, Heartbeat], Outcome]
 
 

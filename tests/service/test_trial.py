@@ -13,7 +13,7 @@ from biasloop.domain.item import Item
 from biasloop.domain.policy import Policy
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.domain.trial import Scenario, Total, Trial, Why
+from biasloop.domain.trial import LabelTotal, Scenario, ScenarioReason, Trial
 from biasloop.errors import ConfigError, DataError, LlmError
 from biasloop.service.scenarios import MAX_SCENARIOS, borderline, from_file, from_lines
 from biasloop.service.service import Service
@@ -55,7 +55,7 @@ def test_what_each_version_says_and_why(service: Service) -> None:
         (3, ("inclusive",), ("inclusive",), False),
     ]
     assert found.cases[1].before.reason == "Dice <i>gender, age</i>."
-    assert found.labels[0] == Total("gender", before=2, after=0, gained=0, lost=2)
+    assert found.labels[0] == LabelTotal("gender", before=2, after=0, gained=0, lost=2)
     assert (found.stopped, found.labelled, found.in_question) == (None, 0, {})
     assert found == describe(service, service.ledger.trials.newest())
 
@@ -200,7 +200,9 @@ def test_scenarios_are_near_the_border_and_never_audit_items(scored: Service) ->
     other = {"key": "ls:other", "labels": ("age",), "annotator": "ugo@example.org"}
     scored.ledger.record([replace(one, **other)])
     found = borderline(scored, 8)
-    assert [of.why for of in found] == [Why.DIFFER] + [Why.BORDER] * 3 + [Why.UNSURE] * 4
+    assert [of.why for of in found] == [ScenarioReason.DIFFER] + [ScenarioReason.BORDER] * 3 + [
+        ScenarioReason.UNSURE
+    ] * 4
     assert found[0].item_id == differ[0].id
     labelled, free = items[::2], items[1::2]
     assert [of.item_id for of in found[1:4]] == [item.id for item in labelled[:3]]
@@ -214,7 +216,7 @@ def test_scenarios_are_near_the_border_and_never_audit_items(scored: Service) ->
 
 def test_without_scores_they_are_drawn(service: Service) -> None:
     found = borderline(service, 6)
-    assert [of.why for of in found] == [Why.DRAWN] * 6
+    assert [of.why for of in found] == [ScenarioReason.DRAWN] * 6
     assert found == borderline(service, 6)
     train = {item.id for item in train_items(service)}
     assert {of.item_id for of in found} <= train
@@ -237,8 +239,8 @@ def test_a_file_of_scenarios(tmp_path: Path, service: Service) -> None:
     path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
     found = from_file(path, scheme)
     assert [(of.text, of.known, of.why) for of in found] == [
-        ("Cercasi un cuoco", ("gender",), Why.GIVEN),
-        ("tre", None, Why.GIVEN),
+        ("Cercasi un cuoco", ("gender",), ScenarioReason.GIVEN),
+        ("tre", None, ScenarioReason.GIVEN),
     ]
     assert describe(service, run(service, found)).contradicting == 1
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from biasloop.domain.label import Scheme
-from biasloop.domain.measure.curve import bootstrap, labels_saved
-from biasloop.domain.measure.resample import Interval, interval
+from biasloop.domain.measure.curve import bootstrap_curves, labels_saved
+from biasloop.domain.measure.resample import Interval, percentile_interval
 from biasloop.plugins.registry import Kind, create
 from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.run import Encoded, Setup, simulate, simulated_answers
@@ -26,8 +26,8 @@ def saved(data: Gold) -> Interval:
         arm: [simulate(data, SETUP, arm, seed, rows).flags for seed in range(SEEDS)]
         for arm in ("auto", "random")
     }
-    curves = bootstrap(data.test.labels, flags, seed=0)
-    found = interval(
+    curves = bootstrap_curves(data.test.labels, flags, seed=0)
+    found = percentile_interval(
         labels_saved(SETUP.budgets, curves["auto"].accuracy, curves["random"].accuracy)
     )
     assert found is not None

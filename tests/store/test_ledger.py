@@ -17,7 +17,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.policy import Policy, PolicyDecision, VoteAction
 from biasloop.domain.round import Done
-from biasloop.domain.task import Pushed
+from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.ledger import Ledger
@@ -249,7 +249,7 @@ def test_a_trip_tells_everything_in_order(ledger: Ledger) -> None:
     ledger.record([annotation(item="b" * 20)])  # another item's trip
     records: list[tuple[object, str, str]] = [
         (Selection(item, 5, Arm.AUDIT, 0.25, 1), "selected", "audit"),
-        (Pushed(item, 7), "pushed", "task 7"),
+        (PushedTask(item, 7), "pushed", "task 7"),
         (Consensus(item, ("age",), ("age",), 2, {}), "consensus", '["age"] from 2 votes'),
         (model("m1", item), "trained on", "m1"),
     ]
@@ -318,15 +318,15 @@ def test_a_decision_and_what_it_changes_are_one(ledger: Ledger) -> None:
 
 
 def test_a_task_id_may_come_again_and_an_item_may_get_another_task(ledger: Ledger) -> None:
-    ledger.add([Pushed("a", 7), Pushed("b", 8)], NOW)
-    ledger.add([Pushed("c", 8), Pushed("a", 5)], NOW)
+    ledger.add([PushedTask("a", 7), PushedTask("b", 8)], NOW)
+    ledger.add([PushedTask("c", 8), PushedTask("a", 5)], NOW)
     assert ledger.task_ids() == {"a": 5, "b": 8, "c": 8}
 
 
 def test_the_newest_task_before_a_moment(ledger: Ledger) -> None:
     assert ledger.newest_task(NOW + timedelta(days=1)) is None
-    ledger.add([Pushed("a", 7), Pushed("b", 8)], NOW)
-    ledger.add([Pushed("c", 9)], NOW + timedelta(hours=1))
-    assert ledger.newest_task(NOW + timedelta(minutes=1)) == Pushed("b", 8)
-    assert ledger.newest_task(NOW + timedelta(hours=2)) == Pushed("c", 9)
+    ledger.add([PushedTask("a", 7), PushedTask("b", 8)], NOW)
+    ledger.add([PushedTask("c", 9)], NOW + timedelta(hours=1))
+    assert ledger.newest_task(NOW + timedelta(minutes=1)) == PushedTask("b", 8)
+    assert ledger.newest_task(NOW + timedelta(hours=2)) == PushedTask("c", 9)
     assert ledger.newest_task(NOW) is None

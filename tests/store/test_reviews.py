@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from biasloop.domain.measure.probation import Estimate, Review
+from biasloop.domain.measure.probation import BoundedEstimate, Review
 from biasloop.domain.round import Done
 from biasloop.store.ledger import Ledger
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 figures = st.floats(-1, 1, allow_subnormal=False)
-estimates = st.builds(Estimate, figures, figures)
+estimates = st.builds(BoundedEstimate, figures, figures)
 made = st.builds(
     Review,
     kept=st.booleans(),
@@ -47,7 +47,16 @@ def test_they_come_back_as_they_went_in_and_in_order(ledger: Ledger, reviews: li
 
 def test_a_step_commits_its_trial_with_the_round(ledger: Ledger) -> None:
     review = Review(
-        False, "no gain", 7, 12, 0.5, Estimate(-0.1, -0.2), Estimate(0, -0.1), ("age",), 90, 60
+        False,
+        "no gain",
+        7,
+        12,
+        0.5,
+        BoundedEstimate(-0.1, -0.2),
+        BoundedEstimate(0, -0.1),
+        ("age",),
+        90,
+        60,
     )
     opened = ledger.rounds.open({}, NOW)
     assert opened is not None
@@ -55,4 +64,4 @@ def test_a_step_commits_its_trial_with_the_round(ledger: Ledger) -> None:
     assert held is not None
     ledger.rounds.commit(held, Done({"probation": review.as_dict()}, (review,)), NOW)
     assert ledger.reviews() == [(opened.id, review)]
-    assert Review.of(ledger.rounds.get(opened.id).facts["probation"]) == review
+    assert Review.from_dict(ledger.rounds.get(opened.id).facts["probation"]) == review

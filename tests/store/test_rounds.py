@@ -9,16 +9,16 @@ import pytest
 
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.round import (
-    AFTER_PEOPLE,
-    BEFORE_PEOPLE,
+    AFTER_LABELLING,
+    BEFORE_LABELLING,
+    DURING_LABELLING,
     STEPS,
-    WITH_PEOPLE,
     Claim,
     Done,
     State,
     Wait,
 )
-from biasloop.domain.task import Pushed
+from biasloop.domain.task import PushedTask
 from biasloop.errors import LedgerError, LostLease
 from biasloop.store.ledger import Ledger
 
@@ -167,10 +167,10 @@ def test_a_commit_is_whole_or_not_at_all(ledger: Ledger) -> None:
     before = (ledger.rounds.all(), ledger.events())
     chosen = Selection("a" * 20, 0, Arm.AUDIT, 0.5, 0)
     with pytest.raises(LedgerError):
-        ledger.rounds.commit(held, Done({"x": 1}, (Pushed("b" * 20, 7), chosen, chosen)), NOW)
+        ledger.rounds.commit(held, Done({"x": 1}, (PushedTask("b" * 20, 7), chosen, chosen)), NOW)
     assert (ledger.rounds.all(), ledger.events()) == before
     assert (ledger.selections(), ledger.task_ids()) == ([], {})
-    ledger.rounds.commit(held, Done({"x": 1}, (Pushed("b" * 20, 7), chosen)), NOW)
+    ledger.rounds.commit(held, Done({"x": 1}, (PushedTask("b" * 20, 7), chosen)), NOW)
     assert ledger.selections() == [(0, chosen)]
     assert ledger.task_ids() == {"b" * 20: 7}
     assert ledger.events(1)[0]["data"] == {"x": 1}
@@ -234,7 +234,7 @@ def test_a_cancelled_round_is_over(ledger: Ledger) -> None:
 def test_what_is_on_its_way_to_people_comes_first(ledger: Ledger) -> None:
     advance(ledger, State.ANNOTATED)
     ledger.rounds.open({}, NOW)
-    for state in BEFORE_PEOPLE + WITH_PEOPLE:
+    for state in BEFORE_LABELLING + DURING_LABELLING:
         first, second = claim(ledger), claim(ledger)
         assert (first.round.id, first.round.state) == (1, state)
         assert (second.round.id, second.round.state) == (0, State.ANNOTATED)
@@ -242,7 +242,7 @@ def test_what_is_on_its_way_to_people_comes_first(ledger: Ledger) -> None:
         ledger.rounds.wait(second, Wait(NOW, "free again"))
 
 
-@pytest.mark.parametrize("state", AFTER_PEOPLE)
+@pytest.mark.parametrize("state", AFTER_LABELLING)
 def test_only_the_oldest_round_behind_people_goes_on(ledger: Ledger, state: State) -> None:
     advance(ledger, State.ANNOTATED)
     advance(ledger, State.ANNOTATED)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from biasloop.domain.policy import Policy
-from biasloop.domain.trial import Case, Comment, Scenario, Trial, Why
+from biasloop.domain.trial import Case, Comment, Scenario, ScenarioReason, Trial
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import LedgerError
@@ -15,7 +15,7 @@ from biasloop.store.ledger import Ledger
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CASES = (
     Case(
-        Scenario("Cercasi è", Why.DIFFER, ("age",), "item-1", ("ad-1", "ad-2")),
+        Scenario("Cercasi è", ScenarioReason.DIFFER, ("age",), "item-1", ("ad-1", "ad-2")),
         Judgement(("age",), 0.5, "says: Cercasi è"),
         Judgement(("gender", "age"), 1.0, "quotes: Cercasi è"),
     ),

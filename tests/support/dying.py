@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import biasloop.rounds.steps.aggregate
 import biasloop.rounds.steps.select
-from biasloop.domain.round import OVER, Done
+from biasloop.domain.round import FINISHED, Done
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.rounds.wiring import Steps
 from biasloop.service.service import Service
@@ -94,7 +94,7 @@ def main(workspace: Path, step: str = "", moment: str = "") -> None:
             return (whole := table(steps)) | {step: deadly(whole[step], step, moment, workspace)}
 
         Steps.table = with_a_deadly_one  # type: ignore[method-assign]
-    while not any(r.state in OVER for r in service.ledger.rounds.all()):
+    while not any(r.state in FINISHED for r in service.ledger.rounds.all()):
         poll()
         if told := service.loop.tick():
             print(told, flush=True)

@@ -17,12 +17,12 @@ from biasloop.domain.item import Ad, Item, real_item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.metric import compare, evaluate
 from biasloop.domain.measure.promotion import decide_promotion
-from biasloop.domain.measure.savings import MIN_LABELS, Plan, estimate
-from biasloop.domain.measure.stopping import Criterion, Stopping, advise, gain_criterion
+from biasloop.domain.measure.savings import MIN_LABELS, SavingsPlan, estimate_savings
+from biasloop.domain.measure.stopping import Criterion, StoppingRule, advise, gain_criterion
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.split import split_of
-from biasloop.domain.task import Pushed
+from biasloop.domain.task import PushedTask
 from biasloop.service.service import PROJECT, Service
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
@@ -91,7 +91,7 @@ class Campaign:
         self.step(Done({"expanded": {"counterfactual": 3}}))
         self.step(Done({"pool_rows": len(self.service.pool), "scored_with": None}))
         self.step(Done({"batch": len(batch)}, selections))
-        pushed = tuple(Pushed(s.item_id, 1000 + s.row) for s in selections)
+        pushed = tuple(PushedTask(s.item_id, 1000 + s.row) for s in selections)
         self.step(Done({"pushed": len(pushed)}, pushed))
         return opened.id
 
@@ -181,7 +181,7 @@ class Campaign:
     def advice(self, model: str) -> dict[str, Any]:
         """Advice on stopping: kappa says so, gain cannot tell."""
         kappa = Criterion("kappa", True, "the models agree")
-        gain = gain_criterion(None, Stopping(("gain", "kappa"), rounds=3, gain=0.02))
+        gain = gain_criterion(None, StoppingRule(("gain", "kappa"), rounds=3, gain=0.02))
         return advise(model, (gain, kappa), ("gain", "kappa")).as_dict()
 
     def savings(self, labels: int) -> dict[str, Any]:
@@ -190,11 +190,11 @@ class Campaign:
         if labels < MIN_LABELS:
             return told | {"points": (), "saved": None, "why": f"{labels} random labels"}
         rng = np.random.default_rng(labels)
-        plan = Plan.of(labels, steps=8, draws=10, seed=0)
+        plan = SavingsPlan.from_label_count(labels, steps=8, draws=10, seed=0)
         noise = np.append(0, rng.normal(0, 0.03, 100))[:, None, None]
         random = np.linspace(0.3, 0.6, 8) + rng.normal(0, 0.01, (1, 10, 8)) + noise
         acquired = np.linspace(0.35, 0.7, 8) + noise[:, 0]
-        return told | estimate(plan, acquired, random, witnesses=40, seed=0).as_dict()
+        return told | estimate_savings(plan, acquired, random, witnesses=40, seed=0).as_dict()
 
     def report(self, round_id: int, model: str, rates: tuple[float, float]) -> Evaluation:
         """A real audit report: each round's model errs on fewer of 300 random verdicts."""

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from biasloop.cli.main import app
 from biasloop.domain.label import LabelSource
-from biasloop.domain.measure.probation import Estimate, Review
+from biasloop.domain.measure.probation import BoundedEstimate, Review
 from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
@@ -72,8 +72,8 @@ def whole(campaign: Any) -> Any:
     service, ledger, items = campaign.service, campaign.ledger, campaign.items
     ledger.set_bookmark(TROUBLE, "no answer")
     review = Review(
-        True, "mean average precision +0.020", 1, 1, 0.5, Estimate(0.02, 0.01), Estimate(0, -0.1),
-        ("gender", "age"), 90, 60,
+        True, "mean average precision +0.020", 1, 1, 0.5,
+        BoundedEstimate(0.02, 0.01), BoundedEstimate(0, -0.1), ("gender", "age"), 90, 60,
     )  # fmt: skip
     refused = Rejection(
         "Un testo.", Reason.LABEL, "judged age", "llm:write:gender@1a2b3c4d",

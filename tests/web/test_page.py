@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from biasloop.domain.annotation import Standing
-from biasloop.domain.measure.probation import Estimate, Review
+from biasloop.domain.measure.probation import BoundedEstimate, Review
 from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
 from biasloop.domain.writing.synthesis import Reason, Rejection
@@ -204,8 +204,8 @@ def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign, clock) -> 
     told = text_of(get("/"))
     assert "On probation: 0 of 1 texts teach the model. Not reviewed yet: the next training" in told
     review = Review(
-        True, "mean average precision +0.020", 1, 1, 0.5, Estimate(0.02, 0.01), Estimate(0, -0.1),
-        ("gender", "age"), 90, 60,
+        True, "mean average precision +0.020", 1, 1, 0.5,
+        BoundedEstimate(0.02, 0.01), BoundedEstimate(0, -0.1), ("gender", "age"), 90, 60,
     )  # fmt: skip
     campaign.step(Done({"probation": review.as_dict()}, (review,)))
     clock.skip(1)

@@ -12,7 +12,7 @@ Rows = NDArray[np.int64]
 Acquire = Callable[[Rows, int], Rows]
 """n of these pool rows by strategy; sorted in, sorted out."""
 
-ASKS = 5
+MAX_STRATEGY_CALLS = 5
 """How often a strategy is asked again for what ads that were full left open."""
 
 
@@ -76,7 +76,7 @@ class Candidates:
         return np.unique(self.roots, return_inverse=True)[1].astype(np.int64)
 
 
-def quota(
+def split_batch(
     batch_size: int,
     *,
     audit_done: int,
@@ -102,7 +102,7 @@ def quota(
     return Quota(batch_size - audit - random_train - gold, audit, random_train, gold)
 
 
-def compose(
+def compose_batch(
     train: Candidates,
     audit: Candidates,
     wanted: Quota,
@@ -119,7 +119,7 @@ def compose(
     random, and then they carry their inclusion probability. What another arm cannot fill,
     acquisition takes over; a short pool gives a short batch.
     """
-    audited, chance = draw(audit.ads(), wanted.audit, max_per_ad, rng)
+    audited, chance = draw_positions(audit.ads(), wanted.audit, max_per_ad, rng)
     drawn: list[tuple[Candidates, int, Arm, float | None]] = [
         (audit, i, Arm.AUDIT, float(chance[i])) for i in audited
     ]
@@ -135,7 +135,7 @@ def compose(
     n_acquire = wanted.acquisition + wanted.audit - len(audited) + wanted.gold - n_known
     n_random = wanted.random_train
     if acquire is None:
-        both, chance = draw(ads, n_random + n_acquire, max_per_ad, rng)
+        both, chance = draw_positions(ads, n_random + n_acquire, max_per_ad, rng)
         mixed = rng.permutation(both)
         for arm, part in (
             (Arm.RANDOM_TRAIN, mixed[:n_random]),
@@ -144,7 +144,7 @@ def compose(
             share = len(part) / max(1, len(both))
             drawn += [(train, i, arm, float(chance[i] * share)) for i in part]
     else:
-        random_train, chance = draw(ads, n_random, max_per_ad, rng)
+        random_train, chance = draw_positions(ads, n_random, max_per_ad, rng)
         n_acquire += n_random - len(random_train)
         acquired = _by_strategy(acquire, train.rows, ads, random_train, n_acquire, max_per_ad, rng)
         drawn += [(train, i, Arm.RANDOM_TRAIN, float(chance[i])) for i in random_train]
@@ -163,7 +163,7 @@ def compose(
     ]
 
 
-def draw(
+def draw_positions(
     ads: Rows, n: int, most: int, rng: np.random.Generator
 ) -> tuple[Rows, NDArray[np.float64]]:
     """n positions at random, at most `most` of one ad, sorted; and every position's chance (m,).
@@ -212,9 +212,9 @@ def _by_strategy(
     allowed = most - np.bincount(ads[taken], minlength=int(ads.max(initial=-1)) + 1)
     free = np.setdiff1d(np.arange(len(rows)), taken)
     chosen: Rows = np.empty(0, dtype=np.int64)
-    for ask in range(ASKS):
+    for ask in range(MAX_STRATEGY_CALLS):
         free = free[allowed[ads[free]] > 0]
-        if ask == ASKS - 1:
+        if ask == MAX_STRATEGY_CALLS - 1:
             free = np.sort(_first(rng.permutation(free), ads, allowed[ads]))
         missing = min(n - len(chosen), len(free))
         if not missing:

@@ -85,7 +85,7 @@ class Scores:
     labels: Labels | None = None
     likeness: Likeness | None = None
 
-    def of(self, rows: Rows) -> "Scores":
+    def for_candidates(self, rows: Rows) -> "Scores":
         """The scores of these candidates only."""
         m, likeness = len(next(iter(self.arrays.values()))), self.likeness
         known = 0 if self.labels is None else len(self.labels)

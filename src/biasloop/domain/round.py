@@ -44,10 +44,10 @@ STEPS: Mapping[State, tuple[str, State]] = {
 }
 """The step that leaves each state, and the state it leads to."""
 
-OVER = (State.CLOSED, State.CANCELLED)
-BEFORE_PEOPLE = (State.OPENED, State.EXPANDED, State.SCORED, State.SELECTED)
-WITH_PEOPLE = (State.PUSHED,)
-AFTER_PEOPLE = (State.ANNOTATED, State.AGGREGATED, State.TRAINED, State.EVALUATED)
+FINISHED = (State.CLOSED, State.CANCELLED)
+BEFORE_LABELLING = (State.OPENED, State.EXPANDED, State.SCORED, State.SELECTED)
+DURING_LABELLING = (State.PUSHED,)
+AFTER_LABELLING = (State.ANNOTATED, State.AGGREGATED, State.TRAINED, State.EVALUATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Round:
     @property
     def step(self) -> str | None:
         """The name of the step to run next; None when the round is over."""
-        return None if self.state in OVER else STEPS[self.state][0]
+        return None if self.state in FINISHED else STEPS[self.state][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ LONGEST_WAIT = timedelta(minutes=10)
 """Leases and pauses are never longer; the settings see to it."""
 
 
-def passed(moment: datetime | None, now: datetime) -> bool:
+def has_passed(moment: datetime | None, now: datetime) -> bool:
     """Whether a lease or pause until `moment` is over. One that seems longer than any was written
     before the clock was set back: nobody waits until it has caught up."""
     return moment is None or not now < moment <= now + LONGEST_WAIT
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpeningRules:
     """Settings that say when a round opens and when the campaign ends."""
 
     batch_size: int
@@ -143,16 +143,16 @@ class Situation:
     """Why the stopping rule opens no more rounds; None when it does, or there is none."""
 
 
-def may_open(opening: Opening, situation: Situation) -> str | None:
+def reason_not_to_open(opening: OpeningRules, situation: Situation) -> str | None:
     """Why no round may open now, in words for the status page; None when one may.
 
     At most one round waits for people (or is on its way to them) and one trains (R6).
     """
-    live = [r for r in situation.rounds if r.state not in OVER]
+    live = [r for r in situation.rounds if r.state not in FINISHED]
     last = max((r.opened_at for r in situation.rounds), default=None)
     if situation.pause is not PauseState.RUNNING:
         return f"{situation.pause}; `biasloop resume` goes on"
-    if any(r.state in BEFORE_PEOPLE + WITH_PEOPLE for r in live):
+    if any(r.state in BEFORE_LABELLING + DURING_LABELLING for r in live):
         return "a round is already open"
     if situation.labels >= opening.budget:
         return f"the budget of {opening.budget} labels is spent; raise loop.budget to go on"

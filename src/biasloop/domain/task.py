@@ -9,7 +9,7 @@ from biasloop.domain.writing.judgement import Judgement
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class PushedTask:
     """The item is a task in Label Studio."""
 
     item_id: str

@@ -16,7 +16,7 @@ from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
 
 
-class Why(StrEnum):
+class ScenarioReason(StrEnum):
     """Why a scenario is in a trial."""
 
     DIFFER = "votes differ"
@@ -32,7 +32,7 @@ class Scenario:
     did. `item_id` and `roots` are those of an item of the pool, empty for a text that was given."""
 
     text: str
-    why: Why = Why.GIVEN
+    why: ScenarioReason = ScenarioReason.GIVEN
     known: tuple[str, ...] | None = None
     item_id: str = ""
     roots: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Case:
     @property
     def changes(self) -> bool:
         """Whether the draft says other labels than the version compared with."""
-        return self.answered and labels_of(self.before) != labels_of(self.after)
+        return self.answered and judged_labels(self.before) != judged_labels(self.after)
 
     @property
     def contradicts(self) -> bool:
@@ -68,7 +68,7 @@ class Case:
 
     def _differs(self, said: Judgement | Problem) -> bool:
         known = self.scenario.known
-        return known is not None and isinstance(said, Judgement) and labels_of(said) != {*known}
+        return known is not None and isinstance(said, Judgement) and judged_labels(said) != {*known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class LabelTotal:
     """In how many answered scenarios a label is said under either version; how many gain and lose
     it by the draft."""
 
@@ -119,12 +119,12 @@ def trial_id(draft: Policy, against: Policy, model: str, scenarios: Iterable[Sce
     return blake2b(whole, digest_size=4).hexdigest()
 
 
-def labels_of(said: Judgement | Problem) -> set[str]:
+def judged_labels(said: Judgement | Problem) -> set[str]:
     """The labels of a judgement; none where there is none."""
     return {*said.labels} if isinstance(said, Judgement) else set()
 
 
-def in_order(cases: Iterable[Case]) -> list[tuple[int, Case]]:
+def sort_cases(cases: Iterable[Case]) -> list[tuple[int, Case]]:
     """(number, case): what changes first, then what contradicts, then what is not answered."""
 
     def place(numbered: tuple[int, Case]) -> tuple[bool, bool, bool, int]:
@@ -134,11 +134,13 @@ def in_order(cases: Iterable[Case]) -> list[tuple[int, Case]]:
     return sorted(enumerate(cases, start=1), key=place)
 
 
-def totals(cases: Iterable[Case], choices: Sequence[str]) -> list[Total]:
+def label_totals(cases: Iterable[Case], choices: Sequence[str]) -> list[LabelTotal]:
     """What changes by label, for the labels that are said at all."""
-    both = [(labels_of(case.before), labels_of(case.after)) for case in cases if case.answered]
+    both = [
+        (judged_labels(case.before), judged_labels(case.after)) for case in cases if case.answered
+    ]
     found = [
-        Total(
+        LabelTotal(
             label,
             sum(label in before for before, _ in both),
             sum(label in after for _, after in both),
@@ -150,7 +152,7 @@ def totals(cases: Iterable[Case], choices: Sequence[str]) -> list[Total]:
     return [total for total in found if total.before or total.after]
 
 
-def in_question(cases: Iterable[Case]) -> dict[str, int]:
+def labels_to_re_ask(cases: Iterable[Case]) -> dict[str, int]:
     """The labels by which to ask people again, so that every labelled item is among those that the
     draft contradicts, each with how many of them carry it.
 
@@ -161,35 +163,35 @@ def in_question(cases: Iterable[Case]) -> dict[str, int]:
     for case in cases:
         if case.contradicts and case.scenario.item_id:
             known = {*(case.scenario.known or ())}
-            for label in (known - labels_of(case.after)) or known:
+            for label in (known - judged_labels(case.after)) or known:
                 counts[label] = counts.get(label, 0) + 1
     return dict(sorted(counts.items()))
 
 
-def mix(
+def mix_scenarios(
     n: int,
     *,
     differ: Rows,
-    labelled: tuple[Rows, Why],
-    unlabelled: tuple[Rows, Why],
+    labelled: tuple[Rows, ScenarioReason],
+    unlabelled: tuple[Rows, ScenarioReason],
     hashes: NDArray[np.str_],
-) -> list[tuple[int, Why]]:
+) -> list[tuple[int, ScenarioReason]]:
     """(pool row, why) of up to n scenarios, one per text; each kind comes in its order.
 
     A quarter are items on which votes differ, with other labelled ones they make a half, and the
     rest is not labelled; what one kind lacks, the others fill. `hashes` are by pool row.
     """
-    chosen: dict[str, tuple[int, Why]] = {}
+    chosen: dict[str, tuple[int, ScenarioReason]] = {}
 
-    def take(rows: Rows, why: Why, most: int) -> None:
+    def take(rows: Rows, why: ScenarioReason, most: int) -> None:
         for row in rows:
             if len(chosen) >= most:
                 return
             chosen.setdefault(str(hashes[row]), (int(row), why))
 
-    take(differ, Why.DIFFER, n // 4)
+    take(differ, ScenarioReason.DIFFER, n // 4)
     take(*labelled, n // 2)
     take(*unlabelled, n)
-    take(differ, Why.DIFFER, n)
+    take(differ, ScenarioReason.DIFFER, n)
     take(*labelled, n)
     return list(chosen.values())

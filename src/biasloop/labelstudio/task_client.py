@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from biasloop.domain.task import LabelTask, Pushed, RawAnnotation, TaskState
+from biasloop.domain.task import LabelTask, PushedTask, RawAnnotation, TaskState
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.calls import may_be_gone
 from biasloop.labelstudio.connection import Connection
@@ -35,7 +35,7 @@ class TaskClient(Connection):
                 found.setdefault(task["data"]["item_id"], []).append(task["id"])
         return found
 
-    def push(self, tasks: Sequence[LabelTask], newest: Pushed | None = None) -> dict[str, int]:
+    def push(self, tasks: Sequence[LabelTask], newest: PushedTask | None = None) -> dict[str, int]:
         """Sends only what is missing, in this order; returns the task id of every item.
 
         A lost answer does not mean that the server did nothing, so what it has is looked up,
@@ -89,7 +89,7 @@ class TaskClient(Connection):
             found.setdefault(task["data"].get("item_id", ""), []).append(task["id"])
         return found
 
-    def _has(self, task: Pushed) -> bool:
+    def _has(self, task: PushedTask) -> bool:
         found = self._page([task_filter("id", "equal", "Number", task.task_id)], "id,data").items
         return any(one.dict()["data"].get("item_id") == task.item_id for one in found or ())
 

@@ -227,7 +227,7 @@ class LlmClient:
         return self._spending(tokens_in, tokens_out)
 
     def _spending(self, tokens_in: int, tokens_out: int) -> Spending:
-        return Spending(1, tokens_in, tokens_out, self._limits.price.of(tokens_in, tokens_out))
+        return Spending(1, tokens_in, tokens_out, self._limits.price.cost(tokens_in, tokens_out))
 
     def _key(self, prompt: Prompt, messages: Messages) -> str:
         parameters = {

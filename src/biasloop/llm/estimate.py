@@ -43,5 +43,5 @@ def estimate(
     tokens_in, n = sum(prompt.tokens for prompt in asked), len(asked)
     likely, most = n * min(LIKELY_TOKENS, answer_tokens), n * answer_tokens
     return Estimate(
-        n, tokens_in, likely, most, price.of(tokens_in, likely), price.of(tokens_in, most)
+        n, tokens_in, likely, most, price.cost(tokens_in, likely), price.cost(tokens_in, most)
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from biasloop.domain.label import Scheme
-from biasloop.domain.measure.metric import decide
+from biasloop.domain.measure.metric import flag_labels
 from biasloop.intake.sentences import sentences
 from biasloop.ports import Classifier
 
@@ -48,7 +48,7 @@ def _classify(
     ]
     if pieces:
         proba = classifier.predict_proba(pieces)
-        flags = decide(proba, classifier.thresholds, scheme.multi)
+        flags = flag_labels(proba, classifier.thresholds, scheme.multi)
     else:
         proba = np.zeros((0, len(scheme.labels)), np.float32)
         flags = proba.astype(bool)

@@ -10,7 +10,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import BY_POLICY, LabelSource
 from biasloop.domain.measure.resample import Interval
-from biasloop.domain.round import OVER, PauseState, Round, may_open
+from biasloop.domain.round import FINISHED, PauseState, Round, reason_not_to_open
 from biasloop.domain.votes.pace import Pace, pace
 from biasloop.domain.votes.vote import answered_items
 from biasloop.reports.annotators import answers, known_answers
@@ -163,7 +163,8 @@ def overview(service: Service) -> Overview:
         campaign=service.campaign.about.title,
         workspace=str(service.layout.folder),
         loop=situation.pause,
-        next_round=may_open(service.settings.opening, situation) or "opens at the next tick",
+        next_round=reason_not_to_open(service.settings.opening, situation)
+        or "opens at the next tick",
         budget=Budget(situation.labels, service.settings.loop.budget),
         label_studio=LabelStudioReport(
             service.label_studio_url, ledger.bookmark(PROJECT), ledger.bookmark(TROUBLE)
@@ -219,7 +220,7 @@ def _round(round_: Round, batch: Sequence[Selection], done: Collection[str]) -> 
         retry_at=round_.retry_at,
         opened_at=round_.opened_at,
         closed_at=round_.closed_at,
-        over=round_.state in OVER,
+        over=round_.state in FINISHED,
         asked=len(batch),
         answered=sum(selection.item_id in done for selection in batch),
         arms=dict(Counter(str(selection.arm) for selection in batch)),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.batch import Arm, Quota, Rows, Selection, quota
+from biasloop.domain.batch import Arm, Quota, Rows, Selection, split_batch
 from biasloop.domain.label import Labels
 from biasloop.domain.learning import Likeness, Scores
 from biasloop.domain.model import ModelVersion
@@ -99,7 +99,7 @@ class Lookups:
         pairs so far."""
         loop = self.settings.loop
         left = max(0, loop.budget - len({s.item_id for _, s in selected}))
-        return quota(
+        return split_batch(
             min(loop.batch_size, left),
             audit_done=sum(s.arm is Arm.AUDIT for _, s in selected),
             audit_block=loop.audit_block,

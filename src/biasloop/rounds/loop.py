@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from biasloop.domain.round import (
     Claim,
-    Opening,
+    OpeningRules,
     Outcome,
     PauseState,
     Round,
     Situation,
     Wait,
-    may_open,
+    reason_not_to_open,
     retry_delay,
 )
 from biasloop.errors import BiasloopError, LedgerError, LostLease, in_words
@@ -46,7 +46,7 @@ class Loop:
         self,
         ledger: Ledger,
         steps: Mapping[str, Step],
-        opening: Opening,
+        opening: OpeningRules,
         situation: Callable[[datetime], Situation],
         *,
         owner: str,
@@ -81,7 +81,7 @@ class Loop:
         return report
 
     def _open(self, now: datetime) -> str | None:
-        if may_open(self._opening, self._situation(now)) is not None:
+        if reason_not_to_open(self._opening, self._situation(now)) is not None:
             return None
         opened = self._ledger.rounds.open({}, now)
         return f"round {opened.id}: opened" if opened else None

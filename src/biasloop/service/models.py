@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from biasloop.domain.measure.metric import decide
+from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.errors import ClassifierError, LedgerError
 from biasloop.plugins.registry import load_classifier
@@ -88,7 +88,7 @@ def verdict_columns(
 
     def verdicts(texts: Sequence[str]) -> list[dict[str, Any]]:
         proba = classifier.predict_proba(texts)
-        flags = decide(proba, classifier.thresholds, scheme.multi)
+        flags = flag_labels(proba, classifier.thresholds, scheme.multi)
         return [
             {f"p_{name}": float(p) for name, p in zip(scheme.labels, row, strict=True)}
             | {

@@ -10,7 +10,7 @@ from biasloop.domain.batch import Rows
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
-from biasloop.domain.trial import Scenario, Why, mix
+from biasloop.domain.trial import Scenario, ScenarioReason, mix_scenarios
 from biasloop.domain.votes.consensus import ItemLabel, resolve
 from biasloop.errors import DataError, PoolError
 from biasloop.intake.files import LINES
@@ -44,11 +44,11 @@ def borderline(service: Service, n: int) -> list[Scenario]:
     ]
     busy = busy_items(annotations, service.ledger.live_selections())
     free, _ = candidates(pool, busy)
-    chosen = mix(
+    chosen = mix_scenarios(
         n,
         differ=rng.permutation(labelled_rows[np.array(differ, bool)]),
-        labelled=_nearest(service, labelled_rows, Why.BORDER, rng),
-        unlabelled=_nearest(service, free.rows, Why.UNSURE, rng),
+        labelled=_nearest(service, labelled_rows, ScenarioReason.BORDER, rng),
+        unlabelled=_nearest(service, free.rows, ScenarioReason.UNSURE, rng),
         hashes=pool.column("text_hash"),
     )
     if not chosen:
@@ -83,12 +83,14 @@ def _human_labels(service: Service, annotations: Iterable[Annotation]) -> dict[i
     }
 
 
-def _nearest(service: Service, rows: Rows, why: Why, rng: np.random.Generator) -> tuple[Rows, Why]:
+def _nearest(
+    service: Service, rows: Rows, why: ScenarioReason, rng: np.random.Generator
+) -> tuple[Rows, ScenarioReason]:
     """(rows, reason): the rows nearest to the decision border first, or in random order without
     scores."""
     scored = _newest_scores(service, rows)
     if scored is None:
-        return rng.permutation(rows), Why.DRAWN
+        return rng.permutation(rows), ScenarioReason.DRAWN
     rows, scores = scored
     ranking = MarginToBorder() if scores.multi else BreakingTies()
     order = rng.permutation(len(rows))  # ties are broken at random

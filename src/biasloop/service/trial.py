@@ -9,12 +9,12 @@ from biasloop.domain.policy import Policy
 from biasloop.domain.trial import (
     Case,
     Comment,
+    LabelTotal,
     Scenario,
-    Total,
     Trial,
-    in_order,
-    in_question,
-    totals,
+    label_totals,
+    labels_to_re_ask,
+    sort_cases,
     trial_id,
 )
 from biasloop.domain.writing.judgement import Judgement, agree
@@ -165,7 +165,7 @@ class TrialReport:
     contradicting: int
     contradicting_before: int
     in_question: Mapping[str, int]
-    labels: Sequence[Total]
+    labels: Sequence[LabelTotal]
     cases: Sequence[CaseReport]
 
 
@@ -188,8 +188,8 @@ def describe(service: Service, trial: Trial) -> TrialReport:
         labelled=sum(case.scenario.known is not None for case in cases),
         contradicting=sum(case.contradicts for case in cases),
         contradicting_before=sum(case.contradicted for case in cases),
-        in_question=in_question(cases),
-        labels=totals(cases, scheme.choices),
+        in_question=labels_to_re_ask(cases),
+        labels=label_totals(cases, scheme.choices),
         cases=[
             CaseReport(
                 scenario=number,
@@ -203,7 +203,7 @@ def describe(service: Service, trial: Trial) -> TrialReport:
                 contradicts=case.contradicts,
                 comments=[comment for comment in comments if comment.scenario == number],
             )
-            for number, case in in_order(cases)
+            for number, case in sort_cases(cases)
         ],
     )
 

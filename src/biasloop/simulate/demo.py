@@ -18,7 +18,7 @@ from typing import Any
 
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
-from biasloop.domain.round import OVER
+from biasloop.domain.round import FINISHED
 from biasloop.errors import BiasloopError, DataError
 from biasloop.intake.jsonl import read_objects
 from biasloop.labelstudio.session import Session
@@ -256,7 +256,7 @@ def _annotate(
 
 def _wait_for_rounds(service: Service, rounds: int) -> None:
     while True:
-        over = [r for r in service.ledger.rounds.all() if r.state in OVER]
+        over = [r for r in service.ledger.rounds.all() if r.state in FINISHED]
         if len(over) >= rounds:
             return
         time.sleep(0.5)

@@ -6,8 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from biasloop.domain.measure.curve import METRICS, Budgets, Curves, area, bootstrap, labels_saved
-from biasloop.domain.measure.resample import LEVEL, Array, Interval, interval
+from biasloop.domain.measure.curve import (
+    METRICS,
+    Budgets,
+    Curves,
+    area_under_curve,
+    bootstrap_curves,
+    labels_saved,
+)
+from biasloop.domain.measure.resample import LEVEL, Array, Interval, percentile_interval
 from biasloop.simulate.grid import BASELINE, Grid
 from biasloop.simulate.run import SimulatedRun
 
@@ -29,7 +36,7 @@ class Report:
         metric = metric or ("macro_f1" if grid.gold.scheme.multi else "accuracy")
         flags = {arm: [run.flags for run in arm_runs] for arm, arm_runs in runs.items()}
         # Seeded by the data set: resamples of two data sets are independent.
-        curves = bootstrap(grid.gold.test.labels, flags, seed=int(grid.gold.id, 16))
+        curves = bootstrap_curves(grid.gold.test.labels, flags, seed=int(grid.gold.id, 16))
         return cls(grid.setup.budgets, metric, curves)
 
     def saved(self, arm: str, metric: str | None = None) -> Array:
@@ -37,21 +44,25 @@ class Report:
         if arm == BASELINE:
             return np.zeros(len(self.curves[arm].accuracy))
         metric = metric or self.metric
-        random = self.curves[BASELINE].of(metric)
-        return labels_saved(self.budgets, self.curves[arm].of(metric), random)
+        random = self.curves[BASELINE].by_metric(metric)
+        return labels_saved(self.budgets, self.curves[arm].by_metric(metric), random)
 
     def figures(self, arm: str) -> dict[str, Interval | None]:
         """An arm's row of the table: its metrics at the full budget, its area and labels saved."""
         curves = self.curves[arm]
-        at_end = {metric: interval(curves.of(metric)[:, -1]) for metric in METRICS}
+        at_end = {
+            metric: percentile_interval(curves.by_metric(metric)[:, -1]) for metric in METRICS
+        }
         return at_end | {
-            "area": interval(area(self.budgets, curves.of(self.metric))),
-            "labels saved": None if arm == BASELINE else interval(self.saved(arm)),
+            "area": percentile_interval(
+                area_under_curve(self.budgets, curves.by_metric(self.metric))
+            ),
+            "labels saved": None if arm == BASELINE else percentile_interval(self.saved(arm)),
         }
 
     def band(self, arm: str, metric: str) -> tuple[Array, Array, Array]:
         """(mean, low, high) of a curve, each (t,)."""
-        curve = self.curves[arm].of(metric)
+        curve = self.curves[arm].by_metric(metric)
         tail = (1 - LEVEL) / 2
         low, high = np.nanquantile(curve[1:], (tail, 1 - tail), axis=0)
         return curve[0], low, high
@@ -62,7 +73,7 @@ class Report:
             "metric": self.metric,
             "curves": {arm: self._curves_of_arm(arm) for arm in self.curves},
             "labels_saved": {
-                arm: {"at": int(self.budgets[-1])} | _numbers(interval(self.saved(arm)))
+                arm: {"at": int(self.budgets[-1])} | _numbers(percentile_interval(self.saved(arm)))
                 for arm in self.curves
             },
         }

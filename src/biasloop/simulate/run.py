@@ -11,7 +11,7 @@ from biasloop.domain.batch import Candidates, Quota, Rows
 from biasloop.domain.label import Labels, LabelSource
 from biasloop.domain.learning import Features, Likeness, Scores, TrainingSet
 from biasloop.domain.measure.curve import Budgets, Flags
-from biasloop.domain.measure.metric import decide
+from biasloop.domain.measure.metric import flag_labels
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Encoder, Strategy
 from biasloop.rounds.steps.select import choose_batch
@@ -114,7 +114,7 @@ class Learner:
             proba = self.classifier.score_features(self.encoded.test, need)["proba"]
         else:
             proba = self.classifier.predict_proba(self.gold.test.texts)
-        return decide(proba, self.classifier.thresholds, self.gold.scheme.multi)
+        return flag_labels(proba, self.classifier.thresholds, self.gold.scheme.multi)
 
 
 def simulate(

@@ -11,8 +11,8 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.round import PauseState, State, passed
-from biasloop.domain.task import Pushed
+from biasloop.domain.round import PauseState, State, has_passed
+from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
@@ -126,13 +126,13 @@ class Ledger:
             rows = connection.execute(query)
             return {row.item_id: row.task_id for row in rows}
 
-    def newest_task(self, before: datetime) -> Pushed | None:
+    def newest_task(self, before: datetime) -> PushedTask | None:
         """The last task that was pushed before that moment; None before the first."""
         query = sa.select(tasks.c.item_id, tasks.c.task_id).where(tasks.c.at < before)
         with self._db.read() as connection:
             query = query.order_by(tasks.c.seq.desc())
             row = connection.execute(query.limit(1)).first()
-            return Pushed(row.item_id, row.task_id) if row else None
+            return PushedTask(row.item_id, row.task_id) if row else None
 
     def consensus(self, up_to_round: int | None = None) -> list[Consensus]:
         """The newest consensus on every item."""
@@ -240,7 +240,7 @@ class Ledger:
         names = [field.name for field in fields(Review)]
         with self._db.read() as connection:
             rows = connection.execute(sa.select(reviews).order_by(reviews.c.seq)).mappings()
-            return [(row["round_id"], Review.of({n: row[n] for n in names})) for row in rows]
+            return [(row["round_id"], Review.from_dict({n: row[n] for n in names})) for row in rows]
 
     # --- trip, tombstones ----------------------------------------------------------------------
 
@@ -321,7 +321,7 @@ class Ledger:
         """Takes or keeps the named lease; False while somebody else holds it."""
         with self._db.write() as connection:
             row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
-            if row is not None and row.owner != owner and not passed(row.until, now):
+            if row is not None and row.owner != owner and not has_passed(row.until, now):
                 return False
             connection.execute(sa.delete(leases).where(leases.c.name == name))
             until = now + timedelta(seconds=seconds)

@@ -13,7 +13,7 @@ from biasloop.domain.batch import Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.task import Pushed
+from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.domain.writing.synthesis import Rejection
 from biasloop.errors import LedgerError
@@ -43,7 +43,7 @@ def insert_records(
 
 _TABLES: dict[type[Any], sa.Table] = {
     Selection: schema.selections,
-    Pushed: schema.tasks,
+    PushedTask: schema.tasks,
     Consensus: schema.consensus,
     ModelVersion: schema.models,
     Evaluation: schema.evaluations,

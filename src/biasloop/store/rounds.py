@@ -8,23 +8,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from biasloop.domain.round import (
-    AFTER_PEOPLE,
-    BEFORE_PEOPLE,
-    OVER,
+    AFTER_LABELLING,
+    BEFORE_LABELLING,
+    FINISHED,
     STEPS,
     Claim,
     Done,
     Round,
     State,
     Wait,
-    passed,
+    has_passed,
 )
 from biasloop.errors import LedgerError, LostLease
 from biasloop.store.database import Database
 from biasloop.store.records import insert_records
 from biasloop.store.schema import events, rounds
 
-_URGENT = dict.fromkeys(BEFORE_PEOPLE, 0) | {State.PUSHED: 1}
+_URGENT = dict.fromkeys(BEFORE_LABELLING, 0) | {State.PUSHED: 1}
 
 
 class Rounds:
@@ -51,7 +51,9 @@ class Rounds:
     def open(self, facts: Mapping[str, Any], now: datetime) -> Round | None:
         """Opens the next round; None when another process just did."""
         with self._db.write() as connection:
-            live = sa.select(sa.func.count()).where(rounds.c.state.not_in([*OVER, *AFTER_PEOPLE]))
+            live = sa.select(sa.func.count()).where(
+                rounds.c.state.not_in([*FINISHED, *AFTER_LABELLING])
+            )
             if connection.execute(live).scalar_one():
                 return None
             last = connection.execute(sa.select(sa.func.max(rounds.c.id))).scalar()
@@ -77,14 +79,14 @@ class Rounds:
         """
         with self._db.write() as connection:
             rows = connection.execute(
-                sa.select(rounds).where(rounds.c.state.not_in(OVER)).order_by(rounds.c.id)
+                sa.select(rounds).where(rounds.c.state.not_in(FINISHED)).order_by(rounds.c.id)
             ).all()
-            behind = [row.id for row in rows if row.state in AFTER_PEOPLE]
+            behind = [row.id for row in rows if row.state in AFTER_LABELLING]
             due = [
                 row
                 for row in rows
-                if passed(row.retry_at, now)
-                and passed(row.lease_until, now)
+                if has_passed(row.retry_at, now)
+                and has_passed(row.lease_until, now)
                 and row.id not in behind[1:]
             ]
             if not due:
@@ -119,7 +121,7 @@ class Rounds:
                 retry_at=None,
                 owner=None,
                 lease_until=None,
-                closed_at=now if state in OVER else None,
+                closed_at=now if state in FINISHED else None,
             )
             insert_records(connection, claim.round.id, done.records, now)
             _event(connection, claim.round.id, state, done.facts, now)
@@ -172,7 +174,7 @@ class Rounds:
         with self._db.write() as connection:
             changed = connection.execute(
                 sa.update(rounds)
-                .where(rounds.c.id == round_id, rounds.c.state.not_in(OVER))
+                .where(rounds.c.id == round_id, rounds.c.state.not_in(FINISHED))
                 .values(
                     state=State.CANCELLED,
                     token=rounds.c.token + 1,

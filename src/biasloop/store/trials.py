@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from biasloop.domain.policy import Policy
-from biasloop.domain.trial import Case, Comment, Scenario, Trial, Why
+from biasloop.domain.trial import Case, Comment, Scenario, ScenarioReason, Trial
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import LedgerError
@@ -121,7 +121,7 @@ def _case(row: Mapping[str, Any]) -> Case:
     return Case(
         Scenario(
             text=scenario["text"],
-            why=Why(scenario["why"]),
+            why=ScenarioReason(scenario["why"]),
             known=None if scenario["known"] is None else tuple(scenario["known"]),
             item_id=scenario["item_id"],
             roots=tuple(scenario["roots"]),

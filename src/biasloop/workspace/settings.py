@@ -6,9 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from biasloop.domain.measure.probation import Terms
-from biasloop.domain.measure.stopping import Name, Stopping
-from biasloop.domain.round import Opening
+from biasloop.domain.measure.probation import ProbationTerms
+from biasloop.domain.measure.stopping import CriterionName, StoppingRule
+from biasloop.domain.round import OpeningRules
 from biasloop.domain.votes.consensus import Method
 from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import ConfigError
@@ -68,7 +68,7 @@ class StoppingSettings(Section):
     mode: Literal["advise", "rule", "off"] = Field(
         "advise", description="advise: status says so; rule: no round opens any more; off: neither."
     )
-    needs: tuple[Name, ...] = Field(
+    needs: tuple[CriterionName, ...] = Field(
         ("gain", "kappa"),
         min_length=1,
         description="Criteria that must all say so: gain, kappa, delta_f, change, uncertainty.",
@@ -264,9 +264,9 @@ class Settings(BaseSettings):
         return VotePlan(self.votes.per_item, self.votes.audit, self.votes.tie_break)
 
     @property
-    def opening(self) -> Opening:
+    def opening(self) -> OpeningRules:
         """What the decision to open a round needs."""
-        return Opening(
+        return OpeningRules(
             batch_size=self.loop.batch_size,
             min_new_items=self.loop.min_new_items,
             interval=timedelta(minutes=self.loop.interval_minutes),
@@ -274,13 +274,13 @@ class Settings(BaseSettings):
         )
 
     @property
-    def probation_terms(self) -> Terms:
+    def probation_terms(self) -> ProbationTerms:
         """On which terms what a language model wrote may teach."""
         found = self.probation
-        return Terms(found.every, found.weight, found.unproven_weight)
+        return ProbationTerms(found.every, found.weight, found.unproven_weight)
 
     @property
-    def stopping_advice(self) -> Stopping | None:
+    def stopping_advice(self) -> StoppingRule | None:
         """What advice on stopping goes by; None when nobody wants any."""
         found = self.stopping
-        return None if found.mode == "off" else Stopping(found.needs, found.rounds, found.gain)
+        return None if found.mode == "off" else StoppingRule(found.needs, found.rounds, found.gain)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from biasloop.domain.measure.curve import METRICS, area, bootstrap, labels_saved
-from biasloop.domain.measure.resample import interval
+from biasloop.domain.measure.curve import METRICS, area_under_curve, bootstrap_curves, labels_saved
+from biasloop.domain.measure.resample import percentile_interval
 
 Curve = NDArray[np.float64]
 
@@ -83,9 +83,9 @@ def test_many_at_once() -> None:
 
 
 def test_area_is_the_mean_height() -> None:
-    assert area(BUDGETS, np.full(STEPS, 0.7)) == pytest.approx(0.7)
-    assert area(BUDGETS, np.linspace(0, 1, STEPS)) == pytest.approx(0.5)
-    assert area(BUDGETS[:1], np.array([0.4])) == 0.4
+    assert area_under_curve(BUDGETS, np.full(STEPS, 0.7)) == pytest.approx(0.7)
+    assert area_under_curve(BUDGETS, np.linspace(0, 1, STEPS)) == pytest.approx(0.5)
+    assert area_under_curve(BUDGETS[:1], np.array([0.4])) == 0.4
 
 
 # --- bootstrap --------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def truth_and_runs(rng: np.random.Generator, seeds: int) -> tuple[NDArray[np.int
 
 def test_the_first_row_is_what_was_measured() -> None:
     truth, runs = truth_and_runs(np.random.default_rng(0), 3)
-    found = bootstrap(truth, {"one": runs}, seed=0, resamples=50)["one"]
+    found = bootstrap_curves(truth, {"one": runs}, seed=0, resamples=50)["one"]
     assert found.accuracy.shape == found.macro_f1.shape == (51, STEPS)
     classes = truth.argmax(axis=1)
     for step in range(STEPS):
@@ -115,9 +115,11 @@ def test_the_first_row_is_what_was_measured() -> None:
 
 def test_arms_are_paired() -> None:
     truth, runs = truth_and_runs(np.random.default_rng(1), 4)
-    found = bootstrap(truth, {"one": runs, "same": runs}, seed=0, resamples=50)
+    found = bootstrap_curves(truth, {"one": runs, "same": runs}, seed=0, resamples=50)
     for metric in METRICS:
-        np.testing.assert_array_equal(found["one"].of(metric), found["same"].of(metric))
+        np.testing.assert_array_equal(
+            found["one"].by_metric(metric), found["same"].by_metric(metric)
+        )
     assert np.ptp(found["one"].accuracy[1:, 0]) > 0
 
 
@@ -126,7 +128,9 @@ def test_seeds_and_items_both_count() -> None:
     truth, runs = truth_and_runs(rng, 1)
 
     def width(runs: list[Curve], rows: NDArray[np.int8]) -> float:
-        final = interval(bootstrap(rows, {"one": runs}, seed=0)["one"].accuracy[:, -1])
+        final = percentile_interval(
+            bootstrap_curves(rows, {"one": runs}, seed=0)["one"].accuracy[:, -1]
+        )
         assert final is not None
         return final.high - final.low
 
@@ -141,7 +145,7 @@ def test_seeds_and_items_both_count() -> None:
 def test_a_label_that_no_item_has_counts_for_nothing() -> None:
     truth = np.array([[1, 0], [1, 0], [0, 0]], np.int8)
     flags = np.ones((1, 3, 2), bool)
-    found = bootstrap(truth, {"one": [flags]}, seed=0, resamples=20)["one"]
+    found = bootstrap_curves(truth, {"one": [flags]}, seed=0, resamples=20)["one"]
     assert np.isnan(found.f1[:, :, 1]).all()
     assert found.macro_f1[0, 0] == pytest.approx(0.8)
     assert found.accuracy[0, 0] == 0  # every label has to be right

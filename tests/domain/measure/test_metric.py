@@ -14,7 +14,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from biasloop.domain.measure.metric import compare, decide, evaluate, micro_f1
+from biasloop.domain.measure.metric import compare, evaluate, flag_labels, micro_f1
 from biasloop.domain.measure.resample import Interval
 
 
@@ -29,7 +29,7 @@ def noisy(seed, n, k, per_root=3, missing=0.0):
 
 
 def report(truth, proba, roots, names, multi=True, **kwargs):
-    flags = decide(proba, np.full(len(names), 0.5), multi)
+    flags = flag_labels(proba, np.full(len(names), 0.5), multi)
     return flags, evaluate(
         truth, proba, flags, roots, names, multi=multi, seed=1, **{"resamples": 50} | kwargs
     )
@@ -205,13 +205,16 @@ def test_a_comparison_is_the_difference_of_two_reports():
 def test_flags_by_threshold_or_by_the_most_probable_class():
     proba = np.array([[0.5, 0.2, 0.3], [0.4, 0.4, 0.2]])
     thresholds = np.array([0.5, 0.1, 0.4])
-    assert decide(proba, thresholds, True).tolist() == [[True, True, False], [False, True, False]]
-    assert decide(proba, thresholds, False).tolist() == [[True, False, False]] * 2
+    assert flag_labels(proba, thresholds, True).tolist() == [
+        [True, True, False],
+        [False, True, False],
+    ]
+    assert flag_labels(proba, thresholds, False).tolist() == [[True, False, False]] * 2
 
 
 def test_many_models_are_measured_as_each_alone_is():
     truth, proba, roots, names = noisy(4, 300, 3, missing=0.2)
-    flags = [decide(proba, np.full(3, at), multi=True) for at in (0.3, 0.5, 0.7)]
+    flags = [flag_labels(proba, np.full(3, at), multi=True) for at in (0.3, 0.5, 0.7)]
     found = micro_f1(truth, flags, roots, seed=1, resamples=50)
     assert found.shape == (51, 3)
     for column, each in zip(found.T, flags, strict=True):

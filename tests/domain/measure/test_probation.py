@@ -12,18 +12,18 @@ from sklearn.metrics import average_precision_score
 from biasloop.domain.measure.probation import (
     MAX_LOSS,
     MAX_WRONG,
+    PairedRun,
+    ProbationTerms,
     Review,
-    Rows,
-    Run,
-    Terms,
-    review_of,
+    ReviewRows,
+    review_texts,
 )
 from biasloop.domain.split import group_roots
 
 NAMES = ("age", "gender", "origin")
 
 
-def made(seed: int, wrong: float = 0.0, n: int = 300, m: int = 150) -> Rows:
+def made(seed: int, wrong: float = 0.0, n: int = 300, m: int = 150) -> ReviewRows:
     """n real items and m written ones, of whose classes a share is wrong."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 3, n + m)
@@ -31,10 +31,12 @@ def made(seed: int, wrong: float = 0.0, n: int = 300, m: int = 150) -> Rows:
     classes[bad] = (classes[bad] + rng.integers(1, 3, bad.sum())) % 3
     written = np.arange(n + m) >= n
     roots = np.array([f"r{i // 2}" for i in range(n + m)])
-    return Rows(np.eye(3, dtype=np.int8)[classes], ~written, written, roots, NAMES)
+    return ReviewRows(np.eye(3, dtype=np.int8)[classes], ~written, written, roots, NAMES)
 
 
-def runs(rows: Rows, truth: np.ndarray, good: float, better: float, seeds: int = 3) -> list[Run]:
+def runs(
+    rows: ReviewRows, truth: np.ndarray, good: float, better: float, seeds: int = 3
+) -> list[PairedRun]:
     """Models that know the truth with a strength of `good`, and `better` with the texts."""
     found = []
     for seed in range(seeds):
@@ -43,12 +45,12 @@ def runs(rows: Rows, truth: np.ndarray, good: float, better: float, seeds: int =
         without = 1 / (1 + np.exp(-(good * truth + noise)))
         with_ = 1 / (1 + np.exp(-(better * truth + noise)))
         flags = without.argmax(axis=1)[:, None] == np.arange(3)
-        found.append(Run(with_, without, flags))
+        found.append(PairedRun(with_, without, flags))
     return found
 
 
-def judge(rows: Rows, found: list[Run]) -> Review:
-    return review_of(rows, found, weight=0.5, up_to=9, seed=0)
+def judge(rows: ReviewRows, found: list[PairedRun]) -> Review:
+    return review_texts(rows, found, weight=0.5, up_to=9, seed=0)
 
 
 # --- the verdict ----------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ def test_the_verdict_follows_from_the_figures(
     assert review.kept == (gain.value > 0 and gain.low > -MAX_LOSS and lie.low <= MAX_WRONG)
     assert -1 <= gain.low <= 1
     assert -1 <= lie.low <= 1
-    assert Review.of(json.loads(json.dumps(review.as_dict()))) == review
+    assert Review.from_dict(json.loads(json.dumps(review.as_dict()))) == review
 
 
 # --- what follows ---------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ def verdict(kept: bool, up_to: int) -> Review:
 def test_only_what_was_kept_teaches_unless_the_settings_say_so(
     sequence: int, up_to: int, unproven: float, weight: float
 ) -> None:
-    terms = Terms(every=3, weight=weight, unproven=unproven)
+    terms = ProbationTerms(every=3, weight=weight, unproven=unproven)
     assert terms.weight_of(sequence, None) == unproven
     assert terms.weight_of(sequence, REFUSED) == 0
     kept = replace(KEPT, up_to=up_to)
@@ -197,7 +199,7 @@ KEPT, REFUSED = verdict(True, 9), verdict(False, 9)
 
 @given(st.integers(1, 9), st.integers(0, 30))
 def test_a_review_is_due_every_so_many_rounds(every: int, last: int) -> None:
-    terms = Terms(every, 0.5, 0.0)
+    terms = ProbationTerms(every, 0.5, 0.0)
     assert terms.due(last, None)
     due = [number for number in range(last + 1, last + 2 * every) if terms.due(number, last)]
     assert due == list(range(last + every, last + 2 * every))

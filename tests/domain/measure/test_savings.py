@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.coverage import Setting, outcomes
 
-from biasloop.domain.measure.savings import Plan, estimate
+from biasloop.domain.measure.savings import SavingsPlan, estimate_savings
 
 R = 200
 
@@ -22,7 +22,7 @@ def curves(plan, acquired, random, noise=0.01, seed=0):
 
 @pytest.mark.parametrize(("labels", "steps", "draws"), [(40, 8, 10), (43, 8, 3), (40, 2, 4)])
 def test_the_plan_nests_and_halves(labels, steps, draws):
-    plan = Plan.of(labels, steps, draws, seed=1)
+    plan = SavingsPlan.from_label_count(labels, steps, draws, seed=1)
     assert (plan.budgets[steps // 2 - 1], plan.budgets[-1]) == (labels // 2, labels)
     assert [list(rows) for rows in plan.acquired()] == [list(range(b)) for b in plan.budgets]
     fits = plan.random()
@@ -35,7 +35,7 @@ def test_the_plan_nests_and_halves(labels, steps, draws):
 
 
 def test_scores_become_curves_in_the_order_of_the_plan():
-    plan = Plan.of(40, steps=4, draws=3, seed=0)
+    plan = SavingsPlan.from_label_count(40, steps=4, draws=3, seed=0)
     scores = np.array([[len(rows) + 100 * (i // 3) for i, rows in enumerate(plan.random())]])
     found = plan.curves(scores)
     assert found.shape == (1, 3, 4)
@@ -43,9 +43,9 @@ def test_scores_become_curves_in_the_order_of_the_plan():
 
 
 def test_a_saving_is_read_off_the_curves():
-    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.3, 0.65, 8)
-    found = estimate(plan, *curves(plan, random + 0.12, random), witnesses=50, seed=0)
+    found = estimate_savings(plan, *curves(plan, random + 0.12, random), witnesses=50, seed=0)
     assert [p.labels for p in found.points] == list(range(10, 90, 10))
     assert found.points[-1].difference.value == pytest.approx(0.12)
     assert found.points[0].acquired.value == pytest.approx(0.42)
@@ -62,29 +62,31 @@ def test_a_saving_is_read_off_the_curves():
     ],
 )
 def test_nothing_is_extrapolated(ahead, why):
-    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.4, 0.6, 8)
-    found = estimate(plan, *curves(plan, random + ahead, random), witnesses=50, seed=0)
+    found = estimate_savings(plan, *curves(plan, random + ahead, random), witnesses=50, seed=0)
     assert (found.saved, found.why) == (None, why)
     assert found.points[-1].difference.value == pytest.approx(ahead)
 
 
 def test_resamples_without_a_positive_tell_nothing():
-    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.3, 0.65, 8)
     acquired, drawn = curves(plan, random + 0.1, random)
-    sure = estimate(plan, acquired, drawn, witnesses=50, seed=0)
+    sure = estimate_savings(plan, acquired, drawn, witnesses=50, seed=0)
     acquired[5], drawn[5] = np.nan, np.nan
-    found = estimate(plan, acquired, drawn, witnesses=50, seed=0)
+    found = estimate_savings(plan, acquired, drawn, witnesses=50, seed=0)
     assert found.saved.value == sure.saved.value
     assert np.isfinite([found.saved.low, found.saved.high, found.points[0].random.high]).all()
 
 
 def test_few_witnesses_widen():
-    plan = Plan.of(80, steps=8, draws=10, seed=0)
+    plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.3, 0.65, 8)
     scores = curves(plan, random + 0.1, random)
-    few, many = (estimate(plan, *scores, witnesses=n, seed=0).points[-1].random for n in (10, 999))
+    few, many = (
+        estimate_savings(plan, *scores, witnesses=n, seed=0).points[-1].random for n in (10, 999)
+    )
     assert few.low < many.low
     assert few.high > many.high
 

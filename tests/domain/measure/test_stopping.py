@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from biasloop.domain.measure.metric import Comparison
 from biasloop.domain.measure.resample import Interval
-from biasloop.domain.measure.stopping import Criterion, Stopping, advise, gain_criterion
+from biasloop.domain.measure.stopping import Criterion, StoppingRule, advise, gain_criterion
 
-STOPPING = Stopping(("gain", "kappa"), rounds=3, gain=0.02)
+STOPPING = StoppingRule(("gain", "kappa"), rounds=3, gain=0.02)
 NAMES = st.sampled_from(["gain", "kappa", "change", "delta_f", "uncertainty"])
 
 

@@ -89,12 +89,12 @@ def test_wilsons_interval_as_published() -> None:
 
 
 def test_the_published_example() -> None:
-    found = alpha(table(), NOMINAL, Roots.single(12), seed=0)
+    found = alpha(table(), NOMINAL, Roots.from_count(12), seed=0)
     assert found is not None
     assert found.value == pytest.approx(0.743, abs=0.0005)
     assert found.low < found.value < found.high
     squared = np.subtract.outer(np.arange(5.0), np.arange(5.0)) ** 2  # the interval metric
-    found = alpha(table(), squared, Roots.single(12), seed=0)
+    found = alpha(table(), squared, Roots.from_count(12), seed=0)
     assert found is not None
     assert found.value == pytest.approx(0.849, abs=0.0005)
 

@@ -106,7 +106,7 @@ def test_a_classifier_without_an_encoder_is_refused() -> None:
 def test_scores_of_some_candidates_know_how_alike_these_are(multi: bool) -> None:
     whole = made_scores(30, 3, multi, labelled=6)
     rows = np.array([2, 3, 11, 29])
-    part = whole.of(rows)
+    part = whole.for_candidates(rows)
     places = np.concatenate([rows, 30 + np.arange(6)])
     some, others = np.array([3, 0, 5]), np.arange(10)
     assert whole.likeness is not None
@@ -114,7 +114,7 @@ def test_scores_of_some_candidates_know_how_alike_these_are(multi: bool) -> None
     np.testing.assert_array_equal(
         part.likeness(some, others), whole.likeness(places[some], places[others])
     )
-    again = part.of(np.array([1, 2]))
+    again = part.for_candidates(np.array([1, 2]))
     assert again.likeness is not None
     np.testing.assert_array_equal(
         again.likeness(np.array([1]), np.array([2])), whole.likeness(np.array([11]), np.array([30]))

@@ -15,7 +15,7 @@ import pytest
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Ad, Item, real_item, synthetic_item
 from biasloop.domain.label import LabelSource, Scheme
-from biasloop.domain.measure.probation import SEEDS, Review, Terms
+from biasloop.domain.measure.probation import SEEDS, ProbationTerms, Review
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import Method
@@ -40,7 +40,9 @@ def texts(n: int, seed: int) -> list[str]:
     return [f"Cerchiamo {' '.join(rng.choice(WORDS, 3, False))} numero {i}." for i in range(n)]
 
 
-RECIPE = Recipe("tfidf", {}, {}, 0.5, Terms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0)
+RECIPE = Recipe(
+    "tfidf", {}, {}, 0.5, ProbationTerms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
+)
 
 
 def gold(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, Item, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
-from biasloop.domain.measure.probation import Terms
+from biasloop.domain.measure.probation import ProbationTerms
 from biasloop.domain.model import Evaluation, ModelVersion
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import Method
@@ -117,7 +117,7 @@ class Campaign:
             review_due=True,
             scheme=SCHEME,
             recipe=Recipe(
-                "tfidf", {}, {}, 0.5, Terms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
+                "tfidf", {}, {}, 0.5, ProbationTerms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
             ),
             work_folder=folder / "train",
             models_folder=self.context.models,

@@ -37,7 +37,7 @@ class Curves:
         total = np.nansum(self.f1, axis=-1)
         return np.asarray(np.where(known > 0, total / np.maximum(known, 1), np.nan))
 
-    def of(self, metric: str) -> Array:
+    def by_metric(self, metric: str) -> Array:
         """The curves of one of METRICS, (1 + R, t)."""
         found: Array = getattr(self, metric)
         return found
@@ -46,7 +46,7 @@ class Curves:
 METRICS = ("accuracy", "macro_f1")
 
 
-def bootstrap(
+def bootstrap_curves(
     truth: Labels,
     runs: Mapping[str, Sequence[Flags]],
     *,
@@ -66,7 +66,7 @@ def bootstrap(
     )
     shares = np.vstack([np.ones(n_seeds), drawn]).astype(np.float64) / n_seeds
     parts: dict[str, list[Curves]] = {name: [] for name in runs}
-    for items in Roots.single(len(truth)).draws(seed, resamples):
+    for items in Roots.from_count(len(truth)).draws(seed, resamples):
         of_seeds, shares = shares[: len(items)], shares[len(items) :]
         for name, of_strategy in runs.items():
             parts[name].append(_mean(truth, of_strategy, items, of_seeds))
@@ -82,13 +82,13 @@ def bootstrap(
 def _mean(truth: Labels, runs: Sequence[Flags], items: Array, shares: Array) -> Curves:
     accuracy, f1 = 0.0, 0.0
     for share, flags in zip(shares.T, runs, strict=True):
-        measured = measure(truth, flags, items)
+        measured = measure_curves(truth, flags, items)
         accuracy = accuracy + share[:, None] * measured.accuracy
         f1 = f1 + share[:, None, None] * measured.f1
     return Curves(np.asarray(accuracy), np.asarray(f1))
 
 
-def measure(truth: Labels, flags: Flags, items: Array) -> Curves:
+def measure_curves(truth: Labels, flags: Flags, items: Array) -> Curves:
     """One run, (t, n, k), measured with every item counted as often as `items`, (r, n), says."""
     counts = items.astype(np.float32)  # whole numbers, exact below 2**24, and twice as fast
     yes = truth == 1
@@ -134,7 +134,7 @@ def _reached(budgets: Budgets, curve: Array, goal: Array) -> Budgets:
     return found
 
 
-def area(budgets: Budgets, curve: Array) -> Array:
+def area_under_curve(budgets: Budgets, curve: Array) -> Array:
     """The mean height of the curve between its first and its last budget, of shape (…)."""
     if len(budgets) == 1:
         return curve[..., 0]

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
-from biasloop.domain.measure.resample import RESAMPLES, Interval, interval
+from biasloop.domain.measure.resample import RESAMPLES, Interval, percentile_interval
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class FlipConsistency:
     """`share` of `n` families whose every version is judged right; None without a family."""
 
     n: int
@@ -25,7 +25,7 @@ class Flip:
 
 def flip_consistency(
     families: Sequence[str], truth: Labels, flags: NDArray[np.bool_], *, seed: int
-) -> Flip:
+) -> FlipConsistency:
     """Flip-consistency over families of versions of one sentence.
 
     `families` (n,) names the family of each row, "" for rows of none; `truth` and `flags` are
@@ -41,9 +41,11 @@ def flip_consistency(
     ]
     found = np.array([value for value in consistent if value is not None], dtype=float)
     if not len(found):
-        return Flip(0, None)
+        return FlipConsistency(0, None)
     draws = np.random.default_rng(seed).integers(0, len(found), (RESAMPLES, len(found)))
-    return Flip(len(found), interval(np.append(found.mean(), found[draws].mean(axis=1))))
+    return FlipConsistency(
+        len(found), percentile_interval(np.append(found.mean(), found[draws].mean(axis=1)))
+    )
 
 
 def _consistent(truth: Labels, flags: NDArray[np.bool_]) -> bool | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
-from biasloop.domain.measure.resample import RESAMPLES, Array, Interval, Roots, interval
+from biasloop.domain.measure.resample import RESAMPLES, Array, Interval, Roots, percentile_interval
 
 Flags = NDArray[np.bool_]
 
@@ -21,7 +21,7 @@ MIN_POSITIVES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class LabelQuality:
     """One label: `n` positives among `asked` items.
 
     A measure is None with too few positives, and precision also when nothing was flagged.
@@ -39,7 +39,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class QualityReport:
     """The quality of one model on one set of items.
 
     `macro` is the mean F1 over the labels in `macro_over` (those with enough positives); `micro`
@@ -47,7 +47,7 @@ class Report:
     scheme. None: not measurable on these items.
     """
 
-    labels: Mapping[str, Cell]
+    labels: Mapping[str, LabelQuality]
     macro: Interval | None
     macro_over: tuple[str, ...]
     micro: Interval | None
@@ -77,7 +77,9 @@ class Comparison:
         return asdict(self)
 
 
-def decide(proba: NDArray[np.floating], thresholds: NDArray[np.floating], multi: bool) -> Flags:
+def flag_labels(
+    proba: NDArray[np.floating], thresholds: NDArray[np.floating], multi: bool
+) -> Flags:
     """Which labels are flagged, shape (n, k).
 
     Multi-label: probability >= threshold. Single-label: the most probable class, the first of
@@ -99,29 +101,31 @@ def evaluate(
     seed: int,
     min_positives: int = MIN_POSITIVES,
     resamples: int = RESAMPLES,
-) -> Report:
+) -> QualityReport:
     """Reports on n items: `truth`, `proba` and `flags` are (n, k), `roots` (n,), `names` (k,).
 
     Average precision is the area under the precision-recall steps, ties taken together. With
     fewer than two roots nothing can be resampled and every measure is None.
     """
-    sample = _Sample.of(truth, roots, names, min_positives)
+    sample = _Sample.from_arrays(truth, roots, names, min_positives)
     measured = [
         _measure(sample, draws, flags, proba) for draws in sample.roots.draws(seed, resamples)
     ]
-    m = _Measures.joined(measured)
+    m = _Measures.concatenate(measured)
     cells = {}
     for j, name in enumerate(sample.names):
         n, asked = int((truth[:, j] == 1).sum()), int((truth[:, j] >= 0).sum())
         columns = (m.precision, m.recall, m.f1, m.average_precision)
         enough = j in sample.enough
-        cells[name] = Cell(n, asked, *(interval(c[:, j]) for c in columns if enough))
-    return Report(
+        cells[name] = LabelQuality(
+            n, asked, *(percentile_interval(c[:, j]) for c in columns if enough)
+        )
+    return QualityReport(
         labels=cells,
-        macro=interval(m.macro),
+        macro=percentile_interval(m.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
-        micro=interval(m.micro),
-        accuracy=None if multi else interval(m.accuracy),
+        micro=percentile_interval(m.micro),
+        accuracy=None if multi else percentile_interval(m.accuracy),
         n_items=len(truth),
         n_roots=sample.roots.count,
     )
@@ -143,23 +147,23 @@ def compare(
 
     Paired: both are measured on the same resamples, so what makes an item hard cancels out.
     """
-    sample = _Sample.of(truth, roots, names, min_positives)
+    sample = _Sample.from_arrays(truth, roots, names, min_positives)
     pairs = [
         (_measure(sample, draws, old), _measure(sample, draws, new))
         for draws in sample.roots.draws(seed, resamples)
     ]
-    before = _Measures.joined([pair[0] for pair in pairs])
-    after = _Measures.joined([pair[1] for pair in pairs])
+    before = _Measures.concatenate([pair[0] for pair in pairs])
+    after = _Measures.concatenate([pair[1] for pair in pairs])
     f1 = after.f1 - before.f1
     return Comparison(
         labels={
-            name: interval(f1[:, j]) if j in sample.enough else None
+            name: percentile_interval(f1[:, j]) if j in sample.enough else None
             for j, name in enumerate(sample.names)
         },
-        macro=interval(after.macro - before.macro),
+        macro=percentile_interval(after.macro - before.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
-        micro=interval(after.micro - before.micro),
-        accuracy=None if multi else interval(after.accuracy - before.accuracy),
+        micro=percentile_interval(after.micro - before.micro),
+        accuracy=None if multi else percentile_interval(after.accuracy - before.accuracy),
         n_items=len(truth),
         n_roots=sample.roots.count,
     )
@@ -175,7 +179,7 @@ def micro_f1(
 ) -> Array:
     """The F1 over all cells of each of m models, `flags` (n, k) each, on the same resamples:
     (1 + resamples, m), NaN where no cell is positive."""
-    drawn, yes, asked = Roots.named(roots), truth == 1, truth >= 0
+    drawn, yes, asked = Roots.from_names(roots), truth == 1, truth >= 0
     hit = drawn.sums(np.stack([(yes & each).sum(axis=1) for each in flags], axis=1))
     flagged = drawn.sums(np.stack([(asked & each).sum(axis=1) for each in flags], axis=1))
     positive = drawn.sums(yes.sum(axis=1, keepdims=True))
@@ -196,7 +200,7 @@ class _Sample:
     enough: tuple[int, ...]
 
     @classmethod
-    def of(
+    def from_arrays(
         cls,
         truth: Labels,
         roots: Sequence[str] | NDArray[np.str_],
@@ -205,7 +209,7 @@ class _Sample:
     ) -> "_Sample":
         positives = (truth == 1).sum(axis=0)
         enough = np.flatnonzero(positives >= max(1, min_positives))
-        return cls(truth, Roots.named(roots), tuple(names), tuple(enough.tolist()))
+        return cls(truth, Roots.from_names(roots), tuple(names), tuple(enough.tolist()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +225,7 @@ class _Measures:
     accuracy: Array
 
     @classmethod
-    def joined(cls, parts: Sequence["_Measures"]) -> "_Measures":
+    def concatenate(cls, parts: Sequence["_Measures"]) -> "_Measures":
         return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__))
 
 

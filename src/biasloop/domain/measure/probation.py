@@ -30,7 +30,7 @@ TOLD_APART = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class BoundedEstimate:
     """A measured value and its lower 90 % bound."""
 
     value: float
@@ -51,8 +51,8 @@ class Review:
     up_to: int
     texts: int
     weight: float
-    gain: Estimate
-    wrong: Estimate
+    gain: BoundedEstimate
+    wrong: BoundedEstimate
     measured: tuple[str, ...]
     n_items: int
     n_roots: int
@@ -62,14 +62,14 @@ class Review:
         return asdict(self)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From `as_dict`, of which JSON makes lists of tuples."""
-        estimates = {name: Estimate(**values[name]) for name in ("gain", "wrong")}
+        estimates = {name: BoundedEstimate(**values[name]) for name in ("gain", "wrong")}
         return cls(**{**values, **estimates, "measured": tuple(values["measured"])})
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ProbationTerms:
     """A review every `every` rounds. `weight` is that of a text that a review kept, beside 1 of a
     person's label, `unproven` that of a text that no review has judged yet."""
 
@@ -91,7 +91,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ReviewRows:
     """n labelled rows: `truth` (n, k); `judged` (n,), the real items that people labelled, on
     which all is measured; `written` (n,), the texts on review; `roots` (n,)."""
 
@@ -108,7 +108,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PairedRun:
     """Out of fold on all n rows, by models trained `with_` and `without` the written texts on the
     same folds: probabilities (n, k), and the `flags` (n, k) of those without."""
 
@@ -117,7 +117,9 @@ class Run:
     flags: Flags
 
 
-def review_of(rows: Rows, runs: Sequence[Run], *, weight: float, up_to: int, seed: int) -> Review:
+def review_texts(
+    rows: ReviewRows, runs: Sequence[PairedRun], *, weight: float, up_to: int, seed: int
+) -> Review:
     """The verdict, from one run per seed. At least one label must be measurable.
 
     The texts are kept if the gain is positive, its lower bound above -MAX_LOSS, and the lower bound
@@ -125,7 +127,7 @@ def review_of(rows: Rows, runs: Sequence[Run], *, weight: float, up_to: int, see
     wrong still raise average precision.
     """
     measured = rows.measurable
-    roots = Roots.named(rows.roots[rows.judged])
+    roots = Roots.from_names(rows.roots[rows.judged])
     gain = _gain(rows.truth[rows.judged], roots, rows.judged, runs, measured, seed)
     wrong = _wrong(rows, roots, [run.flags for run in runs], seed)
     kept, why = _verdict(gain, wrong)
@@ -143,7 +145,7 @@ def review_of(rows: Rows, runs: Sequence[Run], *, weight: float, up_to: int, see
     )
 
 
-def _verdict(gain: Estimate, wrong: Estimate) -> tuple[bool, str]:
+def _verdict(gain: BoundedEstimate, wrong: BoundedEstimate) -> tuple[bool, str]:
     told = f"mean average precision {gain.value:+.3f}, lower bound {gain.low:+.3f}"
     if gain.value <= 0:
         return False, f"no gain: {told}"
@@ -158,10 +160,10 @@ def _gain(
     truth: Labels,
     roots: Roots,
     judged: NDArray[np.bool_],
-    runs: Sequence[Run],
+    runs: Sequence[PairedRun],
     measured: NDArray[np.int64],
     seed: int,
-) -> Estimate:
+) -> BoundedEstimate:
     """Paired: with and without are measured on the same resamples of roots, so what makes an item
     hard cancels out."""
     found = []
@@ -187,7 +189,7 @@ def _mean_average_precision(
     return np.asarray(np.mean(areas, axis=0))
 
 
-def _wrong(rows: Rows, roots: Roots, flags: Sequence[Flags], seed: int) -> Estimate:
+def _wrong(rows: ReviewRows, roots: Roots, flags: Sequence[Flags], seed: int) -> BoundedEstimate:
     """Share of the written texts whose labels are wrong, told by how often a model that did not
     learn from them contradicts them, given how often it errs out of fold on real items.
 
@@ -209,7 +211,7 @@ def _wrong(rows: Rows, roots: Roots, flags: Sequence[Flags], seed: int) -> Estim
     return _estimate(np.concatenate(found))
 
 
-def _wrong_cells(rows: Rows, weights: tuple[Array, Array], flags: Flags) -> Array:
+def _wrong_cells(rows: ReviewRows, weights: tuple[Array, Array], flags: Flags) -> Array:
     """How many cells of the written texts are wrong on each resample, (r,)."""
     of_real, of_written = weights
     error = flags != (rows.truth == 1)
@@ -238,7 +240,7 @@ def _rate(weights: Array, cells: NDArray[np.bool_], error: NDArray[np.bool_]) ->
     return np.divide(weights @ (cells & error), among, out=unknown, where=among > 0)
 
 
-def _estimate(column: Array) -> Estimate:
+def _estimate(column: Array) -> BoundedEstimate:
     resampled = column[1:][np.isfinite(column[1:])]
     low = np.quantile(resampled, TAIL) if len(resampled) else column[0]
-    return Estimate(float(column[0]), float(low))
+    return BoundedEstimate(float(column[0]), float(low))

@@ -11,7 +11,7 @@ MAX_LOSS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PromotionDecision:
     """Whether a model goes into service, and on what evidence.
 
     `difference` is its macro-F1 minus that of `against`, the model in service before it, over the
@@ -33,7 +33,7 @@ class Decision:
 
 def decide_promotion(
     model_id: str, against: str | None, found: Comparison | None, *, auto: bool
-) -> Decision:
+) -> PromotionDecision:
     """The newest model goes into service unless the lower 95 % bound of its loss is above MAX_LOSS.
 
     It takes evidence to keep it out, not to let it in: it has learned from more labels, and few
@@ -44,7 +44,7 @@ def decide_promotion(
     difference = found.macro if found else None
     loses = difference is not None and -difference.high > MAX_LOSS
     n_items, n_roots = (found.n_items, found.n_roots) if found else (0, 0)
-    return Decision(
+    return PromotionDecision(
         model_id=model_id,
         against=against,
         promoted=auto and not loses,

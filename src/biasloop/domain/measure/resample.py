@@ -33,7 +33,7 @@ class Interval:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def interval(column: Array, witnesses: int | None = None) -> Interval | None:
+def percentile_interval(column: Array, witnesses: int | None = None) -> Interval | None:
     """The percentile interval of one figure, (1 + resamples,), NaN where it was undefined.
 
     None when the sample itself leaves it undefined, or every resample does. Percentiles are too
@@ -65,13 +65,13 @@ class Roots:
     count: int
 
     @classmethod
-    def named(cls, roots: Sequence[str] | NDArray[np.str_]) -> "Roots":
+    def from_names(cls, roots: Sequence[str] | NDArray[np.str_]) -> "Roots":
         """From the root of each item, (n,)."""
         distinct, of_item = np.unique(np.asarray(roots, dtype=np.str_), return_inverse=True)
         return cls(of_item, len(distinct))
 
     @classmethod
-    def single(cls, n: int) -> "Roots":
+    def from_count(cls, n: int) -> "Roots":
         """n items that are witnesses each for itself."""
         return cls(np.arange(n), n)
 
@@ -101,7 +101,7 @@ def mean_interval(values: Array, roots: Sequence[str], seed: int) -> Interval | 
     """The mean of values (n,), each of which has a root; None where there are none."""
     if not len(values):
         return None
-    drawn_from = Roots.named(roots)
+    drawn_from = Roots.from_names(roots)
     sums = drawn_from.sums(np.column_stack([values, np.ones(len(values))]))
     drawn = np.concatenate([draws @ sums for draws in drawn_from.draws(seed, RESAMPLES)])
-    return interval(drawn[:, 0] / drawn[:, 1])
+    return percentile_interval(drawn[:, 0] / drawn[:, 1])

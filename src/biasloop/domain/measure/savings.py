@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.measure.curve import Budgets, labels_saved
-from biasloop.domain.measure.resample import Array, Interval, interval
+from biasloop.domain.measure.resample import Array, Interval, percentile_interval
 
 MIN_LABELS = 40
 """Labels of each arm below which nothing is estimated."""
@@ -26,11 +26,11 @@ MIN_WITNESSES = 10
 MAX_LABELS = 1000
 """Labels of each arm that are looked at: the first."""
 
-Rows = NDArray[np.int64]
+Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SavingsPlan:
     """Which labels the models learn from.
 
     `budgets` (t,) are the points of both curves, even parts of B, the last. Each row of `orders`,
@@ -38,20 +38,20 @@ class Plan:
     """
 
     budgets: Budgets
-    orders: Rows
+    orders: Positions
 
     @classmethod
-    def of(cls, labels: int, steps: int, draws: int, seed: int) -> "Plan":
+    def from_label_count(cls, labels: int, steps: int, draws: int, seed: int) -> "SavingsPlan":
         """For B = `labels`; an even number of `steps`, so that half of the labels is among them."""
         rng = np.random.default_rng(seed)
         orders = np.stack([rng.permutation(labels) for _ in range(draws)])
         return cls(labels * np.arange(1, steps + 1) // steps, orders)
 
-    def acquired(self) -> list[Rows]:
+    def acquired(self) -> list[Positions]:
         """The acquired labels of each of t models."""
         return [np.arange(b) for b in self.budgets]
 
-    def random(self) -> list[Rows]:
+    def random(self) -> list[Positions]:
         """The random labels of each of draws * (t - 1) + 1 models: each draw's but the last, which
         is the same for all draws, and that one."""
         parts = [order[:b] for order in self.orders for b in self.budgets[:-1]]
@@ -92,7 +92,9 @@ class Savings:
         return asdict(self)
 
 
-def estimate(plan: Plan, acquired: Array, random: Array, witnesses: int, seed: int) -> Savings:
+def estimate_savings(
+    plan: SavingsPlan, acquired: Array, random: Array, witnesses: int, seed: int
+) -> Savings:
     """From scores of the models: `acquired` (1 + resamples, t), `random` (1 + resamples, draws, t).
 
     Row 0 is measured on the audit items themselves, every other row on a resample of their roots,
@@ -113,7 +115,7 @@ def estimate(plan: Plan, acquired: Array, random: Array, witnesses: int, seed: i
     return Savings(points, _sure(np.where(defined, saved, np.nan), witnesses), None)
 
 
-def _on_average(plan: Plan, random: Array, rng: np.random.Generator) -> Array:
+def _on_average(plan: SavingsPlan, random: Array, rng: np.random.Generator) -> Array:
     """The curve of random labels, averaged over the draws: (1 + resamples, t)."""
     resamples, draws, _ = random[1:].shape
     again = rng.integers(draws, size=(resamples, draws, 1))
@@ -122,7 +124,7 @@ def _on_average(plan: Plan, random: Array, rng: np.random.Generator) -> Array:
     return np.vstack([random[:1].mean(axis=1), np.clip(averaged + luck, 0, 1)])
 
 
-def _luck(plan: Plan, random: Array) -> float:
+def _luck(plan: SavingsPlan, random: Array) -> float:
     """How much (standard deviation) all B random labels score by the luck of their draw.
 
     The variance between draws of b out of B labels, times b / (B - b), estimates that of all B
@@ -149,6 +151,6 @@ def _unreached(points: tuple[Point, ...]) -> str | None:
 
 
 def _sure(column: Array, witnesses: int) -> Interval:
-    found = interval(column, witnesses)
+    found = percentile_interval(column, witnesses)
     assert found is not None, "scores of items with positives are defined"
     return found

@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 from biasloop.domain.measure.metric import Comparison
 
-Name = Literal["gain", "kappa", "change", "delta_f", "uncertainty"]
+CriterionName = Literal["gain", "kappa", "change", "delta_f", "uncertainty"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
+class StoppingRule:
     """What the advice goes by: it is to stop when all criteria named in `needs` say so.
 
     The criterion "gain" says so when the last `rounds` rounds gained less than `gain` macro-F1.
     """
 
-    needs: tuple[Name, ...]
+    needs: tuple[CriterionName, ...]
     rounds: int
     gain: float
 
@@ -25,7 +25,7 @@ class Stopping:
 class Criterion:
     """What one criterion comes to: `stop` is None while it cannot tell; `says` is for people."""
 
-    name: Name
+    name: CriterionName
     stop: bool | None
     says: str
 
@@ -36,7 +36,7 @@ class Advice:
 
     model_id: str
     stop: bool
-    needs: tuple[Name, ...]
+    needs: tuple[CriterionName, ...]
     criteria: tuple[Criterion, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -44,13 +44,15 @@ class Advice:
         return asdict(self)
 
 
-def advise(model_id: str, criteria: Sequence[Criterion], needs: tuple[Name, ...]) -> Advice:
+def advise(
+    model_id: str, criteria: Sequence[Criterion], needs: tuple[CriterionName, ...]
+) -> Advice:
     """To stop when every needed criterion says so; one that cannot tell says no."""
     stops = {criterion.name for criterion in criteria if criterion.stop}
     return Advice(model_id, set(needs) <= stops, needs, tuple(criteria))
 
 
-def gain_criterion(found: Comparison | None, stopping: Stopping) -> Criterion:
+def gain_criterion(found: Comparison | None, stopping: StoppingRule) -> Criterion:
     """Whether the last rounds gained less than wanted, with 95 % certainty.
 
     `found` compares the newest model with that of `stopping.rounds` rounds before, on out-of-fold

@@ -22,8 +22,8 @@ from biasloop.domain.measure.resample import (
     RESAMPLES,
     Interval,
     Roots,
-    interval,
     mean_interval,
+    percentile_interval,
 )
 from biasloop.domain.span import Span
 from biasloop.domain.votes.dawid_skene import dawid_skene
@@ -44,7 +44,7 @@ def agreement(
 ) -> Agreement:
     """`votes` are the votes that count; `roots` names the root of each of their items."""
     shared = _shared(votes)
-    ads = Roots.named([roots[item_id] for item_id in shared])
+    ads = Roots.from_names([roots[item_id] for item_id in shared])
     matrix = {
         item_id: scheme.encode([v.labels for v in said], [v.asked for v in said])
         for item_id, said in shared.items()
@@ -83,7 +83,7 @@ def alpha(
         by_chance = np.einsum("rc,cd,rd->r", totals, distance, totals)
         with np.errstate(divide="ignore", invalid="ignore"):
             values.append(1 - observed * (n - 1) / by_chance)
-    return interval(np.concatenate(values)) if values else None
+    return percentile_interval(np.concatenate(values)) if values else None
 
 
 def masi(one: Collection[str], other: Collection[str]) -> float:

@@ -77,7 +77,7 @@ class Price:
     per_million_in: float = 0.0
     per_million_out: float = 0.0
 
-    def of(self, tokens_in: int, tokens_out: int) -> float:
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
         """What so many tokens cost."""
         return (tokens_in * self.per_million_in + tokens_out * self.per_million_out) / 1e6
 

@@ -51,7 +51,7 @@ class Subsample:
         m = len(next(iter(scores.arrays.values())))
         rng = np.random.default_rng(seed)
         drawn = np.sort(rng.choice(m, min(m, max(n, self.size)), replace=False))
-        return drawn[self.inner.choose(scores.of(drawn), n, seed)]
+        return drawn[self.inner.choose(scores.for_candidates(drawn), n, seed)]
 
 
 class SoftRankOptions(InnerOptions):
@@ -109,4 +109,4 @@ class ClusterDiverse:
         """See Strategy."""
         m = len(next(iter(scores.arrays.values())))
         many = self.inner.choose(scores, min(m, self.factor * n), seed)
-        return many[self.spread.choose(scores.of(many), n, seed)]
+        return many[self.spread.choose(scores.for_candidates(many), n, seed)]

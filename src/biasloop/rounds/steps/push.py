@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from biasloop.domain.batch import Selection
 from biasloop.domain.item import Item
 from biasloop.domain.round import Done
-from biasloop.domain.task import LabelTask, Pushed
+from biasloop.domain.task import LabelTask, PushedTask
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.ports import LabelStudio, Pool
 
@@ -19,7 +19,7 @@ def push(
     pool: Pool,
     selections: Sequence[Selection],
     label_studio: LabelStudio,
-    newest: Pushed | None = None,
+    newest: PushedTask | None = None,
     prelabel: Prelabel | None = None,
 ) -> Done:
     """Sends the tasks that Label Studio does not have yet, in the order of the batch (R3).
@@ -29,7 +29,7 @@ def push(
     """
     tasks = label_tasks(pool, selections, round_id, prelabel)
     known = label_studio.push(tasks, newest=newest)
-    pushed = tuple(Pushed(task.item_id, known[task.item_id]) for task in tasks)
+    pushed = tuple(PushedTask(task.item_id, known[task.item_id]) for task in tasks)
     facts = {"pushed": len(pushed)}
     if prelabel:
         facts["prelabelled"] = sum(task.prelabel is not None for task in tasks)

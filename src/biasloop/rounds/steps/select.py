@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose
+from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose_batch
 from biasloop.domain.learning import Scores
 from biasloop.domain.round import Done
 from biasloop.ports import Pool, Strategy
@@ -66,7 +66,7 @@ def choose_batch(
         rows, scores = _scored_rows(rows, read_scores(rows), n)
         return rows[strategy.choose(scores, n, int(strategy_rng.integers(2**32)))]
 
-    return compose(
+    return compose_batch(
         train,
         audit,
         quota,

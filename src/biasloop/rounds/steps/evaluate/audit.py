@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import Labels, LabelSource, Scheme
-from biasloop.domain.measure.metric import compare, decide
+from biasloop.domain.measure.metric import compare, flag_labels
 from biasloop.domain.measure.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
@@ -97,7 +97,7 @@ def report(
     models = [model, baseline] if baseline else [model]
     proba = {m.id: np.load(proba_file(work, m.id)) for m in models}
     flags = {
-        name: decide(proba[name], np.load(thresholds_file(work, name)), context.scheme.multi)
+        name: flag_labels(proba[name], np.load(thresholds_file(work, name)), context.scheme.multi)
         for name in proba
     }
     scheme = context.scheme

@@ -11,8 +11,8 @@ import pandas as pd
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Proba
-from biasloop.domain.measure.metric import Flags, decide
-from biasloop.domain.measure.savings import Plan
+from biasloop.domain.measure.metric import Flags, flag_labels
+from biasloop.domain.measure.savings import SavingsPlan
 from biasloop.errors import ClassifierError
 from biasloop.plugins.registry import Kind, create, load_classifier
 from biasloop.ports import Checkpoint, Classifier, has_encoder
@@ -34,8 +34,8 @@ from biasloop.store.pool import ArrowPool
 PROBA = frozenset({"proba"})
 HEAD_ONLY = {"steps": 8, "draws": 10}
 WHOLE_MODEL = {"steps": 2, "draws": 4}
-"""The size of the plan (see domain.measure.savings.Plan): it trains 79 models if only a head is
-trained, 7 if the whole model is."""
+"""The size of the SavingsPlan: it trains 79 models if only a head is trained, 7 if the whole model
+is."""
 
 
 def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
@@ -77,7 +77,7 @@ def _judge_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> R
     table = pd.read_parquet(folder / "stop.parquet")
     proba = _predict_rows(classifier, job, table["row"].to_numpy(), checkpoint)
     table[proba_columns(job.labels)] = proba
-    table[flag_columns(job.labels)] = decide(proba, classifier.thresholds, job.multi)
+    table[flag_columns(job.labels)] = flag_labels(proba, classifier.thresholds, job.multi)
     table.to_parquet(stop_verdicts_file(folder))
     tables = align([*map(pd.read_parquet, job.earlier or ()), table])
     return {"criteria": [asdict(c) for c in stability(tables, job.labels, job.multi)]}
@@ -113,7 +113,7 @@ def _train_both_arms(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> 
     )
     learner = _Learner(frame, job, checkpoint)
     size = HEAD_ONLY if learner.encoder else WHOLE_MODEL
-    plan = Plan.of(len(acquired), **size, seed=job.seed)
+    plan = SavingsPlan.from_label_count(len(acquired), **size, seed=job.seed)
     fits = [acquired[rows] for rows in plan.acquired()] + [random[rows] for rows in plan.random()]
     paths = [folder / f"{number:03d}.npy" for number in range(len(fits))]
     for rows, path in zip(fits, paths, strict=True):
@@ -151,4 +151,4 @@ class _Learner:
             classifier.fit(data, seed=job.seed, checkpoint=checkpoint)
             texts = self.frame["text"].iloc[judged_rows].tolist()
             proba = classifier.predict_proba(texts, checkpoint=checkpoint)
-        return decide(proba, classifier.thresholds, job.multi)
+        return flag_labels(proba, classifier.thresholds, job.multi)

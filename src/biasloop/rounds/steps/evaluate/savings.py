@@ -12,7 +12,13 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.metric import MIN_POSITIVES, micro_f1
-from biasloop.domain.measure.savings import MAX_LABELS, MIN_LABELS, MIN_WITNESSES, Plan, estimate
+from biasloop.domain.measure.savings import (
+    MAX_LABELS,
+    MIN_LABELS,
+    MIN_WITNESSES,
+    SavingsPlan,
+    estimate_savings,
+)
 from biasloop.rounds.steps.evaluate.audit import AuditSet
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.handover import flags_file
@@ -89,11 +95,11 @@ def report_savings(
         return comparison.unmeasured(comparison.why)
     if "error" in result:
         return comparison.unmeasured(f"the models failed: {result['error']}")
-    plan = Plan.of(comparison.facts["labels"], **result, seed=context.seed)
+    plan = SavingsPlan.from_label_count(comparison.facts["labels"], **result, seed=context.seed)
     truth, roots = audit.labels(context.scheme), audit.roots
     scores = micro_f1(truth, np.load(flags_file(work)), roots, seed=context.seed)
     t = len(plan.budgets)
-    savings = estimate(
+    savings = estimate_savings(
         plan, scores[:, :t], plan.curves(scores[:, t:]), comparison.witnesses, context.seed
     )
     return {**comparison.facts, **savings.as_dict()}

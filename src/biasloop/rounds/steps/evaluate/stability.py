@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from biasloop.domain.measure.stopping import Criterion, Name
+from biasloop.domain.measure.stopping import Criterion, CriterionName
 from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
 
 WINDOW = 3
@@ -75,7 +75,9 @@ def align(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     ]
 
 
-def _replay(name: Name, criterion: Any, states: Sequence[Any], steps: int, says: str) -> Criterion:
+def _replay(
+    name: CriterionName, criterion: Any, states: Sequence[Any], steps: int, says: str
+) -> Criterion:
     """Feeds the states to a fresh criterion, which needs at least `steps` + 1 of them."""
     if len(states) <= steps:
         return Criterion(name, None, f"{says} ({steps + 1} models needed, {len(states)} there)")

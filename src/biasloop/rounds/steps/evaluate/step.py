@@ -13,8 +13,8 @@ import pandas as pd
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import LabelSource
-from biasloop.domain.measure.promotion import Decision, decide_promotion
-from biasloop.domain.measure.stopping import Criterion, Stopping
+from biasloop.domain.measure.promotion import PromotionDecision, decide_promotion
+from biasloop.domain.measure.stopping import Criterion, StoppingRule
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done
 from biasloop.errors import JobError
@@ -38,7 +38,7 @@ def evaluate(
     annotations: Sequence[Annotation],
     selections: Sequence[tuple[int, Selection]],
     promote: bool,
-    stopping: Stopping | None,
+    stopping: StoppingRule | None,
     context: EvaluationContext,
 ) -> Done:
     """Reports on the new model, on the one in service on the same items, and on the labels that the
@@ -135,7 +135,7 @@ def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
 
 def _decide(
     model: ModelVersion, baseline: ModelVersion | None, promote: bool, context: EvaluationContext
-) -> Decision:
+) -> PromotionDecision:
     """Compares on labels by people and seeds only: constructed ones are no evidence for a model."""
     if baseline is None:
         return decide_promotion(model.id, None, None, auto=promote)

@@ -9,7 +9,7 @@ import pandas as pd
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Origin
 from biasloop.domain.label import LabelSource
-from biasloop.domain.measure.stopping import Advice, Criterion, Stopping, advise, gain_criterion
+from biasloop.domain.measure.stopping import Advice, Criterion, StoppingRule, advise, gain_criterion
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
 from biasloop.ports import Pool
@@ -27,7 +27,7 @@ def stopping_advice(
     model: ModelVersion,
     earlier: Sequence[str],
     stability: Sequence[Criterion],
-    stopping: Stopping,
+    stopping: StoppingRule,
     context: EvaluationContext,
 ) -> Advice:
     """The advice after this model; `earlier` are the ids of the models of earlier rounds, oldest

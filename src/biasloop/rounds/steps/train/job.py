@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from biasloop.domain.learning import TrainingSet
-from biasloop.domain.measure.metric import decide
-from biasloop.domain.measure.probation import SEEDS, Run, review_of
+from biasloop.domain.measure.metric import flag_labels
+from biasloop.domain.measure.probation import SEEDS, PairedRun, review_texts
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, Classifier, Encoder, has_encoder, no_checkpoint
 from biasloop.rounds.child import Result
@@ -63,7 +63,7 @@ def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:
         checkpoint=checkpoint,
         work=folder,
     )
-    return review_of(rows, runs, weight=job.weight, up_to=job.up_to, seed=job.seed).as_dict()
+    return review_texts(rows, runs, weight=job.weight, up_to=job.up_to, seed=job.seed).as_dict()
 
 
 def with_and_without(
@@ -74,7 +74,7 @@ def with_and_without(
     seed: int,
     checkpoint: Checkpoint = no_checkpoint,
     work: Path,
-) -> list[Run]:
+) -> list[PairedRun]:
     """Fits SEEDS pairs of models: with the written rows at their weights, and at weight 0. Both
     have the same rows and thus the same folds.
 
@@ -100,7 +100,7 @@ def with_and_without(
 
         with_, _ = fit("with", data)
         without, thresholds = fit("without", left_out)
-        runs.append(Run(with_, without, decide(without, thresholds, data.multi)))
+        runs.append(PairedRun(with_, without, flag_labels(without, thresholds, data.multi)))
     return runs
 
 

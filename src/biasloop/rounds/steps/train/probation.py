@@ -8,7 +8,7 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.metric import MIN_POSITIVES
-from biasloop.domain.measure.probation import Review, Rows
+from biasloop.domain.measure.probation import Review, ReviewRows
 from biasloop.domain.round import Done
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
@@ -51,17 +51,17 @@ def review_written(
         **recipe.learning(scheme, folders), weight=recipe.written.weight, up_to=sequence
     )
     work = job_folder(folders.work, job, data=data)
-    review = Review.of(run_job(work, job, heartbeat))
+    review = Review.from_dict(run_job(work, job, heartbeat))
     return Done(facts={"probation": review.as_dict()}, records=(review,))
 
 
-def review_rows(data: pd.DataFrame, training: TrainingSet) -> Rows:
+def review_rows(data: pd.DataFrame, training: TrainingSet) -> ReviewRows:
     """The rows of a review, from those of `training_data` and the training set made of them.
 
     Annotators only ever see real items, so the rows that they labelled are real.
     """
     source = data["source"]
-    return Rows(
+    return ReviewRows(
         truth=training.labels,
         judged=(source == LabelSource.HUMAN).to_numpy(),
         written=(source == LabelSource.LLM).to_numpy(),

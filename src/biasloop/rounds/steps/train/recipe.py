@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from biasloop.domain.label import Scheme
-from biasloop.domain.measure.probation import Terms
+from biasloop.domain.measure.probation import ProbationTerms
 from biasloop.domain.votes.consensus import Method
 
 
@@ -33,7 +33,7 @@ class Recipe:
     options: Mapping[str, Any]
     linear: Mapping[str, Any]
     constructed_weight: float
-    written: Terms
+    written: ProbationTerms
     consensus: Method
     soft: bool
     seed: int

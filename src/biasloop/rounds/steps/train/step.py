@@ -14,8 +14,8 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import Proba
 from biasloop.domain.measure.flip import flip_consistency
-from biasloop.domain.measure.metric import decide
 from biasloop.domain.measure.metric import evaluate as measure
+from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.policy import count_votes_by_policy
@@ -123,7 +123,7 @@ def out_of_fold(
     """A row per item: its labels, and the verdict by models that had not seen its root. For an item
     with several rows those of the row with the largest weight."""
     table = data[["item_id", "root", "source", *columns(scheme.labels)]].copy()
-    table[flag_columns(scheme.labels)] = decide(
+    table[flag_columns(scheme.labels)] = flag_labels(
         oof, np.asarray(thresholds, np.float32), scheme.multi
     )
     heaviest = data["weight"].groupby(data["item_id"], sort=False).idxmax()
@@ -141,7 +141,7 @@ def card(
     real = data["source"].isin((LabelSource.HUMAN, LabelSource.SEED)).to_numpy()
     labels = data[columns(scheme.labels)].to_numpy(np.int8)
     thresholds = np.asarray(result["thresholds"], np.float32)
-    flags = decide(oof, thresholds, scheme.multi)
+    flags = flag_labels(oof, thresholds, scheme.multi)
     report = measure(
         labels[real],
         oof[real],

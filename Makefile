@@ -46,7 +46,7 @@ test-served: setup $(LS_VENV)/.done ## what needs one of them, and lint
 
 test-heavy: setup $(LS_VENV)/.done ## what takes hours; results go into benchmarks/RESULTS.md
 	@scripts/system-packages
-	@$(VENV)/bin/pytest --heavy -m heavy
+	@$(VENV)/bin/pytest --heavy -m heavy -rP
 
 lint: setup
 	@$(VENV)/bin/ruff check .

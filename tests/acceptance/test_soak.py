@@ -1,5 +1,5 @@
-"""The soak of `benchmarks/soak.py`: for two minutes, with kills so close together that every kind of
-event happens, and for the two hours of its own, which is heavy."""
+"""The soak of `benchmarks/soak.py`: for two minutes, with kills so close together that every kind
+of event happens, and for the two hours of its own, which is heavy."""
 
 import json
 import subprocess

@@ -420,7 +420,7 @@ def test_foreign_and_pickled_files_are_refused(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / FILE, "w") as archive:
         archive.writestr(STATE, json.dumps({"format": FORMAT, "head": {ARRAY: 0}}))
         with archive.open("0.npy", "w") as member:
-            np.lib.format.write_array(member, np.array([Evil()]))
+            np.save(member, np.array([Evil()]))
     with pytest.raises(ClassifierError, match=r"pickle|Object arrays"):
         Tfidf.load(tmp_path)
     assert not (tmp_path / "made-by-pickle").exists()

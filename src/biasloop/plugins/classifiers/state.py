@@ -40,9 +40,7 @@ def write_state(file: Path, state: dict[str, Any]) -> None:
             member.write(text.encode())
         for i, array in enumerate(arrays):
             with archive.open(f"{i}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(  # type: ignore[no-untyped-call]
-                    member, array, allow_pickle=False
-                )
+                np.save(member, array, allow_pickle=False)
 
 
 def read_state(file: Path, old_format: int) -> dict[str, Any]:
@@ -51,17 +49,17 @@ def read_state(file: Path, old_format: int) -> dict[str, Any]:
     too many ways to name: see `readable`."""
     old = file.with_suffix(OLD_SUFFIX)
     if old.exists() and not file.exists():
-        state: dict[str, Any] = _read_skops(old)
-        _require_format(old, state, old_format)
+        old_state = _read_skops(old)
+        _require_format(old, old_state, old_format)
         with suppress(OSError):  # then the next one to read it does so
-            write_state(file, state)
-        return state
+            write_state(file, old_state)
+        return old_state
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
 
         def put_back(value: dict[str, Any]) -> Any:
             return saved[str(value[ARRAY])] if value.keys() == {ARRAY} else value
 
-        state = json.loads(saved[STATE], object_hook=put_back)
+        state: dict[str, Any] = json.loads(saved[STATE], object_hook=put_back)
     _require_format(file, state, FORMAT)
     return state
 

@@ -44,12 +44,15 @@ class TermRows:
         taken = np.asarray(self.indices[np.repeat(starts, lengths) + within])
         return TermRows(taken, ends, self.blocks, self.width)
 
-    def presence(self) -> sparse.csr_matrix:
-        """A row per row and block, shape (n * blocks, width), 1 where the term is there."""
+    def presence(self, ones: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
+        """A row per row and block, shape (n * blocks, width), 1 where the term is there. The
+        matrix shares `ones` where there are at least as many as terms: making them takes time."""
         first, last = int(self.ends[0]), int(self.ends[-1])
+        if ones is None or len(ones) < last - first:
+            ones = np.ones(last - first, np.float32)
         matrix = sparse.csr_matrix((len(self.ends) - 1, self.width), dtype=np.float32)
         # Not through the constructor, which would look at every index again.
-        matrix.data, matrix.indices = np.ones(last - first, np.float32), self.indices[first:last]
+        matrix.data, matrix.indices = ones[: last - first], self.indices[first:last]
         matrix.indptr = (self.ends - first).astype(np.int32)
         return matrix
 

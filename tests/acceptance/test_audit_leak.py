@@ -34,6 +34,7 @@ from biasloop.rounds.steps.select import select
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.service.service import Service
 from biasloop.store.pool import ArrowPool
+from support.annotations import vote
 from support.served import copy, run_biasloop
 
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
@@ -74,23 +75,12 @@ class Greedy:
 
 
 def answer(item_id: str, said: tuple[str, ...], standing: Standing) -> Annotation:
-    return Annotation(
-        key=f"ls:{item_id}",
-        item_id=item_id,
-        source=LabelSource.HUMAN,
-        standing=standing,
-        labels=said,
-        asked=SCHEME.labels,
-        policy_id="p",
-        annotator="anna@example.org",
-        at=NOW,
-    )
+    return vote(item_id, *said, standing=standing, asked=SCHEME.labels, at=NOW)
 
 
 def seed_label(item: Item, said: tuple[str, ...]) -> Annotation:
-    vote = {"key": f"seed:{item.id}", "source": LabelSource.SEED, "annotator": "seed"}
-    made = answer(item.id, said, Standing.VOTE)
-    return Annotation(**{name: getattr(made, name) for name in made.__slots__} | vote)
+    facts = {"source": LabelSource.SEED, "asked": SCHEME.labels, "at": NOW}
+    return vote(item.id, *said, key=f"seed:{item.id}", annotator="seed", **facts)
 
 
 def fill(pool: ArrowPool, texts: list[list[str]], campaign_seed: int) -> None:
@@ -138,7 +128,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
                 pool_rows=len(pool),
                 annotations=ledger.values(),
                 selected=selected,
-                wanted=data.draw(quotas, "quota"),
+                quota=data.draw(quotas, "quota"),
                 strategy=STRATEGY,
                 read_scores=(lambda rows: random_scores(rows, campaign_seed)) if modelled else None,
                 max_per_ad=3,

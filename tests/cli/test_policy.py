@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from biasloop.cli.context import WORKSPACE
 from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy
 from biasloop.errors import LabelStudioDown, LedgerError
 from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
+from support import annotations
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -28,18 +28,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def vote(number: int, policy: Policy, *labels: str) -> Annotation:
-    return Annotation(
-        key=f"ls:{number}",
-        item_id=f"item {number}",
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=labels,
-        asked=(),
-        policy_id=policy.id,
-        annotator="anna@example.org",
-        at=THEN,
-        task_id=number,
-    )
+    facts = {"key": f"ls:{number}", "policy_id": policy.id, "asked": (), "task_id": number}
+    return annotations.vote(f"item {number}", *labels, **facts)
 
 
 def test_versions_and_their_votes(workspace: Path) -> None:

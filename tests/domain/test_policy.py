@@ -18,23 +18,14 @@ from biasloop.domain.policy import (
     items_with_labels,
     versions_to_decide,
 )
+from support.annotations import vote
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def annotation(number: int, policy: str, *labels: str, **facts: object) -> Annotation:
-    made = Annotation(
-        key=f"ls:{number}",
-        item_id=f"item {number}",
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=labels or ("age",),
-        asked=(),
-        policy_id=policy,
-        annotator="anna@example.org",
-        at=NOW,
-    )
-    return replace(made, **facts)  # type: ignore[arg-type]
+    labels = labels or ("age",)
+    return vote(f"item {number}", *labels, key=f"ls:{number}", policy_id=policy, **facts)
 
 
 def decided(action: VoteAction, current: str, *older: str) -> PolicyDecision:

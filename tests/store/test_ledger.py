@@ -21,6 +21,7 @@ from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.ledger import Ledger
+from support.annotations import vote
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -32,19 +33,7 @@ on_the_ledger = settings(
 
 
 def annotation(key: str = "ls:1", item: str = "a" * 20, **changes: object) -> Annotation:
-    made = Annotation(
-        key=key,
-        item_id=item,
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=("age",),
-        asked=("age", "gender"),
-        policy_id="p" * 12,
-        annotator="anna@example.org",
-        at=NOW,
-        seconds=3.5,
-        task_id=7,
-    )
+    made = vote(item, "age", key=key, policy_id="p" * 12, at=NOW, seconds=3.5, task_id=7)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

@@ -1,14 +1,12 @@
 """Agreement: against published figures, and by what must hold on any votes."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.label import Scheme
 from biasloop.domain.measure.resample import Roots
 from biasloop.domain.span import Span
 from biasloop.domain.votes.agreement import (
@@ -21,6 +19,7 @@ from biasloop.domain.votes.agreement import (
     span_overlap,
     wilson,
 )
+from support import annotations
 
 NAMES = ("age", "gender", "origin")
 MULTI = Scheme(NAMES, multi=True, none_label="inclusive")
@@ -43,17 +42,7 @@ def table() -> np.ndarray:
 
 
 def vote(item: str, who: str, *labels: str) -> Annotation:
-    return Annotation(
-        key=f"{item}:{who}",
-        item_id=item,
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=labels or ("inclusive",),
-        asked=NAMES,
-        policy_id="p",
-        annotator=who,
-        at=datetime(2026, 3, 1, tzinfo=UTC),
-    )
+    return annotations.vote(item, *(labels or ("inclusive",)), annotator=who, asked=NAMES)
 
 
 def test_answers_to_gold_items() -> None:

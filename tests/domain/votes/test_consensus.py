@@ -11,6 +11,7 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.votes import consensus
 from biasloop.domain.votes.consensus import Consensus, Method, majority, resolve
+from support import annotations
 
 NAMES = ("age", "gender", "origin")
 MULTI = Scheme(NAMES, multi=True, none_label="inclusive")
@@ -87,17 +88,8 @@ def test_no_votes_have_no_consensus() -> None:
 
 
 def said(source: str, *labels: str, item: str = "a", standing: str = "vote") -> Annotation:
-    return Annotation(
-        key=f"{source}:{item}",
-        item_id=item,
-        source=LabelSource(source),
-        standing=Standing(standing),
-        labels=labels,
-        asked=NAMES,
-        policy_id="p",
-        annotator="x",
-        at=NOW,
-    )
+    facts = {"source": LabelSource(source), "standing": Standing(standing), "asked": NAMES}
+    return annotations.vote(item, *labels, key=f"{source}:{item}", **facts)
 
 
 ORDER = ["human", "seed", "constructed", "llm"]

@@ -1,32 +1,16 @@
 """How long people take; tabs left open must not count."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import LabelSource
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.votes.pace import LONGEST, longest, pace
+from support.annotations import vote
 
 
 def took(*seconds: float | None) -> list[Annotation]:
-    return [
-        Annotation(
-            key=f"ls:{n}",
-            item_id=f"item {n}",
-            source=LabelSource.HUMAN,
-            standing=Standing.VOTE,
-            labels=("age",),
-            asked=(),
-            policy_id="p",
-            annotator="anna@example.org",
-            at=datetime(2026, 3, 1, tzinfo=UTC),
-            seconds=value,
-        )
-        for n, value in enumerate(seconds)
-    ]
+    return [vote(f"item {n}", "age", seconds=value) for n, value in enumerate(seconds)]
 
 
 def test_an_answer_left_lying_changes_little() -> None:

@@ -1,14 +1,13 @@
 """Positions: what may be shown, on any groups; and what is told of a group."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.label import Scheme
 from biasloop.domain.votes.position import MIN_PEOPLE, shown, view
+from support import annotations
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 
@@ -45,17 +44,7 @@ def test_the_next_smallest_hides_the_last(
 
 
 def vote(item: str, who: str, *labels: str, asked: tuple[str, ...] = SCHEME.labels) -> Annotation:
-    return Annotation(
-        key=f"{item}:{who}",
-        item_id=item,
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=labels,
-        asked=asked,
-        policy_id="p",
-        annotator=who,
-        at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    return annotations.vote(item, *labels, annotator=who, asked=asked)
 
 
 def test_a_group_that_sees_more() -> None:

@@ -1,13 +1,12 @@
 """How many votes an item gets, and which of its annotations count."""
 
-from datetime import UTC, datetime
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import AsideReason, LabelSource
+from biasloop.domain.label import AsideReason
 from biasloop.domain.votes.vote import VotePlan, answered_items, settle_votes
+from support.annotations import vote
 
 PLAN = VotePlan()
 PEOPLE = ("anna", "bea", "carla", "dora", "ester")
@@ -17,18 +16,8 @@ LABELS = ("age",)
 def said(
     number: int, annotator: str, *labels: str, standing: Standing = Standing.VOTE, item: str = "i"
 ) -> Annotation:
-    return Annotation(
-        key=f"ls:{number}",
-        item_id=item,
-        source=LabelSource.HUMAN,
-        standing=standing,
-        labels=labels,
-        asked=LABELS,
-        policy_id="p",
-        annotator=annotator,
-        at=datetime(2026, 3, 1, tzinfo=UTC),
-        task_id=1,
-    )
+    facts = {"key": f"ls:{number}", "standing": standing, "asked": LABELS, "task_id": 1}
+    return vote(item, *labels, annotator=annotator, **facts)
 
 
 def test_votes_wanted() -> None:

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import Ad, Item, real_item, synthetic_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.probation import SEEDS, ProbationTerms, Review
@@ -26,6 +25,7 @@ from biasloop.rounds.steps.train.data import training_data, training_set
 from biasloop.rounds.steps.train.probation import review_rows, review_written
 from biasloop.rounds.steps.train.recipe import Folders, Recipe
 from biasloop.store.pool import ArrowPool
+from support.annotations import vote
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 WORDS = np.array([f"{a}{b}{c}o" for a, b, c in product("bdflmprst", ("era", "ilu"), "nrstv")])
@@ -58,17 +58,8 @@ def swapped(text: str) -> tuple[str, ...]:
 
 
 def said(item: Item, source: LabelSource, labels: tuple[str, ...]) -> Annotation:
-    return Annotation(
-        key=f"{source}:{item.id}",
-        item_id=item.id,
-        source=source,
-        standing=Standing.VOTE,
-        labels=labels,
-        asked=SCHEME.labels,
-        policy_id="p",
-        annotator="somebody",
-        at=datetime(2026, 3, 1, tzinfo=UTC),
-    )
+    facts = {"source": source, "asked": SCHEME.labels, "annotator": "somebody"}
+    return vote(item.id, *labels, key=f"{source}:{item.id}", **facts)
 
 
 class Campaign:

@@ -4,28 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done, Outcome, Wait
 from biasloop.rounds.steps.pull import pull
+from support import annotations
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def vote(item: str, who: str) -> Annotation:
-    return Annotation(
-        key=f"{item}:{who}",
-        item_id=item,
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=("age",),
-        asked=("age",),
-        policy_id="p",
-        annotator=who,
-        at=NOW,
-        task_id=1,
-    )
+    return annotations.vote(item, "age", annotator=who, task_id=1)
 
 
 def after(answers: int, people: int, tasks: int, low_water: int) -> Outcome:

@@ -4,13 +4,12 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, Item, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
@@ -26,6 +25,7 @@ from biasloop.rounds.steps.evaluate.step import evaluate
 from biasloop.rounds.steps.train.recipe import Recipe
 from biasloop.rounds.steps.train.step import train
 from biasloop.store.pool import ArrowPool
+from support.annotations import vote
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 WHO = ("un fabbro", "una sarta", "personale", "gente", "chi sa cucire")
@@ -43,17 +43,7 @@ def gold(text: str) -> tuple[str, ...]:
 
 
 def said(item: Item, source: LabelSource = LabelSource.HUMAN) -> Annotation:
-    return Annotation(
-        key=item.id,
-        item_id=item.id,
-        source=source,
-        standing=Standing.VOTE,
-        labels=gold(item.text),
-        asked=SCHEME.labels,
-        policy_id="p",
-        annotator="anna@example.org",
-        at=datetime(2026, 3, 1, tzinfo=UTC),
-    )
+    return vote(item.id, *gold(item.text), source=source, asked=SCHEME.labels)
 
 
 @dataclass

@@ -1,33 +1,23 @@
 """What a model learns from: consensus, or the votes where they differ."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import seed_item, synthetic_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.votes.consensus import Method
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.store.pool import ArrowPool
+from support import annotations
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 
 
 def vote(item: str, who: str, *labels: str) -> Annotation:
-    return Annotation(
-        key=f"{item}:{who}",
-        item_id=item,
-        source=LabelSource.HUMAN,
-        standing=Standing.VOTE,
-        labels=labels,
-        asked=SCHEME.labels,
-        policy_id="p",
-        annotator=who,
-        at=datetime(2026, 3, 1, tzinfo=UTC),
-    )
+    return annotations.vote(item, *labels, annotator=who)
 
 
 def test_differing_votes_are_examples_of_their_own_with_the_weight_of_one(tmp_path: Path) -> None:

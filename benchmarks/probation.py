@@ -34,7 +34,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.probation import MAX_LOSS, MAX_WRONG, Review, ReviewRows, review_texts
 from biasloop.domain.measure.resample import Interval
-from biasloop.domain.votes.agreement import wilson
+from biasloop.domain.votes.agreement import wilson_interval
 from biasloop.plugins.registry import Kind, create
 from biasloop.rounds.steps.train.job import with_and_without
 
@@ -148,7 +148,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         key: {
             "n": len(found),
             **{
-                told: _share(wilson(sum(row[rule] for row in found), len(found)))
+                told: _share(wilson_interval(sum(row[rule] for row in found), len(found)))
                 for told, rule in (
                     ("kept", "kept"),
                     ("by gain alone", "gains"),

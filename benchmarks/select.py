@@ -32,7 +32,7 @@ import numpy as np
 import small_text
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.learning import Likeness, Scores
+from biasloop.domain.learning import Scores, Similarity
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.own import Floats, unit
 from biasloop.plugins.strategies.small_text import SmallText
@@ -141,7 +141,7 @@ def made_scores(items: int, seed: int) -> dict[str, Scores]:
     return found
 
 
-def _likeness(embedding: Floats, known: Floats) -> Likeness:
+def _likeness(embedding: Floats, known: Floats) -> Similarity:
     def rows(places: Rows) -> Floats:
         found = np.empty((len(places), DIMENSIONS), np.float32)
         free = places < len(embedding)

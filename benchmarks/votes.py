@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.votes.dawid_skene import dawid_skene
+from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 VOTES = Path("../shared/data/votes/multilingual_hatecheck_it.jsonl")
 SEEDS = 50
@@ -46,7 +46,7 @@ def reliability(
     items: Rows, people: Rows, said: Rows, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Dawid-Skene."""
-    return dawid_skene(items, people, said, 2).proba[:, 1] >= 0.5
+    return fit_dawid_skene(items, people, said, 2).proba[:, 1] >= 0.5
 
 
 RULES: dict[str, Rule] = {

@@ -98,7 +98,7 @@ class UnknownName(BiasloopError):
     exit_code = 2
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What people are told of an error: ours as it is, the system's (disk full, rights) with what
     to look at, anybody else's marked as unexpected."""
     if isinstance(error, BiasloopError):

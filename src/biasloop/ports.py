@@ -23,7 +23,12 @@ from biasloop.domain.learning import (
 )
 from biasloop.domain.task import Account, LabelTask, PushedTask, RawAnnotation, TaskState
 from biasloop.domain.writing.prompt import Answer, Prompt, Spending
-from biasloop.domain.writing.synthesis import Corpus, Guide, Made, Request
+from biasloop.domain.writing.synthesis import (
+    CampaignBrief,
+    SyntheticItem,
+    TextRequest,
+    WritingMaterial,
+)
 
 Checkpoint = Callable[[], None]
 """Called now and then by long work; ends the process when its parent is gone."""
@@ -168,7 +173,7 @@ class Encoder(Protocol):
     def embed(self, features: Any) -> NDArray[np.float32]:
         """Feature rows as short dense vectors (n, e), for strategies that measure distances."""
 
-    def likeness(self, some: Any, others: Any) -> NDArray[np.float32]:
+    def similarity(self, some: Any, others: Any) -> NDArray[np.float32]:
         """Cosine of each feature row of `some` with each of `others`, (n, n'): of the rows
         themselves, of which their embeddings are but a shadow."""
 
@@ -228,18 +233,20 @@ class Strategy(Protocol):
 class Expander(Protocol):
     """Makes synthetic items out of train items."""
 
-    def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
+    def expand(
+        self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int
+    ) -> Iterator[SyntheticItem]:
         """From labelled train items (item, labels); the same input gives the same output."""
 
 
 class PromptExpander(Protocol):
     """Says what a language model shall write. Pure: the expand job asks, screens and judges."""
 
-    def plan(self, corpus: Corpus, guide: Guide, seed: int) -> list[Request]:
+    def plan(self, corpus: WritingMaterial, guide: CampaignBrief, seed: int) -> list[TextRequest]:
         """What to ask for, most wanted first; the same input gives the same plan."""
 
 
-def asks_a_model(expander: Expander | PromptExpander) -> TypeGuard[PromptExpander]:
+def needs_language_model(expander: Expander | PromptExpander) -> TypeGuard[PromptExpander]:
     """Whether it needs a language model."""
     return hasattr(expander, "plan")
 

@@ -24,8 +24,8 @@ from biasloop.domain.learning import Scores
 from biasloop.domain.model import Evaluation
 from biasloop.domain.round import Round, State
 from biasloop.domain.split import Split, split_of
-from biasloop.domain.votes.consensus import Method
-from biasloop.domain.writing.synthesis import Made
+from biasloop.domain.votes.consensus import ConsensusMethod
+from biasloop.domain.writing.synthesis import SyntheticItem
 from biasloop.plugins.registry import Kind, create
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.audit import audit_set
@@ -54,12 +54,14 @@ answers = st.tuples(labels, st.sampled_from([*[Standing.VOTE] * 4, *Standing]))
 class Greedy:
     """Makes an item of every parent, and one of each two neighbours; guards nothing."""
 
-    def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
+    def expand(
+        self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int
+    ) -> Iterator[SyntheticItem]:
         for family in [*((parent,) for parent in parents), *pairwise(parents)]:
             items = [item for item, _ in family]
             roots = tuple(sorted({root for item in items for root in item.roots}))
             text = f"Anche: {' '.join(item.text for item in items)}"
-            yield Made(
+            yield SyntheticItem(
                 Item(
                     id=item_id(":".join(roots), 0, len(text), text),
                     text=text,
@@ -116,7 +118,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
         selected: list[tuple[int, Selection]] = []
 
         for round_id in range(data.draw(st.integers(1, 4), "rounds")):
-            corpus = build_corpus(pool, ledger.values(), SCHEME, Method.MAJORITY, {}, 0)
+            corpus = build_corpus(pool, ledger.values(), SCHEME, ConsensusMethod.MAJORITY, {}, 0)
             made = list(Greedy().expand(corpus.parents, campaign_seed))
             add_to_pool([("greedy", one) for one in made], pool)
             votes = [to_annotation(one, "greedy", SCHEME, "p", NOW) for one in made]

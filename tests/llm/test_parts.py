@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
-from biasloop.domain.writing.judgement import Judgement, agree
+from biasloop.domain.writing.judgement import Judgement, combine_samples
 from biasloop.domain.writing.prompt import Answer, Problem, object_schema
-from biasloop.domain.writing.screening import similarity, words
-from biasloop.domain.writing.synthesis import Guide
+from biasloop.domain.writing.screening import word_similarity, words
+from biasloop.domain.writing.synthesis import CampaignBrief
 from biasloop.errors import CampaignError
 from biasloop.llm.answers import read_answer
 from biasloop.llm.judge import judge_prompts
@@ -85,7 +85,7 @@ def test_a_fenced_text_cannot_leave_its_fence(text: str) -> None:
 def test_shipped_campaigns_have_prompts(campaign: str) -> None:
     folder = REPOSITORY / "annotation_config" / campaign
     prompts = read_prompts(folder)
-    guide = Guide(SCHEME, {"age": "…"}, Policy("# Guide"))
+    guide = CampaignBrief(SCHEME, {"age": "…"}, Policy("# Guide"))
     system, user = prompts.render(
         "rewrite", kind="drop", label="age", labels=("inclusive",), text="Età \"30\"",
         definitions=guide.definitions, excerpt="…",
@@ -142,20 +142,22 @@ def said(*labels: str) -> Answer:
 
 
 def test_most_samples_win() -> None:
-    found = agree([said("age"), said("age", "gender"), said("gender", "age")], SCHEME)
+    found = combine_samples([said("age"), said("age", "gender"), said("gender", "age")], SCHEME)
     assert found == Judgement(("gender", "age"), 2 / 3, "age+gender")
-    assert agree([said("inclusive")], SCHEME) == Judgement(("inclusive",), 1.0, "inclusive")
+    assert combine_samples([said("inclusive")], SCHEME) == Judgement(
+        ("inclusive",), 1.0, "inclusive"
+    )
 
 
 def test_samples_that_contradict_themselves_lower_the_confidence() -> None:
-    found = agree([said("age"), said("age", "inclusive"), said()], SCHEME)
+    found = combine_samples([said("age"), said("age", "inclusive"), said()], SCHEME)
     assert found == Judgement(("age",), 1 / 3, "age")
-    assert agree([said("age", "inclusive")], SCHEME) is Problem.SCHEMA
-    assert agree([Answer(problem=Problem.NO_ANSWER), said()], SCHEME) is Problem.NO_ANSWER
+    assert combine_samples([said("age", "inclusive")], SCHEME) is Problem.SCHEMA
+    assert combine_samples([Answer(problem=Problem.NO_ANSWER), said()], SCHEME) is Problem.NO_ANSWER
 
 
 def test_samples_differ_by_their_number_only(tmp_path: Path) -> None:
-    guide = Guide(SCHEME, {"age": "an age"}, Policy("# Guide\n\nAll of it."))
+    guide = CampaignBrief(SCHEME, {"age": "an age"}, Policy("# Guide\n\nAll of it."))
     one, two = judge_prompts(read_prompts(tmp_path), guide, 2, "A text.", ("ad-1",))
     assert (one.sample, two.sample) == (0, 1)
     assert (one.system, one.user, one.roots) == (two.system, two.user, ("ad-1",))
@@ -176,7 +178,7 @@ def test_only_what_is_alike_is_found(indexed: list[str], asked: list[str]) -> No
     index = NearDuplicates()
     index.add(indexed)
     for position, number in index.alike([*asked, *indexed]):
-        assert similarity([*asked, *indexed][position], indexed[number]) >= ALIKE
+        assert word_similarity([*asked, *indexed][position], indexed[number]) >= ALIKE
     itself = {(i, i) for i in range(len(indexed))}
     assert itself <= set(index.alike(indexed))
 

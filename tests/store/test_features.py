@@ -74,12 +74,12 @@ def test_likeness_is_that_of_the_rows_asked_about(store: FeatureStore, pool: Arr
         made.append(encoder)
         return encoder
 
-    likeness = store.likeness(load, rows)
+    likeness = store.similarity(load, rows)
     assert not made
     some, others = np.array([4, 0]), np.array([3, 1, 2])
     found = likeness(some, others)
     texts = encoder.encode(pool.texts(rows))
-    np.testing.assert_allclose(found, encoder.likeness(texts[some], texts[others]), atol=1e-6)
+    np.testing.assert_allclose(found, encoder.similarity(texts[some], texts[others]), atol=1e-6)
     np.testing.assert_allclose(found[:, 0], found[:, 1])
 
 

@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime
 
-from biasloop.domain.writing.synthesis import Reason, Rejection
+from biasloop.domain.writing.synthesis import RefusalReason, Rejection
 from biasloop.store.ledger import Ledger
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def rejection(text: str, *roots: str) -> Rejection:
-    return Rejection(text, Reason.LABEL, f"judged: {text}", "llm:write:age@1", ("age",), (), roots)
+    return Rejection(
+        text, RefusalReason.LABEL, f"judged: {text}", "llm:write:age@1", ("age",), (), roots
+    )
 
 
 def test_they_are_kept_and_counted_newest_first(ledger: Ledger) -> None:

@@ -41,5 +41,5 @@ def made_scores(
         multi,
         known,
         labels,
-        likeness=lambda some, others: points[some] @ points[others].T,
+        similarity=lambda some, others: points[some] @ points[others].T,
     )

@@ -22,7 +22,7 @@ from biasloop.domain.round import Done
 from biasloop.domain.trial import Case, Comment, Scenario, Trial
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
-from biasloop.domain.writing.synthesis import Reason, Rejection
+from biasloop.domain.writing.synthesis import RefusalReason, Rejection
 from biasloop.rounds.scheduler import TROUBLE
 from biasloop.service.policy import decide
 from biasloop.service.service import Service
@@ -76,7 +76,7 @@ def whole(campaign: Any) -> Any:
         BoundedEstimate(0.02, 0.01), BoundedEstimate(0, -0.1), ("gender", "age"), 90, 60,
     )  # fmt: skip
     refused = Rejection(
-        "Un testo.", Reason.LABEL, "judged age", "llm:write:gender@1a2b3c4d",
+        "Un testo.", RefusalReason.LABEL, "judged age", "llm:write:gender@1a2b3c4d",
         ("gender",), ("p",), ("ad-1",),
     )  # fmt: skip
     facts = {"synthesis": {"llm": SYNTHESIS}, "probation": review.as_dict()}

@@ -14,7 +14,7 @@ from biasloop.domain.annotation import Standing
 from biasloop.domain.measure.probation import BoundedEstimate, Review
 from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
-from biasloop.domain.writing.synthesis import Reason, Rejection
+from biasloop.domain.writing.synthesis import RefusalReason, Rejection
 from biasloop.rounds.scheduler import TROUBLE
 from biasloop.service.policy import decide
 from biasloop.service.service import Service
@@ -179,7 +179,7 @@ def test_what_a_language_model_wrote_is_shown(get: Get, campaign, clock) -> None
     campaign.fill_pool(5)
     assert "language model" not in text_of(get("/"))
     refused = Rejection(
-        HOSTILE, Reason.LABEL, f"judged age: {HOSTILE}", "llm:write:gender@1a2b3c4d",
+        HOSTILE, RefusalReason.LABEL, f"judged age: {HOSTILE}", "llm:write:gender@1a2b3c4d",
         ("gender",), ("p",), ("ad-1",),
     )  # fmt: skip
     campaign.ledger.rounds.open({}, campaign.later())

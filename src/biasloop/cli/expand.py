@@ -10,7 +10,7 @@ import typer
 from biasloop.cli.context import Json, Workspace, err, open_workspace, print_json, say, table
 
 if TYPE_CHECKING:
-    from biasloop.domain.writing.synthesis import Request
+    from biasloop.domain.writing.synthesis import TextRequest
     from biasloop.service.service import Service
 
 
@@ -82,7 +82,7 @@ def _plan(service: "Service", json: bool) -> None:
         )
 
 
-def _cells(requests: "Sequence[Request]") -> list[dict[str, Any]]:
+def _cells(requests: "Sequence[TextRequest]") -> list[dict[str, Any]]:
     """How many texts of each kind for each cell, in the order of need."""
     counts = Counter((request.kind, request.cell) for request in requests)
     return [

@@ -20,7 +20,7 @@ from biasloop.cli import (
     validate,
 )
 from biasloop.cli.context import WorkspaceBefore, err, opened
-from biasloop.errors import BiasloopError, in_words
+from biasloop.errors import BiasloopError, describe_error
 
 TRACEBACK = "BIASLOOP_TRACEBACK"
 """In the environment: show where an unexpected error came from."""
@@ -81,7 +81,7 @@ def run() -> None:
     except BiasloopError as error:
         _end(str(error), error.exit_code)
     except OSError as error:
-        _end(in_words(error), 1)
+        _end(describe_error(error), 1)
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise

@@ -62,7 +62,7 @@ class Evidence:
     weight: float
 
 
-Likeness = Callable[[Rows, Rows], NDArray[np.float32]]
+Similarity = Callable[[Rows, Rows], NDArray[np.float32]]
 """How alike items are to an encoder, by positions: 0 … m-1 are the candidates, m … m+l-1 the
 labelled items. Cosines (n, n') of n items with n' others."""
 
@@ -83,15 +83,15 @@ class Scores:
     multi: bool
     labelled: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     labels: Labels | None = None
-    likeness: Likeness | None = None
+    similarity: Similarity | None = None
 
     def for_candidates(self, rows: Rows) -> "Scores":
         """The scores of these candidates only."""
-        m, likeness = len(next(iter(self.arrays.values()))), self.likeness
+        m, likeness = len(next(iter(self.arrays.values()))), self.similarity
         known = 0 if self.labels is None else len(self.labels)
         places = np.concatenate([rows, np.arange(m, m + known)])
         return replace(
             self,
             arrays={name: array[rows] for name, array in self.arrays.items()},
-            likeness=likeness and (lambda some, others: likeness(places[some], places[others])),
+            similarity=likeness and (lambda some, others: likeness(places[some], places[others])),
         )

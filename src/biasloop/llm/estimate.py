@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from biasloop.domain.writing.prompt import Price
-from biasloop.domain.writing.synthesis import Guide, Request
+from biasloop.domain.writing.synthesis import CampaignBrief, TextRequest
 from biasloop.llm.guard import guard_prompt, outsiders
 from biasloop.llm.judge import judge_prompts
 from biasloop.llm.prompting import Prompts
@@ -27,10 +27,10 @@ class Estimate:
 
 
 def estimate(
-    requests: Sequence[Request],
+    requests: Sequence[TextRequest],
     *,
     prompts: Prompts,
-    guide: Guide,
+    guide: CampaignBrief,
     samples: int,
     price: Price,
     answer_tokens: int,

@@ -10,14 +10,14 @@ from hashlib import blake2b
 
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.writing.prompt import Problem, Prompt, object_schema
-from biasloop.domain.writing.synthesis import Request
+from biasloop.domain.writing.synthesis import TextRequest
 from biasloop.llm.prompting import Prompts
 from biasloop.ports import Checkpoint, Generator, no_checkpoint
 
 SCHEMA = object_schema({"code": {"type": "string"}})
 
 
-def outsiders(requests: Iterable[Request]) -> list[Item]:
+def outsiders(requests: Iterable[TextRequest]) -> list[Item]:
     """The parents that nobody wrote for the campaign, each once."""
     parents = (parent for request in requests for parent in request.parents)
     return list({p.id: p for p in parents if p.origin is Origin.REAL}.values())

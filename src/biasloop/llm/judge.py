@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from biasloop.domain.writing.judgement import Judgement, agree
+from biasloop.domain.writing.judgement import Judgement, combine_samples
 from biasloop.domain.writing.prompt import Problem, Prompt, object_schema
-from biasloop.domain.writing.synthesis import Guide
+from biasloop.domain.writing.synthesis import CampaignBrief
 from biasloop.llm.prompting import Prompts
 from biasloop.ports import Checkpoint, Generator, no_checkpoint
 
@@ -16,7 +16,7 @@ class Judge:
     """Labels texts under `guide`, by `samples` answers each."""
 
     def __init__(
-        self, generator: Generator, prompts: Prompts, guide: Guide, samples: int = 1
+        self, generator: Generator, prompts: Prompts, guide: CampaignBrief, samples: int = 1
     ) -> None:
         self._generator = generator
         self._prompts = prompts
@@ -38,11 +38,14 @@ class Judge:
             for prompt in judge_prompts(self._prompts, self._guide, k, text, of)
         ]
         answers = self._generator.ask(asked, checkpoint=checkpoint)
-        return [agree(answers[i * k : (i + 1) * k], self._guide.scheme) for i in range(len(texts))]
+        return [
+            combine_samples(answers[i * k : (i + 1) * k], self._guide.scheme)
+            for i in range(len(texts))
+        ]
 
 
 def judge_prompts(
-    prompts: Prompts, guide: Guide, samples: int, text: str, roots: tuple[str, ...]
+    prompts: Prompts, guide: CampaignBrief, samples: int, text: str, roots: tuple[str, ...]
 ) -> list[Prompt]:
     """What is asked about one text, once a sample."""
     choices = guide.scheme.choices

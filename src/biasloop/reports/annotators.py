@@ -14,13 +14,13 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.agreement import (
     GoldResult,
-    agreement,
-    competence,
-    on_gold,
-    pairs,
+    annotator_competence,
+    measure_agreement,
+    score_on_gold,
     span_overlap,
+    votes_by_pair,
 )
-from biasloop.domain.votes.pace import longest, pace
+from biasloop.domain.votes.pace import longest_counted_time, measure_pace
 from biasloop.labelstudio.tasks import marked
 from biasloop.service.service import Service
 from biasloop.workspace.positions import Dimension, Positions, by_group
@@ -94,12 +94,12 @@ def report(service: Service) -> AnnotatorsReport:
     votes = [a for a in all_answers if a.standing is Standing.VOTE]
     roots, texts = _items(service, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
-    gold_results = on_gold(votes, gold)
+    gold_results = score_on_gold(votes, gold)
     votes = [vote for vote in votes if vote.item_id not in gold]
-    most, timed = longest(all_answers), pace(all_answers)
-    reliable = competence(votes, scheme)
+    most, timed = longest_counted_time(all_answers), measure_pace(all_answers)
+    reliable = annotator_competence(votes, scheme)
     by_person = groupby(sorted(all_answers, key=_annotator), key=_annotator)
-    whole = agreement(votes, roots, scheme, seed)
+    whole = measure_agreement(votes, roots, scheme, seed)
     marks = _marked(votes, roots, texts, service.campaign.controls.text)
     return AnnotatorsReport(
         people=[
@@ -149,7 +149,7 @@ def _person(
     gold: GoldResult | None,
     most: float,
 ) -> PersonReport:
-    timed = pace(theirs, most)
+    timed = measure_pace(theirs, most)
     standings = Counter(a.standing for a in theirs)
     return PersonReport(
         annotator=name,
@@ -186,8 +186,8 @@ def _pairs(
     votes: Sequence[Annotation], roots: Mapping[str, str], scheme: Scheme, seed: int
 ) -> list[PairAgreement]:
     reports = []
-    for people, shared in sorted(pairs(votes).items()):
-        between = agreement(shared, roots, scheme, seed)
+    for people, shared in sorted(votes_by_pair(votes).items()):
+        between = measure_agreement(shared, roots, scheme, seed)
         reports.append(PairAgreement(people, between.items, between.sets, between.labels))
     return sorted(reports, key=lambda pair: pair.sets.value if pair.sets else inf)
 
@@ -206,7 +206,7 @@ def _rounds(
             by_round.setdefault(of_item[vote.item_id], []).append(vote)
     reports = []
     for number, theirs in sorted(by_round.items()):
-        within = agreement(theirs, roots, scheme, seed)
+        within = measure_agreement(theirs, roots, scheme, seed)
         reports.append(
             RoundAgreement(number, len(theirs), within.items, within.sets, within.labels)
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Item
-from biasloop.domain.votes.consensus import resolve
+from biasloop.domain.votes.consensus import resolve_item_labels
 from biasloop.labelstudio.tasks import marked, rewrites
 from biasloop.service.service import Service
 
@@ -67,7 +67,9 @@ def item_rows(
     are left out. `tell` gets the number of items done.
     """
     annotations = service.ledger.annotations()
-    known = resolve(annotations, service.campaign.scheme, service.settings.votes.consensus)
+    known = resolve_item_labels(
+        annotations, service.campaign.scheme, service.settings.votes.consensus
+    )
     chosen = {s.item_id: (round_id, s) for round_id, s in service.ledger.live_selections()}
     policies: dict[str, set[str]] = {}
     for vote in annotations:

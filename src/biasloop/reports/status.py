@@ -11,7 +11,7 @@ from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.label import BY_POLICY, LabelSource
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.round import FINISHED, PauseState, Round, reason_not_to_open
-from biasloop.domain.votes.pace import Pace, pace
+from biasloop.domain.votes.pace import Pace, measure_pace
 from biasloop.domain.votes.vote import answered_items
 from biasloop.reports.annotators import answers, known_answers
 from biasloop.reports.curve import CurvePoint, curve
@@ -154,7 +154,7 @@ def overview(service: Service) -> Overview:
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
     done = answered_items(annotations, service.settings.votes.per_item)
-    gold, timed = known_answers(annotations), pace(answers(annotations))
+    gold, timed = known_answers(annotations), measure_pace(answers(annotations))
     situation = service.situation(datetime.now(UTC))
     in_service = ledger.in_service()
     evaluation = _evaluation(ledger)

@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from biasloop.errors import BiasloopError, in_words
+from biasloop.errors import BiasloopError, describe_error
 from biasloop.ports import Checkpoint
 from biasloop.rounds.child import Result
 from biasloop.rounds.steps.evaluate.handover import EvaluateJob
@@ -94,7 +94,7 @@ def main(folder: Path) -> None:
         except (BiasloopError, OSError) as error:
             traceback.print_exc()
             where = f", at work in {folder}" if isinstance(error, OSError) else ""
-            report = {"type": type(error).__name__, "message": f"{in_words(error)}{where}"}
+            report = {"type": type(error).__name__, "message": f"{describe_error(error)}{where}"}
             (folder / "error.json").write_text(json.dumps(report), "utf-8")
             sys.exit(1)
 

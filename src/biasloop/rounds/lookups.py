@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, split_batch
 from biasloop.domain.label import Labels
-from biasloop.domain.learning import Likeness, Scores
+from biasloop.domain.learning import Scores, Similarity
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.round import Round
 from biasloop.domain.writing.deficit import label_errors
-from biasloop.domain.writing.synthesis import Corpus
+from biasloop.domain.writing.synthesis import WritingMaterial
 from biasloop.plugins.registry import Kind, plugin
 from biasloop.ports import Encoder, Strategy, has_encoder
 from biasloop.rounds.steps.candidates import busy_items, candidates, labelled_rows
@@ -40,7 +40,7 @@ class Lookups:
     pool: ArrowPool
     strategy: Strategy
 
-    def corpus(self) -> Corpus:
+    def corpus(self) -> WritingMaterial:
         """The corpus that an expansion would start from now."""
         model = self.newest_model()
         measured = model.card["out_of_fold"]["labels"] if model else None
@@ -143,10 +143,10 @@ class Lookups:
             self.campaign.scheme.multi,
             labelled=read(known),
             labels=labels,
-            likeness=self.likeness(model_id, np.append(rows, known)),
+            similarity=self.similarity(model_id, np.append(rows, known)),
         )
 
-    def likeness(self, model_id: str, rows: Rows) -> Likeness | None:
+    def similarity(self, model_id: str, rows: Rows) -> Similarity | None:
         """How alike these pool rows are to the model's encoder, computed from stored features; None
         for a classifier without an encoder."""
         model = self.ledger.model(model_id)
@@ -160,4 +160,4 @@ class Lookups:
             return encoder
 
         store = FeatureStore(self.layout.features, self.pool)
-        return store.likeness(cache(load_encoder), rows)
+        return store.similarity(cache(load_encoder), rows)

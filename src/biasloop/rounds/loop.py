@@ -18,7 +18,7 @@ from biasloop.domain.round import (
     reason_not_to_open,
     retry_delay,
 )
-from biasloop.errors import BiasloopError, LedgerError, LostLease, in_words
+from biasloop.errors import BiasloopError, LedgerError, LostLease, describe_error
 from biasloop.rounds.child import Heartbeat
 from biasloop.store.ledger import Ledger
 
@@ -133,7 +133,7 @@ class Loop:
     def _fail(self, claim: Claim, error: Exception) -> str:
         now = self._clock()
         delay = retry_delay(claim.round.attempts + 1, self._retry.retry_base, self._retry.retry_cap)
-        reason = in_words(error)
+        reason = describe_error(error)
         try:
             self._ledger.rounds.fail(claim, reason, now + delay, now)
         except LostLease as lost:

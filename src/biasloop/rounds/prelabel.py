@@ -5,7 +5,7 @@ from contextlib import closing
 
 from biasloop.domain.item import Item
 from biasloop.domain.writing.judgement import Judgement
-from biasloop.domain.writing.synthesis import Guide
+from biasloop.domain.writing.synthesis import CampaignBrief
 from biasloop.ports import Checkpoint
 from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import LlmSettings
@@ -13,7 +13,7 @@ from biasloop.workspace.settings import LlmSettings
 
 def prelabels(
     items: Sequence[Item],
-    guide: Guide,
+    guide: CampaignBrief,
     layout: Layout,
     settings: LlmSettings,
     purse: str,

@@ -12,7 +12,7 @@ from typing import TypeVar
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from biasloop.domain.round import retry_delay
-from biasloop.errors import BiasloopError, in_words
+from biasloop.errors import BiasloopError, describe_error
 from biasloop.rounds.reconcile import Differences
 from biasloop.store.ledger import Ledger
 from biasloop.workspace.settings import SchedulerSettings
@@ -102,7 +102,7 @@ class Scheduler:
         except Exception as error:  # unforeseen errors are reported and back off as well
             if not isinstance(error, BiasloopError):
                 logger.exception("poll failed")
-            self._back_off(in_words(error))
+            self._back_off(describe_error(error))
             return
         self._poll_failures = 0
         # The bookmark may be from an earlier process.

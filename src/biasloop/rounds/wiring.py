@@ -11,10 +11,10 @@ from biasloop.domain.item import Item
 from biasloop.domain.round import STEPS, Done, Outcome, Round, State
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Price
-from biasloop.domain.writing.synthesis import Request
+from biasloop.domain.writing.synthesis import TextRequest
 from biasloop.llm.estimate import Estimate, estimate
 from biasloop.llm.prompting import read_prompts
-from biasloop.ports import Expander, LabelStudio, PromptExpander, Strategy, asks_a_model
+from biasloop.ports import Expander, LabelStudio, PromptExpander, Strategy, needs_language_model
 from biasloop.rounds.child import Heartbeat, no_heartbeat
 from biasloop.rounds.lookups import Lookups
 from biasloop.rounds.loop import Step
@@ -69,7 +69,7 @@ class Steps:
         names = [
             name
             for name, expander in self.expanders.items()
-            if not (offline and asks_a_model(expander))
+            if not (offline and needs_language_model(expander))
         ]
         return expand(
             corpus=self.lookups.corpus(),
@@ -86,7 +86,7 @@ class Steps:
             heartbeat=heartbeat,
         )
 
-    def plan(self) -> dict[str, tuple[list[Request], Estimate]]:
+    def plan(self) -> dict[str, tuple[list[TextRequest], Estimate]]:
         """By expander that needs a language model: the requests that it would make now, and an
         estimate of their cost."""
         guide, corpus = guide_of(self.campaign), self.lookups.corpus()
@@ -94,7 +94,7 @@ class Steps:
         requests = {
             name: expander.plan(corpus, guide, self.settings.seed)
             for name, expander in self.expanders.items()
-            if asks_a_model(expander)
+            if needs_language_model(expander)
         }
         return {
             name: (

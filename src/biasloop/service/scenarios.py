@@ -11,7 +11,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
 from biasloop.domain.trial import Scenario, ScenarioReason, mix_scenarios
-from biasloop.domain.votes.consensus import ItemLabel, resolve
+from biasloop.domain.votes.consensus import ItemLabel, resolve_item_labels
 from biasloop.errors import DataError, PoolError
 from biasloop.intake.files import LINES
 from biasloop.intake.rows import Reject, read_rows
@@ -72,7 +72,9 @@ def borderline(service: Service, n: int) -> list[Scenario]:
 def _human_labels(service: Service, annotations: Iterable[Annotation]) -> dict[int, ItemLabel]:
     """The labels of train items that people labelled, by pool row."""
     pool = service.pool
-    resolved = resolve(annotations, service.campaign.scheme, service.settings.votes.consensus)
+    resolved = resolve_item_labels(
+        annotations, service.campaign.scheme, service.settings.votes.consensus
+    )
     human = {item: label for item, label in resolved.items() if label.source is LabelSource.HUMAN}
     rows = pool.rows_of(list(human))
     usable = (pool.column("split") == Split.TRAIN) & ~pool.column("erased")

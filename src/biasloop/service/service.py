@@ -193,13 +193,13 @@ class Service:
     def steps(self) -> "Steps":
         """The steps of a round with their parts filled in."""
         from biasloop.plugins.registry import Kind, create
-        from biasloop.ports import asks_a_model
+        from biasloop.ports import needs_language_model
         from biasloop.rounds.wiring import Steps
 
         settings = self.settings
         options = {name: self.expander_options(name) for name in settings.expander.names}
         expanders = {name: create(Kind.EXPANDER, name, chosen) for name, chosen in options.items()}
-        if any(asks_a_model(expander) for expander in expanders.values()):
+        if any(needs_language_model(expander) for expander in expanders.values()):
             settings.llm.require()
         return Steps(
             layout=self.layout,

@@ -17,7 +17,7 @@ from biasloop.domain.trial import (
     sort_cases,
     trial_id,
 )
-from biasloop.domain.writing.judgement import Judgement, agree
+from biasloop.domain.writing.judgement import Judgement, combine_samples
 from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import DataError, LlmError
 from biasloop.ports import Checkpoint, no_checkpoint
@@ -89,7 +89,7 @@ def try_draft(
         spending, stopped = model.spending(), model.stopped
     if stopped and not any(answer.value for answer in answers):
         raise LlmError(f"no scenario was answered: {stopped}")
-    said = [agree(answers[i : i + k], scheme) for i in range(0, len(answers), k)]
+    said = [combine_samples(answers[i : i + k], scheme) for i in range(0, len(answers), k)]
     trial = Trial(
         id=identity,
         at=datetime.now(UTC),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Candidates, Quota, Rows
 from biasloop.domain.label import Labels, LabelSource
-from biasloop.domain.learning import Features, Likeness, Scores, TrainingSet
+from biasloop.domain.learning import Features, Scores, Similarity, TrainingSet
 from biasloop.domain.measure.curve import Budgets, Flags
 from biasloop.domain.measure.metric import flag_labels
 from biasloop.plugins.registry import Kind, create
@@ -44,9 +44,9 @@ class Encoded:
     pool: Features
     test: Features
 
-    def likeness(self, places: Rows) -> Likeness:
+    def similarity(self, places: Rows) -> Similarity:
         """How alike these pool rows are; takes positions within `places`."""
-        return lambda some, others: self.encoder.likeness(
+        return lambda some, others: self.encoder.similarity(
             self.pool[places[some]], self.pool[places[others]]
         )
 
@@ -104,7 +104,7 @@ class Learner:
             self.gold.scheme.multi,
             {name: array[asked] for name, array in arrays.items()},
             self.answers[asked],
-            self.encoded.likeness(np.append(free, asked)) if self.encoded else None,
+            self.encoded.similarity(np.append(free, asked)) if self.encoded else None,
         )
 
     def test_flags(self) -> Flags:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.learning import Features, Likeness
+from biasloop.domain.learning import Features, Similarity
 from biasloop.errors import PoolError
 from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
 from biasloop.store.atomic import write_whole, written_whole
@@ -94,7 +94,7 @@ class FeatureStore:
                 parts.append(encoder.encode(self._pool.texts(wanted), checkpoint=checkpoint))
         return encoder.join(parts)
 
-    def likeness(self, encoder: Callable[[], Encoder], rows: Rows) -> Likeness:
+    def similarity(self, encoder: Callable[[], Encoder], rows: Rows) -> Similarity:
         """That of these pool rows; the encoder is made only when it is asked about some."""
 
         def features(places: Rows) -> Features:
@@ -102,7 +102,7 @@ class FeatureStore:
             found: Features = self.rows(encoder(), wanted)[back]
             return found
 
-        return lambda some, others: encoder().likeness(features(some), features(others))
+        return lambda some, others: encoder().similarity(features(some), features(others))
 
     def _keep(self, encoder: Encoder, size: dict[str, Any]) -> None:
         for other in self._folder.glob("*"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from biasloop.domain.policy import Policy
 from biasloop.domain.trial import Scenario
-from biasloop.errors import BiasloopError, WorkspaceError, in_words
+from biasloop.errors import BiasloopError, WorkspaceError, describe_error
 from biasloop.service.scenarios import borderline
 from biasloop.service.service import Service
 from biasloop.service.trial import try_draft
@@ -94,7 +94,7 @@ class Runner:
         except Exception as found:  # what nobody foresaw should be seen as well
             if not isinstance(found, BiasloopError):
                 log.exception("a trial failed")
-            error = in_words(found)
+            error = describe_error(found)
         self._run = replace(self._run, over=True, error=error)
 
     def _checkpoint(self) -> None:

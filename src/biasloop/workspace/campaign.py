@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
-from biasloop.domain.writing.synthesis import Guide
+from biasloop.domain.writing.synthesis import CampaignBrief
 from biasloop.errors import CampaignError
 from biasloop.labelstudio.label_config import LabelConfig, choice_hints, parse_label_config
 
@@ -144,6 +144,6 @@ def _homes() -> list[Path]:
     return [package / "campaigns", package.parents[1]]  # installed wheel, source tree
 
 
-def guide_of(campaign: Campaign) -> Guide:
+def guide_of(campaign: Campaign) -> CampaignBrief:
     """What a model is told of a campaign."""
-    return Guide(campaign.scheme, campaign.about.labels, campaign.policy)
+    return CampaignBrief(campaign.scheme, campaign.about.labels, campaign.policy)

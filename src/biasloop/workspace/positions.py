@@ -15,7 +15,7 @@ from typing import Any
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Scheme
 from biasloop.domain.measure.resample import Interval
-from biasloop.domain.votes.position import shown, view
+from biasloop.domain.votes.position import groups_to_show, view_group
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake.files import BadRow, records
 from biasloop.store.atomic import remove_leftovers, written_whole
@@ -139,8 +139,8 @@ def by_group(
         for who, position in said.items():
             if dimension in position:
                 groups.setdefault(position[dimension], set()).add(who)
-        names = shown(groups, people)
-        views = {n: view(votes, groups[n], consensus, roots, scheme, seed) for n in names}
+        names = groups_to_show(groups, people)
+        views = {n: view_group(votes, groups[n], consensus, roots, scheme, seed) for n in names}
         report.append(
             Dimension(
                 dimension,

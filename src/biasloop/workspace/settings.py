@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from biasloop.domain.measure.probation import ProbationTerms
 from biasloop.domain.measure.stopping import CriterionName, StoppingRule
 from biasloop.domain.round import OpeningRules
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import ConfigError
 
@@ -167,8 +167,8 @@ class VotesSettings(Section):
     tie_break: int = Field(
         1, ge=0, description="Further votes on an audit item whose voters disagree."
     )
-    consensus: Method = Field(
-        Method.MAJORITY,
+    consensus: ConsensusMethod = Field(
+        ConsensusMethod.MAJORITY,
         description="What votes come to: majority, or dawid_skene (weighs them by reliability).",
     )
     soft: bool = Field(

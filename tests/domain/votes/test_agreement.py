@@ -10,14 +10,14 @@ from biasloop.domain.label import Scheme
 from biasloop.domain.measure.resample import Roots
 from biasloop.domain.span import Span
 from biasloop.domain.votes.agreement import (
-    agreement,
-    alpha,
-    competence,
-    masi,
-    on_gold,
-    pairs,
+    annotator_competence,
+    krippendorff_alpha,
+    masi_distance,
+    measure_agreement,
+    score_on_gold,
     span_overlap,
-    wilson,
+    votes_by_pair,
+    wilson_interval,
 )
 from support import annotations
 
@@ -54,45 +54,48 @@ def test_answers_to_gold_items() -> None:
         vote("g2", "bea", "age"),  # a part of it is not right
         vote("item", "bea", "age"),
     ]
-    found = on_gold(votes, known)
+    found = score_on_gold(votes, known)
     assert {name: (r.n, r.right.value) for name, r in found.items()} == {
         "ada": (3, 1.0),
         "bea": (1, 0.0),
     }
     assert found["ada"].right.low < 0.5  # three answers prove little
-    assert on_gold(votes, {}) == {}
+    assert score_on_gold(votes, {}) == {}
 
 
 def test_wilsons_interval_as_published() -> None:
     # Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I.
     for hits, n, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)):
-        found = wilson(hits, n)
+        found = wilson_interval(hits, n)
         assert (found.low, found.high) == (
             pytest.approx(low, abs=5e-5),
             pytest.approx(high, abs=5e-5),
         )
-    assert (wilson(0, 20).low, wilson(0, 20).high) == (0, pytest.approx(0.1611, abs=5e-5))
-    none, every = wilson(0, 10), wilson(10, 10)
+    assert (wilson_interval(0, 20).low, wilson_interval(0, 20).high) == (
+        0,
+        pytest.approx(0.1611, abs=5e-5),
+    )
+    none, every = wilson_interval(0, 10), wilson_interval(10, 10)
     assert [round(bound, 3) for bound in (none.low, none.high)] == [0.0, 0.278]  # as tabulated
     assert [round(bound, 3) for bound in (every.low, every.high)] == [0.722, 1.0]
 
 
 def test_the_published_example() -> None:
-    found = alpha(table(), NOMINAL, Roots.from_count(12), seed=0)
+    found = krippendorff_alpha(table(), NOMINAL, Roots.from_count(12), seed=0)
     assert found is not None
     assert found.value == pytest.approx(0.743, abs=0.0005)
     assert found.low < found.value < found.high
     squared = np.subtract.outer(np.arange(5.0), np.arange(5.0)) ** 2  # the interval metric
-    found = alpha(table(), squared, Roots.from_count(12), seed=0)
+    found = krippendorff_alpha(table(), squared, Roots.from_count(12), seed=0)
     assert found is not None
     assert found.value == pytest.approx(0.849, abs=0.0005)
 
 
 def test_masi() -> None:
-    assert masi({"a"}, {"a"}) == masi(set(), set()) == 0
-    assert masi({"a"}, {"b"}) == masi({"a"}, set()) == 1
-    assert masi({"a"}, {"a", "b"}) == pytest.approx(1 - 1 / 2 * 2 / 3)
-    assert masi({"a", "c"}, {"a", "b"}) == pytest.approx(1 - 1 / 3 * 1 / 3)
+    assert masi_distance({"a"}, {"a"}) == masi_distance(set(), set()) == 0
+    assert masi_distance({"a"}, {"b"}) == masi_distance({"a"}, set()) == 1
+    assert masi_distance({"a"}, {"a", "b"}) == pytest.approx(1 - 1 / 2 * 2 / 3)
+    assert masi_distance({"a", "c"}, {"a", "b"}) == pytest.approx(1 - 1 / 3 * 1 / 3)
 
 
 some = st.lists(st.sampled_from(NAMES), unique=True, max_size=2)
@@ -107,7 +110,7 @@ ballots = st.lists(
 @given(ballots)
 def test_alpha_is_at_most_one_and_one_only_where_nobody_differs(rows) -> None:
     votes = [vote(item, who, *labels) for item, who, labels in rows]
-    found = agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0)
+    found = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0)
     by_item: dict[str, list[frozenset[str]]] = {}
     for item, _, labels in rows:
         by_item.setdefault(item, []).append(frozenset(labels))
@@ -128,8 +131,8 @@ def test_alpha_is_at_most_one_and_one_only_where_nobody_differs(rows) -> None:
 def test_a_root_is_drawn_whole() -> None:
     votes = [vote(f"{i}", who, *(["age"] if i % 2 else [])) for i in range(6) for who in "ab"]
     votes += [vote("x", "a", "age"), vote("x", "b")]
-    apart = agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0).sets
-    together = agreement(votes, {v.item_id: "ad" for v in votes}, MULTI, seed=0).sets
+    apart = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0).sets
+    together = measure_agreement(votes, {v.item_id: "ad" for v in votes}, MULTI, seed=0).sets
     assert apart is not None
     assert apart.low < apart.value < 1
     assert together is None  # one ad is one witness
@@ -137,7 +140,7 @@ def test_a_root_is_drawn_whole() -> None:
 
 def test_pairs_have_what_two_answered_in_common() -> None:
     votes = [vote("1", "b", "age"), vote("1", "a"), vote("2", "a"), vote("3", "c"), vote("3", "a")]
-    found = pairs(votes)
+    found = votes_by_pair(votes)
     assert {names: {v.item_id for v in said} for names, said in found.items()} == {
         ("a", "b"): {"1"},
         ("a", "c"): {"3"},
@@ -161,8 +164,8 @@ def test_the_careless_are_found_out(scheme: Scheme) -> None:
         truth = NAMES[i % 3]
         for who, right in (("careful", 0.95), ("good", 0.9), ("careless", 0.5)):
             votes.append(vote(str(i), who, truth if rng.random() < right else NAMES[(i + 1) % 3]))
-    found = competence([*votes, vote("alone", "alone", "age")], scheme)
+    found = annotator_competence([*votes, vote("alone", "alone", "age")], scheme)
     assert found.keys() == {"careful", "good", "careless"}
     assert found["careful"] > found["careless"] + 0.15
     assert found["good"] > found["careless"] + 0.15
-    assert competence([vote("1", "a")], scheme) == {}
+    assert annotator_competence([vote("1", "a")], scheme) == {}

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.votes import consensus
-from biasloop.domain.votes.consensus import Consensus, Method, majority, resolve
+from biasloop.domain.votes.consensus import (
+    Consensus,
+    ConsensusMethod,
+    majority_consensus,
+    resolve_item_labels,
+)
 from support import annotations
 
 NAMES = ("age", "gender", "origin")
@@ -24,7 +29,7 @@ votes = st.lists(some, min_size=1, max_size=5)
 
 
 def agree(said: list[list[str]], scheme: Scheme = MULTI, asked: list[list[str]] | None = None):
-    found = majority("item", said, asked or [list(NAMES)] * len(said), scheme)
+    found = majority_consensus("item", said, asked or [list(NAMES)] * len(said), scheme)
     assert found.item_id == "item"
     assert found.votes == len(said)
     return found
@@ -81,7 +86,7 @@ def test_a_single_label_scheme_has_one_winner(said: list[list[str]]) -> None:
 
 def test_no_votes_have_no_consensus() -> None:
     with pytest.raises(ValueError, match="no votes on item x"):
-        majority("x", [], [], MULTI)
+        majority_consensus("x", [], [], MULTI)
 
 
 # --- whose word counts ----------------------------------------------------------------------------
@@ -98,7 +103,9 @@ ORDER = ["human", "seed", "constructed", "llm"]
 @given(st.lists(st.sampled_from(ORDER), unique=True))
 def test_people_come_before_seeds_and_seeds_before_what_machines_made(present) -> None:
     labels = dict(zip(ORDER, ("age", "gender", "origin", "age"), strict=True))
-    found = resolve([said(source, labels[source]) for source in present], MULTI, Method.MAJORITY)
+    found = resolve_item_labels(
+        [said(source, labels[source]) for source in present], MULTI, ConsensusMethod.MAJORITY
+    )
     counted = [source for source in ORDER if source in present]
     if not counted:
         assert found == {}
@@ -110,10 +117,10 @@ def test_people_come_before_seeds_and_seeds_before_what_machines_made(present) -
 
 def test_only_votes_count() -> None:
     others = [said("human", "age", standing=s) for s in ("skip", "aside", "deleted")]
-    assert resolve(others, MULTI, Method.MAJORITY) == {}
-    assert resolve([*others, said("seed", "gender")], MULTI, Method.MAJORITY)["a"].labels == (
-        "gender",
-    )
+    assert resolve_item_labels(others, MULTI, ConsensusMethod.MAJORITY) == {}
+    assert resolve_item_labels([*others, said("seed", "gender")], MULTI, ConsensusMethod.MAJORITY)[
+        "a"
+    ].labels == ("gender",)
 
 
 def test_people_vote_and_items_are_apart() -> None:
@@ -123,7 +130,7 @@ def test_people_vote_and_items_are_apart() -> None:
         said("human", "gender", "origin"),
         said("human", "inclusive", item="b"),
     ]
-    found = resolve(votes, MULTI, Method.MAJORITY)
+    found = resolve_item_labels(votes, MULTI, ConsensusMethod.MAJORITY)
     assert set(found["a"].labels) == {"age", "gender"}
     assert found["b"].labels == ("inclusive",)
 
@@ -139,7 +146,7 @@ def by_reliability(votes: list[Annotation], scheme: Scheme) -> dict[str, Consens
     by_item: dict[str, list[Annotation]] = {}
     for found in votes:
         by_item.setdefault(found.item_id, []).append(found)
-    return consensus.agree(by_item, scheme, Method.DAWID_SKENE)
+    return consensus.reach_consensus(by_item, scheme, ConsensusMethod.DAWID_SKENE)
 
 
 def test_who_is_often_alone_counts_less() -> None:
@@ -158,7 +165,9 @@ def test_who_is_often_alone_counts_less() -> None:
 
 def majority_support(votes: list[Annotation], item: str, label: str) -> float:
     of_item = [v for v in votes if v.item_id == item]
-    return consensus.agree({item: of_item}, MULTI, Method.MAJORITY)[item].support[label]
+    return consensus.reach_consensus({item: of_item}, MULTI, ConsensusMethod.MAJORITY)[
+        item
+    ].support[label]
 
 
 @given(

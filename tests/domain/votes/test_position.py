@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Scheme
-from biasloop.domain.votes.position import MIN_PEOPLE, shown, view
+from biasloop.domain.votes.position import MIN_GROUP_SIZE, groups_to_show, view_group
 from support import annotations
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
@@ -16,11 +16,11 @@ SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 def test_nobody_can_be_reckoned_from_what_is_shown(sizes: list[int], silent: int) -> None:
     groups = {f"g{i}": {f"p{i}.{j}" for j in range(size)} for i, size in enumerate(sizes)}
     people = set().union(*groups.values()) | {f"silent{i}" for i in range(silent)}
-    seen = shown(groups, people)
-    assert all(len(groups[name]) >= MIN_PEOPLE for name in seen)
+    seen = groups_to_show(groups, people)
+    assert all(len(groups[name]) >= MIN_GROUP_SIZE for name in seen)
     rest = people.difference(*(groups[name] for name in seen))
     if seen and len(seen) < len(groups):
-        assert len(rest) >= MIN_PEOPLE
+        assert len(rest) >= MIN_GROUP_SIZE
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_next_smallest_hides_the_last(
 ) -> None:
     groups = {f"g{i}": [f"p{i}.{j}" for j in range(size)] for i, size in enumerate(sizes)}
     people = [p for group in groups.values() for p in group] + [f"s{i}" for i in range(silent)]
-    assert shown(groups, people) == expected
+    assert groups_to_show(groups, people) == expected
 
 
 def vote(item: str, who: str, *labels: str, asked: tuple[str, ...] = SCHEME.labels) -> Annotation:
@@ -59,7 +59,7 @@ def test_a_group_that_sees_more() -> None:
     ]
     consensus = dict.fromkeys(items[:20], ("gender",)) | dict.fromkeys(items[20:], ("age",))
     roots = {item: item for item in (*items, "alone", "old")}
-    found = view(votes, group, consensus, roots, SCHEME, seed=1)
+    found = view_group(votes, group, consensus, roots, SCHEME, seed=1)
     assert found.people == 2
     apart = found.apart["gender"]
     assert apart is not None
@@ -74,6 +74,6 @@ def test_a_group_that_sees_more() -> None:
 
 def test_a_group_alone_is_apart_from_nobody() -> None:
     votes = [vote("i", who, "age") for who in "ab"]
-    found = view(votes, "ab", {}, {"i": "i"}, SCHEME, seed=1)
+    found = view_group(votes, "ab", {}, {"i": "i"}, SCHEME, seed=1)
     assert found.as_consensus is None
     assert found.apart == {"age": None, "gender": None}

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.domain.writing.deficit import Axes, label_errors, thinnest
+from biasloop.domain.writing.deficit import Axes, label_errors, plan_cells
 from biasloop.domain.writing.synthesis import Cell, cell_of
 
 LABELS = ("age", "gender", "origin")
@@ -25,7 +25,7 @@ def rng() -> np.random.Generator:
 
 @given(st.lists(cells, max_size=40), errors, st.integers(0, 60))
 def test_as_many_as_asked_for_and_each_a_cell_there_is(known, errors, n) -> None:
-    planned = thinnest(known, errors, AXES, n, rng())
+    planned = plan_cells(known, errors, AXES, n, rng())
     assert len(planned) == n
     for cell in planned:
         assert cell.label in errors
@@ -36,7 +36,7 @@ def test_as_many_as_asked_for_and_each_a_cell_there_is(known, errors, n) -> None
 
 @given(st.lists(cells, max_size=40), errors, st.integers(1, 60))
 def test_no_label_is_asked_for_that_another_needs_more(known, errors, n) -> None:
-    planned = thinnest(known, errors, AXES, n, rng())
+    planned = plan_cells(known, errors, AXES, n, rng())
     have = Counter(cell.label for cell in (*known, *planned))
     for label in {cell.label for cell in planned}:
         assert all(errors[label] / have[label] >= errors[x] / (have[x] + 1) for x in LABELS)
@@ -44,7 +44,7 @@ def test_no_label_is_asked_for_that_another_needs_more(known, errors, n) -> None
 
 @given(st.lists(cells, max_size=40), errors, st.integers(0, 60))
 def test_within_a_label_the_axes_fill_evenly(known, errors, n) -> None:
-    planned = thinnest(known, errors, AXES, n, rng())
+    planned = plan_cells(known, errors, AXES, n, rng())
     for label in LABELS:
         before = Counter(cell.sector for cell in known if cell.label == label)
         added = Counter(cell.sector for cell in planned if cell.label == label)
@@ -55,13 +55,13 @@ def test_within_a_label_the_axes_fill_evenly(known, errors, n) -> None:
 
 def test_a_rare_label_comes_before_a_frequent_one_and_a_bad_one_before_a_good_one() -> None:
     known = [Cell("age")] * 9 + [Cell("gender")] * 3 + [Cell("origin")] * 3
-    planned = thinnest(known, {"age": 1.0, "gender": 0.2, "origin": 1.0}, Axes(), 6, rng())
+    planned = plan_cells(known, {"age": 1.0, "gender": 0.2, "origin": 1.0}, Axes(), 6, rng())
     assert Counter(cell.label for cell in planned) == {"origin": 6}
 
 
 def test_a_campaign_without_cells_has_labels_only() -> None:
-    assert thinnest([], {"age": 1.0}, Axes(), 2, rng()) == [Cell("age")] * 2
-    assert thinnest([], {}, Axes(), 2, rng()) == []
+    assert plan_cells([], {"age": 1.0}, Axes(), 2, rng()) == [Cell("age")] * 2
+    assert plan_cells([], {}, Axes(), 2, rng()) == []
 
 
 def test_what_was_not_measured_counts_as_all_wrong() -> None:

@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from biasloop.domain.policy import excerpt
 from biasloop.domain.split import cohort_of
-from biasloop.domain.writing.diversity import diversity
+from biasloop.domain.writing.diversity import measure_diversity
 from biasloop.domain.writing.screening import (
     META_TALK,
-    Measure,
-    boilerplate,
-    is_piece,
+    TextProfile,
+    flag_boilerplate,
+    is_contained,
     is_small_edit,
     words,
 )
-from biasloop.domain.writing.synthesis import Reason
+from biasloop.domain.writing.synthesis import RefusalReason
 
 WORDS = ("cerchiamo", "un", "cuoco", "a", "Bari", "con", "esperienza", "giovane", "di", "sala")
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
-MEASURE = Measure(3, 20, ())
+MEASURE = TextProfile(3, 20, ())
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ MEASURE = Measure(3, 20, ())
     ],
 )
 def test_talk_about_the_work_is_refused(text: str) -> None:
-    assert MEASURE.refuses(text) is Reason.META_TALK
+    assert MEASURE.reason_to_refuse(text) is RefusalReason.META_TALK
 
 
 @pytest.mark.parametrize(
@@ -49,27 +49,27 @@ def test_talk_about_the_work_is_refused(text: str) -> None:
     ],
 )
 def test_ads_are_no_talk(text: str) -> None:
-    assert MEASURE.refuses(text) is None
+    assert MEASURE.reason_to_refuse(text) is None
 
 
 def test_a_campaign_knows_more_talk() -> None:
-    measure = Measure.of(["Cerchiamo un cuoco a Bari."] * 3, ["^ecco\\b"])
-    assert measure.refuses("ECCO una frase come quella.") is Reason.META_TALK
+    measure = TextProfile.from_texts(["Cerchiamo un cuoco a Bari."] * 3, ["^ecco\\b"])
+    assert measure.reason_to_refuse("ECCO una frase come quella.") is RefusalReason.META_TALK
 
 
 def test_lengths_are_those_of_the_campaign_with_some_room() -> None:
-    measure = Measure.of([" ".join(["parola"] * n) for n in range(8, 21)])
+    measure = TextProfile.from_texts([" ".join(["parola"] * n) for n in range(8, 21)])
     assert (measure.shortest, measure.longest) == (6, 25)
-    assert measure.refuses("parola " * 5) is Reason.LENGTH
-    assert measure.refuses("parola " * 26) is Reason.LENGTH
-    assert measure.refuses("parola " * 6) is None
-    assert Measure.of([]) == Measure(2, 75)
+    assert measure.reason_to_refuse("parola " * 5) is RefusalReason.LENGTH
+    assert measure.reason_to_refuse("parola " * 26) is RefusalReason.LENGTH
+    assert measure.reason_to_refuse("parola " * 6) is None
+    assert TextProfile.from_texts([]) == TextProfile(2, 75)
 
 
 @given(sentences)
 def test_a_text_is_a_small_edit_and_a_piece_of_itself(text: str) -> None:
     assert is_small_edit(text, text.upper() + "!")
-    assert is_piece(text, f"prima {text}, dopo")
+    assert is_contained(text, f"prima {text}, dopo")
 
 
 @given(sentences, sentences)
@@ -86,8 +86,8 @@ def test_an_edit_changes_few_words() -> None:
 def test_what_too_many_begin_with_is_boilerplate() -> None:
     alike = [f"Siamo alla ricerca di personale numero {n}" for n in range(6)]
     other = [f"Numero {n}: personale di sala" for n in range(6)]
-    assert boilerplate(alike + other, 12) == [False] * 3 + [True] * 3 + [False] * 6
-    assert boilerplate(alike, 60) == [False] * 6  # a tenth of what was asked for
+    assert flag_boilerplate(alike + other, 12) == [False] * 3 + [True] * 3 + [False] * 6
+    assert flag_boilerplate(alike, 60) == [False] * 6  # a tenth of what was asked for
 
 
 def test_words_have_no_case_and_no_marks() -> None:
@@ -102,7 +102,7 @@ def test_a_pattern_of_the_package_compiles_for_all() -> None:
 
 
 def test_the_same_text_again_has_no_variety() -> None:
-    found = diversity(["cerchiamo un cuoco a Bari"] * 4, ["age"] * 4, 0)
+    found = measure_diversity(["cerchiamo un cuoco a Bari"] * 4, ["age"] * 4, 0)
     assert found.self_bleu == pytest.approx(1.0)
     assert found.distinct == (5 / 20, 4 / 16, 3 / 12)
     assert found.spread is None
@@ -110,7 +110,7 @@ def test_the_same_text_again_has_no_variety() -> None:
 
 def test_texts_without_a_common_word_have_all() -> None:
     texts = [" ".join(f"{c}{n}" for n in range(8)) for c in "abcd"]
-    found = diversity(texts, texts, 0)
+    found = measure_diversity(texts, texts, 0)
     assert found.distinct == (1.0, 1.0, 1.0)
     assert found.self_bleu is not None
     assert found.self_bleu < 0.12
@@ -119,12 +119,12 @@ def test_texts_without_a_common_word_have_all() -> None:
 
 @given(st.lists(sentences, max_size=8), st.integers(0, 9))
 def test_diversity_is_within_its_bounds(texts: list[str], seed: int) -> None:
-    found = diversity(texts, texts, seed)
+    found = measure_diversity(texts, texts, seed)
     assert found.texts == len(texts)
     assert all(0 < share <= 1 for share in found.distinct or ())
     assert found.self_bleu is None or 0 <= found.self_bleu <= 1 + 1e-9
     assert found.spread is None or 0 < found.spread <= 1 + 1e-9
-    assert found == diversity(texts, texts, seed)
+    assert found == measure_diversity(texts, texts, seed)
 
 
 # --- guideline and cohorts ------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_kept_rows_serve_as_texts_do(folder):
     np.testing.assert_array_equal(again.score_features(features, needs)["proba"], ours["proba"])
     joined = encoder.join([features[:3], features[3:]])
     np.testing.assert_array_equal(encoder.embed(joined), features)
-    cosines = encoder.likeness(joined, joined[:4])
+    cosines = encoder.similarity(joined, joined[:4])
     np.testing.assert_allclose(cosines, features @ features[:4].T, atol=1e-6)
     np.testing.assert_allclose(cosines.diagonal(), 1, atol=1e-5)
 

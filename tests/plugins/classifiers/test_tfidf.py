@@ -185,7 +185,9 @@ def test_embeddings_nearly_keep_angles():
     embedded = made.embed(features)
     np.testing.assert_allclose(embedded @ embedded.T, rows @ rows.T, atol=0.25)
     # Likeness is exact, whether its terms are common or rare.
-    np.testing.assert_allclose(made.likeness(features, features[:2]), rows @ rows[:2].T, atol=1e-5)
+    np.testing.assert_allclose(
+        made.similarity(features, features[:2]), rows @ rows[:2].T, atol=1e-5
+    )
 
 
 # --- folds ------------------------------------------------------------------------------------

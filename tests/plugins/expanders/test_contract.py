@@ -14,8 +14,8 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.policy import Policy
 from biasloop.domain.split import Split
 from biasloop.domain.writing.prompt import Answer, Prompt, Spending
-from biasloop.domain.writing.screening import Measure
-from biasloop.domain.writing.synthesis import Corpus, Guide, Made
+from biasloop.domain.writing.screening import TextProfile
+from biasloop.domain.writing.synthesis import CampaignBrief, SyntheticItem, WritingMaterial
 from biasloop.errors import ConfigError
 from biasloop.llm.judge import Judge
 from biasloop.llm.prompting import read_prompts
@@ -76,12 +76,14 @@ class Asking:
         self._folder = folder
         self._expander = expander
 
-    def expand(self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int) -> Iterator[Made]:
+    def expand(
+        self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int
+    ) -> Iterator[SyntheticItem]:
         pool = ArrowPool(Path(tempfile.mkdtemp(dir=self._folder)))
         pool.append(item for item, _ in parents)
-        guide = Guide(Scheme(("gender",), True, "none"), {}, Policy("# Guide"))
+        guide = CampaignBrief(Scheme(("gender",), True, "none"), {}, Policy("# Guide"))
         model, prompts = Obedient(), read_prompts(self._folder)
-        corpus = Corpus(parents, [], {"gender": 1.0}, turn=0)
+        corpus = WritingMaterial(parents, [], {"gender": 1.0}, turn=0)
         found = synthesise(
             self._expander.plan(corpus, guide, seed),
             generator=model,
@@ -89,7 +91,7 @@ class Asking:
             prompts=prompts,
             pool=pool,
             known=(),
-            measure=Measure(2, 20),
+            measure=TextProfile(2, 20),
             language="it",
             model="obedient",
             checkpoint=no_checkpoint,

@@ -62,7 +62,7 @@ def planted(groups: NDArray[np.int64], known: NDArray[np.int64]) -> Scores:
         False,
         {"proba": proba[m:]},
         np.eye(2, dtype=np.int8)[np.zeros(len(known), int)],
-        likeness=lambda some, others: points[some] @ points[others].T,
+        similarity=lambda some, others: points[some] @ points[others].T,
     )
 
 
@@ -97,7 +97,7 @@ def test_auto_is_fisher_in_a_single_label_scheme() -> None:
 
 
 def test_a_classifier_without_an_encoder_is_refused() -> None:
-    scores = replace(made_scores(20, 3, multi=False, labelled=5), likeness=None)
+    scores = replace(made_scores(20, 3, multi=False, labelled=5), similarity=None)
     with pytest.raises(ConfigError, match=r"needs a classifier with an encoder.*auto"):
         choose(scores, 3)
 
@@ -109,13 +109,14 @@ def test_scores_of_some_candidates_know_how_alike_these_are(multi: bool) -> None
     part = whole.for_candidates(rows)
     places = np.concatenate([rows, 30 + np.arange(6)])
     some, others = np.array([3, 0, 5]), np.arange(10)
-    assert whole.likeness is not None
-    assert part.likeness is not None
+    assert whole.similarity is not None
+    assert part.similarity is not None
     np.testing.assert_array_equal(
-        part.likeness(some, others), whole.likeness(places[some], places[others])
+        part.similarity(some, others), whole.similarity(places[some], places[others])
     )
     again = part.for_candidates(np.array([1, 2]))
-    assert again.likeness is not None
+    assert again.similarity is not None
     np.testing.assert_array_equal(
-        again.likeness(np.array([1]), np.array([2])), whole.likeness(np.array([11]), np.array([30]))
+        again.similarity(np.array([1]), np.array([2])),
+        whole.similarity(np.array([11]), np.array([30])),
     )

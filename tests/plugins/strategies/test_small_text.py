@@ -84,7 +84,7 @@ def test_ours_are_query_strategies_for_any_classifier_of_small_text(name: str) -
         multi=False,
         labelled={"proba": proba[labelled], "embedding": features[labelled]},
         labels=np.eye(2, dtype=np.int8)[answers[labelled]],
-        likeness=lambda some, others: points[some] @ points[others].T,
+        similarity=lambda some, others: points[some] @ points[others].T,
     )
     strategy = create(Kind.STRATEGY, name)
     query_strategy = strategy.query_strategy(scores, np.random.default_rng(1))

@@ -33,7 +33,7 @@ def test_breaking_ties_chooses_the_smallest_gap_between_the_first_two() -> None:
     ordered = np.sort(scores.arrays["proba"], axis=1)
     expected = lowest(ordered[:, -1] - ordered[:, -2], 25)
     assert choose("breaking_ties", scores, 25) == expected
-    assert choose("auto", replace(scores, likeness=None), 25) == expected
+    assert choose("auto", replace(scores, similarity=None), 25) == expected
 
 
 def test_random_is_uniform() -> None:

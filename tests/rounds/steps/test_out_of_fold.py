@@ -9,7 +9,7 @@ import pytest
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.domain.round import Done
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
@@ -30,7 +30,7 @@ def context(tmp_path: Path) -> EvaluationContext:
     return EvaluationContext(
         pool,
         SCHEME,
-        Method.MAJORITY,
+        ConsensusMethod.MAJORITY,
         0,
         workspace=tmp_path,
         models=models,

@@ -17,7 +17,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.probation import SEEDS, ProbationTerms, Review
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.errors import JobError
 from biasloop.rounds import child
 from biasloop.rounds.child import Heartbeat, no_heartbeat
@@ -41,7 +41,7 @@ def texts(n: int, seed: int) -> list[str]:
 
 
 RECIPE = Recipe(
-    "tfidf", {}, {}, 0.5, ProbationTerms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
+    "tfidf", {}, {}, 0.5, ProbationTerms(3, 0.5, 0), ConsensusMethod.MAJORITY, soft=False, seed=0
 )
 
 

@@ -16,7 +16,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.probation import ProbationTerms
 from biasloop.domain.model import Evaluation, ModelVersion
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.audit import audit_set
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
@@ -83,7 +83,7 @@ class Campaign:
         context = EvaluationContext(
             pool=pool,
             scheme=SCHEME,
-            consensus=Method.MAJORITY,
+            consensus=ConsensusMethod.MAJORITY,
             seed=0,
             workspace=folder,
             models=folder / "models",
@@ -107,7 +107,14 @@ class Campaign:
             review_due=True,
             scheme=SCHEME,
             recipe=Recipe(
-                "tfidf", {}, {}, 0.5, ProbationTerms(3, 0.5, 0), Method.MAJORITY, soft=False, seed=0
+                "tfidf",
+                {},
+                {},
+                0.5,
+                ProbationTerms(3, 0.5, 0),
+                ConsensusMethod.MAJORITY,
+                soft=False,
+                seed=0,
             ),
             work_folder=folder / "train",
             models_folder=self.context.models,

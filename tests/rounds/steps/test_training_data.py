@@ -8,7 +8,7 @@ import pytest
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import seed_item, synthetic_item
 from biasloop.domain.label import LabelSource, Scheme
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.store.pool import ArrowPool
 from support import annotations
@@ -50,9 +50,11 @@ def test_reliability_decides_where_a_majority_would_not(tmp_path: Path) -> None:
         votes += [vote(item.id, who, "inclusive" if i % 2 else "age") for who in "ab"]
         votes += [vote(item.id, "c", "age")]
     votes += [vote(items[-1].id, "a", "inclusive"), vote(items[-1].id, "c", "age")]
-    learned = {m: training_data(pool, votes, SCHEME, m, constructed_weight=0) for m in Method}
+    learned = {
+        m: training_data(pool, votes, SCHEME, m, constructed_weight=0) for m in ConsensusMethod
+    }
     last = {method: data["label_age"].iloc[-1] for method, data in learned.items()}
-    assert last == {Method.MAJORITY: 1, Method.DAWID_SKENE: 0}
+    assert last == {ConsensusMethod.MAJORITY: 1, ConsensusMethod.DAWID_SKENE: 0}
 
 
 def test_written_texts_teach_at_their_weight_and_no_fold_cuts_a_root_of_theirs(

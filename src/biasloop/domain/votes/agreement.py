@@ -26,7 +26,7 @@ from biasloop.domain.measure.resample import (
     percentile_interval,
 )
 from biasloop.domain.span import Span
-from biasloop.domain.votes.dawid_skene import dawid_skene
+from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Agreement:
     sets: Interval | None
 
 
-def agreement(
+def measure_agreement(
     votes: Sequence[Annotation], roots: Mapping[str, str], scheme: Scheme, seed: int
 ) -> Agreement:
     """`votes` are the votes that count; `roots` names the root of each of their items."""
@@ -53,16 +53,18 @@ def agreement(
     if scheme.multi:
         for j, label in enumerate(scheme.labels):
             counts = np.array([[(m[:, j] == c).sum() for c in (0, 1)] for m in matrix.values()])
-            per_label[label] = alpha(counts.reshape(-1, 2), 1 - np.eye(2), ads, seed)
+            per_label[label] = krippendorff_alpha(counts.reshape(-1, 2), 1 - np.eye(2), ads, seed)
     sets = sorted({frozenset(v.labels) for said in shared.values() for v in said}, key=sorted)
     counts = np.array(
         [[sum(frozenset(v.labels) == s for v in said) for s in sets] for said in shared.values()]
     ).reshape(len(shared), len(sets))
-    distance = np.array([[masi(a, b) for b in sets] for a in sets]).reshape(len(sets), len(sets))
-    return Agreement(len(shared), per_label, alpha(counts, distance, ads, seed))
+    distance = np.array([[masi_distance(a, b) for b in sets] for a in sets]).reshape(
+        len(sets), len(sets)
+    )
+    return Agreement(len(shared), per_label, krippendorff_alpha(counts, distance, ads, seed))
 
 
-def alpha(
+def krippendorff_alpha(
     counts: NDArray[np.integer], distance: NDArray[np.float64], roots: Roots, seed: int
 ) -> Interval | None:
     """Krippendorff's alpha with its interval by root; None where it is undefined.
@@ -86,7 +88,7 @@ def alpha(
     return percentile_interval(np.concatenate(values)) if values else None
 
 
-def masi(one: Collection[str], other: Collection[str]) -> float:
+def masi_distance(one: Collection[str], other: Collection[str]) -> float:
     """Passonneau (2006), "Measuring agreement on set-valued items": 0 for the same set, 1 for sets
     that share nothing."""
     a, b = set(one), set(other)
@@ -97,7 +99,7 @@ def masi(one: Collection[str], other: Collection[str]) -> float:
     return 1 - len(both) / len(a | b) * shape
 
 
-def pairs(votes: Sequence[Annotation]) -> dict[tuple[str, str], list[Annotation]]:
+def votes_by_pair(votes: Sequence[Annotation]) -> dict[tuple[str, str], list[Annotation]]:
     """By every two annotators who answered an item in common: their votes on those items."""
     found: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
     for said in _shared(votes).values():
@@ -131,7 +133,7 @@ class GoldResult:
     right: Interval
 
 
-def on_gold(
+def score_on_gold(
     votes: Iterable[Annotation], known: Mapping[str, Collection[str]]
 ) -> dict[str, GoldResult]:
     """How each annotator answered gold items, whose known labels are `known` by item id.
@@ -144,10 +146,10 @@ def on_gold(
     for vote in votes:
         if vote.item_id in known:
             right[vote.annotator].append(set(vote.labels) == set(known[vote.item_id]))
-    return {name: GoldResult(len(r), wilson(sum(r), len(r))) for name, r in right.items()}
+    return {name: GoldResult(len(r), wilson_interval(sum(r), len(r))) for name, r in right.items()}
 
 
-def wilson(hits: int, n: int) -> Interval:
+def wilson_interval(hits: int, n: int) -> Interval:
     """Wilson's interval of a share of n >= 1."""
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     share, scale = hits / n, 1 + z * z / n
@@ -156,7 +158,7 @@ def wilson(hits: int, n: int) -> Interval:
     return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
-def competence(votes: Sequence[Annotation], scheme: Scheme) -> dict[str, float]:
+def annotator_competence(votes: Sequence[Annotation], scheme: Scheme) -> dict[str, float]:
     """How often each annotator is right, by Dawid and Skene's model over the items with several
     votes: the mean over classes (and labels) of what they recognise. An annotator whom nobody
     answered beside is left out."""
@@ -171,10 +173,10 @@ def competence(votes: Sequence[Annotation], scheme: Scheme) -> dict[str, float]:
         for column in matrix.T:
             asked = column >= 0
             if (column == 1).any() and asked.all():
-                confusion = dawid_skene(items, people, column.astype(np.intp), 2).confusion
+                confusion = fit_dawid_skene(items, people, column.astype(np.intp), 2).confusion
                 recognised.append(confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
     else:
-        confusion = dawid_skene(items, people, matrix.argmax(axis=1), matrix.shape[1]).confusion
+        confusion = fit_dawid_skene(items, people, matrix.argmax(axis=1), matrix.shape[1]).confusion
         recognised.append(confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
     if not recognised:
         return {}

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
-from biasloop.domain.votes.dawid_skene import dawid_skene
+from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 
-class Method(StrEnum):
+class ConsensusMethod(StrEnum):
     """How votes come to a consensus."""
 
     MAJORITY = "majority"
@@ -32,7 +32,7 @@ class Consensus:
     support: Mapping[str, float]
 
 
-def majority(
+def majority_consensus(
     item_id: str, votes: Sequence[Sequence[str]], asked: Sequence[Sequence[str]], scheme: Scheme
 ) -> Consensus:
     """Majority per label (multi-label) or over classes (single-label).
@@ -65,14 +65,16 @@ def _first(order: Sequence[str], label: str) -> int:
     return order.index(label) if label in order else len(order)
 
 
-def agree(
-    votes: Mapping[str, Sequence[Annotation]], scheme: Scheme, method: Method
+def reach_consensus(
+    votes: Mapping[str, Sequence[Annotation]], scheme: Scheme, method: ConsensusMethod
 ) -> dict[str, Consensus]:
     """The consensus on every item, from its votes (at least one each)."""
-    if method is Method.DAWID_SKENE:
+    if method is ConsensusMethod.DAWID_SKENE:
         return _by_reliability(votes, scheme)
     return {
-        item_id: majority(item_id, [v.labels for v in said], [v.asked for v in said], scheme)
+        item_id: majority_consensus(
+            item_id, [v.labels for v in said], [v.asked for v in said], scheme
+        )
         for item_id, said in votes.items()
     }
 
@@ -114,7 +116,7 @@ def _probabilities(
 ) -> Iterable[tuple[str, list[float]]]:
     names, item = np.unique(items, return_inverse=True)
     _, person = np.unique(people, return_inverse=True)
-    crowd = dawid_skene(item, person, said, k)
+    crowd = fit_dawid_skene(item, person, said, k)
     return ((str(name), row) for name, row in zip(names, crowd.proba.tolist(), strict=True))
 
 
@@ -139,8 +141,8 @@ class ItemLabel:
 _RANK = (LabelSource.SEED, LabelSource.CONSTRUCTED, LabelSource.LLM)
 
 
-def resolve(
-    annotations: Iterable[Annotation], scheme: Scheme, method: Method
+def resolve_item_labels(
+    annotations: Iterable[Annotation], scheme: Scheme, method: ConsensusMethod
 ) -> dict[str, ItemLabel]:
     """The label of every item that has one: people's consensus first, then seed, then constructed,
     then that of the language model that wrote it. Only annotations that stand as votes count.
@@ -160,7 +162,7 @@ def resolve(
         item_id: ItemLabel(found.labels, found.asked, found.source)
         for item_id, found in others.items()
     }
-    for item_id, agreed in agree(human, scheme, method).items():
+    for item_id, agreed in reach_consensus(human, scheme, method).items():
         votes = tuple((vote.labels, vote.asked) for vote in human[item_id])
         verdicts[item_id] = ItemLabel(agreed.labels, agreed.asked, LabelSource.HUMAN, votes)
     return verdicts

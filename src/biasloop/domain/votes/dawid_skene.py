@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 RIGHT, WRONG = 4.0, 1.0
 """Pseudo-counts of a person nobody knows yet: right four times of five."""
-ROUNDS = 200
+MAX_ITERATIONS = 200
 TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class DawidSkeneFit:
     """`proba` (n, k): how likely each class is for each item; `confusion` (a, k, k): of each
     annotator, how likely each answer (last axis) is for each true class."""
 
@@ -26,9 +26,9 @@ class Crowd:
     confusion: NDArray[np.float64]
 
 
-def dawid_skene(
+def fit_dawid_skene(
     items: NDArray[np.intp], people: NDArray[np.intp], said: NDArray[np.intp], k: int
-) -> Crowd:
+) -> DawidSkeneFit:
     """From m votes: the number of the item, of the annotator and of the class said, each (m,).
 
     Items and annotators are numbered 0, 1, … without gaps. Starts from the shares of votes; an item
@@ -44,7 +44,7 @@ def dawid_skene(
     items, people, said = items[heard_of], people[heard_of], said[heard_of]
     known = np.full((k, k), WRONG / max(1, k - 1)) + np.eye(k) * (RIGHT - WRONG / max(1, k - 1))
     confusion = np.tile(known, (a, 1, 1))
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ITERATIONS):
         heard = np.zeros((a, k, k))  # annotator, said, true
         np.add.at(heard, (people, said), proba[items])
         confusion = heard.transpose(0, 2, 1) + known
@@ -58,4 +58,4 @@ def dawid_skene(
         proba = new
         if moved < TOLERANCE:
             break
-    return Crowd(proba, confusion)
+    return DawidSkeneFit(proba, confusion)

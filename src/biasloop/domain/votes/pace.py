@@ -1,4 +1,4 @@
-"""How long people take, from the time that Label Studio measures per answer."""
+"""How long annotators take, from the time that Label Studio measures for each annotation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,31 +6,35 @@ from statistics import median
 
 from biasloop.domain.annotation import Annotation
 
-LONGEST = 10
-"""An answer that took more than so many times the median was left lying in an open tab: in sums it
-counts as this long."""
+MAX_TIMES_MEDIAN = 10
+"""An annotation that took longer than this many medians was probably left in an open tab. It counts
+as this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Time per item (the median) and the sum of all answers, in seconds."""
+    """Seconds per item (the median), and in total."""
 
     per_item: float
     total: float
 
     def hours_for(self, items: float) -> float:
-        """How long so many items take."""
+        """Hours that this number of items takes."""
         return items * self.per_item / 3600
 
 
-def longest(annotations: Iterable[Annotation]) -> float:
-    """The most seconds that an answer counts as, judged by all of these."""
-    return LONGEST * median([a.seconds for a in annotations if a.seconds] or [0])
+def longest_counted_time(annotations: Iterable[Annotation]) -> float:
+    """The longest time in seconds that any of these annotations counts as."""
+    return MAX_TIMES_MEDIAN * median([a.seconds for a in annotations if a.seconds] or [0])
 
 
-def pace(annotations: Sequence[Annotation], most: float | None = None) -> Pace | None:
-    """The pace of these answers; None where none was timed. `most` is `longest` of everybody's
-    answers when these are one person's (None: they are everybody's)."""
-    most = longest(annotations) if most is None else most
-    seconds = [min(a.seconds, most) for a in annotations if a.seconds]
+def measure_pace(annotations: Sequence[Annotation], limit: float | None = None) -> Pace | None:
+    """The pace of these annotations; None if none was timed.
+
+    `limit` is the longest counted time in seconds. To measure one annotator, pass
+    `longest_counted_time` of the annotations of all annotators; the default is that of the given
+    annotations.
+    """
+    limit = longest_counted_time(annotations) if limit is None else limit
+    seconds = [min(a.seconds, limit) for a in annotations if a.seconds]
     return Pace(median(seconds), sum(seconds)) if seconds else None

@@ -1,7 +1,8 @@
-"""What annotators say of themselves, and what may be shown of it: groups, never persons. Pure.
+"""What annotators state about themselves, and which groups of them may be shown. Pure.
 
-Positions are data about the corpus: who judged shapes what counts as bias (CoDIGIT; Díaz et al.
-2022, "CrowdWorkSheets"). They are also personal, so a group is shown from MIN_PEOPLE on.
+Positions are data about the corpus: who annotates shapes what counts as bias (CoDIGIT; Díaz et al.
+2022, "CrowdWorkSheets"). They are also personal data, so only groups of at least MIN_GROUP_SIZE
+annotators are shown, never individuals.
 """
 
 from collections import defaultdict
@@ -13,36 +14,37 @@ import numpy as np
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Labels, Scheme
 from biasloop.domain.measure.resample import Interval, mean_interval
-from biasloop.domain.votes.agreement import agreement
+from biasloop.domain.votes.agreement import measure_agreement
 
-MIN_PEOPLE = 5
+MIN_GROUP_SIZE = 5
 
 
-def shown(groups: Mapping[str, Collection[str]], people: Collection[str]) -> list[str]:
-    """Which of these disjoint groups of `people` may be shown, the largest first.
+def groups_to_show(groups: Mapping[str, Collection[str]], annotators: Collection[str]) -> list[str]:
+    """Which of these disjoint groups of `annotators` may be shown, the largest first.
 
-    Those of MIN_PEOPLE and more. As what is shown could be taken from the whole, those in no shown
-    group must be so many, too, once one group is hidden: then the next smallest is hidden as well
-    (complementary suppression).
+    A shown group has at least MIN_GROUP_SIZE members. Since the shown groups can be subtracted from
+    the total, the rest must have at least as many members as well, unless every group is shown;
+    otherwise the next smallest group is hidden, too (complementary suppression).
     """
     order = sorted(groups, key=lambda name: (-len(set(groups[name])), name))
-    seen = [name for name in order if len(set(groups[name])) >= MIN_PEOPLE]
-    while 0 < len(seen) < len(order):
-        hidden = set(people).difference(*(groups[name] for name in seen))
-        if len(hidden) >= MIN_PEOPLE:
+    shown = [name for name in order if len(set(groups[name])) >= MIN_GROUP_SIZE]
+    while 0 < len(shown) < len(order):
+        hidden = set(annotators).difference(*(groups[name] for name in shown))
+        if len(hidden) >= MIN_GROUP_SIZE:
             break
-        seen.pop()
-    return seen
+        shown.pop()
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """How a group of `people` annotators votes.
+    """How a group of `people` annotators votes; None where a figure cannot be measured.
 
-    `agreement` is alpha within it, by MASI distance, over items with two of its votes.
-    `as_consensus` is the share of its votes that are what the item came to. `apart` says for each
-    label how much more often it votes for it than the others do on the same items. None: not
-    measurable. No counts of votes: beside those of persons they would tell who is in the group.
+    `agreement` is Krippendorff's alpha within the group, by MASI distance, over items with at least
+    two votes of the group. `as_consensus` is the share of its votes that equal the consensus on
+    their item. `apart` gives for each label by how much the group votes for it more often than the
+    other annotators do on the same items. There are no counts of votes: compared with those of
+    single annotators they would reveal who is in the group.
     """
 
     people: int
@@ -51,7 +53,7 @@ class GroupView:
     apart: Mapping[str, Interval | None]
 
 
-def view(
+def view_group(
     votes: Sequence[Annotation],
     group: Collection[str],
     consensus: Mapping[str, Collection[str]],
@@ -59,17 +61,20 @@ def view(
     scheme: Scheme,
     seed: int,
 ) -> GroupView:
-    """The group's votes beside all `votes`; `consensus` and `roots` go by item."""
-    mine = [vote for vote in votes if vote.annotator in group]
+    """Compares the votes of a group with all `votes`.
+
+    `consensus` holds the consensus labels and `roots` the root of each item, by item id.
+    """
+    group_votes = [vote for vote in votes if vote.annotator in group]
     return GroupView(
         people=len(set(group)),
-        agreement=agreement(mine, roots, scheme, seed).sets,
-        as_consensus=_as_consensus(mine, consensus, roots, seed),
-        apart=_apart(votes, group, roots, scheme, seed),
+        agreement=measure_agreement(group_votes, roots, scheme, seed).sets,
+        as_consensus=_share_as_consensus(group_votes, consensus, roots, seed),
+        apart=_differences(votes, group, roots, scheme, seed),
     )
 
 
-def _as_consensus(
+def _share_as_consensus(
     votes: Sequence[Annotation],
     consensus: Mapping[str, Collection[str]],
     roots: Mapping[str, str],
@@ -80,7 +85,7 @@ def _as_consensus(
     return mean_interval(np.array(same, dtype=float), [roots[v.item_id] for v in settled], seed)
 
 
-def _apart(
+def _differences(
     votes: Sequence[Annotation],
     group: Collection[str],
     roots: Mapping[str, str],
@@ -92,18 +97,18 @@ def _apart(
     for row, vote in enumerate(votes):
         sides[vote.item_id][vote.annotator in group].append(row)
     both = {item: rows for item, rows in sides.items() if all(rows)}
-    found: dict[str, Interval | None] = {}
+    differences: dict[str, Interval | None] = {}
     for j, label in enumerate(scheme.labels):
         rates = np.array(
             [[_rate(matrix[rows, j]) for rows in sides] for sides in both.values()]
         ).reshape(-1, 2)
         asked = np.isfinite(rates).all(axis=1)
-        ads = [roots[item] for item, known in zip(both, asked, strict=True) if known]
-        found[label] = mean_interval((rates[:, 1] - rates[:, 0])[asked], ads, seed)
-    return found
+        item_roots = [roots[item] for item, known in zip(both, asked, strict=True) if known]
+        differences[label] = mean_interval((rates[:, 1] - rates[:, 0])[asked], item_roots, seed)
+    return differences
 
 
 def _rate(cells: Labels) -> float:
-    """Share of ones among those that were asked."""
+    """Share of ones among the cells that are not MISSING; NaN if all are."""
     asked = cells[cells >= 0]
     return float((asked == 1).mean()) if len(asked) else float("nan")

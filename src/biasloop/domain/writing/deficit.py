@@ -18,7 +18,7 @@ class Axes:
     forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def thinnest(
+def plan_cells(
     known: Iterable[Cell],
     errors: Mapping[str, float],
     axes: Axes,

@@ -32,7 +32,7 @@ class Diversity:
         return asdict(self)
 
 
-def diversity(texts: Sequence[str], cells: Iterable[object], seed: int) -> Diversity:
+def measure_diversity(texts: Sequence[str], cells: Iterable[object], seed: int) -> Diversity:
     """The variety of the texts, and of the cells they fill."""
     cut = [words(text) for text in texts]
     if not any(cut):

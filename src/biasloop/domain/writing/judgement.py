@@ -18,7 +18,7 @@ class Judgement:
     reason: str
 
 
-def agree(answers: Sequence[Answer], scheme: Scheme) -> Judgement | Problem:
+def combine_samples(answers: Sequence[Answer], scheme: Scheme) -> Judgement | Problem:
     """What the samples on one text come to; those that contradict themselves count for nothing.
 
     The set of labels that most samples chose wins, the first of equals. Without one sample that

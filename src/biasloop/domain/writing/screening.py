@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biasloop.domain.writing.synthesis import Reason
+from biasloop.domain.writing.synthesis import RefusalReason
 
 WORD = re.compile(r"\w+")
 LONGEST_EDIT = 0.4
@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class TextProfile:
     """What a text of this campaign looks like: between `shortest` and `longest` words, and
     `meta_talk`, patterns in its language beyond META_TALK."""
 
@@ -41,19 +41,19 @@ class Measure:
     meta_talk: tuple[re.Pattern[str], ...] = ()
 
     @classmethod
-    def of(cls, texts: Iterable[str], meta_talk: Iterable[str] = ()) -> "Measure":
+    def from_texts(cls, texts: Iterable[str], meta_talk: Iterable[str] = ()) -> "TextProfile":
         """From texts that are as they should be, with some room on both sides."""
         counts = np.array([len(words(text)) for text in texts])
         low, high = np.quantile(counts, (0.01, 0.99)) if len(counts) else (3, 60)
         patterns = tuple(re.compile(pattern, re.IGNORECASE) for pattern in meta_talk)
         return cls(max(2, int(low * 0.75)), int(np.ceil(high * 1.25)), patterns)
 
-    def refuses(self, text: str) -> Reason | None:
+    def reason_to_refuse(self, text: str) -> RefusalReason | None:
         """Why a text does not look like one of them; None when it does."""
         if any(pattern.search(text) for pattern in (META_TALK, *self.meta_talk)):
-            return Reason.META_TALK
+            return RefusalReason.META_TALK
         if not self.shortest <= len(words(text)) <= self.longest:
-            return Reason.LENGTH
+            return RefusalReason.LENGTH
         return None
 
 
@@ -73,12 +73,12 @@ def _distance(a: Sequence[str], b: Sequence[str]) -> int:
     return row[-1]
 
 
-def is_piece(text: str, of: str) -> bool:
+def is_contained(text: str, of: str) -> bool:
     """Whether the text's words stand in the other text one after another."""
     return f" {' '.join(words(text))} " in f" {' '.join(words(of))} "
 
 
-def boilerplate(texts: Sequence[str], asked: int) -> list[bool]:
+def flag_boilerplate(texts: Sequence[str], asked: int) -> list[bool]:
     """Which of the texts, out of so many that were asked for, begin as too many before them do."""
     most = max(3, int(ALIKE * asked))
     begun: Counter[tuple[str, ...]] = Counter()
@@ -90,7 +90,7 @@ def boilerplate(texts: Sequence[str], asked: int) -> list[bool]:
     return refused
 
 
-def similarity(a: str, b: str) -> float:
+def word_similarity(a: str, b: str) -> float:
     """Jaccard similarity of the sets of words, 0 to 1."""
     one, other = set(words(a)), set(words(b))
     return len(one & other) / len(one | other) if one | other else 1.0

@@ -11,7 +11,7 @@ from biasloop.domain.policy import Policy
 from biasloop.domain.writing.prompt import Prompt
 
 
-class Kind(StrEnum):
+class WritingKind(StrEnum):
     """How a text comes to be."""
 
     WRITE = "write"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 LLM = "llm:"
 """An operation that begins so is a language model's."""
-EDITS = (Kind.ADD, Kind.DROP)
+EDITS = (WritingKind.ADD, WritingKind.DROP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Guide:
+class CampaignBrief:
     """What a model is told of a campaign: its labels, each in a line, and its guideline."""
 
     scheme: Scheme
@@ -57,7 +57,7 @@ class Guide:
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class WritingMaterial:
     """What a plan is made from: `parents`, labelled train items that nobody made; `written`, the
     texts of language models that are in the pool; `errors` by label (see deficit); `turn`, how
     many texts were written or refused so far, so that no plan is like the one before."""
@@ -69,11 +69,11 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TextRequest:
     """One text to be written. `labels` are what it shall carry: they come from here and never
     from the answer. `parents` are the items in the prompt, the one to be rewritten first."""
 
-    kind: Kind
+    kind: WritingKind
     cell: Cell
     labels: tuple[str, ...]
     parents: tuple[Item, ...]
@@ -94,7 +94,7 @@ def cell_of(operation: str) -> Cell | None:
     return Cell.parse(operation.split(":", 2)[2].rpartition("@")[0])
 
 
-class Reason(StrEnum):
+class RefusalReason(StrEnum):
     """Why a text is refused, in the order in which it is looked at."""
 
     INJECTION = "injection"
@@ -117,7 +117,7 @@ class Rejection:
     """A text that stays out of the pool, and why. `detail` says more for people."""
 
     text: str
-    reason: Reason
+    reason: RefusalReason
     detail: str
     operation: str
     labels: tuple[str, ...]
@@ -126,7 +126,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SyntheticItem:
     """A synthetic item and its labels; `extra` is kept with them (a judge's reason …)."""
 
     item: Item

@@ -14,7 +14,7 @@ import numpy as np
 from biasloop.domain.item import Item, synthetic_item, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.domain.writing.synthesis import Made
+from biasloop.domain.writing.synthesis import SyntheticItem
 from biasloop.plugins.expanders.clauses import (
     clause_removals,
     clause_versions,
@@ -58,7 +58,7 @@ class Counterfactual:
             none_label = self._names.none
         self._seeds = read_seeds(options.folder / "seeds", none_label)
 
-    def expand(self, parents: Sequence[Labelled], seed: int) -> Iterator[Made]:
+    def expand(self, parents: Sequence[Labelled], seed: int) -> Iterator[SyntheticItem]:
         """Versions of the train items among `parents`; audit items are passed over.
 
         No text of the batch, and none made before, is made again.
@@ -69,7 +69,7 @@ class Counterfactual:
                 continue
             for draft in islice(self._fresh(item, labels, seed, taken), self._limit):
                 child = synthetic_item((item,), draft.text, draft.operation)
-                yield Made(child, draft.labels, LabelSource.CONSTRUCTED)
+                yield SyntheticItem(child, draft.labels, LabelSource.CONSTRUCTED)
 
     def _fresh(
         self, item: Item, labels: tuple[str, ...], seed: int, taken: set[str]

@@ -16,9 +16,16 @@ from pydantic import Field
 
 from biasloop.domain.item import Item
 from biasloop.domain.policy import excerpt
-from biasloop.domain.writing.deficit import Axes, thinnest
+from biasloop.domain.writing.deficit import Axes, plan_cells
 from biasloop.domain.writing.prompt import Prompt, object_schema
-from biasloop.domain.writing.synthesis import Cell, Corpus, Guide, Kind, Request, cell_of
+from biasloop.domain.writing.synthesis import (
+    CampaignBrief,
+    Cell,
+    TextRequest,
+    WritingKind,
+    WritingMaterial,
+    cell_of,
+)
 from biasloop.llm.prompting import read_prompts
 from biasloop.plugins.expanders.material import Material
 from biasloop.plugins.expanders.seeds import read_seeds
@@ -26,7 +33,7 @@ from biasloop.plugins.registry import Options
 
 TEMPERATURE = 0.8
 SCHEMA = object_schema({"text": {"type": "string"}})
-IN_TURN = (Kind.WRITE, Kind.ADD, Kind.PARAPHRASE, Kind.DROP)
+IN_TURN = (WritingKind.WRITE, WritingKind.ADD, WritingKind.PARAPHRASE, WritingKind.DROP)
 
 
 class LlmOptions(Options):
@@ -46,19 +53,19 @@ class Llm:
         self._prompts = read_prompts(options.folder)
         self._seeds = read_seeds(options.folder / "seeds", None)
 
-    def plan(self, corpus: Corpus, guide: Guide, seed: int) -> list[Request]:
+    def plan(self, corpus: WritingMaterial, guide: CampaignBrief, seed: int) -> list[TextRequest]:
         """One request per text, in the order of need. A label takes the kinds in turn; where
         there is no parent for one it is written anew, and without examples not at all."""
         rng = np.random.default_rng([seed, corpus.turn])
         material = Material(corpus.parents, guide.scheme, rng)
-        kinds: dict[str, Iterator[Kind]] = defaultdict(lambda: cycle(IN_TURN))
+        kinds: dict[str, Iterator[WritingKind]] = defaultdict(lambda: cycle(IN_TURN))
         planned = (
             self._request(cell, next(kinds[cell.label]), material, guide, corpus.turn)
             for cell in self._wanted(corpus, rng)
         )
         return [request for request in planned if request is not None]
 
-    def _wanted(self, corpus: Corpus, rng: np.random.Generator) -> list[Cell]:
+    def _wanted(self, corpus: WritingMaterial, rng: np.random.Generator) -> list[Cell]:
         cells = self._prompts.cells
         forms = {label: tuple(of) for label, of in cells.forms.items()}
         axes = Axes(tuple(cells.sectors), tuple(cells.registers), forms)
@@ -67,7 +74,7 @@ class Llm:
             for item, labels in (*corpus.parents, *corpus.written)
             for label in labels
         ]
-        return thinnest(known, corpus.errors, axes, self._options.texts, rng)
+        return plan_cells(known, corpus.errors, axes, self._options.texts, rng)
 
     def _cell(self, item: Item, label: str) -> Cell:
         """Where an item stands with one of its labels."""
@@ -77,16 +84,16 @@ class Llm:
         return Cell(label, item.group, register, form)
 
     def _request(
-        self, cell: Cell, kind: Kind, material: Material, guide: Guide, turn: int
-    ) -> Request | None:
-        rewritten = None if kind is Kind.WRITE else material.parent(kind, cell.label)
+        self, cell: Cell, kind: WritingKind, material: Material, guide: CampaignBrief, turn: int
+    ) -> TextRequest | None:
+        rewritten = None if kind is WritingKind.WRITE else material.parent(kind, cell.label)
         if rewritten:
             parent, labels = rewritten
             parents: tuple[Item, ...] = (parent,)
             cell, template = self._cell(parent, cell.label), "rewrite"
             values: dict[str, Any] = {"kind": str(kind), "text": parent.text}
         else:
-            kind, labels, template = Kind.WRITE, (cell.label,), "write"
+            kind, labels, template = WritingKind.WRITE, (cell.label,), "write"
             examples = material.examples(cell.label, self._options.examples)
             if not examples:
                 return None
@@ -108,4 +115,4 @@ class Llm:
         )
         roots = tuple(sorted({root for item in parents for root in item.roots}))
         prompt = Prompt(system, user, SCHEMA, TEMPERATURE, turn, roots)
-        return Request(kind, cell, labels, parents, prompt, self._prompts.version)
+        return TextRequest(kind, cell, labels, parents, prompt, self._prompts.version)

@@ -8,7 +8,7 @@ import numpy as np
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import Scheme
 from biasloop.domain.split import Split, cohort_of
-from biasloop.domain.writing.synthesis import Kind
+from biasloop.domain.writing.synthesis import WritingKind
 
 Labelled = tuple[Item, tuple[str, ...]]
 
@@ -36,7 +36,7 @@ class Material:
         for item, labels in usable:
             if item.origin is Origin.SEED:
                 self._cohorts[cohort_of(item.roots[0], COHORTS)].append((item, labels))
-        self._left: dict[tuple[Kind, str], Iterator[Labelled]] = {}
+        self._left: dict[tuple[WritingKind, str], Iterator[Labelled]] = {}
 
     def examples(self, label: str, n: int) -> list[Labelled]:
         """Up to n seeds of one cohort: one without the label, the others with it if there are
@@ -54,7 +54,7 @@ class Material:
         lacking_it = [seed for seed in cohort if label not in seed[1]]
         return [*having_it[: max(1, n - 1)], *lacking_it][:n]
 
-    def parent(self, kind: Kind, label: str) -> Labelled | None:
+    def parent(self, kind: WritingKind, label: str) -> Labelled | None:
         """The next item that can be rewritten so, with the labels that it shall have then."""
         key = (kind, label)
         if key not in self._left:
@@ -70,7 +70,7 @@ class Material:
 
 
 def target_labels(
-    kind: Kind, label: str, labels: Sequence[str], scheme: Scheme
+    kind: WritingKind, label: str, labels: Sequence[str], scheme: Scheme
 ) -> tuple[str, ...] | None:
     """What a text with these labels shall carry once it is rewritten; None where that cannot be.
 
@@ -79,12 +79,12 @@ def target_labels(
     """
     has = label in labels
     match kind:
-        case Kind.PARAPHRASE:
+        case WritingKind.PARAPHRASE:
             return tuple(labels) if has else None
-        case Kind.ADD if not has:
+        case WritingKind.ADD if not has:
             kept = () if not scheme.multi else tuple(x for x in labels if x != scheme.none_label)
             return (*kept, label)
-        case Kind.DROP if has and scheme.multi:
+        case WritingKind.DROP if has and scheme.multi:
             kept = tuple(x for x in labels if x != label)
             return kept or ((scheme.none_label,) if scheme.none_label else None)
     return None

@@ -20,5 +20,5 @@ class Auto(OwnStrategy):
         """The one that fits."""
         if scores.multi:
             return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)
-        strategy: OwnStrategy = Fisher() if scores.likeness else BreakingTies()
+        strategy: OwnStrategy = Fisher() if scores.similarity else BreakingTies()
         return strategy.pick(scores, n, rng)

@@ -36,7 +36,7 @@ class Fisher(OwnStrategy):
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
         """Raises ConfigError for a classifier without an encoder."""
-        if scores.likeness is None:
+        if scores.similarity is None:
             raise ConfigError(
                 "strategy fisher needs a classifier with an encoder, such as tfidf or embedding; "
                 "set strategy.name to auto"
@@ -49,10 +49,10 @@ class Fisher(OwnStrategy):
 
         pool = information(scores.arrays["proba"], scores.multi)
         asked = np.concatenate([doubted, sample])
-        prior = PRIOR * scores.likeness(doubted, asked)
+        prior = PRIOR * scores.similarity(doubted, asked)
         if known:
             noise = 1 / information(scores.labelled["proba"][labelled], scores.multi)
-            to_known = PRIOR * scores.likeness(m + labelled, np.append(asked, m + labelled))
+            to_known = PRIOR * scores.similarity(m + labelled, np.append(asked, m + labelled))
             told = solve_triangular(
                 cholesky(to_known[:, len(asked) :] + np.diag(noise), lower=True),
                 to_known[:, : len(asked)],

@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 from small_text import QueryStrategy
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.learning import Likeness, Scores
+from biasloop.domain.learning import Scores, Similarity
 from biasloop.plugins.strategies.small_text import StoredScores
 
 Pick = Callable[[Scores, int, np.random.Generator], Rows]
@@ -67,10 +67,10 @@ class OwnQuery(QueryStrategy):  # type: ignore[misc]
         return {name: ask[name]() for name in sorted(self.needs)}
 
 
-def _likeness(clf: Any, dataset: Any, places: Rows) -> Likeness | None:
+def _likeness(clf: Any, dataset: Any, places: Rows) -> Similarity | None:
     """That of the stored scores; of another classifier, by its embeddings if it makes any."""
     if isinstance(clf, StoredScores):
-        stored = clf.scores.likeness
+        stored = clf.scores.similarity
         return stored and (lambda some, others: stored(places[some], places[others]))
     if not hasattr(clf, "embed"):
         return None

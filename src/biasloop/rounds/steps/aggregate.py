@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import Done
-from biasloop.domain.votes.consensus import Consensus, Method, agree
+from biasloop.domain.votes.consensus import Consensus, ConsensusMethod, reach_consensus
 
 
 def aggregate(
@@ -13,7 +13,7 @@ def aggregate(
     annotations: Iterable[Annotation],
     known: Sequence[Consensus],
     scheme: Scheme,
-    method: Method,
+    method: ConsensusMethod,
     sequence: int,
 ) -> Done:
     """Computes the consensus on every item whose votes have changed since the last one, including
@@ -27,7 +27,7 @@ def aggregate(
         if annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE:
             votes.setdefault(annotation.item_id, []).append(annotation)
     known_by_item = {consensus.item_id: consensus for consensus in known}
-    agreed = list(agree(votes, scheme, method).values())
+    agreed = list(reach_consensus(votes, scheme, method).values())
     withdrawn = [
         Consensus(item_id, labels=(), asked=(), votes=0, support={})
         for item_id, previous in known_by_item.items()

@@ -10,7 +10,7 @@ from biasloop.domain.batch import Candidates, Rows, Selection
 from biasloop.domain.item import Origin
 from biasloop.domain.label import Labels, LabelSource, Scheme
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import Method, resolve
+from biasloop.domain.votes.consensus import ConsensusMethod, resolve_item_labels
 from biasloop.ports import Pool
 
 
@@ -62,13 +62,17 @@ def gold_candidates(pool: Pool, busy: set[str]) -> Candidates:
 
 
 def labelled_rows(
-    pool: Pool, annotations: Iterable[Annotation], scheme: Scheme, pool_rows: int, method: Method
+    pool: Pool,
+    annotations: Iterable[Annotation],
+    scheme: Scheme,
+    pool_rows: int,
+    method: ConsensusMethod,
 ) -> tuple[Rows, Labels]:
     """Train items below `pool_rows` that people labelled or wrote as seeds: rows (n,), sorted, and
     labels (n, k)."""
     item_labels = {
         item_id: item_label
-        for item_id, item_label in resolve(annotations, scheme, method).items()
+        for item_id, item_label in resolve_item_labels(annotations, scheme, method).items()
         if item_label.source in (LabelSource.HUMAN, LabelSource.SEED)
     }
     rows = pool.rows_of(list(item_labels))

@@ -51,7 +51,7 @@ class SentenceEncoder:
         """The rows themselves."""
         return np.asarray(features)
 
-    def likeness(self, some: Rows, others: Rows) -> Rows:
+    def similarity(self, some: Rows, others: Rows) -> Rows:
         """See ports.Encoder."""
         found: Rows = some @ others.T
         return found

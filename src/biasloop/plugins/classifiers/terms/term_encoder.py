@@ -123,7 +123,7 @@ class TermEncoder:
         dense = sparse.csr_matrix(self._projection.transform(rows)).toarray()
         return np.asarray(normalize(dense), dtype=np.float32)
 
-    def likeness(self, some: TermRows, others: TermRows) -> NDArray[np.float32]:
+    def similarity(self, some: TermRows, others: TermRows) -> NDArray[np.float32]:
         """Of the TF-IDF rows; idf of the texts that the encoder was made of."""
         from sklearn.preprocessing import normalize
 

@@ -16,7 +16,7 @@ from biasloop.domain.measure.metric import compare, flag_labels
 from biasloop.domain.measure.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
+from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
 from biasloop.ports import Pool
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.handover import proba_file, thresholds_file
@@ -55,13 +55,13 @@ def audit_set(
     annotations: Iterable[Annotation],
     scheme: Scheme,
     asked: Sequence[str],
-    method: Method = Method.MAJORITY,
+    method: ConsensusMethod = ConsensusMethod.MAJORITY,
 ) -> AuditSet:
     """The labelled audit items; `asked` are the ids of the audit arm so far."""
     all_annotations = list(annotations)
     human = {
         item_id: item_label
-        for item_id, item_label in resolve(all_annotations, scheme, method).items()
+        for item_id, item_label in resolve_item_labels(all_annotations, scheme, method).items()
         if item_label.source is LabelSource.HUMAN
     }
     erased = pool.column("erased")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.model import ModelVersion
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat
 from biasloop.rounds.steps.evaluate.handover import SavedModel
@@ -22,7 +22,7 @@ class EvaluationContext:
 
     pool: Pool
     scheme: Scheme
-    consensus: Method
+    consensus: ConsensusMethod
     seed: int
     workspace: Path
     models: Path

@@ -11,7 +11,12 @@ import pandas as pd
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.domain.writing.synthesis import Corpus, Made, Reason, Rejection
+from biasloop.domain.writing.synthesis import (
+    RefusalReason,
+    Rejection,
+    SyntheticItem,
+    WritingMaterial,
+)
 from biasloop.ports import Pool
 
 
@@ -38,7 +43,7 @@ SYNTHETIC_FILE = "made.jsonl"
 REJECTED_FILE = "rejected.jsonl"
 
 
-def corpus_to_table(corpus: Corpus) -> pd.DataFrame:
+def corpus_to_table(corpus: WritingMaterial) -> pd.DataFrame:
     """The corpus with ids in place of items, which the child reads from the pool."""
     rows = [("parent", item.id, list(labels)) for item, labels in corpus.parents]
     rows += [("written", item.id, list(labels)) for item, labels in corpus.written]
@@ -47,7 +52,7 @@ def corpus_to_table(corpus: Corpus) -> pd.DataFrame:
 
 def corpus_from_table(
     table: pd.DataFrame, pool: Pool, errors: Mapping[str, float], turn: int
-) -> Corpus:
+) -> WritingMaterial:
     """The corpus of a table that `corpus_to_table` made; reads its items from the pool."""
 
     def labelled_items(role: str) -> list[tuple[Item, tuple[str, ...]]]:
@@ -55,10 +60,10 @@ def corpus_from_table(
         items = pool.items(pool.rows_of(rows["item_id"].tolist()))
         return list(zip(items, map(tuple, rows["labels"]), strict=True))
 
-    return Corpus(labelled_items("parent"), labelled_items("written"), errors, turn)
+    return WritingMaterial(labelled_items("parent"), labelled_items("written"), errors, turn)
 
 
-def write_synthetic(path: Path, synthetic: Iterable[Made]) -> int:
+def write_synthetic(path: Path, synthetic: Iterable[SyntheticItem]) -> int:
     """Writes synthetic items, one per line; returns how many."""
     return _write_lines(path, synthetic)
 
@@ -77,7 +82,7 @@ def _write_lines(path: Path, values: Iterable[Any]) -> int:
     return count
 
 
-def read_synthetic(path: Path) -> list[Made]:
+def read_synthetic(path: Path) -> list[SyntheticItem]:
     """The items that `write_synthetic` wrote."""
     synthetic = []
     for row in _read_lines(path):
@@ -85,7 +90,7 @@ def read_synthetic(path: Path) -> list[Made]:
         item["roots"], item["parents"] = tuple(item["roots"]), tuple(item["parents"])
         item["split"], item["origin"] = Split(item["split"]), Origin(item["origin"])
         source = LabelSource(row["source"])
-        synthetic.append(Made(Item(**item), tuple(row["labels"]), source, row["extra"]))
+        synthetic.append(SyntheticItem(Item(**item), tuple(row["labels"]), source, row["extra"]))
     return synthetic
 
 
@@ -94,7 +99,9 @@ def read_rejected(path: Path) -> list[Rejection]:
     tuples = ("labels", "parents", "roots")
     return [
         Rejection(
-            **row | {name: tuple(row[name]) for name in tuples} | {"reason": Reason(row["reason"])}
+            **row
+            | {name: tuple(row[name]) for name in tuples}
+            | {"reason": RefusalReason(row["reason"])}
         )
         for row in (_read_lines(path) if path.exists() else ())
     ]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from biasloop.domain.writing.screening import Measure
-from biasloop.domain.writing.synthesis import Corpus
+from biasloop.domain.writing.screening import TextProfile
+from biasloop.domain.writing.synthesis import WritingMaterial
 from biasloop.plugins.registry import Kind, create
-from biasloop.ports import Checkpoint, PromptExpander, asks_a_model
+from biasloop.ports import Checkpoint, PromptExpander, needs_language_model
 from biasloop.rounds.child import Result
 from biasloop.rounds.steps.expand.handover import (
     REJECTED_FILE,
@@ -35,7 +35,7 @@ def expand(folder: Path, job: ExpandJob, checkpoint: Checkpoint) -> Result:
     descriptions = {}
     for name, options in job.expanders.items():
         expander = create(Kind.EXPANDER, name, options)
-        if asks_a_model(expander):
+        if needs_language_model(expander):
             descriptions[name] = _synthesise(
                 folder, name, expander, corpus, layout, job, checkpoint
             )
@@ -51,7 +51,7 @@ def _synthesise(
     folder: Path,
     name: str,
     expander: PromptExpander,
-    corpus: Corpus,
+    corpus: WritingMaterial,
     layout: Layout,
     job: ExpandJob,
     checkpoint: Checkpoint,
@@ -75,7 +75,7 @@ def _synthesise(
             prompts=prompts,
             pool=ArrowPool(layout.pool),
             known={item.id for item, _ in corpus.written},
-            measure=Measure.of(
+            measure=TextProfile.from_texts(
                 [item.text for item, _ in corpus.parents], prompts.filters.meta_talk
             ),
             language=campaign.about.language,

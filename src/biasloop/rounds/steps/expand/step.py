@@ -11,8 +11,8 @@ from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
-from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
-from biasloop.domain.writing.synthesis import Corpus, Made
+from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
+from biasloop.domain.writing.synthesis import SyntheticItem, WritingMaterial
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.expand.handover import (
@@ -31,7 +31,7 @@ REAL = (LabelSource.HUMAN, LabelSource.SEED)
 
 def expand(
     *,
-    corpus: Corpus,
+    corpus: WritingMaterial,
     expanders: Mapping[str, Mapping[str, Any]],
     llm: Mapping[str, Any],
     purse: str,
@@ -80,19 +80,19 @@ def build_corpus(
     pool: Pool,
     annotations: Iterable[Annotation],
     scheme: Scheme,
-    method: Method,
+    method: ConsensusMethod,
     errors: Mapping[str, float],
     rejections: int,
-) -> Corpus:
+) -> WritingMaterial:
     """What an expansion starts from. `errors` are error rates by label, `rejections` is the number
     of texts rejected so far."""
-    item_labels = resolve(annotations, scheme, method)
+    item_labels = resolve_item_labels(annotations, scheme, method)
     parents = _train_items(pool, {i: v for i, v in item_labels.items() if v.source in REAL})
     written = _train_items(
         pool, {i: v for i, v in item_labels.items() if v.source is LabelSource.LLM}
     )
     written = [(item, labels) for item, labels in written if item.origin is Origin.SYNTHETIC]
-    return Corpus(
+    return WritingMaterial(
         parents=[(item, labels) for item, labels in parents if item.origin is not Origin.SYNTHETIC],
         written=written,
         errors=errors,
@@ -110,7 +110,7 @@ def _train_items(
     return [(item, item_labels[item.id].labels) for item in items if item.split is Split.TRAIN]
 
 
-def add_to_pool(synthetic: Sequence[tuple[str, Made]], pool: Pool) -> Counter[str]:
+def add_to_pool(synthetic: Sequence[tuple[str, SyntheticItem]], pool: Pool) -> Counter[str]:
     """Appends (expander, item) pairs; returns the number of new items by expander."""
     known = pool.rows_of([new.item.id for _, new in synthetic]) >= 0
     for begin in range(0, len(synthetic), CHUNK):
@@ -119,7 +119,7 @@ def add_to_pool(synthetic: Sequence[tuple[str, Made]], pool: Pool) -> Counter[st
 
 
 def to_annotation(
-    synthetic: Made, expander: str, scheme: Scheme, policy_id: str, now: datetime
+    synthetic: SyntheticItem, expander: str, scheme: Scheme, policy_id: str, now: datetime
 ) -> Annotation:
     """The labels of a synthetic item as an annotation by its expander."""
     return Annotation(

@@ -13,11 +13,22 @@ from typing import Any
 from biasloop.domain.item import Item, synthetic_item, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.domain.writing.diversity import diversity
+from biasloop.domain.writing.diversity import measure_diversity
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem
-from biasloop.domain.writing.screening import Measure, boilerplate, is_piece, is_small_edit
-from biasloop.domain.writing.synthesis import EDITS, Made, Reason, Rejection, Request
+from biasloop.domain.writing.screening import (
+    TextProfile,
+    flag_boilerplate,
+    is_contained,
+    is_small_edit,
+)
+from biasloop.domain.writing.synthesis import (
+    EDITS,
+    RefusalReason,
+    Rejection,
+    SyntheticItem,
+    TextRequest,
+)
 from biasloop.llm.guard import outsiders, try_texts
 from biasloop.llm.judge import Judge
 from biasloop.llm.prompting import Prompts
@@ -29,17 +40,19 @@ CHUNK_ROWS = 20_000
 KNOWN_WORDS = 0.3
 """Share of a text's words that the dictionary of its language must contain. 98 % of the Italian
 seeds, with their English terms, are above it, and all of the English seeds below."""
-REASONS = {Problem.SCHEMA: Reason.SCHEMA, Problem.NO_ANSWER: Reason.NO_ANSWER}
+REASONS = {Problem.SCHEMA: RefusalReason.SCHEMA, Problem.NO_ANSWER: RefusalReason.NO_ANSWER}
 
 
 @dataclass(slots=True)
 class Synthesis:
     """The outcome of a plan. Requests that were not sent for lack of budget are in neither list."""
 
-    made: list[Made] = field(default_factory=list)
+    made: list[SyntheticItem] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
-    def reject(self, request: Request, reason: Reason, text: str = "", detail: str = "") -> None:
+    def reject(
+        self, request: TextRequest, reason: RefusalReason, text: str = "", detail: str = ""
+    ) -> None:
         """Records a rejected text."""
         self.rejected.append(
             Rejection(
@@ -53,7 +66,9 @@ class Synthesis:
             )
         )
 
-    def facts(self, requests: Sequence[Request], generator: Generator, seed: int) -> dict[str, Any]:
+    def facts(
+        self, requests: Sequence[TextRequest], generator: Generator, seed: int
+    ) -> dict[str, Any]:
         """The facts for the record of the round."""
         texts = [synthetic.item.text for synthetic in self.made]
         cells = [
@@ -66,24 +81,24 @@ class Synthesis:
             "not_asked": len(requests) - len(self.made) - len(self.rejected),
             "stopped": generator.stopped,
             "spending": asdict(generator.spending()),
-            "diversity": diversity(texts, cells, seed).as_dict(),
+            "diversity": measure_diversity(texts, cells, seed).as_dict(),
             "prompts": requests[0].version if requests else None,
         }
 
 
-Candidate = tuple[Request, str]
+Candidate = tuple[TextRequest, str]
 """A request and the text written for it."""
 
 
 def synthesise(
-    requests: Sequence[Request],
+    requests: Sequence[TextRequest],
     *,
     generator: Generator,
     judge: Judge,
     prompts: Prompts,
     pool: Pool,
     known: Collection[str],
-    measure: Measure,
+    measure: TextProfile,
     language: str,
     model: str,
     checkpoint: Checkpoint,
@@ -104,12 +119,12 @@ def synthesise(
 
 
 def _keep_safe(
-    requests: Sequence[Request],
+    requests: Sequence[TextRequest],
     generator: Generator,
     prompts: Prompts,
     synthesis: Synthesis,
     checkpoint: Checkpoint,
-) -> list[Request]:
+) -> list[TextRequest]:
     """Drops the requests whose parents contain instructions that the model obeys."""
     resists = try_texts(outsiders(requests), generator, prompts, checkpoint=checkpoint)
     safe = []
@@ -118,12 +133,17 @@ def _keep_safe(
         if all(results.values()):
             safe.append(request)
         elif False in results.values():
-            synthesis.reject(request, Reason.INJECTION, detail=f"item {request.parents[0].id}")
+            synthesis.reject(
+                request, RefusalReason.INJECTION, detail=f"item {request.parents[0].id}"
+            )
     return safe
 
 
 def _ask_for_texts(
-    requests: Sequence[Request], generator: Generator, synthesis: Synthesis, checkpoint: Checkpoint
+    requests: Sequence[TextRequest],
+    generator: Generator,
+    synthesis: Synthesis,
+    checkpoint: Checkpoint,
 ) -> list[Candidate]:
     answers = generator.ask([request.prompt for request in requests], checkpoint=checkpoint)
     texts = []
@@ -136,14 +156,14 @@ def _ask_for_texts(
 
 
 def _keep_well_formed(
-    texts: Iterable[Candidate], measure: Measure, language: str, synthesis: Synthesis
+    texts: Iterable[Candidate], measure: TextProfile, language: str, synthesis: Synthesis
 ) -> list[Candidate]:
     known_share = _known_word_share(language)
     accepted = []
     for request, text in texts:
-        reason = measure.refuses(text)
+        reason = measure.reason_to_refuse(text)
         if reason is None and known_share(text) < KNOWN_WORDS:
-            reason = Reason.LANGUAGE
+            reason = RefusalReason.LANGUAGE
         reason = reason or _why_not_as_asked(request, text)
         if reason is None:
             accepted.append((request, text))
@@ -152,12 +172,12 @@ def _keep_well_formed(
     return accepted
 
 
-def _why_not_as_asked(request: Request, text: str) -> Reason | None:
+def _why_not_as_asked(request: TextRequest, text: str) -> RefusalReason | None:
     """Why a text is not what was requested: too large an edit, or a copy of a parent; else None."""
     if request.kind in EDITS:
-        return None if is_small_edit(request.parents[0].text, text) else Reason.EDIT
-    copied = any(is_piece(text, parent.text) for parent in request.parents)
-    return Reason.NEAR_DUPLICATE if copied else None
+        return None if is_small_edit(request.parents[0].text, text) else RefusalReason.EDIT
+    copied = any(is_contained(text, parent.text) for parent in request.parents)
+    return RefusalReason.NEAR_DUPLICATE if copied else None
 
 
 def _known_word_share(language: str) -> Callable[[str], float]:
@@ -204,17 +224,17 @@ def _keep_new(
         leaks = [twin for twin in twins if twin.split is Split.AUDIT]
         others = [twin for twin in twins if not _is_family(request, text, twin)]
         if leaks:
-            synthesis.reject(request, Reason.LEAK, text, f"item {leaks[0].id}")
+            synthesis.reject(request, RefusalReason.LEAK, text, f"item {leaks[0].id}")
         elif others:
-            synthesis.reject(request, Reason.NEAR_DUPLICATE, text, f"item {others[0].id}")
+            synthesis.reject(request, RefusalReason.NEAR_DUPLICATE, text, f"item {others[0].id}")
         elif twin := next((j for j in accepted if j in earlier[i]), None):
-            synthesis.reject(request, Reason.NEAR_DUPLICATE, text, texts[twin][1])
+            synthesis.reject(request, RefusalReason.NEAR_DUPLICATE, text, texts[twin][1])
         else:
             accepted.append(i)
     return [texts[i] for i in accepted]
 
 
-def _is_family(request: Request, text: str, twin: Item) -> bool:
+def _is_family(request: TextRequest, text: str, twin: Item) -> bool:
     """Whether the text is an edit, and the twin a different text with the same root."""
     if request.kind not in EDITS or twin.text_hash == text_hash(text):
         return False
@@ -222,10 +242,10 @@ def _is_family(request: Request, text: str, twin: Item) -> bool:
 
 
 def _keep_varied(texts: Sequence[Candidate], asked: int, synthesis: Synthesis) -> list[Candidate]:
-    alike = boilerplate([text for _, text in texts], asked)
+    alike = flag_boilerplate([text for _, text in texts], asked)
     for (request, text), refused in zip(texts, alike, strict=True):
         if refused:
-            synthesis.reject(request, Reason.BOILERPLATE, text)
+            synthesis.reject(request, RefusalReason.BOILERPLATE, text)
     return [candidate for candidate, refused in zip(texts, alike, strict=True) if not refused]
 
 
@@ -248,15 +268,15 @@ def _add_confirmed(
                 synthesis.reject(request, REASONS[judgement], text, detail)
         elif set(judgement.labels) != set(request.labels):
             detail = f"judged {', '.join(judgement.labels)}: {judgement.reason}"
-            synthesis.reject(request, Reason.LABEL, text, detail[:500])
+            synthesis.reject(request, RefusalReason.LABEL, text, detail[:500])
         else:
             synthesis.made.append(_synthetic(request, text, judgement, model))
 
 
-def _synthetic(request: Request, text: str, judgement: Judgement, model: str) -> Made:
+def _synthetic(request: TextRequest, text: str, judgement: Judgement, model: str) -> SyntheticItem:
     extra = {"model": model, "confidence": judgement.confidence, "reason": judgement.reason[:500]}
-    return Made(_item(request, text), request.labels, LabelSource.LLM, extra)
+    return SyntheticItem(_item(request, text), request.labels, LabelSource.LLM, extra)
 
 
-def _item(request: Request, text: str) -> Item:
+def _item(request: TextRequest, text: str) -> Item:
     return synthetic_item(request.parents, text, request.operation, request.cell.sector)

@@ -12,7 +12,7 @@ from biasloop.domain.item import VERSION, Item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import TrainingSet
 from biasloop.domain.split import Split, group_roots
-from biasloop.domain.votes.consensus import ItemLabel, Method, resolve
+from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
 from biasloop.ports import Pool
 
 
@@ -20,7 +20,7 @@ def training_data(
     pool: Pool,
     annotations: Iterable[Annotation],
     scheme: Scheme,
-    method: Method = Method.MAJORITY,
+    method: ConsensusMethod = ConsensusMethod.MAJORITY,
     *,
     constructed_weight: float,
     written: Mapping[str, float] = MappingProxyType({}),
@@ -38,7 +38,7 @@ def training_data(
     so that the target of a label is the share of votes for it. `family` is the same for all
     versions of one sentence that an author wrote, and "" for all other rows.
     """
-    label_by_item = resolve(annotations, scheme, method)
+    label_by_item = resolve_item_labels(annotations, scheme, method)
     rows = pool.rows_of(list(label_by_item))
     erased = pool.column("erased")
     split = pool.column("split")

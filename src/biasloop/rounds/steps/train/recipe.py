@@ -7,7 +7,7 @@ from typing import Any
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.measure.probation import ProbationTerms
-from biasloop.domain.votes.consensus import Method
+from biasloop.domain.votes.consensus import ConsensusMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Recipe:
     linear: Mapping[str, Any]
     constructed_weight: float
     written: ProbationTerms
-    consensus: Method
+    consensus: ConsensusMethod
     soft: bool
     seed: int
 

@@ -177,10 +177,10 @@ texts = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=25).map(" ".j
 def test_only_what_is_alike_is_found(indexed: list[str], asked: list[str]) -> None:
     index = NearDuplicates()
     index.add(indexed)
-    for position, number in index.alike([*asked, *indexed]):
+    for position, number in index.similar_pairs([*asked, *indexed]):
         assert word_similarity([*asked, *indexed][position], indexed[number]) >= ALIKE
     itself = {(i, i) for i in range(len(indexed))}
-    assert itself <= set(index.alike(indexed))
+    assert itself <= set(index.similar_pairs(indexed))
 
 
 def test_one_other_word_in_twelve_is_found() -> None:
@@ -188,5 +188,5 @@ def test_one_other_word_in_twelve_is_found() -> None:
     sentences = [" ".join(VOCABULARY[n : n + 12]) for n in range(0, 360, 12)]
     index.add(sentences)
     edits = [sentence.replace(words(sentence)[5], "altra") for sentence in sentences]
-    found = {number for _, number in index.alike(edits)}
+    found = {number for _, number in index.similar_pairs(edits)}
     assert len(found) >= 0.9 * len(sentences)

@@ -22,7 +22,6 @@ pytest_plugins = [
     "support.postgres_server",
     "support.workspaces",
     "support.llm_fixtures",
-    "support.served_fixtures",
     "support.trouble",
 ]
 

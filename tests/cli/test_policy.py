@@ -14,17 +14,17 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.policy import Policy
 from biasloop.errors import LabelStudioDown, LedgerError
 from biasloop.service.service import Service
-from biasloop.workspace.create import create_workspace
 from support import annotations
+from support.workspaces import CopyBare
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    create_workspace(tmp_path / "w", "job_ads_en")
-    monkeypatch.setenv(WORKSPACE, str(tmp_path / "w"))
-    return tmp_path / "w"
+def workspace(tmp_path: Path, copy_bare: CopyBare, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = copy_bare(tmp_path / "w", "job_ads_en")
+    monkeypatch.setenv(WORKSPACE, str(folder))
+    return folder
 
 
 def vote(number: int, policy: Policy, *labels: str) -> Annotation:

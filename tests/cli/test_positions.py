@@ -14,7 +14,7 @@ from biasloop.domain.item import Ad, real_item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
 from biasloop.service.service import Service
-from biasloop.workspace.create import create_workspace
+from support.workspaces import CopyBare
 
 WOMEN = [f"w{n}@example.org" for n in range(6)]
 MEN = [f"m{n}@example.org" for n in range(5)]
@@ -22,10 +22,9 @@ SECRET = "Marziana"
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, copy_bare: CopyBare, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Twelve people have voted on ten items; the women see more gender than the others."""
-    folder = tmp_path / "w"
-    create_workspace(folder, "job_ads_en")
+    folder = copy_bare(tmp_path / "w", "job_ads_en")
     monkeypatch.setenv(WORKSPACE, str(folder))
     service = Service(folder)
     ads = [Ad(f"ad-{n}", f"Waiter wanted for place {n}.") for n in range(10)]

@@ -12,17 +12,16 @@ from biasloop.errors import LabelStudioDown, LedgerError, PoolError
 from biasloop.service import control, models
 from biasloop.service.service import Service
 from biasloop.service.takedown import take_down
-from biasloop.workspace.create import create_workspace
 from support.cli import write_jsonl
+from support.workspaces import CopyBare
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, copy_bare: CopyBare) -> Iterator[Service]:
     """A workspace with two ads."""
-    create_workspace(tmp_path / "w", "job_ads_en")
-    service = Service(tmp_path / "w")
+    service = Service(copy_bare(tmp_path / "w", "job_ads_en"))
     ads = ({"id": f"ad-{n}", "text": f"Waiter wanted for place {n}."} for n in range(2))
     service.import_file(write_jsonl(tmp_path / "ads.jsonl", *ads))
     yield service

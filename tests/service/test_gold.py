@@ -20,10 +20,10 @@ from biasloop.rounds.steps.expand.step import build_corpus
 from biasloop.rounds.steps.push import label_tasks
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.service.service import Service
-from biasloop.workspace.create import create_workspace
 from biasloop.workspace.seed_check import seed_rows
 from biasloop.workspace.settings_file import SETTINGS_FILE
 from support.cli import write_jsonl
+from support.workspaces import CopyBare
 
 GOLD = (
     {"id": "g1", "text": "Età massima 30 anni.", "labels": ["age"],
@@ -34,9 +34,9 @@ GOLD = (
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Any:
+def service(tmp_path: Path, copy_bare: CopyBare) -> Any:
     """A workspace with 40 ads and three gold items, a quarter of every batch gold."""
-    create_workspace(tmp_path / "w", "job_ads_en")
+    copy_bare(tmp_path / "w", "job_ads_en")
     (tmp_path / "w" / SETTINGS_FILE).write_text(
         "[loop]\nbatch_size = 8\ngold_share = 0.25\naudit_block = 2\n", "utf-8"
     )
@@ -133,9 +133,8 @@ def test_what_was_asked_is_not_asked_again(service: Service) -> None:
     assert len(first) == len(second) == 2
 
 
-def test_the_shipped_gold_fits_its_campaign(tmp_path: Path) -> None:
-    create_workspace(tmp_path / "it", "job_ads_it")
-    service = Service(tmp_path / "it")
+def test_the_shipped_gold_fits_its_campaign(tmp_path: Path, copy_bare: CopyBare) -> None:
+    service = Service(copy_bare(tmp_path / "it", "job_ads_it"))
     path = service.layout.campaign / "gold.jsonl"
     found = service.import_file(path, label_source=LabelSource.GOLD)
     assert found.rejects == 0

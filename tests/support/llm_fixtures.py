@@ -1,4 +1,4 @@
-"""The tiny campaign, imported once and copied, beside a model that does what it is told."""
+"""A language model that does what it is told, and a workspace of the tiny campaign with it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,23 +8,9 @@ from typing import Any
 import pytest
 
 from biasloop.service.service import Service
-from biasloop.workspace.create import create_workspace
 from support.llm_model import obedient
 from support.llm_server import LlmServer, structured
-from support.llm_workspaces import TINY, point_to
-
-
-@pytest.fixture(scope="session")
-def sown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with seeds and ads. Not to be changed."""
-    folder = tmp_path_factory.mktemp("sown") / "workspace"
-    create_workspace(folder, str(TINY), 0)
-    service = Service(folder)
-    for path in (*service.campaign.seed_files, service.campaign.ad_file):
-        assert path is not None
-        service.import_file(path)
-    service.ledger.close()
-    return folder
+from support.llm_workspaces import point_to
 
 
 @pytest.fixture

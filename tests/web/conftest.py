@@ -26,7 +26,7 @@ from biasloop.domain.task import PushedTask
 from biasloop.service.service import PROJECT, Service
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
-from biasloop.workspace.create import create_workspace
+from support.workspaces import CopyBare
 
 BEGAN = datetime.now(UTC) - timedelta(days=4)
 BATCH = 20
@@ -240,11 +240,10 @@ class Campaign:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    create_workspace(tmp_path / "workspace", "job_ads_it")
-    made = Service(tmp_path / "workspace")
-    yield made
-    made.ledger.close()
+def service(tmp_path: Path, copy_bare: CopyBare) -> Iterator[Service]:
+    service = Service(copy_bare(tmp_path / "workspace", "job_ads_it"))
+    yield service
+    service.close()
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from biasloop.service.service import Service
 from biasloop.web.app import create_app
 from biasloop.web.forms import FORM_BYTES, is_cross_site, is_ours
 from biasloop.web.server import WebServer
-from biasloop.workspace.create import create_workspace
 from support.llm_model import RULE, by_guideline
 from support.llm_server import Asked, LlmServer, Reply, is_probe, structured
 from support.llm_workspaces import NOW, point_to
+from support.workspaces import CopyBare
 
 PATIENCE = 120
 """Seconds after which a test gives up; never a measure of anything."""
@@ -32,9 +32,9 @@ def model() -> Iterator[LlmServer]:
 
 
 @pytest.fixture
-def service(tmp_path: Path, model: LlmServer) -> Iterator[Service]:
-    create_workspace(tmp_path / "workspace", "job_ads_it")
-    made = Service(point_to(tmp_path / "workspace", model.url))
+def service(tmp_path: Path, copy_bare: CopyBare, model: LlmServer) -> Iterator[Service]:
+    folder = copy_bare(tmp_path / "workspace", "job_ads_it")
+    made = Service(point_to(folder, model.url))
     made.ledger.policies.add(made.campaign.policy, NOW)
     yield made
     made.ledger.close()
@@ -186,9 +186,8 @@ def test_a_server_that_is_down_is_named(
     assert "Cercasi personale." in shown
 
 
-def test_without_a_model_it_says_what_to_do(tmp_path: Path) -> None:
-    create_workspace(tmp_path / "workspace", "job_ads_it")
-    service = Service(tmp_path / "workspace")
+def test_without_a_model_it_says_what_to_do(tmp_path: Path, copy_bare: CopyBare) -> None:
+    service = Service(copy_bare(tmp_path / "workspace", "job_ads_it"))
     server = WebServer(create_app(service, lambda: None), "127.0.0.1", 0)
     server.start()
     try:

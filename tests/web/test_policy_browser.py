@@ -9,17 +9,17 @@ from playwright.sync_api import Browser, Page, expect
 from biasloop.service.service import Service
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
-from biasloop.workspace.create import create_workspace
 from support.llm_model import RULE, by_guideline
 from support.llm_server import LlmServer, structured
 from support.llm_workspaces import NOW, point_to
+from support.workspaces import CopyBare
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    create_workspace(tmp_path / "workspace", "job_ads_it")
+def url(tmp_path: Path, copy_bare: CopyBare) -> Iterator[str]:
+    folder = copy_bare(tmp_path / "workspace", "job_ads_it")
     with LlmServer(structured(by_guideline)).listening() as model:
-        service = Service(point_to(tmp_path / "workspace", model.url))
+        service = Service(point_to(folder, model.url))
         service.ledger.policies.add(service.campaign.policy, NOW)
         app = create_app(service, lambda: None)
         server = WebServer(app, "127.0.0.1", 0)

@@ -188,7 +188,7 @@ def test_the_report_without_texts_that_were_learned_leaves_them_out(
     run_biasloop(workspace, "import", "--label-source", "human", str(file))
     run_biasloop(workspace, "train")
     service = Service(workspace)
-    ((_, _, model),) = service.ledger.models()
+    ((_, _, model),) = service.ledger.models.all()
     done = service.steps.evaluate(Round(0, State.TRAINED, {"model": model.id}, NOW), no_heartbeat)
     service.ledger.close()
     (report,) = (found.report for found in done.records if isinstance(found, Evaluation))

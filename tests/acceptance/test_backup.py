@@ -44,7 +44,7 @@ def test_a_restored_workspace_loses_and_doubles_nothing(
         assert tasks_of(restored) == tasks
         label_open(restored, label_studio_server)
         step_until(restored, State.CLOSED)
-        assert restored.ledger.in_service() is not None
+        assert restored.ledger.models.in_service() is not None
     finally:
         restored.label_studio.close()
         restored.ledger.close()
@@ -62,7 +62,7 @@ def test_what_the_ledger_names_is_in_the_copy_while_others_write(
             number += 1
             ad = Ad(f"new-{number}", f"Annuncio numero {number}.")
             service.pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN)], [ad])
-            service.ledger.set_bookmark("newest", number)
+            service.ledger.control.set_bookmark("newest", number)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -75,7 +75,7 @@ def test_what_the_ledger_names_is_in_the_copy_while_others_write(
         writer.join()
     for number in range(3):
         restored = Service(tmp_path / f"backup{number}")
-        newest = restored.ledger.bookmark("newest") or 0
+        newest = restored.ledger.control.bookmark("newest") or 0
         ids = {ad.id for ad in restored.pool.all_ads()}
         assert {f"new-{i}" for i in range(1, newest + 1)} <= ids
         assert (restored.workspace.folder / "secrets").stat().st_mode & 0o077 == 0

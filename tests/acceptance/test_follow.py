@@ -121,7 +121,7 @@ def test_what_comes_late_or_goes_counts_in_the_next_training(
     left = [s.item_id for _, s in batch if s.arm is not Arm.AUDIT][-LOW_WATER:]
     annotations = {i: person.label(tasks[i], "age") for i in tasks if i not in left}
     step_until(service, State.CLOSED)
-    learned = set(service.ledger.trained_on("r0000"))
+    learned = set(service.ledger.models.trained_on("r0000"))
     gone = next(item_id for item_id in annotations if item_id in learned)
     assert not learned & set(left)
 
@@ -133,7 +133,7 @@ def test_what_comes_late_or_goes_counts_in_the_next_training(
     for _, selection in service.ledger.selections(1):
         person.label(tasks[selection.item_id], "inclusive")
     step_until(service, State.CLOSED, 1)
-    learned_next = set(service.ledger.trained_on("r0001"))
+    learned_next = set(service.ledger.models.trained_on("r0001"))
     assert late in learned_next
     assert not learned_next & {gone, *left[1:]}
     assert learned - {gone} < learned_next
@@ -152,7 +152,7 @@ def test_a_skipped_audit_task_is_no_response(service: Service, person: Annotator
             person.label(tasks[selection.item_id], "age")
     step_until(service, State.CLOSED)
     facts = service.ledger.rounds.get(0).facts
-    ((_, evaluation),) = service.ledger.evaluations()
+    ((_, evaluation),) = service.ledger.models.evaluations()
     on_their_way = [s for _, s in service.ledger.selections(1) if s.arm is Arm.AUDIT]
     assert facts["evaluated"] == evaluation.report["audit"]["n_items"] == len(answered)
     assert facts["audit_skipped"] == evaluation.report["skipped"] == 1

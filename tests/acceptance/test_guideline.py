@@ -76,8 +76,8 @@ def test_items_are_asked_about_again_under_the_new_guideline(
 
     label_open(service, label_studio_server)
     step_until(service, State.CLOSED)  # holds nothing up
-    ((_, _, model),) = service.ledger.models()
-    assert two not in service.ledger.trained_on(model.id)
+    ((_, _, model),) = service.ledger.models.all()
+    assert two not in service.ledger.models.trained_on(model.id)
     assert model.card["policies"] == {new: model.card["rows"]["human"]}
 
 

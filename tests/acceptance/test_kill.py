@@ -66,17 +66,17 @@ def outcome(service: Service) -> dict[str, Any]:
     human = [a for a in ledger.annotations() if a.source is LabelSource.HUMAN]
     return {
         "facts": {key: value for key, value in round_.facts.items() if key != "expanded"},
-        "events": [e["kind"] for e in reversed(ledger.events(1000)) if e["round_id"] == 0],
+        "events": [e["kind"] for e in reversed(ledger.control.events(1000)) if e["round_id"] == 0],
         "batch": [(s.item_id, s.arm, s.probability) for _, s in ledger.selections()],
         "tasks": tasks_of(service),
         "votes": sorted((a.item_id, a.labels, a.standing) for a in human),
         "versions": ledger.sequence(),
         "pool": service.pool.column("id").tolist(),
         "consensus": ledger.consensus(),
-        "trained_on": ledger.trained_on("r0000"),
-        "card": ledger.model("r0000").card,
-        "reports": [found.report for _, found in ledger.evaluations()],
-        "in service": [promotion.model_id for _, promotion in ledger.promotions()][1:],
+        "trained_on": ledger.models.trained_on("r0000"),
+        "card": ledger.models.get("r0000").card,
+        "reports": [found.report for _, found in ledger.models.evaluations()],
+        "in service": [promotion.model_id for _, promotion in ledger.models.promotions()][1:],
         "left over": list((service.layout.folder / "work").iterdir()),
     }
 
@@ -150,9 +150,9 @@ def test_what_is_taken_down_while_it_is_dead_is_not_learned(
         (item,) = service.pool.items([gone.row])
         run_biasloop(service.layout.folder, "takedown", item.ad_id)
         step_until(service, State.CLOSED)
-        learned = service.ledger.trained_on("r0000")
+        learned = service.ledger.models.trained_on("r0000")
         assert gone.item_id not in learned
-        assert sum(service.ledger.model("r0000").card["rows"].values()) == len(learned)
+        assert sum(service.ledger.models.get("r0000").card["rows"].values()) == len(learned)
 
 
 def test_the_service_dies_and_is_started_again(

@@ -6,7 +6,8 @@ import pytest
 
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.session import Session
-from biasloop.service.service import PROJECT, Service
+from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from support.cli import Cli
 from support.labelstudio_server import Server
 from support.ports import free_port
@@ -33,7 +34,7 @@ def on_site(
 
 def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Service]) -> None:
     cli, service = on_site
-    email = f"anna-{service.ledger.bookmark(PROJECT)}@example.org"
+    email = f"anna-{service.ledger.control.bookmark(Bookmark.PROJECT)}@example.org"
     account = cli.json("annotator", "add", email)
     with pytest.raises(LabelStudioRefused, match="wrong e-mail or password"):
         Session(service.label_studio_url, email, "another")
@@ -43,7 +44,7 @@ def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Service]) -> None:
     assert account["label"] in cli("status")
 
     with Session(service.label_studio_url, email, account["password"]) as session:
-        task = session.next_task(service.ledger.bookmark(PROJECT))
+        task = session.next_task(service.ledger.control.bookmark(Bookmark.PROJECT))
         assert task
         assert set(task["data"]) == {"text", "context", "item_id", "round"}
         choice = {"from_name": "label", "to_name": "text", "type": "choices"}

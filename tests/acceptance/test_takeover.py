@@ -88,4 +88,4 @@ def test_the_second_goes_on_where_the_first_was_killed(
         batch = sorted(s.item_id for _, s in service.ledger.selections())
         assert tasks_of(service) == [(item, 1) for item in batch]
         assert votes(service) == batch
-        assert service.ledger.model("r0000").seq == service.ledger.sequence()
+        assert service.ledger.models.get("r0000").seq == service.ledger.sequence()

@@ -10,7 +10,8 @@ from biasloop.domain.annotation import Standing
 from biasloop.domain.batch import Arm
 from biasloop.domain.round import State
 from biasloop.reports import annotators as annotators_report
-from biasloop.service.service import PROJECT, Service
+from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, put_on, step_until
 
@@ -33,7 +34,7 @@ def test_audit_items_are_voted_on_twice_and_a_third_time_where_two_differ(
     for _ in range(3):
         email = f"{uuid4().hex[:12]}@example.org"
         service.label_studio.add_annotator(email, PASSWORD)
-        project = service.ledger.bookmark(PROJECT)
+        project = service.ledger.control.bookmark(Bookmark.PROJECT)
         people.append(Annotator.sign_in(label_studio_server.url, email, PASSWORD, project))
     first, second, third = people
     tasks = service.ledger.task_ids()

@@ -50,7 +50,7 @@ class Stage:
         return run
 
     def situation(self, now: datetime) -> Situation:
-        pause = self.ledger.pause_state()
+        pause = self.ledger.control.pause_state()
         return Situation(now, self.ledger.rounds.all(), 0, lambda: 50, pause)
 
     @property
@@ -72,7 +72,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_a_tick_opens_a_round_and_runs_its_first_step(stage: Stage) -> None:
     assert stage.loop.tick() == "round 0: expand done"
     assert stage.round.state is State.EXPANDED
-    assert [event["kind"] for event in stage.ledger.events()] == ["expanded", "opened"]
+    assert [event["kind"] for event in stage.ledger.control.events()] == ["expanded", "opened"]
 
 
 def test_what_a_step_found_is_committed(stage: Stage) -> None:
@@ -234,19 +234,19 @@ def test_only_the_ledgers_own_errors_are_raised(
 
 def test_paused_does_nothing(stage: Stage) -> None:
     stage.loop.tick()
-    stage.ledger.note("paused", {}, stage.now)
+    stage.ledger.control.note("paused", {}, stage.now)
     assert stage.loop.tick() is None
     assert stage.ran == ["0 expand"]
-    stage.ledger.note("running", {}, stage.now)
+    stage.ledger.control.note("running", {}, stage.now)
     assert stage.loop.tick() == "round 0: score done"
 
 
 def test_draining_finishes_what_is_open_and_opens_nothing(stage: Stage) -> None:
     stage.loop.tick()
-    stage.ledger.note("draining", {}, stage.now)
+    stage.ledger.control.note("draining", {}, stage.now)
     for _ in range(len(STEPS) + 3):
         stage.loop.tick()
     assert [r.state for r in stage.ledger.rounds.all()] == [State.CLOSED]
     assert stage.loop.tick() is None
-    stage.ledger.note("running", {}, stage.now)
+    stage.ledger.control.note("running", {}, stage.now)
     assert stage.loop.tick() == "round 1: expand done"

@@ -21,13 +21,13 @@ from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.rounds.poll import (
     CHUNK,
-    CURSOR,
     OVERLAP,
     changed_annotations,
     poll,
     read_annotation,
     returns_and_overlaps,
 )
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -374,7 +374,7 @@ def test_a_poll_that_breaks_off_keeps_what_it_had_and_asks_for_it_again(ledger: 
     with pytest.raises(LabelStudioDown):
         once(ledger, answers)
     assert len(ledger.annotations()) == CHUNK
-    assert ledger.bookmark(CURSOR) is None
+    assert ledger.control.bookmark(Bookmark.POLL_CURSOR) is None
     answers.dies_after = None
     assert once(ledger, answers) == 2
 

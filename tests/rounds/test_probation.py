@@ -97,7 +97,7 @@ def close_round(service: Service, round_id: int, labelled: int = 0) -> dict[str,
     for item in service.pool.items(service.pool.rows_of(batch + more)):
         label_as_people(service, [item], tuple(gold(item.text)))
     run_until(service, round_id, State.CLOSED)
-    return dict(service.ledger.model(f"r{round_id:04d}").card)
+    return dict(service.ledger.models.get(f"r{round_id:04d}").card)
 
 
 def run_until(service: Service, round_id: int, state: State) -> None:

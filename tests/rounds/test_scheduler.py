@@ -12,7 +12,8 @@ import pytest
 
 from biasloop.errors import LabelStudioDown, LedgerError
 from biasloop.rounds.reconcile import Differences
-from biasloop.rounds.scheduler import LEASE, TROUBLE, Scheduler
+from biasloop.rounds.scheduler import LEASE, Scheduler
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 from biasloop.workspace.settings import SchedulerSettings
 
@@ -111,28 +112,28 @@ def test_the_second_stands_by_until_the_first_stops(ledger: Ledger) -> None:
         until(second.leads)
         assert second.polled()
         assert second.told == ["this process runs the loop"]
-    assert ledger.hold_lease(LEASE, "anybody", datetime.now(UTC), 1)  # given back
+    assert ledger.control.hold_lease(LEASE, "anybody", datetime.now(UTC), 1)  # given back
 
 
 def test_the_second_takes_over_when_the_lease_of_a_dead_one_ends(ledger: Ledger) -> None:
-    ledger.hold_lease(LEASE, "dead", datetime.now(UTC), NEVER)
+    ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC), NEVER)
     with Desk(ledger) as desk:
         assert not desk.leads()
-        ledger.hold_lease(LEASE, "dead", datetime.now(UTC), 0)  # its time is over
+        ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC), 0)  # its time is over
         until(desk.leads)
 
 
 def test_who_loses_the_lease_stops_ticking(ledger: Ledger) -> None:
     with Desk(ledger) as desk:
         assert desk.leads()
-        ledger.hold_lease(LEASE, "other", datetime.now(UTC) + SECOND, NEVER / 2)
+        ledger.control.hold_lease(LEASE, "other", datetime.now(UTC) + SECOND, NEVER / 2)
         until(lambda: not desk.leads())
 
 
 def test_a_dead_ones_lease_from_before_the_clock_was_set_back_holds_nobody_up(
     ledger: Ledger,
 ) -> None:
-    ledger.hold_lease(LEASE, "dead", datetime.now(UTC) + timedelta(hours=1), 15)
+    ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC) + timedelta(hours=1), 15)
     with Desk(ledger) as desk:
         until(desk.leads)
 
@@ -166,7 +167,7 @@ def test_a_ledger_that_fails_is_told_and_nobody_leads(ledger: Ledger) -> None:
         raise LedgerError("disk full")
 
     with pytest.MonkeyPatch.context() as patch, Desk(ledger) as desk:
-        patch.setattr(ledger, "hold_lease", broken)
+        patch.setattr(ledger.control, "hold_lease", broken)
         until(lambda: not desk.leads())
         assert desk.told[-1] == "error: disk full"
         patch.undo()
@@ -198,13 +199,15 @@ def test_two_ticks_run_at_a_time_and_no_third(ledger: Ledger) -> None:
             until(lambda: running[0] == 2)
             stopping = pool.submit(desk.scheduler.stop)
             until(lambda: not desk.scheduler._jobs.running)
-            assert not ledger.hold_lease(LEASE, "other", datetime.now(UTC), 1)  # still at work
+            assert not ledger.control.hold_lease(
+                LEASE, "other", datetime.now(UTC), 1
+            )  # still at work
         finally:
             go_on.set()
         stopping.result()
     assert (running, most) == ([0], [2])
     assert desk.told[:3] == ["this process runs the loop", *["round 0: train done"] * 2]
-    assert ledger.hold_lease(LEASE, "other", datetime.now(UTC), 1)
+    assert ledger.control.hold_lease(LEASE, "other", datetime.now(UTC), 1)
 
 
 def test_an_error_of_a_tick_is_told(ledger: Ledger) -> None:
@@ -222,10 +225,10 @@ def test_trouble_is_noted_told_once_and_cleared(ledger: Ledger) -> None:
         for attempt in (1, 2):
             desk.answer = fails(LabelStudioDown(f"no answer {attempt}"))
             until(desk.polled)
-            assert ledger.bookmark(TROUBLE) == f"no answer {attempt}"
+            assert ledger.control.bookmark(Bookmark.TROUBLE) == f"no answer {attempt}"
         desk.answer = lambda: 3
         until(desk.polled)
-        assert ledger.bookmark(TROUBLE) is None
+        assert ledger.control.bookmark(Bookmark.TROUBLE) is None
         assert desk.polled()  # no waiting any more
     assert desk.told == [
         "this process runs the loop",
@@ -244,17 +247,17 @@ def test_a_failed_poll_is_not_tried_again_at_once(ledger: Ledger) -> None:
 
 
 def test_trouble_of_a_process_that_died_is_cleared_by_the_next(ledger: Ledger) -> None:
-    ledger.set_bookmark(TROUBLE, "no answer")
+    ledger.control.set_bookmark(Bookmark.TROUBLE, "no answer")
     with Desk(ledger) as desk:
         assert desk.polled()
-        assert ledger.bookmark(TROUBLE) is None
+        assert ledger.control.bookmark(Bookmark.TROUBLE) is None
 
 
 def test_a_bug_in_a_poll_is_trouble_too(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     with Desk(ledger, retry_base_seconds=NEVER) as desk:
         desk.answer = fails(KeyError("data"))
         desk.scheduler.poll()
-        assert ledger.bookmark(TROUBLE) == "unexpected: KeyError('data')"
+        assert ledger.control.bookmark(Bookmark.TROUBLE) == "unexpected: KeyError('data')"
         assert not desk.polled()
     assert "poll failed" in caplog.messages
 

@@ -29,11 +29,11 @@ def service(tmp_path: Path, copy_bare: CopyBare) -> Iterator[Service]:
 
 
 def test_pause_drain_and_resume(service: Service) -> None:
-    assert service.ledger.pause_state() is PauseState.RUNNING
-    assert control.pause(service) is service.ledger.pause_state() is PauseState.PAUSED
-    assert control.pause(service, drain=True) is service.ledger.pause_state()
-    assert service.ledger.pause_state() is PauseState.DRAINING
-    assert control.resume(service) is service.ledger.pause_state() is PauseState.RUNNING
+    assert service.ledger.control.pause_state() is PauseState.RUNNING
+    assert control.pause(service) is service.ledger.control.pause_state() is PauseState.PAUSED
+    assert control.pause(service, drain=True) is service.ledger.control.pause_state()
+    assert service.ledger.control.pause_state() is PauseState.DRAINING
+    assert control.resume(service) is service.ledger.control.pause_state() is PauseState.RUNNING
 
 
 def test_a_round_without_tasks_is_cancelled_without_label_studio(service: Service) -> None:
@@ -77,7 +77,7 @@ def test_models_are_promoted_and_rolled_back(service: Service) -> None:
     models.promote(service, "m2")
     _, model_id = models.roll_back(service)
     assert model_id == "m1"
-    assert [p.why for _, p in service.ledger.promotions()] == [
+    assert [p.why for _, p in service.ledger.models.promotions()] == [
         "by hand",
         "by hand",
         "rolled back from m2",

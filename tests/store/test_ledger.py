@@ -194,30 +194,30 @@ def model(name: str, *items: str) -> ModelVersion:
 def test_models_and_what_they_saw(ledger: Ledger) -> None:
     ledger.add([model("m1", "a" * 20, "b" * 20)], NOW)
     steps_to(ledger, model("m2", "b" * 20), now=NOW + MINUTE)
-    assert ledger.models() == [(NOW, None, model("m1")), (NOW + MINUTE, 0, model("m2"))]
-    assert ledger.model("m2") == model("m2")
-    assert ledger.trained_on("m1") == ["a" * 20, "b" * 20]
-    assert ledger.models_that_saw(["b" * 20]) == ["m1", "m2"]
-    assert ledger.models_that_saw(["a" * 20, "c" * 20]) == ["m1"]
-    assert ledger.models_that_saw([]) == []
+    assert ledger.models.all() == [(NOW, None, model("m1")), (NOW + MINUTE, 0, model("m2"))]
+    assert ledger.models.get("m2") == model("m2")
+    assert ledger.models.trained_on("m1") == ["a" * 20, "b" * 20]
+    assert ledger.models.that_saw(["b" * 20]) == ["m1", "m2"]
+    assert ledger.models.that_saw(["a" * 20, "c" * 20]) == ["m1"]
+    assert ledger.models.that_saw([]) == []
     with pytest.raises(LedgerError, match=r"no model 'm3'; known: m1, m2"):
-        ledger.model("m3")
+        ledger.models.get("m3")
 
 
 def test_the_last_promotion_names_the_model_in_service(ledger: Ledger) -> None:
-    assert ledger.in_service() is None
+    assert ledger.models.in_service() is None
     ledger.add([model("m1"), model("m2")], NOW)
     for name in ("m1", "m2", "m1"):
         ledger.add([Promotion(name, f"why {name}")], NOW)
-    assert ledger.in_service() == model("m1")
+    assert ledger.models.in_service() == model("m1")
     told = [(NOW, Promotion(name, f"why {name}")) for name in ("m1", "m2", "m1")]
-    assert ledger.promotions() == told
+    assert ledger.models.promotions() == told
 
 
 def test_an_unknown_model_is_not_promoted(ledger: Ledger) -> None:
     with pytest.raises(LedgerError):
         ledger.add([model("m1"), Promotion("m2", "a slip")], NOW)
-    assert ledger.models() == []
+    assert ledger.models.all() == []
 
 
 def test_evaluations_keep_their_report(ledger: Ledger) -> None:
@@ -226,7 +226,7 @@ def test_evaluations_keep_their_report(ledger: Ledger) -> None:
     second = Evaluation("m2", "m1", {"audit": {"micro": [0.5, 0.4, 0.6]}})
     ledger.add([first], NOW)
     steps_to(ledger, second)
-    assert ledger.evaluations() == [(None, first), (0, second)]
+    assert ledger.models.evaluations() == [(None, first), (0, second)]
 
 
 # --- policies, trip, tombstones -------------------------------------------------------------------

@@ -16,30 +16,30 @@ SECOND = timedelta(seconds=1)
 
 
 def test_a_bookmark_holds_what_was_last_put_there(ledger: Ledger) -> None:
-    assert ledger.bookmark("poll_cursor") is None
+    assert ledger.control.bookmark("poll_cursor") is None
     for value in ("2026-03-01", 17, {"a": ["è"]}, None):
-        ledger.set_bookmark("poll_cursor", value)
-        ledger.set_bookmark("other", "mine")
-        assert ledger.bookmark("poll_cursor") == value
-    assert ledger.bookmark("other") == "mine"
+        ledger.control.set_bookmark("poll_cursor", value)
+        ledger.control.set_bookmark("other", "mine")
+        assert ledger.control.bookmark("poll_cursor") == value
+    assert ledger.control.bookmark("other") == "mine"
 
 
 def test_a_lease_is_held_by_one(ledger: Ledger) -> None:
-    assert ledger.hold_lease("scheduler", "a", NOW, 10)
-    assert ledger.hold_lease("other", "b", NOW, 10)
-    assert not ledger.hold_lease("scheduler", "b", NOW + 9 * SECOND, 10)
-    assert ledger.hold_lease("scheduler", "a", NOW + 9 * SECOND, 10)
-    assert not ledger.hold_lease("scheduler", "b", NOW + 18 * SECOND, 10)
-    assert ledger.hold_lease("scheduler", "b", NOW + 19 * SECOND, 10)
-    assert not ledger.hold_lease("scheduler", "a", NOW + 19 * SECOND, 10)
+    assert ledger.control.hold_lease("scheduler", "a", NOW, 10)
+    assert ledger.control.hold_lease("other", "b", NOW, 10)
+    assert not ledger.control.hold_lease("scheduler", "b", NOW + 9 * SECOND, 10)
+    assert ledger.control.hold_lease("scheduler", "a", NOW + 9 * SECOND, 10)
+    assert not ledger.control.hold_lease("scheduler", "b", NOW + 18 * SECOND, 10)
+    assert ledger.control.hold_lease("scheduler", "b", NOW + 19 * SECOND, 10)
+    assert not ledger.control.hold_lease("scheduler", "a", NOW + 19 * SECOND, 10)
 
 
 def test_a_lease_is_given_back_by_its_holder_only(ledger: Ledger) -> None:
-    ledger.hold_lease("scheduler", "a", NOW, 10)
-    ledger.release_lease("scheduler", "b")
-    assert not ledger.hold_lease("scheduler", "b", NOW, 10)
-    ledger.release_lease("scheduler", "a")
-    assert ledger.hold_lease("scheduler", "b", NOW, 10)
+    ledger.control.hold_lease("scheduler", "a", NOW, 10)
+    ledger.control.release_lease("scheduler", "b")
+    assert not ledger.control.hold_lease("scheduler", "b", NOW, 10)
+    ledger.control.release_lease("scheduler", "a")
+    assert ledger.control.hold_lease("scheduler", "b", NOW, 10)
 
 
 def test_two_never_hold_the_same_lease(another: Callable[[], Ledger], ledger: Ledger) -> None:
@@ -49,27 +49,27 @@ def test_two_never_hold_the_same_lease(another: Callable[[], Ledger], ledger: Le
 
         def race(i: int, name: str = f"{number}", barrier: threading.Barrier = barrier) -> bool:
             barrier.wait()
-            return ledgers[i % 2].hold_lease(name, f"owner {i}", NOW, 10)
+            return ledgers[i % 2].control.hold_lease(name, f"owner {i}", NOW, 10)
 
         with ThreadPoolExecutor(4) as pool:
             assert sum(pool.map(race, range(4))) == 1
 
 
 def test_the_last_word_on_pausing_holds(ledger: Ledger) -> None:
-    assert ledger.pause_state() == "running"
+    assert ledger.control.pause_state() == "running"
     for kind in ("paused", "imported", "draining", "running"):
-        ledger.note(kind, {"by": "hand"}, NOW)
-        assert ledger.pause_state() == (kind if kind != "imported" else "paused")
+        ledger.control.note(kind, {"by": "hand"}, NOW)
+        assert ledger.control.pause_state() == (kind if kind != "imported" else "paused")
 
 
 def test_events_come_newest_first(ledger: Ledger) -> None:
     for number in range(4):
-        ledger.note("imported", {"file": f"{number}.csv"}, NOW + number * SECOND)
-    found = ledger.events(limit=2)
+        ledger.control.note("imported", {"file": f"{number}.csv"}, NOW + number * SECOND)
+    found = ledger.control.events(limit=2)
     assert [event["data"]["file"] for event in found] == ["3.csv", "2.csv"]
     assert (found[0]["at"], found[0]["kind"]) == (NOW + 3 * SECOND, "imported")
     assert found[0]["round_id"] is None
-    assert len(ledger.events()) == 4
+    assert len(ledger.control.events()) == 4
 
 
 def test_when_each_kind_of_event_last_happened(ledger: Ledger) -> None:
@@ -79,9 +79,9 @@ def test_when_each_kind_of_event_last_happened(ledger: Ledger) -> None:
         held = ledger.rounds.claim(now, "me", now)
         assert held is not None
         ledger.rounds.fail(held, "down", now, now)
-    ledger.note("failed", {}, NOW + 9 * SECOND)
-    assert ledger.events_of(0) == {"opened": NOW, "failed": NOW + SECOND}
-    assert ledger.events_of(1) == {}
+    ledger.control.note("failed", {}, NOW + 9 * SECOND)
+    assert ledger.control.events_of(0) == {"opened": NOW, "failed": NOW + SECOND}
+    assert ledger.control.events_of(1) == {}
 
 
 # --- a database that fails ------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_a_lock_held_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     one, two = (Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") for _ in range(2))
     one.migrate()
     with one._db.write(), pytest.raises(LedgerError, match="another process held the write lock"):
-        two.note("imported", {}, NOW)
-    two.note("imported", {}, NOW)
+        two.control.note("imported", {}, NOW)
+    two.control.note("imported", {}, NOW)
     one.close()
     two.close()

@@ -88,9 +88,9 @@ def test_a_round_goes_through_every_state_and_keeps_its_facts(ledger: Ledger) ->
     assert closed.facts == {"opened": 1} | {step: n for n, step in enumerate(steps)}
     assert closed.closed_at == NOW + timedelta(minutes=len(STEPS) - 1)
     assert ledger.rounds.claim(NOW, "me", NOW + LEASE) is None
-    kinds = [event["kind"] for event in reversed(ledger.events())]
+    kinds = [event["kind"] for event in reversed(ledger.control.events())]
     assert kinds == [state for state in State if state is not State.CANCELLED]
-    assert ledger.events_of(0)[State.CLOSED] == closed.closed_at
+    assert ledger.control.events_of(0)[State.CLOSED] == closed.closed_at
 
 
 # --- claims ---------------------------------------------------------------------------------------
@@ -150,10 +150,10 @@ def test_a_stale_claim_writes_nothing(ledger: Ledger, move: str, how: str) -> No
         newer = claim(ledger, NOW + LEASE, "other")
         if how == "committed":
             ledger.rounds.commit(newer, Done(), NOW + LEASE)
-    before = (ledger.rounds.all(), ledger.events(), ledger.selections())
+    before = (ledger.rounds.all(), ledger.control.events(), ledger.selections())
     with pytest.raises(LostLease, match="round 0 was taken over"):
         MOVES[move](ledger, stale)
-    assert (ledger.rounds.all(), ledger.events(), ledger.selections()) == before
+    assert (ledger.rounds.all(), ledger.control.events(), ledger.selections()) == before
     free = ledger.rounds.claim(NOW + 2 * LEASE, "third", NOW + 3 * LEASE)
     assert (free is None) == (how == "cancelled")  # a stale renewal would have kept it
 
@@ -164,16 +164,16 @@ def test_a_stale_claim_writes_nothing(ledger: Ledger, move: str, how: str) -> No
 def test_a_commit_is_whole_or_not_at_all(ledger: Ledger) -> None:
     ledger.rounds.open({}, NOW)
     held = claim(ledger)
-    before = (ledger.rounds.all(), ledger.events())
+    before = (ledger.rounds.all(), ledger.control.events())
     chosen = Selection("a" * 20, 0, Arm.AUDIT, 0.5, 0)
     with pytest.raises(LedgerError):
         ledger.rounds.commit(held, Done({"x": 1}, (PushedTask("b" * 20, 7), chosen, chosen)), NOW)
-    assert (ledger.rounds.all(), ledger.events()) == before
+    assert (ledger.rounds.all(), ledger.control.events()) == before
     assert (ledger.selections(), ledger.task_ids()) == ([], {})
     ledger.rounds.commit(held, Done({"x": 1}, (PushedTask("b" * 20, 7), chosen)), NOW)
     assert ledger.selections() == [(0, chosen)]
     assert ledger.task_ids() == {"b" * 20: 7}
-    assert ledger.events(1)[0]["data"] == {"x": 1}
+    assert ledger.control.events(1)[0]["data"] == {"x": 1}
 
 
 def test_a_failure_stands_beside_the_state(ledger: Ledger) -> None:
@@ -185,7 +185,7 @@ def test_a_failure_stands_beside_the_state(ledger: Ledger) -> None:
         assert (failed.state, failed.step, failed.attempts) == (State.OPENED, "expand", attempt)
         assert (failed.error, failed.retry_at) == (f"down {attempt}", now + LEASE)
         data = {"step": "expand", "error": f"down {attempt}", "attempts": attempt}
-        assert ledger.events(1)[0]["data"] == data
+        assert ledger.control.events(1)[0]["data"] == data
         assert ledger.rounds.claim(now, "me", now + LEASE) is None
     ledger.rounds.commit(claim(ledger, NOW + 3 * LEASE), Done(), NOW)
     done = ledger.rounds.get(0)
@@ -221,7 +221,7 @@ def test_a_cancelled_round_is_over(ledger: Ledger) -> None:
     cancelled = ledger.rounds.cancel(0, "wrong seed", NOW)
     assert (cancelled.state, cancelled.closed_at, cancelled.step) == (State.CANCELLED, NOW, None)
     assert (cancelled.error, cancelled.waits_for, cancelled.retry_at) == (None, None, None)
-    assert ledger.events(1)[0]["data"] == {"why": "wrong seed"}
+    assert ledger.control.events(1)[0]["data"] == {"why": "wrong seed"}
     assert ledger.rounds.claim(NOW + LEASE, "me", NOW + 2 * LEASE) is None
     with pytest.raises(LedgerError, match="round 0 is cancelled already"):
         ledger.rounds.cancel(0, "again", NOW)

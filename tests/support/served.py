@@ -15,7 +15,8 @@ from uuid import uuid4
 import httpx
 
 from biasloop.domain.round import State
-from biasloop.service.service import PROJECT, Service
+from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from biasloop.workspace.secrets import write_secrets
 from biasloop.workspace.settings_file import SETTINGS_FILE
 from support.labelstudio_server import Annotator, Server
@@ -117,13 +118,13 @@ def gold(text: str) -> tuple[str, ...]:
 
 def person_at(service: Service, server: Server) -> Annotator:
     """Somebody who labels the project of this workspace."""
-    return Annotator(server.url, server.token, service.ledger.bookmark(PROJECT))
+    return Annotator(server.url, server.token, service.ledger.control.bookmark(Bookmark.PROJECT))
 
 
 def label_open(service: Service, server: Server, at_most: int = 1000, *, one: bool = False) -> int:
     """Somebody labels what the stream shows, in its order, with all that is right or with `one`
     label; returns how many."""
-    if service.ledger.bookmark(PROJECT) is None:
+    if service.ledger.control.bookmark(Bookmark.PROJECT) is None:
         return 0
     with person_at(service, server) as person:
         for done in range(at_most):

@@ -23,7 +23,8 @@ from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.split import split_of
 from biasloop.domain.task import PushedTask
-from biasloop.service.service import PROJECT, Service
+from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from biasloop.web.app import create_app
 from biasloop.web.server import WebServer
 from support.workspaces import CopyBare
@@ -220,7 +221,7 @@ class Campaign:
 
     def whole(self) -> None:
         """Four rounds behind us, the fifth training, the sixth with people."""
-        self.ledger.set_bookmark(PROJECT, 3)
+        self.ledger.control.set_bookmark(Bookmark.PROJECT, 3)
         self.fill_pool()
         for _ in range(4):
             number = self.push_round()

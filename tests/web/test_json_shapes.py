@@ -23,9 +23,9 @@ from biasloop.domain.trial import Case, Comment, Scenario, Trial
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.domain.writing.synthesis import RefusalReason, Rejection
-from biasloop.rounds.scheduler import TROUBLE
 from biasloop.service.policy import decide
 from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from biasloop.workspace.positions import Positions
 from biasloop.workspace.settings_file import SETTINGS_FILE
 
@@ -70,7 +70,7 @@ def whole(campaign: Any) -> Any:
     """A campaign with something of everything that reports tell."""
     campaign.whole()
     service, ledger, items = campaign.service, campaign.ledger, campaign.items
-    ledger.set_bookmark(TROUBLE, "no answer")
+    ledger.control.set_bookmark(Bookmark.TROUBLE, "no answer")
     review = Review(
         True, "mean average precision +0.020", 1, 1, 0.5,
         BoundedEstimate(0.02, 0.01), BoundedEstimate(0, -0.1), ("gender", "age"), 90, 60,

@@ -15,9 +15,9 @@ from biasloop.domain.measure.probation import BoundedEstimate, Review
 from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
 from biasloop.domain.writing.synthesis import RefusalReason, Rejection
-from biasloop.rounds.scheduler import TROUBLE
 from biasloop.service.policy import decide
 from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 
 Get = Callable[..., httpx.Response]
 HOSTILE = '<script>alert("x")</script>'
@@ -149,7 +149,7 @@ def test_advice_on_stopping_stands_with_its_reasons(get: Get, campaign) -> None:
 def test_a_pause_is_a_banner(get: Get, campaign, state: str, says: str) -> None:
     campaign.fill_pool()
     campaign.push_round()
-    campaign.ledger.note(state, {}, datetime.now(UTC))
+    campaign.ledger.control.note(state, {}, datetime.now(UTC))
     told = text_of(get("/"))
     assert says in told
     assert "biasloop resume goes on" in told
@@ -157,7 +157,7 @@ def test_a_pause_is_a_banner(get: Get, campaign, state: str, says: str) -> None:
 
 
 def test_trouble_with_label_studio_is_a_banner(get: Get, campaign) -> None:
-    campaign.ledger.set_bookmark(TROUBLE, f"no answer {HOSTILE}")
+    campaign.ledger.control.set_bookmark(Bookmark.TROUBLE, f"no answer {HOSTILE}")
     page = get("/")
     assert "Label Studio cannot be polled. no answer" in text_of(page)
     assert HOSTILE not in page.text

@@ -112,6 +112,7 @@ def _import(
     quiet: bool = False,
 ) -> dict[str, Any]:
     from biasloop.intake.files import size
+    from biasloop.store.control import Event
 
     with progress(f"import {path.name}", size(path)) as done:
         report = service.import_file(
@@ -120,7 +121,7 @@ def _import(
     told = asdict(report)
     if report.rejects_file:
         told["rejects_file"] = str(report.rejects_file)
-    service.ledger.note("imported", told | {"file": str(path)}, now())
+    service.ledger.control.note(Event.IMPORTED, told | {"file": str(path)}, now())
     if not quiet:
         say(
             f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "

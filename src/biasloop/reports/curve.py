@@ -25,7 +25,7 @@ class CurvePoint:
 
 def curve(service: Service) -> list[CurvePoint]:
     """A point for every evaluated round, oldest first."""
-    models = {model.id: model for _, _, model in service.ledger.models()}
+    models = {model.id: model for _, _, model in service.ledger.models.all()}
     return [
         CurvePoint(
             round=round_id,
@@ -36,7 +36,7 @@ def curve(service: Service) -> list[CurvePoint]:
             macro_f1=_interval(evaluation.report["audit"]["macro"]),
             cells=evaluation.report["audit"]["labels"],
         )
-        for round_id, evaluation in service.ledger.evaluations()
+        for round_id, evaluation in service.ledger.models.evaluations()
     ]
 
 

@@ -55,7 +55,7 @@ def _check(what: str, look: Callable[[], str]) -> Check:
 def _model(service: Service) -> Check:
     what = "model in service"
     try:
-        if service.ledger.in_service() is None:
+        if service.ledger.models.in_service() is None:
             return Check(what, False, "none yet; `biasloop train` makes one", needed=False)
         from biasloop.service.models import in_service
 

@@ -37,7 +37,7 @@ class ModelReport:
 def models(service: Service) -> list[ModelReport]:
     """Every model version, newest last."""
     ledger = service.ledger
-    in_service, why = ledger.in_service(), _decisions(service)
+    in_service, why = ledger.models.in_service(), _decisions(service)
     return [
         ModelReport(
             id=model.id,
@@ -49,7 +49,7 @@ def models(service: Service) -> list[ModelReport]:
             decision=why.get(model.id),
             card=model.card,
         )
-        for at, round_id, model in ledger.models()
+        for at, round_id, model in ledger.models.all()
     ]
 
 
@@ -57,4 +57,4 @@ def _decisions(service: Service) -> dict[str, str]:
     """Why each model went into service, or did not, by its id."""
     facts = [r.facts["promotion"] for r in service.ledger.rounds.all() if "promotion" in r.facts]
     refused = {fact["model_id"]: f"not promoted: {fact['why']}" for fact in facts}
-    return refused | {p.model_id: p.why for _, p in service.ledger.promotions()}
+    return refused | {p.model_id: p.why for _, p in service.ledger.models.promotions()}

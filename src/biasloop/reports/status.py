@@ -22,9 +22,9 @@ from biasloop.reports.synthesis import (
     probation,
     synthesis,
 )
-from biasloop.rounds.scheduler import TROUBLE
 from biasloop.service.policy import PolicyReport, policy_report
-from biasloop.service.service import PROJECT, Service
+from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import PoolStats
 
@@ -156,7 +156,7 @@ def overview(service: Service) -> Overview:
     done = answered_items(annotations, service.settings.votes.per_item)
     gold, timed = known_answers(annotations), measure_pace(answers(annotations))
     situation = service.situation(datetime.now(UTC))
-    in_service = ledger.in_service()
+    in_service = ledger.models.in_service()
     evaluation = _evaluation(ledger)
     savings = evaluation.report.get("savings") if evaluation else None
     return Overview(
@@ -167,7 +167,9 @@ def overview(service: Service) -> Overview:
         or "opens at the next tick",
         budget=Budget(situation.labels, service.settings.loop.budget),
         label_studio=LabelStudioReport(
-            service.label_studio_url, ledger.bookmark(PROJECT), ledger.bookmark(TROUBLE)
+            service.label_studio_url,
+            ledger.control.bookmark(Bookmark.PROJECT),
+            ledger.control.bookmark(Bookmark.TROUBLE),
         ),
         pool=service.pool.stats(),
         labels=_labels(annotations, gold),
@@ -188,7 +190,7 @@ def overview(service: Service) -> Overview:
         hours_saved=_hours_saved(savings, timed),
         synthesis=synthesis(ledger, rounds),
         probation=probation(service, rounds, annotations),
-        events=ledger.events(20),
+        events=ledger.control.events(20),
     )
 
 
@@ -229,7 +231,7 @@ def _round(round_: Round, batch: Sequence[Selection], done: Collection[str]) -> 
 
 
 def _evaluation(ledger: Ledger) -> EvaluationReport | None:
-    evaluations = ledger.evaluations()
+    evaluations = ledger.models.evaluations()
     if not evaluations:
         return None
     round_id, newest = evaluations[-1]

@@ -80,12 +80,12 @@ class Lookups:
 
     def newest_model(self) -> ModelVersion | None:
         """The newest finished model, in service or not."""
-        models = self.ledger.models()
+        models = self.ledger.models.all()
         return models[-1][2] if models else None
 
     def models_before(self, round_: Round) -> list[ModelVersion]:
         """The models of earlier rounds, oldest first."""
-        models = self.ledger.models()
+        models = self.ledger.models.all()
         return [
             model for _, made_in, model in models if made_in is not None and made_in < round_.id
         ]
@@ -149,7 +149,7 @@ class Lookups:
     def similarity(self, model_id: str, rows: Rows) -> Similarity | None:
         """How alike these pool rows are to the model's encoder, computed from stored features; None
         for a classifier without an encoder."""
-        model = self.ledger.model(model_id)
+        model = self.ledger.models.get(model_id)
         classifier: Any = plugin(Kind.CLASSIFIER, model.classifier).load()
         if not has_encoder(classifier):
             return None

@@ -69,7 +69,7 @@ class Loop:
         ledger's own errors.
         """
         now = self._clock()
-        if self._ledger.pause_state() is PauseState.PAUSED:
+        if self._ledger.control.pause_state() is PauseState.PAUSED:
             return None
         report = self._open(now)
         # A round that only waits for annotators must not keep the others from their turn.

@@ -13,9 +13,9 @@ from biasloop.domain.votes.vote import VotePlan, settle_votes, uses_up_vote
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import chosen, spans
 from biasloop.ports import LabelStudio
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
-CURSOR = "poll_cursor"
 OVERLAP = timedelta(seconds=30)
 """How far a poll reads back before the cursor: Label Studio may commit changes in another order
 than that of their times."""
@@ -38,7 +38,7 @@ def poll(
     cursor moves only after everything up to it is written. A cursor later than `now` dates from
     before the clock was set back; the poll then starts from `now`, so that it misses nothing.
     """
-    cursor = ledger.bookmark(CURSOR)
+    cursor = ledger.control.bookmark(Bookmark.POLL_CURSOR)
     since = min(datetime.fromisoformat(cursor), now) - OVERLAP if cursor else None
     new, newest, batch = 0, None, []
 
@@ -50,7 +50,7 @@ def poll(
             batch = []
     new += record_changes(ledger, label_studio, batch, config, policy_at, plan)
     if newest and newest.isoformat() != cursor:
-        ledger.set_bookmark(CURSOR, newest.isoformat())
+        ledger.control.set_bookmark(Bookmark.POLL_CURSOR, newest.isoformat())
     if new:
         ledger.rounds.wake(State.PUSHED)
     return new

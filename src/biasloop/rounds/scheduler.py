@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from biasloop.domain.round import retry_delay
 from biasloop.errors import BiasloopError, describe_error
 from biasloop.rounds.reconcile import Differences
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 from biasloop.workspace.settings import SchedulerSettings
 
@@ -21,7 +22,6 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 LEASE = "scheduler"
-TROUBLE = "labelstudio_trouble"
 """Bookmark: what is wrong with Label Studio, for the status page; None when nothing is."""
 POLL_CAP = 60.0
 """Longest wait after a failed poll, in seconds: annotators notice when labels do not arrive."""
@@ -81,7 +81,7 @@ class Scheduler:
         """Waits for the running steps and releases the lease."""
         self._stopped.set()
         self._jobs.shutdown(wait=True)
-        self._ledger.release_lease(LEASE, self._owner)
+        self._ledger.control.release_lease(LEASE, self._owner)
 
     def wake(self) -> None:
         """Polls now, because a webhook reported a change."""
@@ -106,7 +106,7 @@ class Scheduler:
             return
         self._poll_failures = 0
         # The bookmark may be from an earlier process.
-        if self._call_logged(lambda: self._ledger.bookmark(TROUBLE)):
+        if self._call_logged(lambda: self._ledger.control.bookmark(Bookmark.TROUBLE)):
             self._log("Label Studio answers again")
             self._note_trouble(None)
         if new:
@@ -134,7 +134,9 @@ class Scheduler:
     def _renew_lease(self) -> None:
         now = datetime.now(UTC)
         held = self._call_logged(
-            lambda: self._ledger.hold_lease(LEASE, self._owner, now, self._settings.lease_seconds)
+            lambda: self._ledger.control.hold_lease(
+                LEASE, self._owner, now, self._settings.lease_seconds
+            )
         )
         if held and not self._leading.is_set():
             self._leading.set()
@@ -155,7 +157,7 @@ class Scheduler:
             ahead = now
 
     def _note_trouble(self, trouble: str | None) -> None:
-        self._call_logged(lambda: self._ledger.set_bookmark(TROUBLE, trouble))
+        self._call_logged(lambda: self._ledger.control.set_bookmark(Bookmark.TROUBLE, trouble))
 
     def _call_logged(self, call: Callable[[], T]) -> T | None:
         """The result of `call`, or None after logging its error: APScheduler would write it to a

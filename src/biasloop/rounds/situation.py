@@ -26,7 +26,7 @@ class SituationReader:
             rounds=rounds,
             labels=len({s.item_id for _, s in self.ledger.live_selections()}),
             candidates=self.count_candidates,
-            pause=self.ledger.pause_state(),
+            pause=self.ledger.control.pause_state(),
             stop=self._stop(rounds),
         )
 
@@ -42,8 +42,8 @@ class SituationReader:
         if not self.stop_by_rule or not advised:
             return None
         newest = advised[-1]
-        advised_at = self.ledger.events_of(newest.id)[State.EVALUATED]
-        resumed_at = self.ledger.last_event(PauseState.RUNNING)
+        advised_at = self.ledger.control.events_of(newest.id)[State.EVALUATED]
+        resumed_at = self.ledger.control.last_event(PauseState.RUNNING)
         if not newest.facts["stopping"]["stop"] or (resumed_at and resumed_at > advised_at):
             return None
         return f"round {newest.id} ended it by the stopping rule (stopping.mode)"

@@ -168,7 +168,7 @@ class Steps:
     def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:
         """Tests whether enough of the batch is labelled."""
         loop = self.settings.loop
-        events = self.ledger.events_of(round_.id)
+        events = self.ledger.control.events_of(round_.id)
         return pull(
             selections=self.lookups.batch(round_),
             pushed=self.ledger.task_ids(),
@@ -237,9 +237,9 @@ class Steps:
         promotion and stopping."""
         model = round_.facts.get("model")
         return evaluate(
-            model=self.ledger.model(model) if model else None,
-            trained_on=self.ledger.trained_on(model) if model else (),
-            in_service=self.ledger.in_service(),
+            model=self.ledger.models.get(model) if model else None,
+            trained_on=self.ledger.models.trained_on(model) if model else (),
+            in_service=self.ledger.models.in_service(),
             earlier=[earlier.id for earlier in self.lookups.models_before(round_)],
             annotations=self.ledger.annotations(),
             selections=self.ledger.live_selections(),

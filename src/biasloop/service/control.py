@@ -21,7 +21,7 @@ def resume(service: Service) -> PauseState:
 
 
 def _note(service: Service, state: PauseState) -> PauseState:
-    service.ledger.note(state, {}, datetime.now(UTC))
+    service.ledger.control.note(state, {}, datetime.now(UTC))
     return state
 
 
@@ -31,7 +31,7 @@ def expand(service: Service) -> Mapping[str, Any]:
     done = service.steps.expand(None, lambda: None)
     now = datetime.now(UTC)
     service.ledger.add(done.records, now)
-    service.ledger.note("expanded", dict(done.facts), now)
+    service.ledger.control.note(State.EXPANDED, dict(done.facts), now)
     close(job_folders=[service.layout.job(None, "expand")])
     return done.facts
 

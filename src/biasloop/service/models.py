@@ -48,14 +48,14 @@ def train(service: Service, tell: Callable[[str], None]) -> Training:
 
 def promote(service: Service, model_id: str) -> None:
     """Puts a model into service. Raises LedgerError when there is none of that id."""
-    service.ledger.model(model_id)
+    service.ledger.models.get(model_id)
     service.ledger.add([Promotion(model_id, "by hand")], datetime.now(UTC))
 
 
 def roll_back(service: Service) -> tuple[datetime, str]:
     """Puts the model back into service that was there before the present one. Returns since when
     it had been, and its id. Raises LedgerError when there is none."""
-    history = service.ledger.promotions()
+    history = service.ledger.models.promotions()
     current = history[-1][1].model_id if history else None
     earlier = [(at, p.model_id) for at, p in history if p.model_id != current]
     if not earlier:
@@ -70,7 +70,7 @@ def roll_back(service: Service) -> tuple[datetime, str]:
 
 def in_service(service: Service) -> tuple[ModelVersion, Classifier]:
     """The model in service, loaded. Raises ClassifierError when there is none yet."""
-    model = service.ledger.in_service()
+    model = service.ledger.models.in_service()
     if model is None:
         raise ClassifierError("no model is in service yet; `biasloop train` makes one")
     return model, load_classifier(model.classifier, service.layout.folder / model.folder)

@@ -21,6 +21,7 @@ from biasloop.domain.policy import (
 from biasloop.errors import ConfigError, LabelStudioError, LedgerError, WorkspaceError
 from biasloop.service.service import Service
 from biasloop.store.atomic import written_whole
+from biasloop.store.control import Event
 from biasloop.workspace.campaign import GUIDELINE
 
 
@@ -115,7 +116,9 @@ def adopt(service: Service, draft: Policy, by: str) -> Path | None:
         ) from error
     if current is None or current.id != draft.id:
         known.add(draft, datetime.now(UTC))
-        service.ledger.note("guideline adopted", {"policy": draft.id, "by": by}, datetime.now(UTC))
+        service.ledger.control.note(
+            Event.GUIDELINE_ADOPTED, {"policy": draft.id, "by": by}, datetime.now(UTC)
+        )
     service.ensure_project()  # a push at the same moment may have shown the former one once more
     return kept
 

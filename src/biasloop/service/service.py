@@ -20,6 +20,7 @@ from biasloop.domain.policy import Policy, PolicyAt, version_in_force
 from biasloop.domain.round import Situation
 from biasloop.errors import ConfigError
 from biasloop.rounds.situation import SituationReader
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 from biasloop.workspace.campaign import Campaign, read_campaign
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from biasloop.rounds.scheduler import Scheduler
     from biasloop.rounds.wiring import Steps
 
-PROJECT = "labelstudio_project"
 """Bookmark: the id of our project."""
 
 
@@ -126,7 +126,7 @@ class Service:
             self.label_studio_url,
             token.get_secret_value(),
             self.campaign.controls,
-            self.ledger.bookmark(PROJECT),
+            self.ledger.control.bookmark(Bookmark.PROJECT),
             self.settings.labelstudio.timeout_seconds,
         )
 
@@ -157,8 +157,8 @@ class Service:
             policy.text,
             prelabels=self.settings.llm.prelabel,
         )
-        if self.ledger.bookmark(PROJECT) != project:
-            self.ledger.set_bookmark(PROJECT, project)
+        if self.ledger.control.bookmark(Bookmark.PROJECT) != project:
+            self.ledger.control.set_bookmark(Bookmark.PROJECT, project)
         return project
 
     def embedded(self, log: Callable[[str], None]) -> "EmbeddedLabelStudio":
@@ -242,7 +242,7 @@ class Service:
         """One poll; see biasloop.rounds.poll."""
         from biasloop.rounds.poll import poll
 
-        if self.ledger.bookmark(PROJECT) is None:
+        if self.ledger.control.bookmark(Bookmark.PROJECT) is None:
             self.ensure_project()
         return poll(
             self.ledger,

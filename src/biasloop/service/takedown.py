@@ -9,6 +9,7 @@ from shutil import rmtree
 
 from biasloop.errors import LabelStudioError, PoolError
 from biasloop.service.service import Service
+from biasloop.store.control import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,11 @@ def take_down(service: Service, ad_id: str) -> Takedown:
     rmtree(service.layout.features, ignore_errors=True)  # words of the ad; made again
     ledger.bury(ad_id, items, now)
     forget_answers(service, ad_id)
-    ledger.note("taken down", {"ad": ad_id, "items": len(items)}, now)
+    ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": len(items)}, now)
     tasks = sorted(ledger.task_ids().keys() & set(items))
     if tasks:
         _withdraw(service, ad_id, tasks)
-    return Takedown(ad_id, items, len(tasks), ledger.models_that_saw(items))
+    return Takedown(ad_id, items, len(tasks), ledger.models.that_saw(items))
 
 
 def forget_answers(service: Service, ad_id: str) -> None:

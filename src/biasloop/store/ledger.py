@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.measure.probation import Review
-from biasloop.domain.model import Evaluation, ModelVersion, Promotion
-from biasloop.domain.round import PauseState, State, has_passed
+from biasloop.domain.round import State
 from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
+from biasloop.store.control import Control
 from biasloop.store.database import Database
+from biasloop.store.models import Models
 from biasloop.store.policies import Policies
 from biasloop.store.records import (
     annotation,
@@ -26,20 +27,13 @@ from biasloop.store.records import (
 from biasloop.store.rounds import Rounds
 from biasloop.store.schema import (
     annotations,
-    bookmarks,
     consensus,
-    evaluations,
-    events,
     item_trip,
-    leases,
-    models,
-    promotions,
     rejections,
     reviews,
     selections,
     tasks,
     tombstones,
-    trained_on,
 )
 from biasloop.store.trials import Trials, blank
 
@@ -52,6 +46,8 @@ class Ledger:
         self.rounds = Rounds(self._db)
         self.policies = Policies(self._db)
         self.trials = Trials(self._db)
+        self.models = Models(self._db)
+        self.control = Control(self._db)
 
     def migrate(self) -> None:
         """Brings the schema to the newest version."""
@@ -159,65 +155,10 @@ class Ledger:
                 for row in connection.execute(query.order_by(consensus.c.item_id))
             ]
 
-    # --- models --------------------------------------------------------------------------------
-
     def add(self, records: Iterable[Any], now: datetime, round_id: int | None = None) -> None:
         """Writes facts outside of a round's commit: models of `biasloop train`, promotions."""
         with self._db.write() as connection:
             insert_records(connection, round_id, records, now)
-
-    def models(self) -> list[tuple[datetime, int | None, ModelVersion]]:
-        """(finished at, round, model), oldest first; `trained_on` is left empty."""
-        with self._db.read() as connection:
-            return [
-                (
-                    row.at,
-                    row.round_id,
-                    ModelVersion(row.id, row.classifier, row.seq, row.folder, row.card, ()),
-                )
-                for row in connection.execute(sa.select(models).order_by(models.c.at, models.c.id))
-            ]
-
-    def model(self, model_id: str) -> ModelVersion:
-        """One model. Raises LedgerError, listing the known ones."""
-        known = {model.id: model for _, _, model in self.models()}
-        if model_id not in known:
-            names = ", ".join(known) or "none yet"
-            raise LedgerError(f"there is no model {model_id!r}; known: {names}")
-        return known[model_id]
-
-    def promotions(self) -> list[tuple[datetime, Promotion]]:
-        """Every promotion, oldest first; the last one names the model in service."""
-        with self._db.read() as connection:
-            rows = connection.execute(sa.select(promotions).order_by(promotions.c.seq))
-            return [(row.at, Promotion(row.model_id, row.why)) for row in rows]
-
-    def in_service(self) -> ModelVersion | None:
-        """The model whose verdicts count now."""
-        history = self.promotions()
-        return self.model(history[-1][1].model_id) if history else None
-
-    def evaluations(self) -> list[tuple[int | None, Evaluation]]:
-        """(round, audit report), oldest first."""
-        with self._db.read() as connection:
-            rows = connection.execute(sa.select(evaluations).order_by(evaluations.c.seq))
-            return [
-                (row.round_id, Evaluation(row.model_id, row.baseline_id, row.report))
-                for row in rows
-            ]
-
-    def models_that_saw(self, item_ids: Sequence[str]) -> list[str]:
-        """Ids of the models trained on any of these items."""
-        query = sa.select(trained_on.c.model_id).distinct()
-        with self._db.read() as connection:
-            rows = connection.execute(query.where(trained_on.c.item_id.in_(list(item_ids))))
-            return sorted(row.model_id for row in rows)
-
-    def trained_on(self, model_id: str) -> list[str]:
-        """Ids of the items that this model learned from."""
-        query = sa.select(trained_on.c.item_id).where(trained_on.c.model_id == model_id)
-        with self._db.read() as connection:
-            return sorted(connection.execute(query).scalars())
 
     # --- what language models wrote -------------------------------------------------------------
 
@@ -268,72 +209,6 @@ class Ledger:
             ]
             if rows:
                 connection.execute(sa.insert(tombstones), rows)
-
-    # --- control -------------------------------------------------------------------------------
-
-    def note(self, kind: str, data: dict[str, Any], now: datetime) -> None:
-        """An event that belongs to no round: paused, resumed, imported …"""
-        with self._db.write() as connection:
-            connection.execute(sa.insert(events).values(at=now, kind=kind, data=data))
-
-    def events(self, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest events, newest first."""
-        with self._db.read() as connection:
-            query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
-            return [dict(row._mapping) for row in connection.execute(query)]
-
-    def events_of(self, round_id: int) -> dict[str, datetime]:
-        """When each kind of event last happened to a round."""
-        query = sa.select(events.c.kind, events.c.at).where(events.c.round_id == round_id)
-        with self._db.read() as connection:
-            return {row.kind: row.at for row in connection.execute(query.order_by(events.c.seq))}
-
-    def last_event(self, kind: str) -> datetime | None:
-        """When such an event last happened."""
-        query = sa.select(events.c.at).where(events.c.kind == kind).order_by(events.c.seq.desc())
-        with self._db.read() as connection:
-            return connection.execute(query.limit(1)).scalar()
-
-    def pause_state(self) -> PauseState:
-        """What the loop is told to do."""
-        query = (
-            sa.select(events.c.kind)
-            .where(events.c.kind.in_(list(PauseState)))
-            .order_by(events.c.seq.desc())
-            .limit(1)
-        )
-        with self._db.read() as connection:
-            return PauseState(connection.execute(query).scalar() or PauseState.RUNNING)
-
-    def bookmark(self, name: str) -> Any:
-        """A remembered value (poll cursor, project id); None when there is none."""
-        with self._db.read() as connection:
-            query = sa.select(bookmarks.c.value).where(bookmarks.c.name == name)
-            return connection.execute(query).scalar()
-
-    def set_bookmark(self, name: str, value: Any) -> None:
-        """Remembers a value."""
-        with self._db.write() as connection:
-            connection.execute(sa.delete(bookmarks).where(bookmarks.c.name == name))
-            connection.execute(sa.insert(bookmarks).values(name=name, value=value))
-
-    def hold_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
-        """Takes or keeps the named lease; False while somebody else holds it."""
-        with self._db.write() as connection:
-            row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
-            if row is not None and row.owner != owner and not has_passed(row.until, now):
-                return False
-            connection.execute(sa.delete(leases).where(leases.c.name == name))
-            until = now + timedelta(seconds=seconds)
-            connection.execute(sa.insert(leases).values(name=name, owner=owner, until=until))
-            return True
-
-    def release_lease(self, name: str, owner: str) -> None:
-        """Gives the lease back."""
-        with self._db.write() as connection:
-            connection.execute(
-                sa.delete(leases).where(leases.c.name == name, leases.c.owner == owner)
-            )
 
     def check(self) -> None:
         """Raises LedgerError when the database cannot be read or lacks the schema."""

@@ -9,13 +9,10 @@ from sqlalchemy.engine import Connection
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.policy import Policy, PolicyDecision, VoteAction
+from biasloop.store.control import Event
 from biasloop.store.database import Database
 from biasloop.store.records import annotation, append_annotations, current_annotations, the_one
 from biasloop.store.schema import events, policies
-
-IN_FORCE = "guideline"
-"""Event: a version that was in force before is so again."""
-DECIDED = "policy decision"
 
 
 class Policies:
@@ -33,7 +30,9 @@ class Policies:
                 connection.execute(sa.insert(policies), row)
             elif history[-1][1] != policy.id:
                 data = {"policy": policy.id}
-                connection.execute(sa.insert(events).values(at=now, kind=IN_FORCE, data=data))
+                connection.execute(
+                    sa.insert(events).values(at=now, kind=str(Event.GUIDELINE_BACK), data=data)
+                )
 
     def all(self) -> list[tuple[datetime, Policy]]:
         """Every version that was in force, with the moment it first was; oldest first."""
@@ -68,14 +67,18 @@ class Policies:
             data = {name: value for name, value in asdict(decision).items() if name != "at"}
             connection.execute(
                 sa.insert(events).values(
-                    at=decision.at, kind=DECIDED, data=data | {"answers": changed}
+                    at=decision.at, kind=str(Event.POLICY_DECIDED), data=data | {"answers": changed}
                 )
             )
             return changed
 
     def decisions(self) -> list[PolicyDecision]:
         """What was decided so far, oldest first."""
-        query = sa.select(events).where(events.c.kind == DECIDED).order_by(events.c.seq)
+        query = (
+            sa.select(events)
+            .where(events.c.kind == str(Event.POLICY_DECIDED))
+            .order_by(events.c.seq)
+        )
         with self._db.read() as connection:
             return [
                 PolicyDecision(
@@ -92,5 +95,5 @@ class Policies:
 
 def _history(connection: Connection) -> list[tuple[datetime, str]]:
     first = connection.execute(sa.select(policies.c.at, policies.c.id))
-    again = connection.execute(sa.select(events).where(events.c.kind == IN_FORCE))
+    again = connection.execute(sa.select(events).where(events.c.kind == str(Event.GUIDELINE_BACK)))
     return sorted([(row.at, row.id) for row in first] + [(e.at, e.data["policy"]) for e in again])

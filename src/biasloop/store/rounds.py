@@ -20,6 +20,7 @@ from biasloop.domain.round import (
     has_passed,
 )
 from biasloop.errors import LedgerError, LostLease
+from biasloop.store.control import Event
 from biasloop.store.database import Database
 from biasloop.store.records import insert_records
 from biasloop.store.schema import events, rounds
@@ -154,7 +155,7 @@ class Rounds:
                 lease_until=None,
             )
             data = {"step": claim.round.step, "error": error, "attempts": attempts}
-            _event(connection, claim.round.id, "failed", data, now)
+            _event(connection, claim.round.id, Event.FAILED, data, now)
 
     def wake(self, state: State) -> None:
         """Rounds that wait in this state are due at once; failures keep their back-off."""
@@ -231,7 +232,11 @@ def _round(row: Row[Any]) -> Round:
 
 
 def _event(
-    connection: Connection, round_id: int, kind: str, data: Mapping[str, Any], now: datetime
+    connection: Connection,
+    round_id: int,
+    kind: Event | State,
+    data: Mapping[str, Any],
+    now: datetime,
 ) -> None:
     connection.execute(
         sa.insert(events).values(at=now, round_id=round_id, kind=str(kind), data=dict(data))

@@ -20,7 +20,8 @@ from starlette.background import BackgroundTask
 from biasloop.errors import BiasloopError
 from biasloop.reports import annotators as annotators_report
 from biasloop.reports.status import overview
-from biasloop.service.service import PROJECT, Service
+from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from biasloop.web import view
 from biasloop.web.metrics import metrics_registry
 from biasloop.web.policy import add_guideline
@@ -91,7 +92,7 @@ def create_app(
             trip=service.ledger.trip(item_id),
             task=task,
             task_link=view.task_url(
-                service.label_studio_url, service.ledger.bookmark(PROJECT), task
+                service.label_studio_url, service.ledger.control.bookmark(Bookmark.PROJECT), task
             ),
         )
         return HTMLResponse(html, 200 if item else 404)

@@ -1,0 +1,104 @@
+"""What the loop is told and remembers in the ledger: events, bookmarks, leases."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from biasloop.domain.round import PauseState, State, has_passed
+from biasloop.store.database import Database
+from biasloop.store.schema import bookmarks, events, leases
+
+
+class Event(StrEnum):
+    """What happens apart from changes of a round's State and of the loop's PauseState, which are
+    events as well."""
+
+    IMPORTED = "imported"
+    TAKEN_DOWN = "taken down"
+    FAILED = "failed"  # a step of a round
+    GUIDELINE_ADOPTED = "guideline adopted"
+    GUIDELINE_BACK = "guideline"  # a version that was in force before is so again
+    POLICY_DECIDED = "policy decision"
+
+
+class Bookmark(StrEnum):
+    """What is remembered from one process to the next."""
+
+    PROJECT = "labelstudio_project"
+    POLL_CURSOR = "poll_cursor"
+    TROUBLE = "labelstudio_trouble"  # why the last poll failed; None: it did not
+
+
+class Control:
+    """Events, bookmarks and leases. Events are only ever added to."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def note(self, kind: Event | State | PauseState, data: dict[str, Any], now: datetime) -> None:
+        """Records an event that belongs to no round."""
+        with self._db.write() as connection:
+            connection.execute(sa.insert(events).values(at=now, kind=str(kind), data=data))
+
+    def events(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest events, newest first."""
+        with self._db.read() as connection:
+            query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def events_of(self, round_id: int) -> dict[str, datetime]:
+        """When each kind of event last happened to a round."""
+        query = sa.select(events.c.kind, events.c.at).where(events.c.round_id == round_id)
+        with self._db.read() as connection:
+            return {row.kind: row.at for row in connection.execute(query.order_by(events.c.seq))}
+
+    def last_event(self, kind: Event | State | PauseState) -> datetime | None:
+        """When such an event last happened."""
+        query = (
+            sa.select(events.c.at).where(events.c.kind == str(kind)).order_by(events.c.seq.desc())
+        )
+        with self._db.read() as connection:
+            return connection.execute(query.limit(1)).scalar()
+
+    def pause_state(self) -> PauseState:
+        """What the loop is told to do."""
+        query = (
+            sa.select(events.c.kind)
+            .where(events.c.kind.in_(list(PauseState)))
+            .order_by(events.c.seq.desc())
+            .limit(1)
+        )
+        with self._db.read() as connection:
+            return PauseState(connection.execute(query).scalar() or PauseState.RUNNING)
+
+    def bookmark(self, name: Bookmark) -> Any:
+        """The remembered value; None when there is none."""
+        with self._db.read() as connection:
+            query = sa.select(bookmarks.c.value).where(bookmarks.c.name == str(name))
+            return connection.execute(query).scalar()
+
+    def set_bookmark(self, name: Bookmark, value: Any) -> None:
+        """Remembers a value."""
+        with self._db.write() as connection:
+            connection.execute(sa.delete(bookmarks).where(bookmarks.c.name == str(name)))
+            connection.execute(sa.insert(bookmarks).values(name=str(name), value=value))
+
+    def hold_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
+        """Takes or keeps the named lease; False while somebody else holds it."""
+        with self._db.write() as connection:
+            row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+            if row is not None and row.owner != owner and not has_passed(row.until, now):
+                return False
+            connection.execute(sa.delete(leases).where(leases.c.name == name))
+            until = now + timedelta(seconds=seconds)
+            connection.execute(sa.insert(leases).values(name=name, owner=owner, until=until))
+            return True
+
+    def release_lease(self, name: str, owner: str) -> None:
+        """Gives the lease back."""
+        with self._db.write() as connection:
+            connection.execute(
+                sa.delete(leases).where(leases.c.name == name, leases.c.owner == owner)
+            )

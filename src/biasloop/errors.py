@@ -1,29 +1,29 @@
-"""Every error biasloop raises on purpose.
+"""Every error that biasloop raises on purpose.
 
 BiasloopError
 ├── ConfigError              biasloop.toml, environment, secrets
 ├── CampaignError            label_config.xml, guideline, campaign.toml
 ├── WorkspaceError           missing, locked, unreadable, full
 ├── DataError                input that cannot be read at all (bad rows go to the rejects file)
-├── PoolError                a shard or an item that is not there
-├── LedgerError              the database refuses or is damaged
-│   └── LostLease            somebody else holds the round by now; what we did is discarded
+├── PoolError                a shard or an item is missing
+├── LedgerError              the database refuses a write or is damaged
+│   └── LostLease            another process has claimed the round; our work is discarded
 ├── LabelStudioError
 │   ├── LabelStudioDown      no answer, a time-out or a 5xx: worth trying again
-│   └── LabelStudioRefused   wrong token, missing right, request refused: needs a person
+│   └── LabelStudioRefused   wrong token or rights, or a refused request: someone must fix it
 ├── LlmError
 │   ├── LlmDown              no answer, a time-out, a 5xx or too many requests
-│   └── LlmRefused           wrong key, model or request: needs a person
-├── ClassifierError          training or a model folder
+│   └── LlmRefused           wrong key, model or request: someone must fix it
+├── ClassifierError          training failed, or a model folder is damaged
 ├── JobError                 a child process failed
-└── UnknownName              a plug-in name nobody registered
+└── UnknownName              no plug-in has that name
 
 A message says what went wrong, where, and what to do next.
 """
 
 
 class BiasloopError(Exception):
-    """Base of the tree. `exit_code` is what the CLI ends with."""
+    """Base of all errors. `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
@@ -35,13 +35,13 @@ class ConfigError(BiasloopError):
 
 
 class CampaignError(BiasloopError):
-    """The campaign folder does not say what it must say."""
+    """A file of the campaign folder is missing or invalid."""
 
     exit_code = 2
 
 
 class WorkspaceError(BiasloopError):
-    """The workspace folder cannot be used as it is."""
+    """The workspace folder cannot be used in its present state."""
 
 
 class DataError(BiasloopError):
@@ -49,7 +49,7 @@ class DataError(BiasloopError):
 
 
 class PoolError(BiasloopError):
-    """The pool misses a shard or an item, or is locked by another writer."""
+    """The pool lacks a shard or an item, or another writer has locked it."""
 
 
 class LedgerError(BiasloopError):
@@ -57,11 +57,11 @@ class LedgerError(BiasloopError):
 
 
 class LostLease(LedgerError):
-    """The round was claimed by somebody else meanwhile; nothing was written."""
+    """Another process has claimed the round in the meantime; nothing was written."""
 
 
 class LabelStudioError(BiasloopError):
-    """Label Studio did not do what was asked."""
+    """A request to Label Studio failed."""
 
 
 class LabelStudioDown(LabelStudioError):
@@ -69,23 +69,23 @@ class LabelStudioDown(LabelStudioError):
 
 
 class LabelStudioRefused(LabelStudioError):
-    """Label Studio understood and refused: token, rights or content."""
+    """Label Studio refused the request because of its token, rights or content."""
 
 
 class LlmError(BiasloopError):
-    """The language model's server did not do what was asked."""
+    """A request to the server of the language model failed."""
 
 
 class LlmDown(LlmError):
-    """No answer, a time-out, a server error or a rate limit; it may answer later."""
+    """No answer, a time-out, a server error or a rate limit; the request may succeed later."""
 
 
 class LlmRefused(LlmError):
-    """The server understood and refused: key, model or request."""
+    """The server refused the request because of its key, model or content."""
 
 
 class ClassifierError(BiasloopError):
-    """Training is impossible with this data, or a model folder is damaged."""
+    """Training is not possible with this data, or a model folder is damaged."""
 
 
 class JobError(BiasloopError):
@@ -99,11 +99,14 @@ class UnknownName(BiasloopError):
 
 
 def describe_error(error: Exception) -> str:
-    """What people are told of an error: ours as it is, the system's (disk full, rights) with what
-    to look at, anybody else's marked as unexpected."""
+    """The message that users see for an error.
+
+    A BiasloopError keeps its message, an error of the operating system (disk full, rights) gets a
+    hint on what to check, and any other error is marked as unexpected.
+    """
     if isinstance(error, BiasloopError):
         return str(error)
     if isinstance(error, OSError):
-        where = f" {error.filename}" if error.filename else ""
-        return f"cannot use{where}: {error.strerror or error}; check path, rights and free space"
+        path = f" {error.filename}" if error.filename else ""
+        return f"cannot use{path}: {error.strerror or error}; check path, rights and free space"
     return f"unexpected: {error!r}"

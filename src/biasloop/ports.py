@@ -1,6 +1,6 @@
-"""The protocols between the steps and the outside, on one page.
+"""The protocols between the steps and the outside world, all in one file.
 
-Adapters implement them; steps see nothing else of the outside.
+Adapters implement them. Steps see the outside world only through them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,65 +31,67 @@ from biasloop.domain.writing.synthesis import (
 )
 
 Checkpoint = Callable[[], None]
-"""Called now and then by long work; ends the process when its parent is gone."""
+"""Long computations call it regularly; it ends the process if the parent process has died."""
 
 
 def no_checkpoint() -> None:
-    """For work that runs in the foreground."""
+    """Does nothing: a Checkpoint for work that runs in the foreground."""
 
 
 # --- Label Studio -----------------------------------------------------------------------------
 
 
 class LabelStudio(Protocol):
-    """The one project of this campaign in Label Studio.
+    """The campaign's project in Label Studio.
 
-    Every method raises LabelStudioDown when it is worth trying again later, LabelStudioRefused
-    when a person must change something first.
+    Every method raises LabelStudioDown if the call may succeed later, and LabelStudioRefused if
+    someone must change something first.
     """
 
     def ensure_project(
         self, title: str, label_config: str, instruction: str, *, prelabels: bool = False
     ) -> int:
-        """Makes the project or finds it again by title; returns its id. Repeatable. `prelabels`
-        says whether annotators see those of the tasks."""
+        """Creates the project, or finds it by its title; returns its id. Idempotent. `prelabels`
+        says whether annotators see the prelabels of tasks."""
 
     def task_ids(self, item_ids: Sequence[str]) -> dict[str, list[int]]:
-        """Ids of the tasks of each item that has any; more than one where there are doubles."""
+        """The task ids of each item that has tasks; several where there are duplicates."""
 
     def push(self, tasks: Sequence[LabelTask], newest: PushedTask | None = None) -> dict[str, int]:
-        """Sends only what is missing, in this order; returns the task id of every item. None of
-        them was sent before the `newest` task known."""
+        """Creates the missing tasks in this order; returns the task id of every item.
+
+        No task of these items is older than `newest`, the newest known task.
+        """
 
     def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
-        """Tasks updated at or after `moment` (None: all), with their annotations."""
+        """The tasks that were updated at or after `moment` (None: all), with their annotations."""
 
     def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
-        """Shows a task to people who have not answered it until it has `overlap` annotations;
-        `done` says whether it has so many already."""
+        """Shows a task to annotators who have not answered it until it has `overlap` annotations;
+        `done` says whether it already has that many."""
 
     def give_back(self, annotation: RawAnnotation) -> None:
-        """Deletes an annotation, so that its author is shown the task again; one that changed
-        since it was read, or is gone, is left alone."""
+        """Deletes an annotation, so that its author sees the task again. Does nothing if the
+        annotation has changed since it was read, or no longer exists."""
 
     def withdraw(self, task_ids: Sequence[int]) -> None:
-        """Deletes tasks (and what hangs on them); ids that are gone already are no error."""
+        """Deletes tasks with their annotations; ids that no longer exist are ignored."""
 
     def add_annotator(self, email: str, password: str) -> Account:
-        """Makes an account, or finds it; it may label the project."""
+        """Creates the account, or finds it by its email; it may label in the project."""
 
     def task_url(self, task_id: int | None = None) -> str:
-        """Where a person labels: the project's page, or one task."""
+        """The URL of the page on which annotators label: the project, or one task."""
 
 
 # --- Language models --------------------------------------------------------------------------
 
 
 class Generator(Protocol):
-    """A language model that is asked many prompts at once.
+    """A language model that answers many prompts at once.
 
-    It never raises for the model's or the server's sake: a prompt without a usable answer comes
-    back with its problem, and `stopped` says in words why it asks no more (None: it does).
+    It does not raise if the model or its server fails: a prompt without a usable answer is returned
+    with its problem, and `stopped` says in words why no more prompts are sent (None: they are).
     """
 
     @property
@@ -101,18 +103,18 @@ class Generator(Protocol):
         """The answers, in the order of the prompts."""
 
     def spending(self) -> Spending:
-        """What was spent on the present piece of work so far."""
+        """What has been spent on the current purse so far."""
 
 
 # --- Plug-ins ---------------------------------------------------------------------------------
 
 
 class Classifier(Protocol):
-    """Probabilities for texts. Seeded: same data and seed, same model."""
+    """Predicts probabilities for texts. The same data and seed give the same model."""
 
     @property
     def offers(self) -> frozenset[str]:
-        """The names of what it can `score`."""
+        """The names of the scores that `score` can compute."""
 
     def fit(
         self,
@@ -122,10 +124,10 @@ class Classifier(Protocol):
         checkpoint: Checkpoint = no_checkpoint,
         work: Path | None = None,
     ) -> FitReport:
-        """Trains, calibrates and sets thresholds. Raises ClassifierError when it cannot.
+        """Trains, calibrates and sets thresholds. Raises ClassifierError if that is impossible.
 
-        A long training keeps in the folder `work` what it goes on from after a kill; it then ends
-        with the same model as an unbroken one.
+        A long training saves its progress in the folder `work`. If the process is killed, the next
+        one continues from there and ends with the same model as an uninterrupted training.
         """
 
     def predict_proba(
@@ -140,29 +142,30 @@ class Classifier(Protocol):
         *,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> dict[str, NDArray[np.float32]]:
-        """What strategies need, by name: "proba" (n, k); "embedding" (n, e), close where texts
-        mean the same; "passes" (n, p, k), the probabilities of p members of a committee or passes
-        with dropout. Raises ClassifierError for a name that is not in `offers`."""
+        """The scores that strategies need, by name: "proba" (n, k); "embedding" (n, e), close for
+        texts of similar meaning; "passes" (n, p, k), the probabilities of p committee members or p
+        passes with dropout. Raises ClassifierError for a name that is not in `offers`."""
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
-        """Per label, shape (k,): flagged where probability >= threshold."""
+        """One per label, (k,): a label is flagged if its probability >= its threshold."""
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
-        """The words that carry each label in this text, strongest first; [] if it cannot tell."""
+        """The words of the text that support each label, strongest first; [] if unknown."""
 
     def save(self, folder: Path) -> None:
         """Writes the model into an existing empty folder, without pickle."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Reads it back. Raises ClassifierError when the folder is damaged."""
+        """Loads a saved model. Raises ClassifierError if the folder is damaged."""
 
 
 class Encoder(Protocol):
-    """Texts to feature rows that never change, so that they are made once per item and kept.
+    """Turns texts into feature rows that never change, so that they are computed once per item and
+    stored.
 
-    `id` is a hash of all that it depends on: rows of two encoders are never mixed.
+    `id` is a hash of everything that the rows depend on: rows of two encoders are never mixed.
     """
 
     id: str
@@ -171,89 +174,89 @@ class Encoder(Protocol):
         """Feature rows (n, d)."""
 
     def embed(self, features: Any) -> NDArray[np.float32]:
-        """Feature rows as short dense vectors (n, e), for strategies that measure distances."""
+        """Turns feature rows into short dense vectors (n, e), for strategies that use distances."""
 
     def similarity(self, some: Any, others: Any) -> NDArray[np.float32]:
-        """Cosine of each feature row of `some` with each of `others`, (n, n'): of the rows
-        themselves, of which their embeddings are but a shadow."""
+        """Cosine similarity of each feature row of `some` with each of `others`, (n, n'). It uses
+        the full rows, since embeddings lose information."""
 
     def pack(self, features: Any) -> dict[str, NDArray[Any]]:
-        """Feature rows as arrays to keep, by name."""
+        """Turns feature rows into arrays to store, by name."""
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Features:
-        """Feature rows from kept arrays, which may be memory-mapped."""
+        """Restores feature rows from stored arrays, which may be memory-mapped."""
 
     def join(self, parts: Sequence[Any]) -> Features:
-        """The feature rows of all parts, one after the other; at least one part."""
+        """Concatenates the feature rows of all parts (at least one)."""
 
     def save(self, folder: Path) -> None:
         """Writes it into an existing empty folder, without pickle."""
 
 
 class EncoderClassifier(Classifier, Protocol):
-    """A classifier on an encoder: only its head is trained, on features that are kept.
+    """A classifier on top of an encoder: only its head is trained, on stored features.
 
-    `fit` takes them from `TrainingSet.features` where they are given (of `encoder`, set before),
-    and else encodes the texts, with an encoder that it makes of them if it has none.
+    `fit` uses `TrainingSet.features` if they are given; they must come from `encoder`, which must
+    be set before. Otherwise it encodes the texts, with an encoder made from them if it has none.
     """
 
     encoder: Encoder | None
 
     def encoder_key(self) -> str:
-        """Changes with all that `make_encoder` depends on, except the texts."""
+        """Identifies everything that `make_encoder` depends on, except the texts."""
 
     def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> Encoder:
-        """An encoder for labelled texts and unlabelled ones like these; from the same texts in
-        the same order, the same encoder. Raises ClassifierError when it cannot be made."""
+        """Makes an encoder for labelled texts and for unlabelled texts such as these. The same
+        texts in the same order give the same encoder. Raises ClassifierError if it fails."""
 
     @staticmethod
     def load_encoder(folder: Path) -> Encoder:
-        """One that was saved. Raises ClassifierError when the folder is damaged."""
+        """Loads a saved encoder. Raises ClassifierError if the folder is damaged."""
 
     def score_features(
         self, features: Any, needs: frozenset[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """As `score`, of feature rows of its encoder."""
+        """Like `score`, for feature rows of its encoder."""
 
 
 def has_encoder(classifier: Classifier) -> TypeGuard[EncoderClassifier]:
-    """Whether feature rows can be kept for this classifier; asked of its class, too."""
+    """Whether feature rows can be stored for this classifier. Works for its class as well."""
     return hasattr(classifier, "load_encoder")
 
 
 class Strategy(Protocol):
-    """Chooses what to ask people next. `needs` says what score must store, no more."""
+    """Chooses the items to ask about next. `needs` are the names of exactly the scores it uses."""
 
     needs: frozenset[str]
 
     def choose(self, scores: Scores, n: int, seed: int) -> Rows:
-        """n distinct positions among the m candidates, sorted; n is at most m."""
+        """Chooses n distinct positions among the m candidates, sorted; n is at most m."""
 
 
 class Expander(Protocol):
-    """Makes synthetic items out of train items."""
+    """Makes synthetic items from train items."""
 
     def expand(
         self, parents: Sequence[tuple[Item, tuple[str, ...]]], seed: int
     ) -> Iterator[SyntheticItem]:
-        """From labelled train items (item, labels); the same input gives the same output."""
+        """`parents` are train items and their labels. The same input gives the same output."""
 
 
 class PromptExpander(Protocol):
-    """Says what a language model shall write. Pure: the expand job asks, screens and judges."""
+    """Plans what a language model should write. Pure: the expand job prompts and screens."""
 
     def plan(self, corpus: WritingMaterial, guide: CampaignBrief, seed: int) -> list[TextRequest]:
-        """What to ask for, most wanted first; the same input gives the same plan."""
+        """The texts to request, most important first. The same input gives the same plan."""
 
 
 def needs_language_model(expander: Expander | PromptExpander) -> TypeGuard[PromptExpander]:
-    """Whether it needs a language model."""
+    """Whether the expander needs a language model."""
     return hasattr(expander, "plan")
 
 
 Columns = Mapping[str, type]
 """Names and types of a table's columns: str, int, float, datetime (aware), list (of str) or dict
-(of what JSON can say); every value may be None."""
+(of JSON values). Every value may be None."""
 
 
 class Exporter(Protocol):
@@ -264,40 +267,41 @@ class Exporter(Protocol):
     def write(
         self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
     ) -> Path:
-        """Writes `rows`, a stream, to folder/table+suffix and returns that path."""
+        """Writes `rows`, an iterable, to the file table+suffix in `folder`; returns its path."""
 
 
 # --- Storage ----------------------------------------------------------------------------------
 
 
 class Pool(Protocol):
-    """All items, numbered by row; a row number is never used again."""
+    """All items, numbered by row; a row number is never reused."""
 
     def __len__(self) -> int:
-        """Rows so far, erased ones included."""
+        """Number of rows, including erased ones."""
 
     def append(self, items: Iterable[Item], ads: Iterable[Ad] = ()) -> tuple[int, int]:
-        """Adds those whose id is new; returns (added, duplicates). Takes the writer lock."""
+        """Adds items whose id is new; returns the numbers (added, duplicates). Takes the writer
+        lock."""
 
     def column(self, name: str, stop: int | None = None) -> NDArray[Any]:
-        """A column of rows [0, stop): id, text_hash, split, origin, root, group as str arrays,
-        erased as bool."""
+        """A column of the rows [0, stop): id, text_hash, split, origin, root and group are str
+        arrays, erased is bool."""
 
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
-        """Whole items, in the order asked."""
+        """The items of these rows, in the same order."""
 
     def texts(self, rows: Sequence[int] | Rows) -> list[str]:
-        """Their texts."""
+        """The texts of these rows, in the same order."""
 
     def shards(self) -> list[tuple[int, int, int]]:
-        """(number, first row, rows) of every shard; these never change."""
+        """(number, first row, number of rows) of every shard. Shards never change."""
 
     def rows_of(self, item_ids: Sequence[str]) -> Rows:
-        """Row per item id, -1 where unknown."""
+        """The row of each item id, -1 if unknown."""
 
     def ads(self, ad_ids: Sequence[str]) -> dict[str, Ad]:
-        """Ads by id; unknown ids are left out."""
+        """Ads by id, without unknown ids."""
 
     def erase(self, ad_id: str) -> list[str]:
-        """Blanks the ad's text and its items' (and what descends from it) for ever; returns the
-        ids of the erased items. The rows stay as tombstones."""
+        """Erases the texts of an ad, of its items and of their descendants forever; returns the
+        ids of the erased items. Their rows stay as tombstones."""

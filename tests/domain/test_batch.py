@@ -272,7 +272,7 @@ def test_a_ranking_is_gone_down_and_full_ads_are_skipped(
         return np.sort(rows[np.argsort(rank[rows])[:wanted]])
 
     pool, rng = distinct(len(roots), 0, roots), np.random.default_rng(0)
-    with patch("biasloop.domain.batch.MAX_STRATEGY_CALLS", 100):
+    with patch("biasloop.domain.batch.MAX_ATTEMPTS", 100):
         batch = compose_batch(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=most)
     expected: list[int] = []
     for row in np.argsort(rank):

@@ -1,1 +1,1 @@
-"""The nouns: pure Python and numpy, no clock, no disk, no network."""
+"""Values and decisions in pure Python and numpy, without clock, disk or network."""

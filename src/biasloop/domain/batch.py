@@ -1,4 +1,4 @@
-"""What goes into a batch: arms, quotas, order. Pure and seeded."""
+"""Composes a batch: arms, quotas, order. Pure and seeded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 
 Acquire = Callable[[Rows, int], Rows]
-"""n of these pool rows by strategy; sorted in, sorted out."""
+"""Asks the strategy to choose n of these pool rows. Both arrays are sorted."""
 
-MAX_STRATEGY_CALLS = 5
-"""How often a strategy is asked again for what ads that were full left open."""
+MAX_ATTEMPTS = 5
+"""How many attempts a strategy has to fill a batch while ads reach their limit."""
 
 
 class Arm(StrEnum):
@@ -23,15 +23,15 @@ class Arm(StrEnum):
     AUDIT = "audit"
     RANDOM_TRAIN = "random_train"
     GOLD = "gold"
-    """Its answer is known: it tells how people judge, and nothing learns from it."""
+    """Has a known answer: it measures how reliable annotators are, and nothing learns from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """One item of a batch.
 
-    `probability` is the chance that the item had of being drawn; None where a strategy chose it
-    without chance. `position` is its place in the order that annotators see.
+    `probability` is the item's probability of being drawn; None if a strategy chose it.
+    `position` is its place in the order that annotators see.
     """
 
     item_id: str
@@ -43,7 +43,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many items each arm gets."""
+    """The number of items of each arm."""
 
     acquisition: int
     audit: int
@@ -53,7 +53,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Unlabelled items, aligned: pool rows, ids, text hashes and roots (ads), all of shape (n,)."""
+    """Unlabelled items: pool rows, ids, text hashes and roots (ads), all (n,) and aligned."""
 
     rows: Rows
     ids: NDArray[np.str_]
@@ -64,7 +64,7 @@ class Candidates:
         return len(self.rows)
 
     def distinct(self, taken: NDArray[np.str_] | None = None) -> "Candidates":
-        """One item per text_hash (the first), without those whose hash is in `taken`."""
+        """The first item of each text hash, without those whose hash is in `taken`."""
         _, first = np.unique(self.hashes, return_index=True)
         keep = np.sort(first)
         if taken is not None:
@@ -72,7 +72,7 @@ class Candidates:
         return Candidates(self.rows[keep], self.ids[keep], self.hashes[keep], self.roots[keep])
 
     def ads(self) -> Rows:
-        """The number of each item's ad, 0, 1, …, shape (n,)."""
+        """Numbers the ads 0, 1, … and returns the number of each item's ad, (n,)."""
         return np.unique(self.roots, return_inverse=True)[1].astype(np.int64)
 
 
@@ -86,11 +86,11 @@ def split_batch(
     gold_share: float = 0.0,
     opening_share: float = 0.4,
 ) -> Quota:
-    """Splits a batch among the arms.
+    """Divides a batch among the arms.
 
-    Until `audit_block` audit items have been selected, the audit arm takes `opening_share` of the
-    batch (R7: a campaign begins with an audit block, spread over the first batches); afterwards
-    `audit_share`.
+    Until `audit_block` audit items have been selected, the audit arm gets `opening_share` of the
+    batch, and `audit_share` afterwards (R7: a campaign begins with an audit block, spread over the
+    first batches).
     """
     missing = max(0, audit_block - audit_done)
     share = opening_share if missing else audit_share
@@ -105,52 +105,54 @@ def split_batch(
 def compose_batch(
     train: Candidates,
     audit: Candidates,
-    wanted: Quota,
+    quota: Quota,
     acquire: Acquire | None,
     rng: np.random.Generator,
     *,
     max_per_ad: int,
     gold: Candidates | None = None,
 ) -> list[Selection]:
-    """The batch, in the order in which people see it; at most `max_per_ad` items of one ad.
+    """Composes a batch with at most `max_per_ad` items of an ad, in the order annotators see it.
 
-    Candidates are sorted by row and distinct in text hash (`Candidates.distinct`).
-    `acquire(rows, n)` returns n of the pool rows by strategy; None (no model yet) draws them at
-    random, and then they carry their inclusion probability. What another arm cannot fill,
-    acquisition takes over; a short pool gives a short batch.
+    Candidates must be sorted by row and have distinct text hashes (`Candidates.distinct`).
+    `acquire(rows, n)` lets the strategy choose n of the pool rows; None (there is no model yet)
+    draws them at random, and they get their inclusion probability. Places that another arm cannot
+    fill go to acquisition. If there are too few candidates, the batch is smaller.
     """
-    audited, chance = draw_positions(audit.ads(), wanted.audit, max_per_ad, rng)
-    drawn: list[tuple[Candidates, int, Arm, float | None]] = [
+    audited, chance = draw_positions(audit.ads(), quota.audit, max_per_ad, rng)
+    picks: list[tuple[Candidates, int, Arm, float | None]] = [
         (audit, i, Arm.AUDIT, float(chance[i])) for i in audited
     ]
 
-    taken, n_known = audit.hashes[audited], 0
-    if gold is not None and wanted.gold:
-        gold = gold.distinct(taken)
-        known = rng.permutation(len(gold))[: wanted.gold]
-        drawn += [(gold, i, Arm.GOLD, len(known) / len(gold)) for i in known]
-        taken, n_known = np.concatenate([taken, gold.hashes[known]]), len(known)
-    train = train.distinct(taken)  # one item per text in a batch
+    hashes_taken = audit.hashes[audited]
+    gold_positions: Rows = np.empty(0, dtype=np.int64)
+    if gold is not None and quota.gold:
+        gold = gold.distinct(hashes_taken)
+        gold_positions = rng.permutation(len(gold))[: quota.gold]
+        picks += [(gold, i, Arm.GOLD, len(gold_positions) / len(gold)) for i in gold_positions]
+        hashes_taken = np.concatenate([hashes_taken, gold.hashes[gold_positions]])
+    train = train.distinct(hashes_taken)  # one item per text in a batch
     ads = train.ads()
-    n_acquire = wanted.acquisition + wanted.audit - len(audited) + wanted.gold - n_known
-    n_random = wanted.random_train
+    n_acquire = quota.acquisition + quota.audit - len(audited)
+    n_acquire += quota.gold - len(gold_positions)
+    n_random = quota.random_train
     if acquire is None:
-        both, chance = draw_positions(ads, n_random + n_acquire, max_per_ad, rng)
-        mixed = rng.permutation(both)
-        for arm, part in (
-            (Arm.RANDOM_TRAIN, mixed[:n_random]),
-            (Arm.ACQUISITION, mixed[n_random:]),
+        drawn, chance = draw_positions(ads, n_random + n_acquire, max_per_ad, rng)
+        shuffled = rng.permutation(drawn)
+        for arm, positions in (
+            (Arm.RANDOM_TRAIN, shuffled[:n_random]),
+            (Arm.ACQUISITION, shuffled[n_random:]),
         ):
-            share = len(part) / max(1, len(both))
-            drawn += [(train, i, arm, float(chance[i] * share)) for i in part]
+            share = len(positions) / max(1, len(drawn))
+            picks += [(train, i, arm, float(chance[i] * share)) for i in positions]
     else:
         random_train, chance = draw_positions(ads, n_random, max_per_ad, rng)
         n_acquire += n_random - len(random_train)
         acquired = _by_strategy(acquire, train.rows, ads, random_train, n_acquire, max_per_ad, rng)
-        drawn += [(train, i, Arm.RANDOM_TRAIN, float(chance[i])) for i in random_train]
-        drawn += [(train, i, Arm.ACQUISITION, None) for i in acquired]
+        picks += [(train, i, Arm.RANDOM_TRAIN, float(chance[i])) for i in random_train]
+        picks += [(train, i, Arm.ACQUISITION, None) for i in acquired]
 
-    order = rng.permutation(len(drawn))
+    order = rng.permutation(len(picks))
     return [
         Selection(
             item_id=str(pool.ids[i]),
@@ -159,38 +161,39 @@ def compose_batch(
             probability=probability,
             position=position,
         )
-        for position, (pool, i, arm, probability) in enumerate(drawn[j] for j in order)
+        for position, (pool, i, arm, probability) in enumerate(picks[j] for j in order)
     ]
 
 
 def draw_positions(
-    ads: Rows, n: int, most: int, rng: np.random.Generator
+    ads: Rows, n: int, max_per_ad: int, rng: np.random.Generator
 ) -> tuple[Rows, NDArray[np.float64]]:
-    """n positions at random, at most `most` of one ad, sorted; and every position's chance (m,).
+    """Draws n of m positions at random, at most `max_per_ad` of an ad.
 
-    `ads` (m,) are the numbers of their ads. All have the same chance, n / m, unless an ad is so
-    long that it would exceed `most`: its items then share `most` places, the others the rest.
-    Fewer than n where the ads do not allow more. Systematic sampling along the ads in random
-    order (Madow 1949, "On the theory of systematic sampling, II"), which gives an ad with a share
-    of x places either floor(x) or ceil(x) of them.
+    `ads` (m,) holds the number of each position's ad. Returns the drawn positions, sorted, and the
+    inclusion probability of every position, (m,). The probability is n / m, unless an ad is so long
+    that it would exceed `max_per_ad`: its items then share `max_per_ad` places, and the other items
+    share the rest. Draws fewer than n if the ads do not allow more. This is systematic sampling
+    along the ads in random order (Madow 1949, "On the theory of systematic sampling, II"), which
+    gives an ad with an expected share of x places either floor(x) or ceil(x) of them.
     """
     sizes = np.bincount(ads)
-    n = min(n, int(np.minimum(sizes, most).sum()))
+    n = min(n, int(np.minimum(sizes, max_per_ad).sum()))
     full = np.zeros(len(sizes), dtype=bool)
-    while True:  # ads that would get more than `most`, then those that would now, …
-        left, size = n - most * int(full.sum()), int(sizes[~full].sum())
-        more = ~full & (sizes * left > most * size)
-        if not more.any():
+    while True:  # limiting an ad frees places, so that further ads may reach the limit
+        n_rest, n_items = n - max_per_ad * int(full.sum()), int(sizes[~full].sum())
+        newly_full = ~full & (sizes * n_rest > max_per_ad * n_items)
+        if not newly_full.any():
             break
-        full |= more
-    chance = np.where(full[ads], most / sizes[ads], left / max(1, size))
+        full |= newly_full
+    probability = np.where(full[ads], max_per_ad / sizes[ads], n_rest / max(1, n_items))
 
     order = np.lexsort((rng.random(len(ads)), rng.permutation(len(sizes))[ads]))
-    in_full = order[full[ads[order]]]
-    rest = order[~full[ads[order]]]
-    start = int(rng.integers(max(1, size)))
-    along = rest[(start + size * np.arange(left)) // max(1, left)]
-    return np.sort(np.concatenate([_first(in_full, ads, most), along])), chance
+    of_full_ads = order[full[ads[order]]]
+    others = order[~full[ads[order]]]
+    start = int(rng.integers(max(1, n_items)))
+    drawn = others[(start + n_items * np.arange(n_rest)) // max(1, n_rest)]
+    return np.sort(np.concatenate([_first(of_full_ads, ads, max_per_ad), drawn])), probability
 
 
 def _by_strategy(
@@ -199,34 +202,35 @@ def _by_strategy(
     ads: Rows,
     taken: Rows,
     n: int,
-    most: int,
+    max_per_ad: int,
     rng: np.random.Generator,
 ) -> Rows:
-    """n positions by strategy, beside those `taken`, at most `most` of one ad with them.
+    """Lets the strategy choose n positions that are not in `taken`, so that no ad has more than
+    `max_per_ad` positions in both together.
 
-    A strategy does not rank, so it is asked again: which of an ad's items it would keep, and what
-    it takes once the ads that are full are out of the way. For a strategy that ranks, this goes
-    down its ranking and skips full ads. The last time it is offered no more of an ad than the ad
-    may have, which fills the batch for certain.
+    A strategy returns a set, not a ranking, so it is called again: for each ad with too many items,
+    to choose which of them stay; and then to fill the free places from ads that are not full. For a
+    strategy that ranks, this equals going down the ranking and skipping full ads. In the last
+    attempt no ad offers more items than it may have, which is certain to fill the batch.
     """
-    allowed = most - np.bincount(ads[taken], minlength=int(ads.max(initial=-1)) + 1)
+    allowed = max_per_ad - np.bincount(ads[taken], minlength=int(ads.max(initial=-1)) + 1)
     free = np.setdiff1d(np.arange(len(rows)), taken)
     chosen: Rows = np.empty(0, dtype=np.int64)
-    for ask in range(MAX_STRATEGY_CALLS):
+    for attempt in range(MAX_ATTEMPTS):
         free = free[allowed[ads[free]] > 0]
-        if ask == MAX_STRATEGY_CALLS - 1:
+        if attempt == MAX_ATTEMPTS - 1:
             free = np.sort(_first(rng.permutation(free), ads, allowed[ads]))
         missing = min(n - len(chosen), len(free))
         if not missing:
             break
-        picked = _ask(acquire, rows, free, missing)
-        for ad in np.flatnonzero(np.bincount(ads[picked], minlength=len(allowed)) > allowed):
-            of_ad = picked[ads[picked] == ad]
-            kept = _ask(acquire, rows, of_ad, int(allowed[ad]))
-            picked = np.setdiff1d(picked, np.setdiff1d(of_ad, kept))
-        np.subtract.at(allowed, ads[picked], 1)
-        free = np.setdiff1d(free, picked)
-        chosen = np.concatenate([chosen, picked])
+        chosen_now = _ask(acquire, rows, free, missing)
+        for ad in np.flatnonzero(np.bincount(ads[chosen_now], minlength=len(allowed)) > allowed):
+            of_ad = chosen_now[ads[chosen_now] == ad]
+            to_keep = _ask(acquire, rows, of_ad, int(allowed[ad]))
+            chosen_now = np.setdiff1d(chosen_now, np.setdiff1d(of_ad, to_keep))
+        np.subtract.at(allowed, ads[chosen_now], 1)
+        free = np.setdiff1d(free, chosen_now)
+        chosen = np.concatenate([chosen, chosen_now])
     return chosen
 
 
@@ -234,8 +238,8 @@ def _ask(acquire: Acquire, rows: Rows, positions: Rows, n: int) -> Rows:
     return positions[np.searchsorted(rows[positions], acquire(rows[positions], n))]
 
 
-def _first(order: Rows, ads: Rows, most: int | Rows) -> Rows:
-    """The positions in `order` that are among the first `most` of their ad."""
+def _first(order: Rows, ads: Rows, limit: int | Rows) -> Rows:
+    """The positions in `order` that are among the first `limit` of their ad."""
     by_ad = order[np.argsort(ads[order], kind="stable")]
-    place = np.arange(len(by_ad)) - np.searchsorted(ads[by_ad], ads[by_ad])
-    return by_ad[place < (most if isinstance(most, int) else most[by_ad])]
+    rank = np.arange(len(by_ad)) - np.searchsorted(ads[by_ad], ads[by_ad])
+    return by_ad[rank < (limit if isinstance(limit, int) else limit[by_ad])]

@@ -1,4 +1,4 @@
-"""Ads and the items cut from them."""
+"""Ads, and the items that are made from them."""
 
 import unicodedata
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from hashlib import blake2b
 from biasloop.domain.split import Split
 
 VERSION = "version:"
-"""An operation that begins so is a version that the seed's author wrote."""
+"""Prefix of the operation of an item that is a version written by the author of its seed."""
 
 
 class Origin(StrEnum):
@@ -21,12 +21,12 @@ class Origin(StrEnum):
     SYNTHETIC = "synthetic"
     """Made by an expander."""
     GOLD = "gold"
-    """Written, with a known answer, to see how people judge it."""
+    """Text with a known answer, to measure how reliable annotators are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ad:
-    """One job advertisement, as it came."""
+    """A job advertisement as it was imported."""
 
     id: str
     text: str
@@ -37,11 +37,11 @@ class Ad:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The unit that is labelled.
+    """The unit that annotators label.
 
     `start` and `end` are character offsets into the ad's text. `roots` are the ads (or seed
     families) it descends from: one for real items, possibly several for synthetic ones.
-    `group` names the sector or the like of a seed, for cross-validation by it; "" if unknown.
+    `group` is for cross-validation by group, e.g. the sector of a seed; "" if unknown.
     """
 
     id: str
@@ -59,19 +59,19 @@ class Item:
 
 
 def item_id(root: str, start: int, end: int, text: str) -> str:
-    """Id of an item: 20 hex digits over (root, start, end, text)."""
+    """The id of an item: a hash of its arguments, 20 hex digits."""
     key = f"{root}\x1f{start}\x1f{end}\x1f{text}"
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def text_hash(text: str) -> str:
-    """20 hex digits over the text, blind to case, spacing and Unicode form."""
+    """A hash of the text, 20 hex digits, that ignores case, white space and Unicode form."""
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def real_item(ad: Ad, start: int, end: int, split: Split, group: str = "") -> Item:
-    """The item that `ad.text[start:end]` is."""
+    """Makes `ad.text[start:end]` an item."""
     text = ad.text[start:end]
     return Item(
         id=item_id(ad.id, start, end, text),
@@ -88,13 +88,16 @@ def real_item(ad: Ad, start: int, end: int, split: Split, group: str = "") -> It
 
 
 def gold_item(ad: Ad, start: int, end: int, group: str = "") -> Item:
-    """The gold item that `ad.text[start:end]` is. On the audit side, where nothing trains; and not
-    real, so that no audit figure counts it."""
+    """Makes `ad.text[start:end]` a gold item.
+
+    Its split is audit, so that nothing trains on it; its origin is not real, so that no audit
+    figure counts it.
+    """
     return replace(real_item(ad, start, end, Split.AUDIT, group), origin=Origin.GOLD)
 
 
 def seed_item(root: str, text: str, group: str = "") -> Item:
-    """A seed sentence. Always train: audit reports on real items only, see docs."""
+    """Makes a seed sentence an item. Its split is always train: audits use real items only."""
     return Item(
         id=item_id(root, 0, len(text), text),
         text=text,
@@ -110,10 +113,10 @@ def seed_item(root: str, text: str, group: str = "") -> Item:
 def synthetic_item(
     parents: tuple[Item, ...], text: str, operation: str, group: str | None = None
 ) -> Item:
-    """An item made from `parents` (never empty); its roots are all of theirs, its group the first
-    one's unless told otherwise.
+    """Makes an item that descends from `parents` (at least one).
 
-    Raises ValueError when a parent is not a train item: nothing synthetic descends from audit.
+    It has all roots of its parents, and the group of the first unless `group` is given. Raises
+    ValueError if a parent is not a train item: nothing synthetic may descend from audit items.
     """
     if any(parent.split is not Split.TRAIN for parent in parents):
         raise ValueError("a synthetic item must descend from train items only")

@@ -1,4 +1,4 @@
-"""What classifiers learn from and say, and what strategies choose by."""
+"""The input and output of classifiers, and the input of strategies."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,25 +11,26 @@ from biasloop.domain.batch import Rows
 from biasloop.domain.label import Labels, LabelSource
 
 Proba = NDArray[np.float32]
-"""Probabilities, shape (n, k). Multi-label: each column for itself; single-label: rows sum to 1."""
+"""Probabilities (n, k). In a single-label scheme each row sums to 1; in a multi-label scheme the
+columns are independent."""
 
 
 class Features(Protocol):
-    """Feature rows: an array (n, d), or what an encoder has instead of one."""
+    """Feature rows: an array (n, d), or an encoder's own type for the same."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Any, /) -> Any:
-        """These rows, by a slice, a mask or row numbers."""
+        """Selects rows by a slice, a mask or row numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """What a classifier learns from; all aligned, n rows.
+    """The n rows that a classifier learns from; all fields are aligned.
 
-    `labels` is (n, k) with -1 where a label was not asked about; `weights` (n,) float;
-    `roots` (n,) keeps out-of-fold predictions honest: folds never cut a root. `features` (n, d)
-    are the rows that the classifier's encoder made of the texts, where it has one.
+    `labels` is (n, k), with -1 where a label was not asked about; `weights` is (n,). `roots` (n,)
+    serve to keep out-of-fold predictions unbiased: all rows of a root are in the same fold.
+    `features` (n, d) are the texts as encoded by the classifier's encoder, if it has one.
     """
 
     texts: Sequence[str]
@@ -44,8 +45,8 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """What training found out: `oof` (n, k) out-of-fold probabilities by root, calibrated;
-    `thresholds` (k,) chosen on them; `notes` in words (labels without positives, …)."""
+    """The result of training: `oof` (n, k), calibrated out-of-fold probabilities, with folds by
+    root; `thresholds` (k,), chosen on them; `notes` for people (labels without positives, …)."""
 
     oof: Proba
     thresholds: NDArray[np.float32]
@@ -54,7 +55,7 @@ class FitReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Words that carry a verdict: characters start..end of the text speak for `label`."""
+    """Characters start..end of a text, and how strongly they support `label`."""
 
     start: int
     end: int
@@ -63,19 +64,18 @@ class Evidence:
 
 
 Similarity = Callable[[Rows, Rows], NDArray[np.float32]]
-"""How alike items are to an encoder, by positions: 0 … m-1 are the candidates, m … m+l-1 the
-labelled items. Cosines (n, n') of n items with n' others."""
+"""Cosine similarities (n, n') of n items and n' others, as the encoder represents them. Both are
+given by position: 0 … m-1 are the m candidates, m … m+l-1 the l labelled items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What score stored, for m candidates, and beside it of l labelled train items.
+    """The scores of m candidates, and of l labelled train items.
 
-    `arrays` holds what the strategy needs, by name, each of shape (m, …): "proba" is (m, k),
+    `arrays` holds the arrays (m, …) that the strategy needs, by name: "proba" is (m, k),
     "embedding" (m, e), "passes" (m, p, k). `thresholds` is (k,). `labelled` holds the same arrays
-    of the labelled items, (l, …), and `labels` what they are labelled with, (l, k). `likeness` is
-    worked out for the few items that a strategy asks it about, never stored; None for a classifier
-    without an encoder.
+    (l, …) of the labelled items, and `labels` their labels (l, k). `similarity` is computed on
+    demand, for the few items that a strategy asks about; None if the classifier has no encoder.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -86,12 +86,13 @@ class Scores:
     similarity: Similarity | None = None
 
     def for_candidates(self, rows: Rows) -> "Scores":
-        """The scores of these candidates only."""
-        m, likeness = len(next(iter(self.arrays.values()))), self.similarity
-        known = 0 if self.labels is None else len(self.labels)
-        places = np.concatenate([rows, np.arange(m, m + known)])
+        """Keeps only these candidates, and all labelled items; `rows` are positions, 0 … m-1."""
+        m, similarity = len(next(iter(self.arrays.values()))), self.similarity
+        n_labelled = 0 if self.labels is None else len(self.labels)
+        positions = np.concatenate([rows, np.arange(m, m + n_labelled)])
         return replace(
             self,
             arrays={name: array[rows] for name, array in self.arrays.items()},
-            similarity=likeness and (lambda some, others: likeness(places[some], places[others])),
+            similarity=similarity
+            and (lambda some, others: similarity(positions[some], positions[others])),
         )

@@ -1,4 +1,4 @@
-"""Trained models, their reports, and which one is in service."""
+"""Trained models, their audit reports, and which model is in service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A finished model.
+    """A trained model.
 
-    `seq` is the ledger sequence number its data was read at, `folder` is relative to the
-    workspace, `card` holds counts by label source, the guideline versions that people's votes were
-    given under, settings, versions and out-of-fold figures, `trained_on` the ids of the items it
-    learned from.
+    `seq` is the sequence number of the ledger when its data was read; `folder` is relative to the
+    workspace. `card` holds the number of labels by source, the policies that votes were given
+    under, settings, versions, and out-of-fold figures. `trained_on` are the ids of its training
+    items.
     """
 
     id: str
@@ -25,7 +25,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """From now on this model is in service."""
+    """Puts a model into service from now on."""
 
     model_id: str
     why: str
@@ -33,7 +33,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The audit report of a model; `baseline_id` is the model that was in service then."""
+    """The audit report of a model; `baseline_id` is the model that was in service at that time."""
 
     model_id: str
     baseline_id: str | None

@@ -1,4 +1,4 @@
-"""One turn of the loop: its states, its steps, and what a step may answer."""
+"""A round of the loop: its states, its steps, and the outcomes of a step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from typing import Any
 
 
 class State(StrEnum):
-    """A fact that is now true of the round. Failure is no state."""
+    """What has been completed in the round. A failed step does not change the state."""
 
     OPENED = "opened"
     EXPANDED = "expanded"  # synthetic items of this round are in the pool
-    SCORED = "scored"  # what the strategy needs is on disk for all of pool_rows
-    SELECTED = "selected"  # the batch is fixed, in its order
+    SCORED = "scored"  # the scores that the strategy needs are on disk for pool_rows
+    SELECTED = "selected"  # the batch and its order are fixed
     PUSHED = "pushed"  # every item of the batch is a task in Label Studio
-    ANNOTATED = "annotated"  # open tasks fell to the low-water mark
-    AGGREGATED = "aggregated"  # votes have come to a consensus
+    ANNOTATED = "annotated"  # the number of open tasks has fallen to the low-water mark
+    AGGREGATED = "aggregated"  # votes have been combined into a consensus
     TRAINED = "trained"  # a new model version is on disk
     EVALUATED = "evaluated"  # its audit report is in the ledger
     CLOSED = "closed"
@@ -42,7 +42,7 @@ STEPS: Mapping[State, tuple[str, State]] = {
     State.TRAINED: ("evaluate", State.EVALUATED),
     State.EVALUATED: ("close", State.CLOSED),
 }
-"""The step that leaves each state, and the state it leads to."""
+"""For each state the name of the next step, and the state that follows it."""
 
 FINISHED = (State.CLOSED, State.CANCELLED)
 BEFORE_LABELLING = (State.OPENED, State.EXPANDED, State.SCORED, State.SELECTED)
@@ -52,10 +52,10 @@ AFTER_LABELLING = (State.ANNOTATED, State.AGGREGATED, State.TRAINED, State.EVALU
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A round as it stands.
+    """A round and its current state.
 
-    `facts` is what its steps recorded (pool_rows, model, counts …). `attempts`, `error` and
-    `retry_at` tell of the present step's failures; `waits_for` of what it waits for.
+    `facts` were recorded by its steps (pool_rows, model, counts …). `attempts`, `error` and
+    `retry_at` describe failures of the current step; `waits_for` says what it is waiting for.
     """
 
     id: int
@@ -76,7 +76,8 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run one step of a round until the lease ends. `token` fences stale holders."""
+    """The right to run one step of a round until the lease ends. `token` is a fencing token, which
+    keeps out the holders of older claims."""
 
     round: Round
     token: int
@@ -85,7 +86,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step is finished: `facts` join the round's, `records` go to their tables."""
+    """The step is finished: `facts` are added to those of the round, `records` to their tables."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     records: tuple[Any, ...] = ()
@@ -93,7 +94,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is wrong, but it is not time yet."""
+    """The step cannot be completed yet, and nothing is wrong."""
 
     until: datetime
     why: str
@@ -103,24 +104,27 @@ Outcome = Done | Wait
 
 
 def retry_delay(attempts: int, base: float = 2.0, cap: float = 300.0) -> timedelta:
-    """How long to wait before attempt `attempts + 1`: doubles from `base` to `cap` seconds."""
+    """How long to wait after `attempts` failed attempts: doubles from `base` to `cap` seconds."""
     doublings = min(max(0, attempts - 1), 100)  # an outage of days must not overflow
     return timedelta(seconds=min(cap, base * 2**doublings))
 
 
 LONGEST_WAIT = timedelta(minutes=10)
-"""Leases and pauses are never longer; the settings see to it."""
+"""No lease or pause is longer; the settings enforce it."""
 
 
 def has_passed(moment: datetime | None, now: datetime) -> bool:
-    """Whether a lease or pause until `moment` is over. One that seems longer than any was written
-    before the clock was set back: nobody waits until it has caught up."""
+    """Whether a lease or pause until `moment` is over.
+
+    One that seems longer than LONGEST_WAIT was written before the clock was set back, and counts as
+    over, so that nothing waits until the clock has caught up.
+    """
     return moment is None or not now < moment <= now + LONGEST_WAIT
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningRules:
-    """Settings that say when a round opens and when the campaign ends."""
+    """Settings that decide when a round opens and when the campaign ends."""
 
     batch_size: int
     min_new_items: int
@@ -130,23 +134,24 @@ class OpeningRules:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the decision to open a round depends on."""
+    """The facts that decide whether a round may open."""
 
     now: datetime
     rounds: tuple[Round, ...]
     labels: int
-    """Items with a human label or still open for one."""
+    """Number of items that have a human label or wait for one."""
     candidates: Callable[[], int]
-    """Counts unlabelled items that could go to people; asked last, it looks at the whole pool."""
+    """Counts the unlabelled items that annotators could get. It scans the whole pool, so the
+    decision calls it last."""
     pause: PauseState
     stop: str | None = None
-    """Why the stopping rule opens no more rounds; None when it does, or there is none."""
+    """Why the stopping rule opens no more rounds; None if it allows more, or there is no rule."""
 
 
 def reason_not_to_open(opening: OpeningRules, situation: Situation) -> str | None:
-    """Why no round may open now, in words for the status page; None when one may.
+    """Why no round may open now, in words for the status page; None if one may.
 
-    At most one round waits for people (or is on its way to them) and one trains (R6).
+    At most one round is with annotators or on its way to them, and one trains (R6).
     """
     live = [r for r in situation.rounds if r.state not in FINISHED]
     last = max((r.opened_at for r in situation.rounds), default=None)

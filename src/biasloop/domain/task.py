@@ -1,4 +1,4 @@
-"""A task of Label Studio, and what stands in it."""
+"""Tasks of Label Studio and their annotations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from biasloop.domain.writing.judgement import Judgement
 
 @dataclass(frozen=True, slots=True)
 class PushedTask:
-    """The item is a task in Label Studio."""
+    """Records that an item is a task in Label Studio."""
 
     item_id: str
     task_id: int
@@ -18,19 +18,19 @@ class PushedTask:
 
 @dataclass(frozen=True, slots=True)
 class LabelTask:
-    """What is pushed: one item as annotators see it. Nothing in it tells the arm."""
+    """An item as annotators see it. Nothing in it reveals the arm."""
 
     item_id: str
     text: str
     context: str
     round: int
     prelabel: Judgement | None = None
-    """A first answer that annotators see, and may change."""
+    """A suggested answer that annotators see and may change."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnnotation:
-    """An annotation as Label Studio has it. `result` is its JSON, untouched."""
+    """An annotation as Label Studio stores it. `result` is its unchanged JSON."""
 
     id: int
     task_id: int
@@ -44,10 +44,10 @@ class RawAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task that changed, with all the annotations that it has now (none: all were deleted).
+    """A task that has changed, with all its current annotations (none if all were deleted).
 
-    `text` is what people see; `overlap` the number of annotations at which Label Studio shows the
-    task to nobody any more.
+    `text` is what annotators see. Once the task has `overlap` annotations, Label Studio no longer
+    shows it to anyone.
     """
 
     task_id: int
@@ -60,7 +60,7 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An annotator's account in Label Studio; `new` when it was made just now."""
+    """An annotator's account in Label Studio; `new` if it was just created."""
 
     id: int
     email: str

@@ -1,5 +1,5 @@
-"""A draft of the guideline, tried: what a language model says of scenarios under the version that
-is in force and under the draft, and where the two differ. Pure."""
+"""Trials of a draft policy: how a language model labels scenarios under the policy in force and
+under the draft, and where the two differ. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,11 @@ class ScenarioReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A text to be judged. `known` is what people say of it (or whoever gave it), None where nobody
-    did. `item_id` and `roots` are those of an item of the pool, empty for a text that was given."""
+    """A text for the language model to judge.
+
+    `known` are its labels according to annotators, or to the author of a given text; None if it has
+    none. `item_id` and `roots` are those of the item in the pool; they are empty for a given text.
+    """
 
     text: str
     why: ScenarioReason = ScenarioReason.GIVEN
@@ -40,7 +43,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scenario with what is said of it under the version compared with, and under the draft."""
+    """A scenario and its verdicts: `before` under the policy in force, `after` under the draft."""
 
     scenario: Scenario
     before: Judgement | Problem
@@ -48,35 +51,37 @@ class Case:
 
     @property
     def answered(self) -> bool:
-        """Whether both versions have a judgement."""
+        """Whether there are verdicts under both policies."""
         return isinstance(self.before, Judgement) and isinstance(self.after, Judgement)
 
     @property
     def changes(self) -> bool:
-        """Whether the draft says other labels than the version compared with."""
+        """Whether the labels differ between the two policies."""
         return self.answered and judged_labels(self.before) != judged_labels(self.after)
 
     @property
     def contradicts(self) -> bool:
-        """Whether the draft says other labels than are known."""
+        """Whether the labels under the draft differ from the known ones."""
         return self._differs(self.after)
 
     @property
     def contradicted(self) -> bool:
-        """Whether the version compared with does so."""
+        """Whether the labels under the policy in force differ from the known ones."""
         return self._differs(self.before)
 
-    def _differs(self, said: Judgement | Problem) -> bool:
-        known = self.scenario.known
-        return known is not None and isinstance(said, Judgement) and judged_labels(said) != {*known}
+    def _differs(self, verdict: Judgement | Problem) -> bool:
+        if self.scenario.known is None or not isinstance(verdict, Judgement):
+            return False
+        return judged_labels(verdict) != {*self.scenario.known}
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A draft that was tried against the version `against`, on scenarios in a fixed order.
+    """A trial of a draft policy against the policy with the id `against`, on scenarios in a fixed
+    order.
 
-    The same question has the same id, so a second run of it, which may have more answers, takes
-    the place of the first. `stopped` says why some answers are missing, None where none are.
+    The id is a hash of the question, so a repeated trial, which may have more answers, replaces the
+    first. `stopped` says why answers are missing; None if none are.
     """
 
     id: str
@@ -92,7 +97,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What somebody says of a scenario, which goes by its number in the trial, from 1."""
+    """A comment on a scenario, which is given by its number in the trial, from 1."""
 
     scenario: int
     by: str
@@ -102,8 +107,8 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class LabelTotal:
-    """In how many answered scenarios a label is said under either version; how many gain and lose
-    it by the draft."""
+    """Numbers of answered scenarios: those that have a label before and after, and those that gain
+    or lose it under the draft."""
 
     label: str
     before: int
@@ -113,51 +118,52 @@ class LabelTotal:
 
 
 def trial_id(draft: Policy, against: Policy, model: str, scenarios: Iterable[Scenario]) -> str:
-    """8 hex digits over all that is asked."""
+    """A hash of everything that is asked, 8 hex digits."""
     parts = [draft.id, against.id, model, *(scenario.text for scenario in scenarios)]
-    whole = "\x1f".join(parts).encode("utf-8", "surrogatepass")
-    return blake2b(whole, digest_size=4).hexdigest()
+    question = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return blake2b(question, digest_size=4).hexdigest()
 
 
-def judged_labels(said: Judgement | Problem) -> set[str]:
-    """The labels of a judgement; none where there is none."""
-    return {*said.labels} if isinstance(said, Judgement) else set()
+def judged_labels(verdict: Judgement | Problem) -> set[str]:
+    """The labels of a verdict; empty if there is none."""
+    return {*verdict.labels} if isinstance(verdict, Judgement) else set()
 
 
 def sort_cases(cases: Iterable[Case]) -> list[tuple[int, Case]]:
-    """(number, case): what changes first, then what contradicts, then what is not answered."""
+    """Numbers the cases from 1 and sorts them: first cases that change, then those that contradict
+    known labels, then those without an answer."""
 
-    def place(numbered: tuple[int, Case]) -> tuple[bool, bool, bool, int]:
+    def sort_key(numbered: tuple[int, Case]) -> tuple[bool, bool, bool, int]:
         number, case = numbered
         return not case.changes, not case.contradicts, case.answered, number
 
-    return sorted(enumerate(cases, start=1), key=place)
+    return sorted(enumerate(cases, start=1), key=sort_key)
 
 
 def label_totals(cases: Iterable[Case], choices: Sequence[str]) -> list[LabelTotal]:
-    """What changes by label, for the labels that are said at all."""
-    both = [
+    """What changes for each label, without labels that no verdict has."""
+    label_pairs = [
         (judged_labels(case.before), judged_labels(case.after)) for case in cases if case.answered
     ]
-    found = [
+    totals = [
         LabelTotal(
             label,
-            sum(label in before for before, _ in both),
-            sum(label in after for _, after in both),
-            sum(label in after - before for before, after in both),
-            sum(label in before - after for before, after in both),
+            sum(label in before for before, _ in label_pairs),
+            sum(label in after for _, after in label_pairs),
+            sum(label in after - before for before, after in label_pairs),
+            sum(label in before - after for before, after in label_pairs),
         )
         for label in choices
     ]
-    return [total for total in found if total.before or total.after]
+    return [total for total in totals if total.before or total.after]
 
 
 def labels_to_re_ask(cases: Iterable[Case]) -> dict[str, int]:
-    """The labels by which to ask people again, so that every labelled item is among those that the
-    draft contradicts, each with how many of them carry it.
+    """The labels for a decision to re-ask, so that it applies to every item whose known labels the
+    draft contradicts; and how many such items have each label.
 
-    Of such an item it is what the draft takes away, or all that it carries where the draft only
-    adds to it.
+    For each item these are the labels that the draft removes, or all of its labels if the draft
+    only adds some.
     """
     counts: dict[str, int] = {}
     for case in cases:
@@ -176,16 +182,18 @@ def mix_scenarios(
     unlabelled: tuple[Rows, ScenarioReason],
     hashes: NDArray[np.str_],
 ) -> list[tuple[int, ScenarioReason]]:
-    """(pool row, why) of up to n scenarios, one per text; each kind comes in its order.
+    """Chooses up to n scenarios, at most one per text; returns (pool row, reason).
 
-    A quarter are items on which votes differ, with other labelled ones they make a half, and the
-    rest is not labelled; what one kind lacks, the others fill. `hashes` are by pool row.
+    A quarter are items whose votes differ; together with other labelled items they are half of the
+    scenarios; the other half are unlabelled items. Each array is used in its order. If there are
+    too few of one kind, the others fill its places. `hashes` holds the text hash of each pool row.
     """
     chosen: dict[str, tuple[int, ScenarioReason]] = {}
 
-    def take(rows: Rows, why: ScenarioReason, most: int) -> None:
+    def take(rows: Rows, why: ScenarioReason, limit: int) -> None:
+        """Adds rows until `limit` scenarios are chosen in total."""
         for row in rows:
-            if len(chosen) >= most:
+            if len(chosen) >= limit:
                 return
             chosen.setdefault(str(hashes[row]), (int(row), why))
 

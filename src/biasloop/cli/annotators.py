@@ -43,25 +43,25 @@ def add(
     service.ensure_project()
     password = token_urlsafe(9)
     account = service.label_studio.add_annotator(email, password)
-    told = {
+    access = {
         "email": account.email,
         "password": password if account.new else None,
         "sign_in": f"{service.label_studio_url}/user/login/",
         "label": service.label_studio.task_url(),
     }
     if json:
-        print_json(told)
+        print_json(access)
         return
-    say(f"{email} signs in at {told['sign_in']}")
+    say(f"{email} signs in at {access['sign_in']}")
     if account.new:
         say(f"  with the password {password} (shown once)")
     else:
         say("  the account was there already; its password stays")
-    say(f"  and labels at {told['label']}")
+    say(f"  and labels at {access['label']}")
 
 
-@app.command()
-def positions(
+@app.command("positions")
+def add_positions(
     file: Annotated[
         Path,
         typer.Argument(
@@ -75,8 +75,8 @@ def positions(
     """Keeps what annotators wish to say of themselves; shown by group, of five people or more."""
     from biasloop.workspace.positions import Positions
 
-    kept = Positions(open_workspace(workspace).layout.positions)
-    taken, refused = kept.add(file, date.today())  # noqa: DTZ011 - people write local dates
+    positions = Positions(open_workspace(workspace).layout.positions)
+    taken, refused = positions.add(file, date.today())  # noqa: DTZ011 - people write local dates
     if json:
         print_json({"taken": taken, "refused": refused})
         return

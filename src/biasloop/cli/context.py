@@ -77,7 +77,7 @@ def say(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def tell(text: str) -> None:
+def log(text: str) -> None:
     """A line of a long-running command, with the local time, on standard error."""
     err.print(f"{datetime.now():%H:%M:%S} {text}", markup=False, soft_wrap=True)  # noqa: DTZ005
 

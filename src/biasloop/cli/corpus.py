@@ -118,10 +118,10 @@ def _import(
         report = service.import_file(
             path, label_source=label_source, unit=unit, columns=columns, progress=done
         )
-    told = asdict(report)
+    facts = asdict(report)
     if report.rejects_file:
-        told["rejects_file"] = str(report.rejects_file)
-    service.ledger.control.note(Event.IMPORTED, told | {"file": str(path)}, now())
+        facts["rejects_file"] = str(report.rejects_file)
+    service.ledger.control.note(Event.IMPORTED, facts | {"file": str(path)}, now())
     if not quiet:
         say(
             f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "
@@ -129,7 +129,7 @@ def _import(
         )
         if report.rejects:
             say(f"  rejected rows with their reasons: {report.rejects_file}")
-    return told
+    return facts
 
 
 def takedown(

@@ -63,15 +63,15 @@ def _counts(rows: Mapping[str, int]) -> str:
 
 
 def _votes(policies: Mapping[str, int]) -> str | None:
-    """Of how many votes under which guideline versions a model learned."""
+    """How many votes a model learned from under each version of the guideline."""
     return ", ".join(f"{n} under {policy}" for policy, n in policies.items()) or None
 
 
 def _f1(cell: dict[str, Any]) -> str:
-    found = cell["f1"]
-    if found is None:
+    f1 = cell["f1"]
+    if f1 is None:
         return f"too few ({cell['n']})"
-    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{f1['value']:.2f} [{f1['low']:.2f}, {f1['high']:.2f}]"
 
 
 def classify(

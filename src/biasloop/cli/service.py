@@ -13,10 +13,10 @@ from biasloop.cli.context import (
     Workspace,
     err,
     fail,
+    log,
     open_workspace,
     print_json,
     say,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def up(workspace: Workspace = None) -> None:
     service = open_workspace(workspace)
     if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set: `biasloop serve` runs against that server")
-    with service.embedded(tell):
+    with service.embedded(log):
         _serve(service)
 
 
@@ -63,7 +63,7 @@ def _serve(service: "Service") -> None:
         signal.signal(name, lambda *_: stop.set())
     settings = service.settings.web
     page = f"http://{settings.host}:{settings.port}/"
-    scheduler = service.scheduler(tell)
+    scheduler = service.scheduler(log)
     app = create_app(service, scheduler.wake)
     server = WebServer(app, settings.host, settings.port)
     server.start()
@@ -73,13 +73,13 @@ def _serve(service: "Service") -> None:
         service.label_studio.add_webhook(f"{page}webhook")
         label_at = service.label_studio.task_url()
     except LabelStudioDown as error:
-        tell(f"{error}; the loop goes on trying")
+        log(f"{error}; the loop goes on trying")
         label_at = service.label_studio_url
     with service.spare_child():
         scheduler.start()
         _greet(service, page, label_at)
         stop.wait()
-        tell("stopping: the running step is finished first")
+        log("stopping: the running step is finished first")
         app.state.runner.stop()
         scheduler.stop()
     server.stop()
@@ -122,13 +122,13 @@ def reconcile(
     """Compares everything with Label Studio and mends what differs; `serve` does so daily."""
     from dataclasses import asdict
 
-    found = open_workspace(workspace).reconcile(accept_losses=accept_losses)
+    differences = open_workspace(workspace).reconcile(accept_losses=accept_losses)
     if json:
-        print_json(asdict(found))
+        print_json(asdict(differences))
         return
     say(
-        f"{found.changed} annotations changed, {found.lost} gone with their tasks, "
-        f"{found.pushed_again} open tasks pushed again"
+        f"{differences.changed} annotations changed, {differences.lost} gone with their tasks, "
+        f"{differences.pushed_again} open tasks pushed again"
     )
 
 
@@ -211,11 +211,11 @@ def demo(
     """The same loop on a real Label Studio, labelled through its API by simulated annotators."""
     from biasloop.simulate.demo import Demo, run_demo
 
-    table_ = run_demo(Demo(folder, campaign, data, rounds, batch, annotators, noise, seed), tell)
+    rows = run_demo(Demo(folder, campaign, data, rounds, batch, annotators, noise, seed), log)
     if json:
-        print_json(table_)
+        print_json(rows)
         return
     from biasloop.cli.context import table
 
-    table(table_, ["round", "labels", "micro F1", "audit items", "arms", "model"])
+    table(rows, ["round", "labels", "micro F1", "audit items", "arms", "model"])
     say(f"look around: biasloop -w {folder} status, or biasloop -w {folder} up")

@@ -68,8 +68,8 @@ def simulate(
     setup = Setup(classifier, _options(options), batch, budget, noise)
     grid = Grid(read_gold(pool, test), setup, names, seeds)
     grid.check()
-    with progress("simulating", len(grid.arms) * seeds) as tell:
-        runs = run_grid(grid, out, tell)
+    with progress("simulating", len(grid.arms) * seeds) as done:
+        runs = run_grid(grid, out, done)
     report = Report.from_runs(grid, runs, metric)
     write_html(report, out / "curves.html")
     write_png(report, out / "curves.png")
@@ -79,8 +79,8 @@ def simulate(
     figures = {arm: report.figures(arm) for arm in grid.arms}
     table(
         [
-            {"strategy": arm} | {n: _cell(f) for n, f in found.items()}
-            for arm, found in figures.items()
+            {"strategy": arm} | {n: _cell(f) for n, f in values.items()}
+            for arm, values in figures.items()
         ],
         ["strategy", *figures[grid.arms[0]]],
     )
@@ -88,8 +88,10 @@ def simulate(
     say(f"curves: {out / 'curves.html'}, {out / 'curves.png'}")
 
 
-def _cell(found: "Interval | None") -> str | None:
-    return None if found is None else f"{found.value:.2f} {found.low:.2f}…{found.high:.2f}"
+def _cell(interval: "Interval | None") -> str | None:
+    if interval is None:
+        return None
+    return f"{interval.value:.2f} {interval.low:.2f}…{interval.high:.2f}"
 
 
 def _options(text: str) -> dict[str, Any]:

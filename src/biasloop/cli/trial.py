@@ -66,9 +66,9 @@ def try_(
         from_file(scenarios, service.campaign.scheme) if scenarios else borderline(service, items)
     )
     requests = 2 * len(chosen) * service.settings.llm.judge_samples
-    with progress(f"asking about {len(chosen)} scenarios", requests) as tell:
+    with progress(f"asking about {len(chosen)} scenarios", requests) as advance:
         trial = try_draft(
-            service, version, other, chosen, by or user(), progress=lambda done, _: tell(done)
+            service, version, other, chosen, by or user(), progress=lambda done, _: advance(done)
         )
     _show(service, trial, out, json)
 

@@ -35,18 +35,18 @@ def validate(
     if not files:
         raise fail(f"no seed files (*.jsonl) in {', '.join(map(str, paths))}")
     folder, _ = shipped(campaign or files[0].resolve().parent.name)
-    found = check(seed_rows(files), read_campaign(folder).scheme)
+    report = check(seed_rows(files), read_campaign(folder).scheme)
     if json:
-        print_json(asdict(found))
+        print_json(asdict(report))
     else:
-        for problem in found.problems:
+        for problem in report.problems:
             say(problem)
         say(
-            f"{found.rows} rows in {len(found.sectors)} sectors, {found.hard_negatives} hard "
-            f"negatives, {found.quadruples} in four versions; {len(found.problems)} problems"
+            f"{report.rows} rows in {len(report.sectors)} sectors, {report.hard_negatives} hard "
+            f"negatives, {report.quadruples} in four versions; {len(report.problems)} problems"
         )
-        say("  " + ", ".join(f"{label} {count}" for label, count in found.labels.most_common()))
-    if found.problems:
+        say("  " + ", ".join(f"{label} {count}" for label, count in report.labels.most_common()))
+    if report.problems:
         raise typer.Exit(1)
 
 

@@ -56,7 +56,7 @@ def _classify(
     for (row_id, text), spans in zip(batch, cut, strict=True):
         own = slice(at, at + len(spans))
         at += len(spans)
-        found = [
+        spans_of_text = [
             {
                 "start": start,
                 "end": end,
@@ -73,7 +73,7 @@ def _classify(
             "id": row_id,
             "labels": _by_label(scheme, top),
             "flagged": _names(scheme, flags[own].any(axis=0)),
-            "sentences": found,
+            "sentences": spans_of_text,
         }
 
 
@@ -90,10 +90,10 @@ def _evidence(
 ) -> list[dict[str, Any]]:
     return [
         {
-            "start": offset + found.start,
-            "end": offset + found.end,
-            "label": found.label,
-            "text": text[found.start : found.end],
+            "start": offset + span.start,
+            "end": offset + span.end,
+            "label": span.label,
+            "text": text[span.start : span.end],
         }
-        for found in (classifier.evidence(text, flagged) if flagged else ())
+        for span in (classifier.evidence(text, flagged) if flagged else ())
     ]

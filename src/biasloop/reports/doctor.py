@@ -1,4 +1,4 @@
-"""Looks at everything biasloop leans on and says what to fix."""
+"""Examines everything that biasloop depends on, and says what to fix."""
 
 import shutil
 import socket
@@ -18,7 +18,7 @@ PROBE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. What is not `needed` is only told."""
+    """One thing that was examined. What is not `needed` is only mentioned."""
 
     what: str
     ok: bool
@@ -75,8 +75,8 @@ def _label_studio(service: Service) -> Check:
         return Check(what, False, "not running; `biasloop up` starts it", needed=False)
     except BiasloopError as error:
         return Check(what, False, str(error))
-    found = f"{service.label_studio_url}, version {server.version}, as {server.email}"
-    return Check(what, True, found)
+    account = f"{service.label_studio_url}, version {server.version}, as {server.email}"
+    return Check(what, True, account)
 
 
 def _language_model(service: Service) -> Check:
@@ -100,16 +100,16 @@ def _language_model(service: Service) -> Check:
 def _disk(service: Service) -> Check:
     folder = service.layout.folder
     free = shutil.disk_usage(folder).free
-    found = f"{free / 1024**3:.1f} GB free"
+    space = f"{free / 1024**3:.1f} GB free"
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"x" * PROBE)
     except OSError as error:
-        found += f", but {folder} cannot be written: {error.strerror}; check rights and quota"
-        return Check("disk", False, found)
+        space += f", but {folder} cannot be written: {error.strerror}; check rights and quota"
+        return Check("disk", False, space)
     if free < LOW_DISK:
-        return Check("disk", False, f"{found}; a training may need {LOW_DISK / 1024**3:.0f} GB")
-    return Check("disk", True, found)
+        return Check("disk", False, f"{space}; a training may need {LOW_DISK / 1024**3:.0f} GB")
+    return Check("disk", True, space)
 
 
 def _gpu() -> Check:
@@ -127,5 +127,5 @@ def _hub() -> Check:
         httpx.head("https://huggingface.co", timeout=3)
         return Check("model hub", True, "huggingface.co answers", needed=False)
     except (httpx.HTTPError, socket.gaierror):
-        found = "huggingface.co does not answer; models must be local folders"
-        return Check("model hub", False, found, needed=False)
+        trouble = "huggingface.co does not answer; models must be local folders"
+        return Check("model hub", False, trouble, needed=False)

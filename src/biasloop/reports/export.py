@@ -57,14 +57,14 @@ ADS = {"ad_id": str, "title": str, "text": str, "language": str, "source": str}
 
 
 def item_rows(
-    service: Service, verdicts: Verdicts | None, tell: Callable[[int], None]
+    service: Service, verdicts: Verdicts | None, progress: Callable[[int], None]
 ) -> Iterator[Row]:
     """One row per item: all that have a label, or the whole pool when the model's verdict is asked.
 
     `labels` are people's consensus where there is one, else the seed's or the constructed ones;
-    `label_source` says which. `arm` and `inclusion_probability` tell how a real item came to be
+    `label_source` says which. `arm` and `inclusion_probability` say how a real item came to be
     asked about (no probability: a strategy chose it without chance). Texts that were taken down
-    are left out. `tell` gets the number of items done.
+    are left out. `progress` gets the number of items done.
     """
     annotations = service.ledger.annotations()
     known = resolve_item_labels(
@@ -82,24 +82,24 @@ def item_rows(
         items = pool.items(rows[begin : begin + PIECE])
         extra = verdicts([item.text for item in items]) if verdicts else [{} for _ in items]
         for item, more in zip(items, extra, strict=True):
-            verdict = known.get(item.id)
+            item_label = known.get(item.id)
             round_id, selection = chosen.get(item.id, (None, None))
             yield _item(item) | {
-                "labels": list(verdict.labels) if verdict else None,
-                "asked": list(verdict.asked) if verdict else None,
-                "label_source": str(verdict.source) if verdict else None,
+                "labels": list(item_label.labels) if item_label else None,
+                "asked": list(item_label.asked) if item_label else None,
+                "label_source": str(item_label.source) if item_label else None,
                 "arm": str(selection.arm) if selection else None,
                 "inclusion_probability": selection.probability if selection else None,
                 "round": round_id,
                 "policies": sorted(policies.get(item.id, ())),
                 **more,
             }
-        tell(min(begin + PIECE, len(rows)))
+        progress(min(begin + PIECE, len(rows)))
 
 
 def vote_rows(service: Service) -> Iterator[Row]:
-    """One row per current annotation, whoever made it. People appear as A1, A2, …, the same in
-    every export; what was set aside or skipped is there, with its standing.
+    """One row per current annotation, no matter who made it. People appear as A1, A2, …, the same
+    in every export; what was set aside or skipped is there, with its standing.
 
     `spans` (per label the characters [start, end) of its spans, aligned to whole words) and
     `rewrite` are read from `extra`, which holds what people drew and wrote, verbatim.
@@ -107,22 +107,22 @@ def vote_rows(service: Service) -> Iterator[Row]:
     annotations = service.ledger.annotations()
     texts = _texts(service, {a.item_id for a in annotations if a.extra})
     names = _pseudonyms(annotations)
-    for found in annotations:
-        if found.standing is Standing.DELETED:
+    for annotation in annotations:
+        if annotation.standing is Standing.DELETED:
             continue
         yield {
-            "annotation": found.key,
-            "item_id": found.item_id,
-            "annotator": names.get(found.annotator, found.annotator),
-            "label_source": str(found.source),
-            "standing": str(found.standing),
-            "reason": found.reason or None,
-            "labels": list(found.labels),
-            "asked": list(found.asked),
-            "policy": found.policy_id,
-            "at": found.at,
-            "seconds": found.seconds,
-            **_marks(found, service.campaign.controls.text, texts.get(found.item_id, "")),
+            "annotation": annotation.key,
+            "item_id": annotation.item_id,
+            "annotator": names.get(annotation.annotator, annotation.annotator),
+            "label_source": str(annotation.source),
+            "standing": str(annotation.standing),
+            "reason": annotation.reason or None,
+            "labels": list(annotation.labels),
+            "asked": list(annotation.asked),
+            "policy": annotation.policy_id,
+            "at": annotation.at,
+            "seconds": annotation.seconds,
+            **_marks(annotation, service.campaign.controls.text, texts.get(annotation.item_id, "")),
         }
 
 
@@ -173,10 +173,10 @@ def _texts(service: Service, item_ids: set[str]) -> dict[str, str]:
     return {item_id: text for (item_id, _), text in zip(here, texts, strict=True)}
 
 
-def _marks(found: Annotation, text_name: str, text: str) -> Row:
+def _marks(annotation: Annotation, text_name: str, text: str) -> Row:
     if not text:  # spans and rewrites repeat words of the ad
         return {"spans": {}, "rewrite": None, "extra": {}}
-    result = found.extra.get("result", ())
+    result = annotation.extra.get("result", ())
     places: dict[str, list[list[int]]] = {}
     for span in marked(result, text_name, text):
         places.setdefault(span.label, []).append([span.start, span.end])
@@ -184,5 +184,5 @@ def _marks(found: Annotation, text_name: str, text: str) -> Row:
     return {
         "spans": places,
         "rewrite": "\n".join(written) or None,
-        "extra": dict(found.extra),
+        "extra": dict(annotation.extra),
     }

@@ -23,16 +23,16 @@ class Training:
     card: Mapping[str, Any]
 
 
-def train(service: Service, tell: Callable[[str], None]) -> Training:
+def train(service: Service, progress: Callable[[str], None]) -> Training:
     """Completes the campaign's offline expansion, trains on what is labelled now, and puts the
-    model into service. `tell` gets what is being done.
+    model into service. `progress` gets what is being done.
 
     Raises ClassifierError when there is nothing to train on.
     """
-    tell("expanding …")
+    progress("expanding …")
     expanded = service.steps.expand(None, lambda: None, offline=True)
     service.ledger.add(expanded.records, datetime.now(UTC))
-    tell("training …")
+    progress("training …")
     model_id = f"t{datetime.now(UTC):%Y%m%d-%H%M%S}"
     job = service.layout.job(None, f"train-{model_id}")
     trained = service.steps.train_at(service.ledger.sequence(), model_id, job)

@@ -101,14 +101,14 @@ def adopt(service: Service, draft: Policy, by: str) -> Path | None:
     """
     known, path = service.ledger.policies, service.layout.campaign / GUIDELINE
     former, current = service.campaign.policy, known.current()
-    kept = None
+    former_copy = None
     try:
         with written_whole(path) as temporary:
             temporary.write_text(draft.text, "utf-8")  # first of all: the disk may be full
             service.show_guideline(draft)
             if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
-                kept = path.with_stem(f"{path.stem}.{former.id}")
-                kept.write_text(former.text, "utf-8")
+                former_copy = path.with_stem(f"{path.stem}.{former.id}")
+                former_copy.write_text(former.text, "utf-8")
     except OSError as error:
         raise WorkspaceError(
             f"cannot write {path}: {error}; annotators read the former guideline again with the "
@@ -120,7 +120,7 @@ def adopt(service: Service, draft: Policy, by: str) -> Path | None:
             Event.GUIDELINE_ADOPTED, {"policy": draft.id, "by": by}, datetime.now(UTC)
         )
     service.ensure_project()  # a push at the same moment may have shown the former one once more
-    return kept
+    return former_copy
 
 
 def decide(

@@ -57,8 +57,8 @@ def try_draft(
 ) -> Trial:
     """Asks about all scenarios under both versions at once, and keeps the trial in the ledger.
 
-    Answers that are missing, for want of budget or because the server is out of order, are shown as
-    such; the same trial again asks for these only. `progress` is told how many requests are done,
+    Answers that are missing, for lack of budget or because the server is out of order, are shown as
+    such; the same trial again asks for these only. `progress` gets how many requests are done,
     and of how many.
 
     Raises ConfigError when the settings name no model, DataError when both versions say the same,
@@ -77,9 +77,9 @@ def try_draft(
     scheme, k = service.campaign.scheme, settings.judge_samples
     asked = [
         prompt
-        for of in scenarios
+        for scenario in scenarios
         for guide in guides
-        for prompt in judge_prompts(prompts, guide, k, of.text, of.roots)
+        for prompt in judge_prompts(prompts, guide, k, scenario.text, scenario.roots)
     ]
     identity = trial_id(draft, against, settings.model, scenarios)
     with closing(open_model(service.layout, settings, f"trial {identity}")) as model:
@@ -89,7 +89,7 @@ def try_draft(
         spending, stopped = model.spending(), model.stopped
     if stopped and not any(answer.value for answer in answers):
         raise LlmError(f"no scenario was answered: {stopped}")
-    said = [combine_samples(answers[i : i + k], scheme) for i in range(0, len(answers), k)]
+    judgements = [combine_samples(answers[i : i + k], scheme) for i in range(0, len(answers), k)]
     trial = Trial(
         id=identity,
         at=datetime.now(UTC),
@@ -97,7 +97,7 @@ def try_draft(
         draft=draft,
         against=against.id,
         model=settings.model,
-        cases=tuple(map(Case, scenarios, said[::2], said[1::2])),
+        cases=tuple(map(Case, scenarios, judgements[::2], judgements[1::2])),
         stopped=stopped,
         spending=spending,
     )
@@ -108,16 +108,16 @@ def try_draft(
 def comment(service: Service, trial: str, scenario: int, text: str, by: str) -> Trial:
     """Keeps what somebody says of a scenario, by its number; returns the trial, whose id begins as
     given. Raises DataError when there is no such scenario, or no text or author."""
-    found, text, by = service.ledger.trials.find(trial), text.strip(), by.strip()
-    if not 1 <= scenario <= len(found.cases):
+    known, text, by = service.ledger.trials.find(trial), text.strip(), by.strip()
+    if not 1 <= scenario <= len(known.cases):
         raise DataError(
-            f"trial {found.id} has no scenario {scenario}; they go from 1 to {len(found.cases)}"
+            f"trial {known.id} has no scenario {scenario}; they go from 1 to {len(known.cases)}"
         )
     for what, value, longest in (("comment", text, LONGEST_COMMENT), ("name", by, LONGEST_NAME)):
         if not 0 < len(value) <= longest:
             raise DataError(f"a {what} has 1 to {longest} characters, not {len(value)}")
-    service.ledger.trials.comment(found.id, Comment(scenario, by, text, datetime.now(UTC)))
-    return found
+    service.ledger.trials.comment(known.id, Comment(scenario, by, text, datetime.now(UTC)))
+    return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The page and what machines read beside it. Nothing here changes anything but the webhook, which
+"""The page, and what machines read. Nothing here changes anything but the webhook, which
 only wakes the loop, and the forms of the guideline's page."""
 
 import threading
@@ -47,7 +47,7 @@ def create_app(
     service: Service, wake: Callable[[], None], clock: Callable[[], float] = time.monotonic
 ) -> FastAPI:
     """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. What
-    runs next to it, `app.state.runner`, is to be stopped with it. `clock` tells the seconds by
+    runs next to it, `app.state.runner`, must be stopped with it. `clock` gives the seconds by
     which reports grow old."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_headers)

@@ -70,10 +70,10 @@ def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
         trial, number = form.get("trial", ""), form.get("scenario", "")
         try:
             scenario = int(number) if number.isdecimal() else 0
-            found = comment(service, trial, scenario, form.get("text", ""), form.get("by", ""))
+            commented = comment(service, trial, scenario, form.get("text", ""), form.get("by", ""))
         except BiasloopError as error:
             return HTMLResponse(page("", str(error)), 422)
-        return RedirectResponse(f"/policy?trial={found.id}#s{scenario}", 303)
+        return RedirectResponse(f"/policy?trial={commented.id}#s{scenario}", 303)
 
 
 def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Runs a trial of a draft beside the web server, one at a time."""
+"""Runs a trial of a draft in the background of the web server, one at a time."""
 
 import logging
 import threading
@@ -32,11 +32,11 @@ class Run:
 
 
 class Runner:
-    """The run of this process. What it found is in the ledger, and answers are kept, so that one
-    which is cut off is just run again."""
+    """The run of this process. Trials go into the ledger and answers are kept, so that a run
+    which was cut off is simply started again."""
 
     def __init__(self, service: Service) -> None:
-        self._biasloop = service
+        self._service = service
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._thread: threading.Thread | None = None
@@ -54,8 +54,8 @@ class Runner:
         scenarios: Sequence[Scenario] | int,
         form: Mapping[str, str],
     ) -> None:
-        """Begins a trial on these scenarios, or on so many items near the border, for whom `form`
-        names as "by".
+        """Starts a trial in the background, on `scenarios` or on that many borderline items;
+        `form["by"]` is its author.
 
         Raises WorkspaceError while another runs.
         """
@@ -79,9 +79,9 @@ class Runner:
         error = None
         try:
             if isinstance(scenarios, int):
-                scenarios = borderline(self._biasloop, scenarios)
+                scenarios = borderline(self._service, scenarios)
             try_draft(
-                self._biasloop,
+                self._service,
                 draft,
                 against,
                 scenarios,
@@ -91,10 +91,10 @@ class Runner:
             )
         except _Stopped:
             error = "the service was stopped; run it again"
-        except Exception as found:  # what nobody foresaw should be seen as well
-            if not isinstance(found, BiasloopError):
+        except Exception as failure:  # what nobody foresaw should be seen as well
+            if not isinstance(failure, BiasloopError):
                 log.exception("a trial failed")
-            error = describe_error(found)
+            error = describe_error(failure)
         self._run = replace(self._run, over=True, error=error)
 
     def _checkpoint(self) -> None:

@@ -38,7 +38,7 @@ def add(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Makes an account in Label Studio and prints where and how to sign in."""
+    """Makes an account in Label Studio; prints how to sign in."""
     service = open_workspace(workspace)
     service.ensure_project()
     password = token_urlsafe(9)
@@ -72,7 +72,10 @@ def add_positions(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Keeps what annotators wish to say of themselves; shown by group, of five people or more."""
+    """Records what annotators say of themselves, from a CSV file.
+
+    It is shown by group, and only for groups of five people or more.
+    """
     from biasloop.workspace.positions import Positions
 
     positions = Positions(open_workspace(workspace).layout.positions)
@@ -91,7 +94,7 @@ def withdraw(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Forgets what somebody said of themselves; their votes stay."""
+    """Forgets what an annotator said of themselves. Their votes stay."""
     from biasloop.workspace.positions import Positions
 
     Positions(open_workspace(workspace).layout.positions).withdraw(email)
@@ -103,7 +106,10 @@ def withdraw(
 
 
 def annotators(json: Json = False, workspace: Workspace = None) -> None:
-    """Who labelled: agreement, competence, progress, time, and what was set aside."""
+    """Shows who labelled, how much, and how far they agree.
+
+    Also their competence and time, and what was set aside.
+    """
     from biasloop.reports import annotators as annotators_report
 
     report = annotators_report.report(open_workspace(workspace))

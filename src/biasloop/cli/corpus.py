@@ -137,7 +137,10 @@ def takedown(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Removes an ad's text from pool, tasks and future exports; says which models saw it."""
+    """Erases an ad everywhere; names the models that saw it.
+
+    Its text leaves pool, features, ledger, answers of language models and tasks.
+    """
     from biasloop.service.takedown import take_down
 
     report = take_down(open_workspace(workspace), ad)

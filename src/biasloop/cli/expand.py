@@ -26,7 +26,7 @@ def expand(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Runs the expanders of the settings now, as a round does at its beginning."""
+    """Runs the expanders of the settings now, as a new round does."""
     service = open_workspace(workspace)
     if plan:
         _plan(service, json)

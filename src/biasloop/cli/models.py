@@ -38,7 +38,10 @@ def models(_workspace: Workspace = None) -> None:
 
 
 def train(json: Json = False, workspace: Workspace = None) -> None:
-    """Trains once on what is labelled now, after completing the campaign's offline expansion."""
+    """Trains on what is labelled now; the model goes into service.
+
+    Expanders that cost nothing run first.
+    """
     from biasloop.service import models
 
     service = open_workspace(workspace)
@@ -80,7 +83,10 @@ def classify(
     ],
     workspace: Workspace = None,
 ) -> None:
-    """Prints a JSON line per text: probabilities, flags, sentences, the words that carry them."""
+    """Prints what the model in service says of texts, as JSON lines.
+
+    Probabilities, flags, sentences, and the words that carry them.
+    """
     from biasloop.reports.classify import classify as verdicts
     from biasloop.service.models import in_service
 
@@ -126,7 +132,7 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
 
 @app.command("list")
 def list_(json: Json = False, workspace: Workspace = None) -> None:
-    """Every model version, newest last."""
+    """Lists all model versions, newest last."""
     from biasloop.reports.models import models
 
     rows = [
@@ -166,7 +172,7 @@ def promote(
 
 @app.command()
 def rollback(workspace: Workspace = None) -> None:
-    """Puts the model that was in service before back into service."""
+    """Puts the model back into service that was there before."""
     from biasloop.service import models
 
     since, model_id = models.roll_back(open_workspace(workspace))

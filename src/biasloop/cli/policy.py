@@ -54,7 +54,10 @@ def policies(context: typer.Context, json: Json = False, workspace: Workspace = 
 
 @app.command()
 def keep(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
-    """Votes under older versions count on; what was set aside since this one counts again."""
+    """Lets votes under older versions count on.
+
+    What was set aside since this version counts again.
+    """
     _decide(workspace, VoteAction.KEEP, "", by, json)
 
 
@@ -68,14 +71,19 @@ def re_ask(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Shows items again to whoever answered them under an older version. Until they answer, the
-    old answer stays on record and does not count."""
+    """Shows items again to those who answered under an older version.
+
+    Until they answer, the old answer stays on record and does not count.
+    """
     _decide(workspace, VoteAction.RE_ASK, labels, by, json)
 
 
 @app.command("set-aside")
 def set_aside(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
-    """Votes under older versions stay on record, but count neither for training nor for audit."""
+    """Stops votes under older versions from counting.
+
+    They stay on record, but count neither for training nor for audit.
+    """
     _decide(workspace, VoteAction.SET_ASIDE, "", by, json)
 
 

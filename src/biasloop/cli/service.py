@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(workspace: Workspace = None) -> None:
-    """Starts everything: an embedded Label Studio, the loop, the page. Ctrl-C stops it."""
+    """Starts everything: Label Studio, the loop and the page. Ctrl-C stops it."""
     service = open_workspace(workspace)
     if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set: `biasloop serve` runs against that server")
@@ -46,7 +46,10 @@ def up(workspace: Workspace = None) -> None:
 
 
 def serve(workspace: Workspace = None) -> None:
-    """Starts the loop and the page against the Label Studio that the settings name."""
+    """Starts the loop and the page with a Label Studio of your own.
+
+    The settings name it (labelstudio.url).
+    """
     service = open_workspace(workspace)
     if not service.settings.labelstudio.url:
         raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
@@ -119,7 +122,10 @@ def reconcile(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Compares everything with Label Studio and mends what differs; `serve` does so daily."""
+    """Compares everything with Label Studio and fixes what differs.
+
+    `up` and `serve` do so daily.
+    """
     from dataclasses import asdict
 
     differences = open_workspace(workspace).reconcile(accept_losses=accept_losses)
@@ -169,7 +175,7 @@ def pause(
 
 
 def resume(workspace: Workspace = None) -> None:
-    """Goes on after `pause`, or after the stopping rule ended the campaign."""
+    """Goes on after `pause`, or after the stopping rule."""
     from biasloop.service import control
 
     say(control.resume(open_workspace(workspace)))
@@ -180,7 +186,7 @@ def cancel(
     why: Annotated[str, typer.Option(help="Kept with the round.")] = "",
     workspace: Workspace = None,
 ) -> None:
-    """Ends a round for good and withdraws its unlabelled tasks. Its annotations are kept."""
+    """Ends a round and withdraws its unlabelled tasks. Its annotations are kept."""
     from biasloop.service import control
 
     withdrawn = control.cancel(open_workspace(workspace), round_id, why)
@@ -208,7 +214,10 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seeds the data's order and every draw.")] = 0,
     json: Json = False,
 ) -> None:
-    """The same loop on a real Label Studio, labelled through its API by simulated annotators."""
+    """Shows the loop at work on a real Label Studio.
+
+    Annotators are simulated: they label through its API.
+    """
     from biasloop.simulate.demo import Demo, run_demo
 
     rows = run_demo(Demo(folder, campaign, data, rounds, batch, annotators, noise, seed), log)

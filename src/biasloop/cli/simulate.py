@@ -49,7 +49,9 @@ def simulate(
     ),
     json: Json = False,
 ) -> None:
-    """The loop on labelled data, with gold labels in the place of people: what strategies save.
+    """Shows what strategies save, on data that is labelled already.
+
+    The loop runs with gold labels in the place of people.
 
     Needs no workspace. What is finished is kept: the same command goes on where it was stopped.
     """

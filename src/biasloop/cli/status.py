@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(json: Json = False, workspace: Workspace = None) -> None:
-    """What runs, what it waits for, and what there is."""
+    """Shows what runs, what it waits for, and what there is."""
     from biasloop.reports.status import overview
 
     now = overview(open_workspace(workspace))
@@ -146,7 +146,7 @@ def trip(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Where an item has been: every fact about it, in order."""
+    """Shows every fact about an item, in order."""
     from biasloop.reports.trip import trip as report_trip
 
     report = report_trip(open_workspace(workspace), item)
@@ -163,7 +163,10 @@ def trip(
 
 
 def doctor(json: Json = False, workspace: Workspace = None) -> None:
-    """Checks settings, ledger, Label Studio, models, disk, GPU and hub; says what to fix."""
+    """Checks everything that biasloop needs and says what to fix.
+
+    That is settings, ledger, Label Studio, models, disk, GPU and model hub.
+    """
     from biasloop.reports.doctor import examine
 
     checks = examine(open_workspace(workspace))

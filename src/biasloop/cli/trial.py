@@ -54,8 +54,11 @@ def try_(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Has the language model label scenarios under the guideline in force and under a draft, and
-    shows what the draft would change. Nothing comes into force."""
+    """Shows what a draft of the guideline would change.
+
+    The language model labels scenarios under the guideline in force and under the draft. Nothing
+    comes into force.
+    """
     from biasloop.service.scenarios import borderline, from_file
     from biasloop.service.trial import draft_of, try_draft
 
@@ -81,7 +84,7 @@ def trial(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Shows a trial again, with what was said of it."""
+    """Shows a trial again, with its comments."""
     service = open_workspace(workspace)
     known = service.ledger.trials
     _show(service, known.find(name) if name else known.newest(), out, json)
@@ -90,12 +93,12 @@ def trial(
 def comment(
     name: Annotated[str, typer.Argument(metavar="TRIAL", help="How its id begins.")],
     scenario: Annotated[int, typer.Argument(metavar="SCENARIO", help="Its number.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What you say of it.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The comment.")],
     by: By = "",
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Keeps what you say of one scenario of a trial; the page shows it, too."""
+    """Adds a comment to a scenario of a trial. The page shows it, too."""
     from biasloop.service.trial import comment as keep
     from biasloop.service.trial import describe
 
@@ -123,8 +126,11 @@ def adopt(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Makes a draft the guideline, also while the service runs: annotators read it in Label Studio
-    from now on. What becomes of votes under older versions you decide now or later."""
+    """Makes a draft the guideline, also while the service runs.
+
+    Annotators read it in Label Studio from now on. You decide now or later what becomes of votes
+    under older versions.
+    """
     from biasloop.domain.policy import VoteAction
     from biasloop.service import policy
     from biasloop.service.trial import describe

@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
-from biasloop.domain.learning import (
-    Evidence,
-    Features,
-    FitReport,
-    Proba,
-    Scores,
-    TrainingSet,
-)
+from biasloop.domain.learning import Evidence, Features, FitReport, Proba, Scores, TrainingSet
 from biasloop.domain.task import Account, LabelTask, PushedTask, RawAnnotation, TaskState
 from biasloop.domain.writing.prompt import Answer, Prompt, Spending
 from biasloop.domain.writing.synthesis import (

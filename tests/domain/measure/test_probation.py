@@ -138,7 +138,7 @@ def test_the_gain_is_scikit_learns_over_labels_with_thirty_real_positives() -> N
     def mean(proba: np.ndarray) -> float:
         areas = []
         for j in (0, 1):
-            asked = rows.judged & (truth[:, j] >= 0)
+            asked = rows.real & (truth[:, j] >= 0)
             areas.append(average_precision_score(truth[asked, j], proba[asked, j]))
         return float(np.mean(areas))
 
@@ -155,7 +155,7 @@ def test_a_label_whose_items_nobody_was_asked_about_is_no_error() -> None:
     rows = made(0)
     truth = rows.truth.copy()
     truth[rows.written, 1] = -1
-    truth[rows.judged, 2] = -1
+    truth[rows.real, 2] = -1
     rows = replace(rows, truth=truth)
     assert judge(rows, runs(rows, made(0).truth, 2.0, 3.0)).measured == ("age", "gender")
 

@@ -133,7 +133,7 @@ def test_no_fold_holds_a_text_with_a_root_that_another_is_judged_by(tmp_path: Pa
     items = campaign.pool.items(data["row"].tolist())
     fold_of_root = {
         root: fold
-        for item, fold, judged in zip(items, made.roots, rows.judged, strict=True)
+        for item, fold, judged in zip(items, made.roots, rows.real, strict=True)
         if judged
         for root in item.roots
     }
@@ -141,8 +141,8 @@ def test_no_fold_holds_a_text_with_a_root_that_another_is_judged_by(tmp_path: Pa
         if text:
             assert {fold_of_root[root] for root in item.roots} == {fold}
     # What is resampled are the ads themselves, not what texts joined.
-    assert len(set(rows.roots[rows.judged])) == 100
-    assert pd.Series(made.roots[rows.judged]).nunique() == 81
+    assert len(set(rows.roots[rows.real])) == 100
+    assert pd.Series(made.roots[rows.real]).nunique() == 81
 
 
 def test_a_killed_review_goes_on_where_it_was(

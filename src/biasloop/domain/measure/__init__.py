@@ -1,1 +1,1 @@
-"""How good, how sure, and what follows from it."""
+"""Quality figures, their uncertainty, and decisions based on them."""

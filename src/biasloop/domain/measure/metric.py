@@ -1,7 +1,7 @@
-"""How good a classifier is on labelled items, and how sure we are of it.
+"""Quality of a classifier on labelled items, with intervals.
 
-Intervals resample roots (see domain.resample). Labels that were not asked (-1) are left out, cell
-by cell.
+Intervals resample roots (see `resample`). Cells of a label matrix that are MISSING (-1) are
+ignored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from biasloop.domain.measure.resample import RESAMPLES, Array, Interval, Roots, 
 Flags = NDArray[np.bool_]
 
 MIN_POSITIVES = 30
-"""Positives below which a label's cell says "too few" (R7)."""
+"""A label with fewer positives is reported as "too few" (R7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelQuality:
-    """One label: `n` positives among `asked` items.
+    """Quality for one label, which has `n` positives among the `asked` items.
 
-    A measure is None with too few positives, and precision also when nothing was flagged.
+    All figures are None if there are too few positives; precision also if nothing was flagged.
     """
 
     n: int
@@ -42,9 +42,9 @@ class LabelQuality:
 class QualityReport:
     """The quality of one model on one set of items.
 
-    `macro` is the mean F1 over the labels in `macro_over` (those with enough positives); `micro`
-    the F1 over all cells of all labels; `accuracy` the share of right classes in a single-label
-    scheme. None: not measurable on these items.
+    `macro` is the mean F1 over the labels in `macro_over`, those with enough positives; `micro` is
+    the F1 over the cells of all labels; `accuracy` is the share of correct classes in a
+    single-label scheme. A figure is None if it cannot be measured on these items.
     """
 
     labels: Mapping[str, LabelQuality]
@@ -56,13 +56,13 @@ class QualityReport:
     n_roots: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: no NaN, None where a measure is missing."""
+        """For JSON: without NaN; None where a figure is missing."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """New minus old on the same items and the same resamples: F1 per label, macro and micro."""
+    """The new model's figures minus the old model's, on the same items and resamples."""
 
     labels: Mapping[str, Interval | None]
     macro: Interval | None
@@ -73,17 +73,17 @@ class Comparison:
     n_roots: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: no NaN, None where a difference is missing."""
+        """For JSON: without NaN; None where a difference is missing."""
         return asdict(self)
 
 
 def flag_labels(
     proba: NDArray[np.floating], thresholds: NDArray[np.floating], multi: bool
 ) -> Flags:
-    """Which labels are flagged, shape (n, k).
+    """Decides which labels are flagged, (n, k).
 
-    Multi-label: probability >= threshold. Single-label: the most probable class, the first of
-    equals; thresholds play no part.
+    In a multi-label scheme these are the labels whose probability >= threshold. In a single-label
+    scheme it is the most probable class, the first one in a tie, and thresholds have no effect.
     """
     if multi:
         return np.asarray(proba >= thresholds)
@@ -102,26 +102,26 @@ def evaluate(
     min_positives: int = MIN_POSITIVES,
     resamples: int = RESAMPLES,
 ) -> QualityReport:
-    """Reports on n items: `truth`, `proba` and `flags` are (n, k), `roots` (n,), `names` (k,).
+    """Measures quality on n items: `truth`, `proba` and `flags` are (n, k), `roots` is (n,), and
+    `names` (k,).
 
-    Average precision is the area under the precision-recall steps, ties taken together. With
-    fewer than two roots nothing can be resampled and every measure is None.
+    With fewer than two roots nothing can be resampled, and every figure is None.
     """
     sample = _Sample.from_arrays(truth, roots, names, min_positives)
-    measured = [
+    chunks = [
         _measure(sample, draws, flags, proba) for draws in sample.roots.draws(seed, resamples)
     ]
-    m = _Measures.concatenate(measured)
-    cells = {}
+    m = _Measures.concatenate(chunks)
+    labels = {}
     for j, name in enumerate(sample.names):
         n, asked = int((truth[:, j] == 1).sum()), int((truth[:, j] >= 0).sum())
         columns = (m.precision, m.recall, m.f1, m.average_precision)
         enough = j in sample.enough
-        cells[name] = LabelQuality(
+        labels[name] = LabelQuality(
             n, asked, *(percentile_interval(c[:, j]) for c in columns if enough)
         )
     return QualityReport(
-        labels=cells,
+        labels=labels,
         macro=percentile_interval(m.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
         micro=percentile_interval(m.micro),
@@ -143,9 +143,10 @@ def compare(
     min_positives: int = MIN_POSITIVES,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """The difference between two models' flags (n, k) on the same items: above 0, `new` is better.
+    """Compares the flags (n, k) of two models on the same items; above 0, `new` is better.
 
-    Paired: both are measured on the same resamples, so what makes an item hard cancels out.
+    The resamples are paired: both models are measured on the same draws, so that the difficulty of
+    an item cancels out.
     """
     sample = _Sample.from_arrays(truth, roots, names, min_positives)
     pairs = [
@@ -177,22 +178,33 @@ def micro_f1(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Array:
-    """The F1 over all cells of each of m models, `flags` (n, k) each, on the same resamples:
-    (1 + resamples, m), NaN where no cell is positive."""
-    drawn, yes, asked = Roots.from_names(roots), truth == 1, truth >= 0
-    hit = drawn.sums(np.stack([(yes & each).sum(axis=1) for each in flags], axis=1))
-    flagged = drawn.sums(np.stack([(asked & each).sum(axis=1) for each in flags], axis=1))
-    positive = drawn.sums(yes.sum(axis=1, keepdims=True))
-    parts = [
-        _ratio(2 * (d @ hit), d @ (flagged + positive), where=np.tile(d @ positive > 0, len(flags)))
-        for d in drawn.draws(seed, resamples)
+    """The F1 over all cells of each of m models, on the same resamples.
+
+    `flags` holds the flags (n, k) of each model. Returns (1 + resamples, m); NaN where no cell is
+    positive.
+    """
+    sample_roots, yes, asked = Roots.from_names(roots), truth == 1, truth >= 0
+    hit = sample_roots.sums(
+        np.stack([(yes & model_flags).sum(axis=1) for model_flags in flags], axis=1)
+    )
+    flagged = sample_roots.sums(
+        np.stack([(asked & model_flags).sum(axis=1) for model_flags in flags], axis=1)
+    )
+    positive = sample_roots.sums(yes.sum(axis=1, keepdims=True))
+    chunks = [
+        _ratio(
+            2 * (draws @ hit),
+            draws @ (flagged + positive),
+            where=np.tile(draws @ positive > 0, len(flags)),
+        )
+        for draws in sample_roots.draws(seed, resamples)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(chunks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What is resampled; `enough` are the labels with enough positives to report."""
+    """Labelled items; `enough` are the numbers of the labels with enough positives to report."""
 
     truth: Labels
     roots: Roots
@@ -214,7 +226,7 @@ class _Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Measures:
-    """Row 0 is the sample itself, every other row a resample; NaN where undefined."""
+    """Figures; row 0 is the sample itself, every other row a resample; NaN where undefined."""
 
     precision: Array
     recall: Array
@@ -225,8 +237,10 @@ class _Measures:
     accuracy: Array
 
     @classmethod
-    def concatenate(cls, parts: Sequence["_Measures"]) -> "_Measures":
-        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__))
+    def concatenate(cls, chunks: Sequence["_Measures"]) -> "_Measures":
+        return cls(
+            *(np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in cls.__slots__)
+        )
 
 
 def _measure(
@@ -264,18 +278,20 @@ def _measure(
 def average_precision(
     truth: NDArray[np.bool_], proba: NDArray[np.floating], weights: Array
 ) -> Array:
-    """Average precision of one label, (r,): the area under the precision-recall steps, ties taken
-    together. `truth` and `proba` are (n,), `weights` (r, n) say how often each item counts; NaN
-    where no positive counts."""
+    """Average precision of one label on r resamples, (r,); NaN where there are no positives.
+
+    It is the area under the steps of the precision-recall curve; tied probabilities are one step.
+    `truth` and `proba` are (n,); `weights` (r, n) says how often each item counts.
+    """
     order = np.argsort(-proba, kind="stable")
     last_of_tie = np.append(np.diff(proba[order]) != 0, True)
-    found = (weights[:, order] * truth[order]).cumsum(axis=1)[:, last_of_tie]
-    passed = weights[:, order].cumsum(axis=1)[:, last_of_tie]
-    precision = np.divide(found, passed, out=np.zeros_like(found), where=passed > 0)
-    steps = np.diff(found, axis=1, prepend=0)
-    return _ratio((steps * precision).sum(axis=1), found[:, -1])
+    hits = (weights[:, order] * truth[order]).cumsum(axis=1)[:, last_of_tie]
+    flagged = weights[:, order].cumsum(axis=1)[:, last_of_tie]
+    precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
+    steps = np.diff(hits, axis=1, prepend=0)
+    return _ratio((steps * precision).sum(axis=1), hits[:, -1])
 
 
-def _ratio(top: Array, bottom: Array, where: Flags | None = None) -> Array:
-    where = bottom > 0 if where is None else where
-    return np.divide(top, bottom, out=np.full_like(top, np.nan), where=where)
+def _ratio(numerator: Array, denominator: Array, where: Flags | None = None) -> Array:
+    where = denominator > 0 if where is None else where
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=where)

@@ -1,7 +1,7 @@
-"""Probation: whether the texts that a language model wrote earn their place in the training data.
+"""Probation: whether texts written by a language model should stay in the training data.
 
-As a set, on real labels: the same models are trained with and without them, and judged out of fold
-on real items that people labelled.
+They are reviewed as a set: the same models are trained with and without them, and measured out of
+fold on real items with human labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from biasloop.domain.measure.resample import RESAMPLES, Array, Roots
 Probabilities = NDArray[np.floating]
 
 SEEDS = 5
-"""Times that the folds are drawn anew."""
+"""Number of times that the folds are drawn."""
 TAIL = 0.10
-"""Of the one-sided bounds: a lower 90 % bound."""
+"""Tail probability of the one-sided bounds, which gives lower 90 % bounds."""
 MAX_LOSS = 0.01
-"""Loss in mean average precision that the lower bound must rule out."""
+"""The lower bound must rule out a larger loss in mean average precision."""
 MAX_WRONG = 0.10
-"""Share of wrong labels that the texts may be shown to have."""
-TOLD_APART = 0.1
-"""True less false positive rate from which a model's verdicts on a label count for something."""
+"""The texts are refused if a larger share of their labels is shown to be wrong."""
+MIN_DISCRIMINATION = 0.1
+"""Minimum true minus false positive rate of a model on a label for its verdicts to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class BoundedEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The verdict on the `texts` texts that were written up to ledger sequence number `up_to`.
+    """The review of the `texts` texts that were written up to the ledger sequence number `up_to`.
 
-    `gain` is the mean average precision with them, at `weight`, less that without, over the labels
-    `measured`, on `n_items` real items of `n_roots` roots, averaged over the seeds. `wrong` is the
-    estimated share of wrong labels among them.
+    `gain` is the mean average precision with the texts, at `weight`, minus that without them, over
+    the labels `measured`, on `n_items` real items of `n_roots` roots, averaged over the seeds.
+    `wrong` is the estimated share of wrong labels among the texts.
     """
 
     kept: bool
@@ -63,54 +63,64 @@ class Review:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From `as_dict`, of which JSON makes lists of tuples."""
+        """From the result of `as_dict`, where JSON has turned tuples into lists."""
         estimates = {name: BoundedEstimate(**values[name]) for name in ("gain", "wrong")}
         return cls(**{**values, **estimates, "measured": tuple(values["measured"])})
 
 
 @dataclass(frozen=True, slots=True)
 class ProbationTerms:
-    """A review every `every` rounds. `weight` is that of a text that a review kept, beside 1 of a
-    person's label, `unproven` that of a text that no review has judged yet."""
+    """The settings of probation: a review every `every` rounds.
+
+    `weight` is the training weight of a text that a review has kept (a human label has 1);
+    `unproven` is the weight of a text that has not been reviewed yet.
+    """
 
     every: int
     weight: float
     unproven: float
 
     def due(self, round_id: int, last: int | None) -> bool:
-        """Whether this round holds a review, when the last was in round `last` (None: never)."""
+        """Whether a review is due in this round; `last` is the last one's round (None: none)."""
         return last is None or round_id - last >= self.every
 
     def weight_of(self, sequence: int, review: Review | None) -> float:
-        """Of a text that was written at this ledger sequence number, with `review` the newest one.
-        After refused texts, later ones weigh nothing either, until a review keeps them."""
+        """The weight of a text that was written at this ledger sequence number; `review` is the
+        newest one. Once texts are refused, later texts weigh nothing either, until a review keeps
+        them."""
         if review is not None and not review.kept:
             return 0.0
-        judged = review is not None and sequence <= review.up_to
-        return self.weight if judged else self.unproven
+        reviewed = review is not None and sequence <= review.up_to
+        return self.weight if reviewed else self.unproven
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRows:
-    """n labelled rows: `truth` (n, k); `judged` (n,), the real items that people labelled, on
-    which all is measured; `written` (n,), the texts on review; `roots` (n,)."""
+    """n labelled rows, with `truth` (n, k), `roots` (n,) and the `names` (k,) of the labels.
+
+    `real` (n,) flags the real items with human labels, on which everything is measured; `written`
+    (n,) flags the texts under review.
+    """
 
     truth: Labels
-    judged: NDArray[np.bool_]
+    real: NDArray[np.bool_]
     written: NDArray[np.bool_]
     roots: NDArray[np.str_]
     names: tuple[str, ...]
 
     @property
     def measurable(self) -> NDArray[np.int64]:
-        """Numbers of the labels with enough positives to measure a gain on."""
-        return np.flatnonzero((self.truth[self.judged] == 1).sum(axis=0) >= MIN_POSITIVES)
+        """Numbers of the labels that have enough positives to measure a gain."""
+        return np.flatnonzero((self.truth[self.real] == 1).sum(axis=0) >= MIN_POSITIVES)
 
 
 @dataclass(frozen=True, slots=True)
 class PairedRun:
-    """Out of fold on all n rows, by models trained `with_` and `without` the written texts on the
-    same folds: probabilities (n, k), and the `flags` (n, k) of those without."""
+    """Out-of-fold predictions on all n rows by models trained with and without the written texts,
+    on the same folds.
+
+    `with_` and `without` are probabilities (n, k); `flags` (n, k) are those of the models without.
+    """
 
     with_: Probabilities
     without: Probabilities
@@ -120,17 +130,17 @@ class PairedRun:
 def review_texts(
     rows: ReviewRows, runs: Sequence[PairedRun], *, weight: float, up_to: int, seed: int
 ) -> Review:
-    """The verdict, from one run per seed. At least one label must be measurable.
+    """Reviews the written texts, given one run per seed. At least one label must be measurable.
 
-    The texts are kept if the gain is positive, its lower bound above -MAX_LOSS, and the lower bound
-    of `wrong` at most MAX_WRONG: where real labels are few, texts of which a third is labelled
-    wrong still raise average precision.
+    The texts are kept if the gain is positive, its lower bound is above -MAX_LOSS, and the lower
+    bound of `wrong` is at most MAX_WRONG. The last condition is needed because, where real labels
+    are few, even texts with a third of wrong labels raise average precision.
     """
     measured = rows.measurable
-    roots = Roots.from_names(rows.roots[rows.judged])
-    gain = _gain(rows.truth[rows.judged], roots, rows.judged, runs, measured, seed)
+    roots = Roots.from_names(rows.roots[rows.real])
+    gain = _gain(rows.truth[rows.real], roots, rows.real, runs, measured, seed)
     wrong = _wrong(rows, roots, [run.flags for run in runs], seed)
-    kept, why = _verdict(gain, wrong)
+    kept, why = _decide(gain, wrong)
     return Review(
         kept=kept,
         why=why,
@@ -140,48 +150,52 @@ def review_texts(
         gain=gain,
         wrong=wrong,
         measured=tuple(rows.names[j] for j in measured),
-        n_items=int(rows.judged.sum()),
+        n_items=int(rows.real.sum()),
         n_roots=roots.count,
     )
 
 
-def _verdict(gain: BoundedEstimate, wrong: BoundedEstimate) -> tuple[bool, str]:
-    told = f"mean average precision {gain.value:+.3f}, lower bound {gain.low:+.3f}"
+def _decide(gain: BoundedEstimate, wrong: BoundedEstimate) -> tuple[bool, str]:
+    """Whether the texts are kept, and why."""
+    figures = f"mean average precision {gain.value:+.3f}, lower bound {gain.low:+.3f}"
     if gain.value <= 0:
-        return False, f"no gain: {told}"
+        return False, f"no gain: {figures}"
     if gain.low <= -MAX_LOSS:
-        return False, f"a loss is not ruled out: {told}"
+        return False, f"a loss is not ruled out: {figures}"
     if wrong.low > MAX_WRONG:
-        return False, f"at least {wrong.low:.0%} of their labels seem wrong ({told})"
-    return True, told
+        return False, f"at least {wrong.low:.0%} of their labels seem wrong ({figures})"
+    return True, figures
 
 
 def _gain(
     truth: Labels,
     roots: Roots,
-    judged: NDArray[np.bool_],
+    real: NDArray[np.bool_],
     runs: Sequence[PairedRun],
     measured: NDArray[np.int64],
     seed: int,
 ) -> BoundedEstimate:
-    """Paired: with and without are measured on the same resamples of roots, so what makes an item
-    hard cancels out."""
-    found = []
+    """The gain in mean average precision.
+
+    The resamples are paired: both kinds of models are measured on the same draws of roots, so that
+    the difficulty of an item cancels out.
+    """
+    gains = []
     for draws in roots.draws(seed, RESAMPLES):
         weights = draws[:, roots.of_item]
         differences = [
-            _mean_average_precision(truth, run.with_[judged], weights, measured)
-            - _mean_average_precision(truth, run.without[judged], weights, measured)
+            _mean_average_precision(truth, run.with_[real], weights, measured)
+            - _mean_average_precision(truth, run.without[real], weights, measured)
             for run in runs
         ]
-        found.append(np.mean(differences, axis=0))
-    return _estimate(np.concatenate(found))
+        gains.append(np.mean(differences, axis=0))
+    return _estimate(np.concatenate(gains))
 
 
 def _mean_average_precision(
     truth: Labels, proba: Probabilities, weights: Array, labels: NDArray[np.int64]
 ) -> Array:
-    """Over these labels on each resample, (r,)."""
+    """Average precision on each resample, averaged over these labels, (r,)."""
     areas = []
     for j in labels:
         asked = truth[:, j] >= 0
@@ -190,54 +204,56 @@ def _mean_average_precision(
 
 
 def _wrong(rows: ReviewRows, roots: Roots, flags: Sequence[Flags], seed: int) -> BoundedEstimate:
-    """Share of the written texts whose labels are wrong, told by how often a model that did not
-    learn from them contradicts them, given how often it errs out of fold on real items.
+    """Estimates the share of written texts with wrong labels, from how often a model that has not
+    learned from them contradicts them, given its out-of-fold error rates on real items.
 
-    Of cells with answer y a share w is wrong; the model contradicts right ones at its error rate
-    e(y) and wrong ones at 1 - e(not y), so w = (contradicted - e(y)) / (1 - e(y) - e(not y)), as
-    in class-conditional noise (Natarajan et al. 2013, "Learning with Noisy Labels"). A label that
-    the model hardly tells says nothing. Wrong cells are halved: one label in another's place is
-    wrong twice.
+    Let w be the share of wrong cells among those with answer y. The model contradicts correct cells
+    at its error rate e(y), and wrong ones at 1 - e(not y). So w = (contradicted - e(y)) /
+    (1 - e(y) - e(not y)), as in class-conditional noise (Natarajan et al. 2013, "Learning with
+    Noisy Labels"). Labels that the model hardly distinguishes are ignored. The number of wrong
+    cells is halved, since one label in place of another makes two cells wrong.
     """
     rng = np.random.default_rng(seed)
     m = int(rows.written.sum())
-    found: list[Array] = []
-    for of_real in roots.draws(seed, RESAMPLES):
-        even = np.full(m, 1 / m)
-        of_written = rng.multinomial(m, even, size=len(of_real)) if found else np.ones((1, m))
-        weights = of_real[:, roots.of_item], of_written.astype(float)
-        wrong = [_wrong_cells(rows, weights, each) for each in flags]
-        found.append(np.mean(wrong, axis=0) / (2 * m))
-    return _estimate(np.concatenate(found))
+    shares: list[Array] = []
+    for real_draws in roots.draws(seed, RESAMPLES):
+        uniform = np.full(m, 1 / m)
+        written_draws = (
+            rng.multinomial(m, uniform, size=len(real_draws)) if shares else np.ones((1, m))
+        )
+        weights = real_draws[:, roots.of_item], written_draws.astype(float)
+        wrong = [_wrong_cells(rows, weights, run_flags) for run_flags in flags]
+        shares.append(np.mean(wrong, axis=0) / (2 * m))
+    return _estimate(np.concatenate(shares))
 
 
 def _wrong_cells(rows: ReviewRows, weights: tuple[Array, Array], flags: Flags) -> Array:
-    """How many cells of the written texts are wrong on each resample, (r,)."""
-    of_real, of_written = weights
+    """Estimated number of wrong cells of the written texts on each resample, (r,)."""
+    real_weights, written_weights = weights
     error = flags != (rows.truth == 1)
-    total = np.zeros(len(of_real))
+    total = np.zeros(len(real_weights))
     for j in range(rows.truth.shape[1]):
         rates, contradicted, counts = {}, {}, {}
         for answer in (0, 1):
             cells = rows.truth[:, j] == answer
-            real, made = cells[rows.judged], cells[rows.written]
-            rates[answer] = _rate(of_real, real, error[rows.judged, j])
-            contradicted[answer] = _rate(of_written, made, error[rows.written, j])
-            counts[answer] = of_written @ made
-        told_apart = 1 - rates[0] - rates[1]
+            real, written = cells[rows.real], cells[rows.written]
+            rates[answer] = _rate(real_weights, real, error[rows.real, j])
+            contradicted[answer] = _rate(written_weights, written, error[rows.written, j])
+            counts[answer] = written_weights @ written
+        discrimination = 1 - rates[0] - rates[1]
         for answer in (0, 1):
             excess = contradicted[answer] - rates[answer]
-            usable = np.isfinite(excess) & (told_apart >= TOLD_APART)
-            share = np.divide(excess, told_apart, out=np.zeros_like(excess), where=usable)
+            usable = np.isfinite(excess) & (discrimination >= MIN_DISCRIMINATION)
+            share = np.divide(excess, discrimination, out=np.zeros_like(excess), where=usable)
             total += np.clip(share, -1, 1) * counts[answer]
     return total
 
 
 def _rate(weights: Array, cells: NDArray[np.bool_], error: NDArray[np.bool_]) -> Array:
-    """Share of errors among cells on each resample, (r,); NaN without cells."""
-    among = weights @ cells
-    unknown: Array = np.full(len(among), np.nan)
-    return np.divide(weights @ (cells & error), among, out=unknown, where=among > 0)
+    """Share of errors among `cells` on each resample, (r,); NaN if there are no cells."""
+    total = weights @ cells
+    undefined: Array = np.full(len(total), np.nan)
+    return np.divide(weights @ (cells & error), total, out=undefined, where=total > 0)
 
 
 def _estimate(column: Array) -> BoundedEstimate:

@@ -1,7 +1,7 @@
-"""How sure a figure is: bootstrap intervals that draw roots, not items, because sentences of one
-ad are no independent witnesses.
+"""Bootstrap intervals that resample roots instead of items, because sentences of the same ad are
+not independent.
 
-Row 0 of whatever is computed on draws is the sample itself, every other row a resample.
+Row 0 of everything that is computed on draws is the sample itself, every other row a resample.
 """
 
 import math
@@ -18,12 +18,12 @@ Array = NDArray[np.float64]
 RESAMPLES = 1000
 LEVEL = 0.95
 CHUNK = 2_000_000
-"""Cells (resamples x items) held at a time."""
+"""Number of cells (resamples x items) in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A measured value and the bounds between which LEVEL of the resamples lie."""
+    """A measured value, and the bounds that contain the share LEVEL of the resamples."""
 
     value: float
     low: float
@@ -34,12 +34,12 @@ class Interval:
 
 
 def percentile_interval(column: Array, witnesses: int | None = None) -> Interval | None:
-    """The percentile interval of one figure, (1 + resamples,), NaN where it was undefined.
+    """The percentile interval of one figure (1 + resamples,), which is NaN where it is undefined.
 
-    None when the sample itself leaves it undefined, or every resample does. Percentiles are too
-    narrow where few roots say anything: given how many do, `witnesses` (at least 2), they are
-    taken further out, as Student's t is wider than the normal (expanded percentile interval,
-    Hesterberg 2015, "What teachers should know about the bootstrap").
+    None if it is undefined on the sample itself or on every resample. If few roots are informative,
+    percentile intervals are too narrow. Given their number `witnesses` (at least 2), the bounds are
+    moved outwards, as Student's t is wider than the normal distribution (expanded percentile
+    interval, Hesterberg 2015, "What teachers should know about the bootstrap").
     """
     resampled = column[1:][np.isfinite(column[1:])]
     if not np.isfinite(column[0]) or len(resampled) == 0:
@@ -52,6 +52,7 @@ def percentile_interval(column: Array, witnesses: int | None = None) -> Interval
 
 
 def _expanded(tail: float, n: int) -> float:
+    """The tail probability at which n observations need their percentile."""
     z = NormalDist().inv_cdf(1 - tail)
     t = z + (z**3 + z) / (4 * (n - 1))  # Fisher's expansion of Student's t in n - 1 degrees
     return NormalDist().cdf(-t * math.sqrt(n / (n - 1)))
@@ -59,26 +60,27 @@ def _expanded(tail: float, n: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """What is drawn: `of_item` (n,) numbers the root of each item, from 0 to `count` - 1."""
+    """The roots to draw from; `of_item` (n,) is the number of each item's root, from 0 on."""
 
     of_item: NDArray[np.int64]
     count: int
 
     @classmethod
     def from_names(cls, roots: Sequence[str] | NDArray[np.str_]) -> "Roots":
-        """From the root of each item, (n,)."""
+        """From the name of each item's root, (n,)."""
         distinct, of_item = np.unique(np.asarray(roots, dtype=np.str_), return_inverse=True)
         return cls(of_item, len(distinct))
 
     @classmethod
     def from_count(cls, n: int) -> "Roots":
-        """n items that are witnesses each for itself."""
+        """For n independent items, each a root of its own."""
         return cls(np.arange(n), n)
 
     def draws(self, seed: int, resamples: int) -> Iterator[Array]:
-        """How often each root is drawn, (resamples, count) in chunks; once each, then at random.
+        """Yields how often each root is drawn, in chunks (r, count): first the sample itself, with
+        each root once, then `resamples` random rows.
 
-        With fewer than two roots there is nothing to resample.
+        With fewer than two roots there are no random rows.
         """
         yield np.ones((1, self.count))
         if self.count < 2:
@@ -91,17 +93,17 @@ class Roots:
             yield rng.multinomial(self.count, even, size=size).astype(np.float64)
 
     def sums(self, cells: NDArray[Any]) -> Array:
-        """Sums over the items of each root, (count, …), of cells (n, …)."""
-        found = np.zeros((self.count, *cells.shape[1:]))
-        np.add.at(found, self.of_item, cells)
-        return found
+        """Sums `cells` (n, …) over the items of each root, (count, …)."""
+        sums = np.zeros((self.count, *cells.shape[1:]))
+        np.add.at(sums, self.of_item, cells)
+        return sums
 
 
 def mean_interval(values: Array, roots: Sequence[str], seed: int) -> Interval | None:
-    """The mean of values (n,), each of which has a root; None where there are none."""
+    """The mean of values (n,) with its interval, by the root of each value; None without values."""
     if not len(values):
         return None
-    drawn_from = Roots.from_names(roots)
-    sums = drawn_from.sums(np.column_stack([values, np.ones(len(values))]))
-    drawn = np.concatenate([draws @ sums for draws in drawn_from.draws(seed, RESAMPLES)])
-    return percentile_interval(drawn[:, 0] / drawn[:, 1])
+    resampled_roots = Roots.from_names(roots)
+    sums = resampled_roots.sums(np.column_stack([values, np.ones(len(values))]))
+    totals = np.concatenate([draws @ sums for draws in resampled_roots.draws(seed, RESAMPLES)])
+    return percentile_interval(totals[:, 0] / totals[:, 1])

@@ -1,4 +1,4 @@
-"""Whether it still pays to ask people for more labels."""
+"""Advises whether more labels are still worth their cost."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,9 +11,9 @@ CriterionName = Literal["gain", "kappa", "change", "delta_f", "uncertainty"]
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """What the advice goes by: it is to stop when all criteria named in `needs` say so.
+    """The settings of the advice: stop when all criteria named in `needs` are met.
 
-    The criterion "gain" says so when the last `rounds` rounds gained less than `gain` macro-F1.
+    The criterion "gain" is met when the last `rounds` rounds gained less than `gain` macro-F1.
     """
 
     needs: tuple[CriterionName, ...]
@@ -23,7 +23,7 @@ class StoppingRule:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What one criterion comes to: `stop` is None while it cannot tell; `says` is for people."""
+    """The result of one criterion: `stop` is None if it cannot be measured; `says` is a message."""
 
     name: CriterionName
     stop: bool | None
@@ -32,7 +32,7 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the criteria come to after a round: `stop` when all that are needed say so."""
+    """The advice after a round: `stop` is true if all criteria in `needs` are met."""
 
     model_id: str
     stop: bool
@@ -47,27 +47,30 @@ class Advice:
 def advise(
     model_id: str, criteria: Sequence[Criterion], needs: tuple[CriterionName, ...]
 ) -> Advice:
-    """To stop when every needed criterion says so; one that cannot tell says no."""
+    """Advises to stop if every criterion in `needs` is met; one without a measurement is not."""
     stops = {criterion.name for criterion in criteria if criterion.stop}
     return Advice(model_id, set(needs) <= stops, needs, tuple(criteria))
 
 
-def gain_criterion(found: Comparison | None, stopping: StoppingRule) -> Criterion:
-    """Whether the last rounds gained less than wanted, with 95 % certainty.
+def gain_criterion(comparison: Comparison | None, stopping: StoppingRule) -> Criterion:
+    """The criterion "gain": whether the last rounds surely gained less than `stopping.gain`.
 
-    `found` compares the newest model with that of `stopping.rounds` rounds before, on out-of-fold
-    verdicts over people's labels; None: there is no such model yet. Certain means that the upper
-    bound of the two-sided 95 % interval of the gain is below `stopping.gain`.
+    `comparison` compares the newest model with the model of `stopping.rounds` rounds earlier, on
+    out-of-fold verdicts on items with human labels; None if there is no such model yet. "Surely"
+    means that the upper bound of the two-sided 95 % interval of the gain is below `stopping.gain`.
     """
-    if found is None:
+    if comparison is None:
         return Criterion("gain", None, f"{stopping.rounds} rounds with labels to compare on needed")
-    if found.macro is None:
-        return Criterion("gain", None, f"too few positives among {found.n_items} items to tell")
-    g = found.macro
+    if comparison.macro is None:
+        return Criterion(
+            "gain", None, f"too few positives among {comparison.n_items} items to tell"
+        )
+    gain = comparison.macro
     return Criterion(
         "gain",
-        g.high < stopping.gain,
-        f"the last {stopping.rounds} rounds gained {g.value:+.3f} [{g.low:+.3f}, {g.high:+.3f}] "
-        f"macro-F1 on {found.n_items} items of {found.n_roots} ads; "
+        gain.high < stopping.gain,
+        f"the last {stopping.rounds} rounds gained {gain.value:+.3f} "
+        f"[{gain.low:+.3f}, {gain.high:+.3f}] "
+        f"macro-F1 on {comparison.n_items} items of {comparison.n_roots} ads; "
         f"stops when surely below {stopping.gain}",
     )

@@ -63,7 +63,7 @@ def review_rows(data: pd.DataFrame, training: TrainingSet) -> ReviewRows:
     source = data["source"]
     return ReviewRows(
         truth=training.labels,
-        judged=(source == LabelSource.HUMAN).to_numpy(),
+        real=(source == LabelSource.HUMAN).to_numpy(),
         written=(source == LabelSource.LLM).to_numpy(),
         roots=data["root"].to_numpy(str),
         names=training.label_names,

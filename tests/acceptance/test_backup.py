@@ -27,7 +27,7 @@ def test_a_restored_workspace_loses_and_doubles_nothing(
         step_until(running, State.PUSHED)
         label_open(running, label_studio_server, 4)
         running.poll()
-        back_up(running.workspace, tmp_path / "backup", quiet)
+        back_up(running.layout, tmp_path / "backup", quiet)
         with person_at(running, label_studio_server) as person:
             late = person.next_task()
             assert late is not None
@@ -78,7 +78,7 @@ def test_what_the_ledger_names_is_in_the_copy_while_others_write(
         newest = restored.ledger.control.bookmark("newest") or 0
         ids = {ad.id for ad in restored.pool.all_ads()}
         assert {f"new-{i}" for i in range(1, newest + 1)} <= ids
-        assert (restored.workspace.folder / "secrets").stat().st_mode & 0o077 == 0
+        assert (restored.layout.folder / "secrets").stat().st_mode & 0o077 == 0
         restored.ledger.close()
     service.ledger.close()
 

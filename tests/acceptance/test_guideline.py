@@ -152,6 +152,6 @@ def test_a_file_that_is_edited_waits_for_the_next_start(service: Service) -> Non
     assert service.ledger.policies.current() == old
     assert "Una bozza" not in instruction(service)
     assert policy_report(service, []).new == service.campaign.policy.id
-    service.take_up_guideline()
+    service.adopt_campaign_policy()
     service.ensure_project()
     assert "Una bozza" in instruction(service)

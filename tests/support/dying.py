@@ -51,11 +51,11 @@ def inside(step: str, workspace: Path) -> tuple[Any, str, Callable[[Any], bool]]
 
     places = {
         "expand": (ArrowPool, "append"),
-        "select": (biasloop.rounds.steps.select, "compose"),
+        "select": (biasloop.rounds.steps.select, "compose_batch"),
         "push": (LabelStudioClient, "_import"),
         "pull": (Ledger, "task_ids"),
         "poll": (Ledger, "record"),
-        "aggregate": (biasloop.rounds.steps.aggregate, "agree"),
+        "aggregate": (biasloop.rounds.steps.aggregate, "reach_consensus"),
         "close": (shutil, "rmtree"),
     }
     if step in places:

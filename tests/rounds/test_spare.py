@@ -33,6 +33,13 @@ def test_a_job_is_done_by_the_child_that_waited(trouble_folder: Path) -> None:
     assert not children()
 
 
+def test_a_folder_may_have_any_name(trouble_folder: Path) -> None:
+    odd = trouble_folder.rename(trouble_folder.parent / "0000 età\n")
+    with spare_child():
+        assert run_job(odd, job("works")) == {"audit": {}}
+    assert (odd / "log").read_text() == "texts: ['uno', 'due']\n"
+
+
 def test_errors_and_deaths_are_those_of_any_child(trouble_folder: Path) -> None:
     with spare_child():
         with pytest.raises(JobError, match=r"ZeroDivisionError: division by zero$"):

@@ -105,7 +105,7 @@ def wait_for_folder(preload: Sequence[str]) -> Path:
     for module in (*(target.partition(":")[0] for target in JOBS.values()), *preload):
         import_module(module)
     name = b""
-    while not name.endswith(b"\n"):
+    while not name.endswith(b"\0"):
         # Byte by byte: the end of the pipe, after the name, is for the thread that watches it.
         if not (byte := os.read(0, 1)):
             sys.exit(ORPHANED)

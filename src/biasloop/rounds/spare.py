@@ -5,6 +5,7 @@ long-running service therefore keeps one child ready. It is a process like any o
 one job, it ends with its parent, and it touches no GPU before its job comes.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ class Spare:
             child, self._child = self._child, self._start()
         assert child.stdin is not None
         try:
-            child.stdin.write(f"{folder}\n".encode())
+            child.stdin.write(os.fsencode(folder) + b"\0")
             child.stdin.flush()
         except OSError:
             _end(child)

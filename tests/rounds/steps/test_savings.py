@@ -230,3 +230,4 @@ def test_models_that_fail_do_not_keep_the_round_from_ending(
     found = campaign.evaluate(model)
     assert found["why"].startswith(why)
     assert (found["points"], found["saved"]) == ((), None)
+    assert campaign.evaluate(model) == found  # a retry after the parent was killed

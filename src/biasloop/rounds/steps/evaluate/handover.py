@@ -37,6 +37,11 @@ class EvaluateJob:
     options: Mapping[str, Any] | None = None
 
 
+def part_file(folder: Path, part: str) -> Path:
+    """The file of what a finished part returned: "audit", "stopping" or "savings"."""
+    return folder / f"{part}.json"
+
+
 def proba_file(folder: Path, model: str) -> Path:
     """The file of a model's probabilities of the audit items, (n, k)."""
     return folder / f"{model}.npy"

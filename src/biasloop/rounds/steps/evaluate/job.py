@@ -20,6 +20,7 @@ from biasloop.rounds.child import Result
 from biasloop.rounds.steps.evaluate.handover import (
     EvaluateJob,
     flags_file,
+    part_file,
     proba_file,
     stop_verdicts_file,
     thresholds_file,
@@ -47,7 +48,7 @@ def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
         parts["stopping"] = lambda: _judge_stop_set(folder, job, checkpoint)
     if job.options is not None:
         parts["savings"] = lambda: _measure_savings(folder, job, checkpoint)
-    return {name: _once(folder / f"{name}.json", part) for name, part in parts.items()}
+    return {name: _once(part_file(folder, name), part) for name, part in parts.items()}
 
 
 def _once(path: Path, part: Callable[[], Result]) -> Result:

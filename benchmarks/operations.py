@@ -1,9 +1,9 @@
-"""Prints what the counterfactual rewriter makes of a campaign's seeds, for a person to read.
+"""Prints what the counterfactual rewriter makes of a campaign's seeds, for human review.
 
     python -m benchmarks.operations [--campaign job_ads_it] [--n 50] [--seed 0]
 
-At most `n` outputs of each operation, each with its labels. Another `seed` expands anew and draws
-another sample. What the authors of the seeds wrote themselves (versions and rewrites) is left out.
+At most `n` outputs of each operation are printed, each with its labels. Another `seed` gives
+another expansion and sample. Versions and rewrites by the authors of the seeds are left out.
 """
 
 import argparse
@@ -27,20 +27,22 @@ def main() -> None:
     parser.add_argument("--campaign", default="job_ads_it")
     parser.add_argument("--n", type=int, default=50)
     parser.add_argument("--seed", type=int, default=SEED, help="of expansion and sample")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        service, data = load(asked.campaign, Path(folder) / "workspace", asked.seed)
+        service, data = load(arguments.campaign, Path(folder) / "workspace", arguments.seed)
     labels = service.campaign.scheme.labels
-    made: dict[str, list[str]] = defaultdict(list)
+    texts_by_operation: dict[str, list[str]] = defaultdict(list)
     for row in data[data["source"] == LabelSource.CONSTRUCTED].to_dict("records"):
         operation = row["operation"].partition("@")[0]
         if not operation.startswith(WRITTEN):
-            found = [n for n, column in zip(labels, columns(labels), strict=True) if row[column]]
-            made[operation].append(f"[{', '.join(found)}] {row['text']}")
-    rng = np.random.default_rng(asked.seed)
-    for operation, texts in sorted(made.items()):
+            row_labels = [
+                n for n, column in zip(labels, columns(labels), strict=True) if row[column]
+            ]
+            texts_by_operation[operation].append(f"[{', '.join(row_labels)}] {row['text']}")
+    rng = np.random.default_rng(arguments.seed)
+    for operation, texts in sorted(texts_by_operation.items()):
         print(f"\n{operation} ({len(texts)})")
-        for i in rng.permutation(len(texts))[: asked.n]:
+        for i in rng.permutation(len(texts))[: arguments.n]:
             print(f"  {texts[i]}")
 
 

@@ -1,11 +1,11 @@
-"""A pool of made-up sentences with labels planted in it, most of them rare.
+"""A pool of made-up sentences with planted labels, most of them rare.
 
-A sentence is a bag of 8 to 30 words: of a Zipf-distributed vocabulary and of one of 40 topics. A
-label can be said in five ways, the first the most common (1/rank) and each at home in four of the
-topics; a sentence with the label holds two of the four cue words of one way. A tenth of them say
-it without a cue (nobody could learn these), and as hard negatives twice as many sentences without
-the label as rare ones with it hold one cue word. No number here was changed after results were
-seen.
+A sentence is a bag of 8 to 30 words, from a Zipf-distributed vocabulary and from one of 40 topics.
+A label can be expressed in five ways, the first being the most common (1/rank), and each typical of
+four of the topics; a sentence with the label holds two of the four cue words of one way. A tenth of
+these sentences have no cue (no model could learn them). As hard negatives, sentences without the
+label hold one cue word: twice as many as there are sentences with a rare label. No number here was
+changed after results were seen.
 """
 
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ class Planted:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def of(self, rows: NDArray[np.int64] | slice) -> "Planted":
+    def select(self, rows: NDArray[np.int64] | slice) -> "Planted":
         """These sentences."""
         return Planted(self.features[rows], self.embedding[rows], self.labels[rows])
 
 
-def planted(n: int, seed: int) -> Planted:
-    """n sentences; another seed, another language."""
+def plant_sentences(n: int, seed: int) -> Planted:
+    """Makes n sentences; another seed gives another vocabulary, topics and cues."""
     rng = np.random.default_rng(seed)
     words = rng.permutation(WORDS)
     frequency = (1 / np.arange(1, WORDS + 1)).cumsum() / (1 / np.arange(1, WORDS + 1)).sum()

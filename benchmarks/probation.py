@@ -69,18 +69,18 @@ def draw(
     n_written = n_real // 2
     order = rng.permutation(len(texts))
     if arm == "novel":
-        kept_back = rng.permutation(np.unique(fine))[: len(np.unique(fine)) // 3]
-        strange = np.isin(fine[order], kept_back)
+        reserved = rng.permutation(np.unique(fine))[: len(np.unique(fine)) // 3]
+        strange = np.isin(fine[order], reserved)
         picked = np.concatenate([order[~strange][:n_real], order[strange][:n_written]])
     else:
         picked = order[: n_real + n_written]
     written = np.arange(len(picked)) >= n_real
-    found = classes[picked].copy()
+    labels = classes[picked].copy()
     k = int(classes.max()) + 1
     if arm == "poison":
         wrong = rng.permutation(np.flatnonzero(written))[: int(WRONG * n_written)]
-        found[wrong] = (found[wrong] + rng.integers(1, k, len(wrong))) % k
-    return [texts[i] for i in picked], np.eye(k, dtype=np.int8)[found], written
+        labels[wrong] = (labels[wrong] + rng.integers(1, k, len(wrong))) % k
+    return [texts[i] for i in picked], np.eye(k, dtype=np.int8)[labels], written
 
 
 def review(name: str, arm: str, n_real: int, seed: int) -> Review | None:
@@ -110,7 +110,7 @@ def review(name: str, arm: str, n_real: int, seed: int) -> Review | None:
 
 
 def campaigns(n: int, files: tuple[str, ...]) -> Iterator[Key]:
-    """Of n campaigns, every review."""
+    """The reviews of n campaigns."""
     for seed in range(n):
         name, n_real = files[seed % len(files)], REAL[seed // len(files) % len(REAL)]
         for arm in ("good", "poison", "novel"):
@@ -118,48 +118,48 @@ def campaigns(n: int, files: tuple[str, ...]) -> Iterator[Key]:
                 yield name, arm, n_real, seed
 
 
-def measured(key: Key) -> dict[str, Any]:
-    """What came of one review, for JSON."""
+def measure(key: Key) -> dict[str, Any]:
+    """The outcome of one review, for JSON."""
     row: dict[str, Any] = dict(zip(("data", "arm", "real", "seed"), key, strict=True))
-    found = review(*key)
-    if found is None:
+    verdict = review(*key)
+    if verdict is None:
         return row | {"kept": False, "gains": False, "right": False, "coin": False}
     return row | {
-        "kept": found.kept,
-        "gains": found.gain.value > 0 and found.gain.low > -MAX_LOSS,
-        "right": found.wrong.low <= MAX_WRONG,
+        "kept": verdict.kept,
+        "gains": verdict.gain.value > 0 and verdict.gain.low > -MAX_LOSS,
+        "right": verdict.wrong.low <= MAX_WRONG,
         "coin": bool(np.random.default_rng([key[3], len(key[1])]).random() < 0.5),
-        "gain": found.gain.value,
-        "wrong": found.wrong.value,
+        "gain": verdict.gain.value,
+        "wrong": verdict.wrong.value,
     }
 
 
-def _share(found: Interval) -> list[float]:
-    return [round(x, 3) for x in (found.value, found.low, found.high)]
+def _rounded(estimate: Interval) -> list[float]:
+    return [round(x, 3) for x in (estimate.value, estimate.low, estimate.high)]
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Shares that were kept, by arm, over all and by size and file."""
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The shares of reviews that kept the texts, by arm: overall, by size and by file."""
     cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         for key in ("all", f"{row['real']} real rows", row["data"]):
             cells[f"{row['arm']}, {key}"].append(row)
     return {
         key: {
-            "n": len(found),
+            "n": len(cell),
             **{
-                told: _share(wilson_interval(sum(row[rule] for row in found), len(found)))
-                for told, rule in (
+                title: _rounded(wilson_interval(sum(row[rule] for row in cell), len(cell)))
+                for title, rule in (
                     ("kept", "kept"),
                     ("by gain alone", "gains"),
                     ("by wrong labels alone", "right"),
                     ("by a coin", "coin"),
                 )
             },
-            "mean gain": round(float(np.mean([row.get("gain", 0) for row in found])), 4),
-            "mean wrong": round(float(np.mean([row.get("wrong", 0) for row in found])), 3),
+            "mean gain": round(float(np.mean([row.get("gain", 0) for row in cell])), 4),
+            "mean wrong": round(float(np.mean([row.get("wrong", 0) for row in cell])), 3),
         }
-        for key, found in sorted(cells.items())
+        for key, cell in sorted(cells.items())
     }
 
 
@@ -170,26 +170,28 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a file of results, to go on from")
     parser.add_argument("--tune", action="store_true", help="on other files than those reported on")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if not DATA.exists():
         sys.exit(f"{DATA} is not there: this benchmark reads data beside the repository")
     rows: list[dict[str, Any]] = []
-    if asked.keep and asked.keep.exists():
-        rows = [json.loads(line) for line in asked.keep.read_text("utf-8").splitlines()]
+    if arguments.keep and arguments.keep.exists():
+        rows = [json.loads(line) for line in arguments.keep.read_text("utf-8").splitlines()]
     done = {(row["data"], row["arm"], row["real"], row["seed"]) for row in rows}
-    wanted = list(campaigns(asked.campaigns, TUNED if asked.tune else REPORTED))
-    rows = [row for row in rows if (row["data"], row["arm"], row["real"], row["seed"]) in wanted]
-    for key in track([key for key in wanted if key not in done], console=Console(stderr=True)):
-        rows.append(measured(key))
-        if asked.keep:
-            with asked.keep.open("a", encoding="utf-8") as file:
+    keys = list(campaigns(arguments.campaigns, TUNED if arguments.tune else REPORTED))
+    rows = [row for row in rows if (row["data"], row["arm"], row["real"], row["seed"]) in keys]
+    for key in track([key for key in keys if key not in done], console=Console(stderr=True)):
+        rows.append(measure(key))
+        if arguments.keep:
+            with arguments.keep.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
-    told = {"machine": f"{platform.machine()}, Python {platform.python_version()}"} | summary(rows)
-    if asked.json:
-        print(json.dumps(told))
+    figures = {"machine": f"{platform.machine()}, Python {platform.python_version()}"} | summarise(
+        rows
+    )
+    if arguments.json:
+        print(json.dumps(figures))
         return
-    for key, found in told.items():
-        print(f"{key}: {found}")
+    for key, value in figures.items():
+        print(f"{key}: {value}")
 
 
 if __name__ == "__main__":

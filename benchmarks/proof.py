@@ -1,10 +1,10 @@
-"""What our strategies save on five public data sets, beside random and beside small-text's learner.
+"""What our strategies save on five public data sets, compared with random and small-text's learner.
 
     python -m benchmarks.proof [--classifier tfidf] [--sets trec,mr] [--seeds 10] [--json]
 
-The train file is the pool, the test file is only tested on. Finished runs are kept in --out and
-not run again. `--explore` cuts pool and test from the train file alone: whatever is chosen is
-chosen there.
+The train file is the pool; models are tested on the test file. Finished runs are stored in --out
+and not repeated. `--explore` takes pool and test rows from the train file only: choices of strategy
+and options are made with it.
 """
 
 import argparse
@@ -55,82 +55,84 @@ def load(name: str, explore: bool) -> Gold:
     train, test = (DATA / f"{name}.{part}.jsonl" for part in ("train", "test"))
     if not explore:
         return read_gold(train, test)
-    whole = read_gold(train, train)
-    rows = np.random.default_rng(0).permutation(len(whole.pool.texts))
+    train_set = read_gold(train, train)
+    rows = np.random.default_rng(0).permutation(len(train_set.pool.texts))
     cut = min(EXPLORE_TEST, len(rows) // 4)
 
     def part(chosen: Any) -> Texts:
-        texts = tuple(whole.pool.texts[row] for row in chosen)
-        return Texts(texts, whole.pool.labels[chosen])
+        texts = tuple(train_set.pool.texts[row] for row in chosen)
+        return Texts(texts, train_set.pool.labels[chosen])
 
-    return Gold(whole.scheme, part(rows[cut:]), part(rows[:cut]))
+    return Gold(train_set.scheme, part(rows[cut:]), part(rows[:cut]))
 
 
-def metrics_of(name: str, gold: Gold, curves: Mapping[str, Curves]) -> dict[str, dict[str, Array]]:
+def curves_by_metric(
+    name: str, gold: Gold, curves: Mapping[str, Curves]
+) -> dict[str, dict[str, Array]]:
     """Curves (1 + resamples, t) by metric and arm."""
-    found = {
-        metric: {arm: of_arm.by_metric(metric) for arm, of_arm in curves.items()}
+    curves_of = {
+        metric: {arm: arm_curves.by_metric(metric) for arm, arm_curves in curves.items()}
         for metric in ("macro_f1", "accuracy")
     }
     if name in RARE:
         j = gold.scheme.labels.index(RARE[name])
-        found["f1_rare"] = {arm: of_arm.f1[:, :, j] for arm, of_arm in curves.items()}
-    return found
+        curves_of["f1_rare"] = {arm: arm_curves.f1[:, :, j] for arm, arm_curves in curves.items()}
+    return curves_of
 
 
 def measure(name: str, grid: Grid, folder: Path) -> tuple[dict[str, Any], Saved]:
-    """Runs one data set; what is told of it, and the labels saved to average over the sets."""
-    runs = run_grid(grid, folder, lambda done: _tell(name, done))
+    """Runs one data set; returns its figures, and the labels saved, for the mean over the sets."""
+    runs = run_grid(grid, folder, lambda done: _print_progress(name, done))
     report = Report.from_runs(grid, runs)
     budgets = report.budgets
-    told: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     saved: Saved = {}
-    for metric, curves in metrics_of(name, grid.gold, report.curves).items():
+    for metric, curves in curves_by_metric(name, grid.gold, report.curves).items():
         saved[metric] = {
-            arm: labels_saved(budgets, of_arm, curves[AGAINST.get(arm, BASELINE)])
-            for arm, of_arm in curves.items()
+            arm: labels_saved(budgets, arm_curves, curves[AGAINST.get(arm, BASELINE)])
+            for arm, arm_curves in curves.items()
             if arm not in (BASELINE, SKLEARN_RANDOM)
         }
-        told[metric] = {
+        figures[metric] = {
             arm: {
-                "at_budget": _numbers(of_arm[:, -1]),
-                "area": _numbers(area_under_curve(budgets, of_arm)),
+                "at_budget": _numbers(arm_curves[:, -1]),
+                "area": _numbers(area_under_curve(budgets, arm_curves)),
                 "saved": _numbers(saved[metric][arm]) if arm in saved[metric] else None,
             }
-            for arm, of_arm in curves.items()
+            for arm, arm_curves in curves.items()
         }
     sizes = {"pool": len(grid.gold.pool.texts), "test": len(grid.gold.test.texts)}
-    return sizes | told, saved
+    return sizes | figures, saved
 
 
-def summary(found: list[Saved]) -> dict[str, Any]:
+def summarise(saved: list[Saved]) -> dict[str, Any]:
     """Mean over the data sets, and each arm minus small-text's default on the same resamples."""
-    told: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for metric in ("macro_f1", "accuracy"):
         means = {
-            arm: np.mean([of_set[metric][arm] for of_set in found], axis=0)
-            for arm in found[0][metric]
+            arm: np.mean([set_saved[metric][arm] for set_saved in saved], axis=0)
+            for arm in saved[0][metric]
         }
-        told[metric] = {
+        figures[metric] = {
             arm: {"saved": _numbers(mean), "minus_small_text": _numbers(mean - means[SMALL_TEXT])}
             for arm, mean in means.items()
         }
-    return told
+    return figures
 
 
 def _numbers(resampled: Array) -> dict[str, float] | None:
-    found = percentile_interval(resampled)
-    if found is None:
+    estimate = percentile_interval(resampled)
+    if estimate is None:
         return None
-    return {name: round(getattr(found, name), 4) for name in ("value", "low", "high")}
+    return {name: round(getattr(estimate, name), 4) for name in ("value", "low", "high")}
 
 
 def show(results: Mapping[str, Any]) -> None:
-    """The same figures for people."""
-    for name, of_set in results["sets"].items():
-        print(f"\n{name}: {of_set['pool']} texts in the pool, {of_set['test']} to test on")
+    """Prints the figures in readable form."""
+    for name, figures in results["sets"].items():
+        print(f"\n{name}: {figures['pool']} texts in the pool, {figures['test']} to test on")
         for metric in ("macro_f1", "accuracy", "f1_rare"):
-            for arm, cell in of_set.get(metric, {}).items():
+            for arm, cell in figures.get(metric, {}).items():
                 saved = _text(cell["saved"]) if cell["saved"] else ""
                 print(f"  {metric:8} {arm:16} {_text(cell['at_budget'])}  saved {saved}")
     print("\nmean over the sets: labels saved, and minus small-text's default")
@@ -141,11 +143,11 @@ def show(results: Mapping[str, Any]) -> None:
             )
 
 
-def _text(found: Mapping[str, float]) -> str:
-    return str(Interval(**found))
+def _text(numbers: Mapping[str, float]) -> str:
+    return str(Interval(**numbers))
 
 
-def _tell(name: str, done: int) -> None:
+def _print_progress(name: str, done: int) -> None:
     print(f"{name}: {done} runs finished", file=sys.stderr)
 
 
@@ -163,30 +165,30 @@ def main() -> None:
     parser.add_argument("--explore", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("simulation/proof"))
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"the data of this benchmark is not there: {DATA}")
-    options = asked.options or DEFAULTS[asked.classifier]()
-    setup = Setup(asked.classifier, options, asked.batch, asked.budget)
-    rivals = [rival for rival in asked.rivals.split(",") if rival]
-    arms = (*asked.strategies.split(","), SMALL_TEXT, *rivals)
+    options = arguments.options or DEFAULTS[arguments.classifier]()
+    setup = Setup(arguments.classifier, options, arguments.batch, arguments.budget)
+    rivals = [rival for rival in arguments.rivals.split(",") if rival]
+    arms = (*arguments.strategies.split(","), SMALL_TEXT, *rivals)
     sets, saved = {}, []
-    for name in asked.sets.split(","):
-        grid = Grid(load(name, asked.explore), setup, arms, asked.seeds, run_arm)
-        sets[name], of_set = measure(name, grid, asked.out)
-        saved.append(of_set)
+    for name in arguments.sets.split(","):
+        grid = Grid(load(name, arguments.explore), setup, arms, arguments.seeds, run_arm)
+        sets[name], set_saved = measure(name, grid, arguments.out)
+        saved.append(set_saved)
     results = {
         "machine": f"{platform.machine()}, {platform.python_version()}",
-        "classifier": asked.classifier,
-        "options": asked.options,
-        "batch": asked.batch,
-        "budget": asked.budget,
-        "seeds": asked.seeds,
-        "explore": asked.explore,
+        "classifier": arguments.classifier,
+        "options": arguments.options,
+        "batch": arguments.batch,
+        "budget": arguments.budget,
+        "seeds": arguments.seeds,
+        "explore": arguments.explore,
         "sets": sets,
-        "mean": summary(saved),
+        "mean": summarise(saved),
     }
-    print(json.dumps(results)) if asked.json else show(results)
+    print(json.dumps(results)) if arguments.json else show(results)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ positives of each label and twenty random ones, which do not. The same seeds pla
 for every strategy. One JSON line per strategy; intervals are 95 % (bootstrap over seeds, ratios
 paired by seed).
 
-    found        positives of the four rare labels among the labels asked for
-    fewest       of the rare label of which fewest were found
+    found        positives of the four rare labels among the labelled sentences
+    fewest       positives of the rare label with the fewest
     times_random `found` over that of `random`
     rare_f1, common_f1   macro-F1 over the four rare and the two common labels on 5,000 more
                  sentences, `…_early` after a fifth of the budget
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.planted import COMMON, RARE_LABELS, SHARES, Planted, planted
+from benchmarks.planted import COMMON, RARE_LABELS, SHARES, Planted, plant_sentences
 from benchmarks.select import Theirs
 from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import Scores, TrainingSet
@@ -41,7 +41,7 @@ SEED_POSITIVES, SEED_OTHERS = 5, 20
 STRENGTH, FOLDS = 8.0, 5
 
 Rows = NDArray[np.int64]
-Run = dict[str, float]
+Figures = dict[str, float]
 
 
 def strategies() -> dict[str, Strategy]:
@@ -83,10 +83,10 @@ class Campaign:
     seed: int
     budget: int
 
-    def run(self, strategy: Strategy) -> Run:
+    def run(self, strategy: Strategy) -> Figures:
         """What one strategy finds, and the quality it leads to."""
         known, spent = self.start, self.counted
-        marks: Run = {}
+        marks: Figures = {}
         while True:
             head = self._train(known, "passes" in strategy.needs)
             if not marks and spent >= self.budget / 5:
@@ -98,11 +98,11 @@ class Campaign:
             n = min(BATCH, self.budget - spent)
             known = np.append(known, others[strategy.choose(scores, n, self.seed * 1_000 + spent)])
             spent += n
-        asked = known if self.counted else known[len(self.start) :]
-        found = self.pool.labels[asked][:, RARE_LABELS].sum(axis=0)
+        labelled = known if self.counted else known[len(self.start) :]
+        positives = self.pool.labels[labelled][:, RARE_LABELS].sum(axis=0)
         return {
-            "found": float(found.sum()),
-            "fewest": float(found.min()),
+            "found": float(positives.sum()),
+            "fewest": float(positives.min()),
             **self._quality(head),
             **marks,
         }
@@ -130,17 +130,17 @@ class Campaign:
 
     def _scores(self, head: Head, others: Rows, known: Rows, needs: frozenset[str]) -> Scores:
         def arrays(rows: Rows) -> dict[str, NDArray[np.float32]]:
-            part = self.pool.of(rows)
-            made: dict[str, Callable[[], NDArray[np.float32]]] = {
+            part = self.pool.select(rows)
+            arrays_by_name: dict[str, Callable[[], NDArray[np.float32]]] = {
                 "proba": lambda: head.proba(part.features),
                 "passes": lambda: head.passes(part.features),
                 "embedding": lambda: part.embedding,
             }
-            return {name: made[name]() for name in needs}
+            return {name: arrays_by_name[name]() for name in needs}
 
         return Scores(arrays(others), head.thresholds, True, arrays(known), self.pool.labels[known])
 
-    def _quality(self, head: Head) -> Run:
+    def _quality(self, head: Head) -> Figures:
         truth = self.test.labels == 1
         flags = flag_labels(head.proba(self.test.features), head.thresholds, multi=True)
         f1 = (
@@ -152,38 +152,41 @@ class Campaign:
         }
 
 
-def campaign(items: int, seed: int, budget: int, start: str) -> Campaign:
-    """A planted campaign; all of it follows from the seed."""
-    whole = planted(items + TEST, seed)
-    pool, rng = whole.of(slice(0, items)), np.random.default_rng(seed)
+def plant_campaign(items: int, seed: int, budget: int, start: str) -> Campaign:
+    """A campaign on planted sentences, determined by the seed."""
+    sentences = plant_sentences(items + TEST, seed)
+    pool, rng = sentences.select(slice(0, items)), np.random.default_rng(seed)
     known = rng.choice(items, BATCH if start == "cold" else SEED_OTHERS, replace=False)
     if start == "seeds":
         for j in range(len(SHARES)):
             has = np.setdiff1d(np.flatnonzero(pool.labels[:, j]), known)
             known = np.append(known, rng.choice(has, SEED_POSITIVES, replace=False))
     counted = len(known) if start == "cold" else 0
-    return Campaign(pool, whole.of(slice(items, None)), known, counted, seed, budget)
+    return Campaign(pool, sentences.select(slice(items, None)), known, counted, seed, budget)
 
 
-def summary(runs: list[Run], random: list[Run], seed: int = 0) -> dict[str, Any]:
+def summary(runs: list[Figures], random: list[Figures], seed: int = 0) -> dict[str, Any]:
     """Means over the seeds with intervals: [value, low, high]."""
     rng = np.random.default_rng(seed)
     n = len(runs)
     draws = np.concatenate([np.arange(n)[None], rng.integers(n, size=(RESAMPLES, n))])
 
-    def means(of: list[Run], name: str) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = np.array([run[name] for run in of])[draws].mean(axis=1)
-        return found
+    def means(some_runs: list[Figures], name: str) -> NDArray[np.float64]:
+        by_resample: NDArray[np.float64] = np.array([run[name] for run in some_runs])[draws].mean(
+            axis=1
+        )
+        return by_resample
 
-    def shown(values: NDArray[np.float64], digits: int) -> list[float]:
-        found = percentile_interval(values)
-        assert found is not None
-        return [round(x, digits) for x in (found.value, found.low, found.high)]
+    def rounded(values: NDArray[np.float64], digits: int) -> list[float]:
+        by_resample = percentile_interval(values)
+        assert by_resample is not None
+        return [round(x, digits) for x in (by_resample.value, by_resample.low, by_resample.high)]
 
     figures = {
-        name: shown(means(runs, name), 1 if name in ("found", "fewest") else 3) for name in runs[0]
+        name: rounded(means(runs, name), 1 if name in ("found", "fewest") else 3)
+        for name in runs[0]
     }
-    ratio = shown(means(runs, "found") / means(random, "found"), 2)
+    ratio = rounded(means(runs, "found") / means(random, "found"), 2)
     return {"times_random": ratio, **figures}
 
 
@@ -196,20 +199,24 @@ def main() -> None:
     parser.add_argument("--start", choices=("cold", "seeds"), default="cold")
     parser.add_argument("--only", nargs="+", metavar="STRATEGY", help="beside random; default: all")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    wanted = {"random", *asked.only} if asked.only else set(strategies())
-    if unknown := wanted - set(strategies()):
+    arguments = parser.parse_args()
+    names = {"random", *arguments.only} if arguments.only else set(strategies())
+    if unknown := names - set(strategies()):
         parser.error(f"no strategy {', '.join(unknown)}; there are {', '.join(strategies())}")
     warnings.simplefilter("ignore", RuntimeWarning)  # logarithms of 0, in small-text
-    runs: dict[str, list[Run]] = {name: [] for name in strategies() if name in wanted}
-    for seed in range(asked.seeds):
-        made = campaign(asked.items, seed, asked.budget, asked.start)
+    runs: dict[str, list[Figures]] = {name: [] for name in strategies() if name in names}
+    for seed in range(arguments.seeds):
+        campaign = plant_campaign(arguments.items, seed, arguments.budget, arguments.start)
         for name, strategy in strategies().items():
-            if name in wanted:
-                runs[name].append(made.run(strategy))
-    for name, of_name in runs.items():
-        line = {"strategy": name, "seeds": asked.seeds, **summary(of_name, runs["random"])}
-        print(json.dumps(line) if asked.json else f"{name:30} {line}", flush=True)
+            if name in names:
+                runs[name].append(campaign.run(strategy))
+    for name, strategy_runs in runs.items():
+        line = {
+            "strategy": name,
+            "seeds": arguments.seeds,
+            **summary(strategy_runs, runs["random"]),
+        }
+        print(json.dumps(line) if arguments.json else f"{name:30} {line}", flush=True)
 
 
 if __name__ == "__main__":

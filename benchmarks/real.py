@@ -1,4 +1,4 @@
-"""A real Label Studio, workspaces on it and people who label there, for benchmarks.
+"""A real Label Studio, workspaces on it and simulated annotators, for benchmarks.
 
 The parts are those of the acceptance tests.
 """
@@ -52,19 +52,19 @@ __all__ = [
 ]
 
 PASSWORD = "a-long-Password-3"  # noqa: S105 - of throw-away accounts
-LOOK_SECONDS = 1.0
-"""How often somebody with an empty queue looks again."""
+RETRY_SECONDS = 1.0
+"""How long an annotator with an empty queue waits before trying again."""
 WORDS = ("un cuoco", "una cuoca", "una persona", "un autista sotto i 30 anni", "chi guida")
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
-    """Options that name a Label Studio that runs already."""
+    """Adds options that name a running Label Studio."""
     parser.add_argument("--label-studio", help="URL of one that runs (default: starts one)")
     parser.add_argument("--token", help="of its administrator")
 
 
 class _LabelStudio(EmbeddedLabelStudio):
-    """With settings of Label Studio's that biasloop does not use."""
+    """An embedded Label Studio with `settings` of its own that biasloop does not use."""
 
     settings: Mapping[str, str] = {}
 
@@ -94,8 +94,8 @@ def label_studio(url: str | None, token: str | None, **settings: str) -> Iterato
             yield Server(server.url, email, password, token, Path(folder))
 
 
-def workspace_of(folder: Path, texts: int, seed: int) -> Path:
-    """The tests' tiny campaign with so many distinct texts."""
+def make_workspace(folder: Path, texts: int, seed: int) -> Path:
+    """Makes a workspace of the tests' tiny campaign with this many distinct texts."""
     run_biasloop(folder, "init", str(folder), "--campaign", str(TINY), "--seed", str(seed))
     ads = folder.parent / "ads.jsonl"
     with ads.open("w", encoding="utf-8") as lines:
@@ -106,91 +106,93 @@ def workspace_of(folder: Path, texts: int, seed: int) -> Path:
     return folder
 
 
-class Person(threading.Thread):
-    """Labels what the stream shows until `stop`; now and then skips, changes or deletes.
+class SimulatedAnnotator(threading.Thread):
+    """Labels the tasks of the stream until `stop`; sometimes skips, changes or deletes.
 
-    `pace` says how many seconds the next item takes. `said` holds what Label Studio confirmed:
-    labels by annotation, () for a skip, None for what was deleted. `labelled` and `waited` are
-    seconds at work and with an empty queue.
+    `pace` returns how many seconds the next item takes. `answers` holds what Label Studio
+    confirmed: labels by annotation id, () for a skip, None for a deleted one. `labelled` and
+    `waited` are the seconds at work and with an empty queue, `unsure` counts requests whose outcome
+    is unknown.
     """
 
     def __init__(
-        self, person: Annotator, pace: Callable[[], float], seed: int, stop: threading.Event
+        self, session: Annotator, pace: Callable[[], float], seed: int, stop: threading.Event
     ) -> None:
         super().__init__(daemon=True)
-        self.said: dict[int, tuple[str, ...] | None] = {}
+        self.answers: dict[int, tuple[str, ...] | None] = {}
         self.unsure = 0
         self.labelled = self.waited = 0.0
-        self._person, self._pace, self._stop_now = person, pace, stop
+        self._session, self._pace, self._stop_now = session, pace, stop
         self._random = random.Random(seed)  # noqa: S311
 
     def run(self) -> None:
         while not self._stop_now.is_set():
             began = time.monotonic()
             try:
-                found = self._turn()
+                had_task = self._turn()
             except httpx.HTTPStatusError:
-                found = True  # withdrawn meanwhile
+                had_task = True  # withdrawn meanwhile
             except httpx.TransportError:
-                found = True
+                had_task = True
                 self.unsure += 1
             spent = time.monotonic() - began
             self.labelled, self.waited = (
-                (self.labelled + spent, self.waited) if found
+                (self.labelled + spent, self.waited) if had_task
                 else (self.labelled, self.waited + spent)
             )  # fmt: skip
 
     def _turn(self) -> bool:
-        task = self._person.next_task()
+        task = self._session.next_task()
         if task is None:
-            self._stop_now.wait(LOOK_SECONDS)
+            self._stop_now.wait(RETRY_SECONDS)
             return False
         if self._stop_now.wait(self._pace()):
             return True
         if self._random.random() < 0.03:
-            self.said[self._person.skip(task)] = ()
+            self.answers[self._session.skip(task)] = ()
         else:
-            labels = gold(self._person.task(task)["data"]["text"])
-            self.said[self._person.label(task, *labels)] = labels
-        earlier = self._random.choice(list(self.said))
-        what = self._random.random()
-        if self.said[earlier] and what < 0.08:
-            self._person.change(earlier, "age")
-            self.said[earlier] = ("age",)
-        elif self.said[earlier] and what < 0.10:
-            self._person.delete(earlier)
-            self.said[earlier] = None
+            labels = gold(self._session.task(task)["data"]["text"])
+            self.answers[self._session.label(task, *labels)] = labels
+        earlier = self._random.choice(list(self.answers))
+        chance = self._random.random()
+        if self.answers[earlier] and chance < 0.08:
+            self._session.change(earlier, "age")
+            self.answers[earlier] = ("age",)
+        elif self.answers[earlier] and chance < 0.10:
+            self._session.delete(earlier)
+            self.answers[earlier] = None
         return True
 
 
-def hire(
+def add_annotators(
     server: Server,
     project: int,
     count: int,
     pace: Callable[[], float],
     seed: int,
     stop: threading.Event,
-) -> list[Person]:
-    """So many people with accounts of their own, who reach the server itself, ready to start."""
-    people = []
+) -> list[SimulatedAnnotator]:
+    """Creates `count` annotators with accounts of their own, who bypass the proxy. They are not
+    started yet."""
+    annotators = []
     config = parse_label_config(LABEL_CONFIG, "inclusive")
     with LabelStudioClient(server.url, server.token, config, project) as client:
         for number in range(count):
             email = f"{uuid4().hex[:12]}@example.org"
             client.add_annotator(email, PASSWORD)
             signed_in = Annotator.sign_in(server.url, email, PASSWORD, project)
-            people.append(Person(signed_in, pace, seed + number, stop))
-    return people
+            annotators.append(SimulatedAnnotator(signed_in, pace, seed + number, stop))
+    return annotators
 
 
 @contextmanager
-def at_work(people: Sequence[Person], stop: threading.Event) -> Iterator[None]:
-    """They label inside, and are done afterwards."""
-    for person in people:
-        person.start()
+def at_work(annotators: Sequence[SimulatedAnnotator], stop: threading.Event) -> Iterator[None]:
+    """Runs the annotators within the block."""
+    for annotator in annotators:
+        annotator.start()
     try:
         yield
     finally:
         stop.set()
-        for person in people:
-            person.join()
+        for annotator in annotators:
+            annotator.join()

@@ -1,8 +1,8 @@
 """small-text's own learner, as an arm of a simulation: PoolBasedActiveLearner with BreakingTies.
 
-It chooses, keeps the labels and trains; the simulation only answers and tests. Its first labels are
-those of our random arm of the same seed, and texts that are in the pool twice are ignored, as ours
-are, so that nothing but the learner differs.
+It chooses, stores the labels and trains; the simulation only answers and tests. Its first labels
+are those of our random arm with the same seed, and duplicate texts in the pool are ignored, as our
+arms do, so that only the learner differs.
 """
 
 from typing import Any
@@ -32,9 +32,9 @@ from biasloop.simulate.run import Encoded, Learner, Setup, SimulatedRun, choose,
 SMALL_TEXT = "small_text"
 """small-text's learner with our classifier."""
 SKLEARN, SKLEARN_RANDOM = "sklearn", "sklearn_random"
-"""The same with scikit-learn's TF-IDF and logistic regression, and random beside it."""
+"""The same with scikit-learn's TF-IDF and logistic regression, and its random baseline."""
 AGAIN = "random_again"
-"""Random with other seeds: what the measure says where there is nothing to measure."""
+"""Random with other seeds: what is measured where there is no difference."""
 OTHER_SEEDS = 1000
 
 
@@ -78,7 +78,7 @@ class OurFactory(AbstractClassifierFactory):  # type: ignore[misc]
         self.learner = learner
 
     def new(self) -> OurClassifier:
-        """One that is not trained."""
+        """A new untrained classifier."""
         return OurClassifier(self.learner)
 
 

@@ -43,7 +43,7 @@ from biasloop.store.pool import ArrowPool
 CONFIG = parse_label_config(LABEL_CONFIG, "inclusive")
 BULK = 1_000
 SAMPLE = 100
-PUSHED_BESIDE = 5_000
+PUSHED_MEANWHILE = 5_000
 FIRST = 200
 PLAN = VotePlan(per_item=1, audit=1, tie_break=0)
 RESULT = [
@@ -82,7 +82,7 @@ def single_pull(http: httpx.Client, ids: list[int]) -> None:
 # --- the pieces -----------------------------------------------------------------------------------
 
 
-class Bench:
+class Testbed:
     """A server, a pool and a ledger, and projects on them."""
 
     def __init__(self, server: Server, folder: Path, texts: int) -> None:
@@ -145,76 +145,76 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.monotonic() - began
 
 
-def push_times(bench: Bench, count: int) -> dict[str, float]:
+def push_times(testbed: Testbed, count: int) -> dict[str, float]:
     """Seconds of the step, of the bare requests, and of one request a task (extrapolated)."""
-    ours, bare, single = (bench.client() for _ in range(3))
-    ledger, tasks = bench.ledger(), bench.tasks(count)
+    ours, bare, single = (testbed.client() for _ in range(3))
+    ledger, tasks = testbed.ledger(), testbed.tasks(count)
     return {
-        "bare": seconds(lambda: bare_push(bench.http, bare.project, tasks)),
-        "biasloop": seconds(lambda: bench.push(ours, ledger, count)),
-        "single": seconds(lambda: single_push(bench.http, single.project, tasks[:SAMPLE]))
+        "bare": seconds(lambda: bare_push(testbed.http, bare.project, tasks)),
+        "biasloop": seconds(lambda: testbed.push(ours, ledger, count)),
+        "single": seconds(lambda: single_push(testbed.http, single.project, tasks[:SAMPLE]))
         * (count / SAMPLE),
     }
 
 
-def pull_times(bench: Bench, count: int, changes: int) -> dict[str, float]:
+def pull_times(testbed: Testbed, count: int, changes: int) -> dict[str, float]:
     """Seconds of a first poll, of the bare export, of one request a task (extrapolated), and of a
     poll after so many changes."""
-    client, ledger = bench.client(), bench.ledger()
-    bare_push(bench.http, client.project, bench.tasks(count, annotated=True))
-    there = client.task_ids([s.item_id for s in bench.selections[:changes]])
-    ids = [task for tasks in there.values() for task in tasks]
-    found = {
-        "bare": seconds(lambda: bare_pull(bench.http, client.project)),
-        "biasloop": seconds(lambda: bench.poll(client, ledger)),
-        "single": seconds(lambda: single_pull(bench.http, ids[:SAMPLE]))
+    client, ledger = testbed.client(), testbed.ledger()
+    bare_push(testbed.http, client.project, testbed.tasks(count, annotated=True))
+    tasks_by_item = client.task_ids([s.item_id for s in testbed.selections[:changes]])
+    ids = [task for tasks in tasks_by_item.values() for task in tasks]
+    times = {
+        "bare": seconds(lambda: bare_pull(testbed.http, client.project)),
+        "biasloop": seconds(lambda: testbed.poll(client, ledger)),
+        "single": seconds(lambda: single_pull(testbed.http, ids[:SAMPLE]))
         * (count / min(SAMPLE, len(ids))),
     }
     human = [a for a in ledger.annotations() if a.source is LabelSource.HUMAN]
     if len(human) != count:
         raise SystemExit(f"{len(human)} annotations of {count} arrived")
-    with Annotator(bench.server.url, bench.server.token, client.project) as person:
+    with Annotator(testbed.server.url, testbed.server.token, client.project) as person:
         annotations = [a["id"] for task in ids for a in person.task(task)["annotations"]]
         # Past the overlap of two polls; then the cursor moves, then past it again.
         time.sleep(OVERLAP.total_seconds() + 1)
         person.change(annotations[0], "gender")
-        bench.poll(client, ledger)
+        testbed.poll(client, ledger)
         time.sleep(OVERLAP.total_seconds() + 1)
         for annotation in annotations:
             person.change(annotation, "gender")
-        found["incremental"] = seconds(lambda: bench.poll(client, ledger))
+        times["incremental"] = seconds(lambda: testbed.poll(client, ledger))
     changed = sum(a.labels == ("gender",) for a in ledger.annotations())
     if changed != len(ids):
         raise SystemExit(f"{changed} changes of {len(ids)} arrived")
-    return found
+    return times
 
 
-def annotator_times(bench: Bench, beside: int) -> dict[str, float]:
+def annotator_times(testbed: Testbed, pushed: int) -> dict[str, float]:
     """Requests of a person alone, and while so many tasks are pushed: median and slowest."""
-    client, ledger = bench.client(), bench.ledger()
-    bench.push(client, ledger, FIRST)
-    with Annotator(bench.server.url, bench.server.token, client.project) as person:
+    client, ledger = testbed.client(), testbed.ledger()
+    testbed.push(client, ledger, FIRST)
+    with Annotator(testbed.server.url, testbed.server.token, client.project) as person:
         alone = list(islice(_answering(person), 40))
         done = threading.Event()
 
         def pushes() -> None:
-            bench.push(client, ledger, beside + FIRST)
+            testbed.push(client, ledger, pushed + FIRST)
             done.set()
 
         pushing = threading.Thread(target=pushes)
         pushing.start()
-        meanwhile = []
+        during_push = []
         for took in _answering(person):
-            meanwhile.append(took)
+            during_push.append(took)
             if done.is_set():
                 break
         pushing.join()
     return {
         "alone_median": median(alone),
         "alone_slowest": max(alone),
-        "median": median(meanwhile),
-        "slowest": max(meanwhile),
-        "requests": len(meanwhile),
+        "median": median(during_push),
+        "slowest": max(during_push),
+        "requests": len(during_push),
     }
 
 
@@ -256,22 +256,26 @@ def on_postgresql() -> Iterator[Server | None]:
 Line = dict[str, Any]
 
 
-def measure(asked: argparse.Namespace) -> Iterator[Line]:
+def measure(arguments: argparse.Namespace) -> Iterator[Line]:
     """Part by part, seconds."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(label_studio(asked.label_studio, asked.token))
-        bench = Bench(server, folder, max(asked.tasks, asked.beside + FIRST))
-        tenth = asked.tasks // 10
-        yield {"what": "push", "tasks": asked.tasks, **ratio(push_times(bench, asked.tasks))}
-        for tasks in (tenth, asked.tasks):
-            times = ratio(pull_times(bench, tasks, asked.changes))
-            yield {"what": "pull", "tasks": tasks, "changes": asked.changes, **times}
-        yield {"what": "annotator, SQLite", **annotator_times(bench, asked.beside)}
+        server = stack.enter_context(label_studio(arguments.label_studio, arguments.token))
+        testbed = Testbed(server, folder, max(arguments.tasks, arguments.beside + FIRST))
+        tenth = arguments.tasks // 10
+        yield {
+            "what": "push",
+            "tasks": arguments.tasks,
+            **ratio(push_times(testbed, arguments.tasks)),
+        }
+        for tasks in (tenth, arguments.tasks):
+            times = ratio(pull_times(testbed, tasks, arguments.changes))
+            yield {"what": "pull", "tasks": tasks, "changes": arguments.changes, **times}
+        yield {"what": "annotator, SQLite", **annotator_times(testbed, arguments.beside)}
         if grown := stack.enter_context(on_postgresql()):
             (folder / "postgresql").mkdir()
-            bench = Bench(grown, folder / "postgresql", asked.beside + FIRST)
-            yield {"what": "annotator, PostgreSQL", **annotator_times(bench, asked.beside)}
+            testbed = Testbed(grown, folder / "postgresql", arguments.beside + FIRST)
+            yield {"what": "annotator, PostgreSQL", **annotator_times(testbed, arguments.beside)}
 
 
 def ratio(times: dict[str, float]) -> dict[str, float]:
@@ -284,12 +288,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=50_000)
     parser.add_argument("--changes", type=int, default=100)
-    parser.add_argument("--beside", type=int, default=PUSHED_BESIDE, help="tasks pushed meanwhile")
+    parser.add_argument(
+        "--beside", type=int, default=PUSHED_MEANWHILE, help="tasks pushed meanwhile"
+    )
     parser.add_argument("--json", action="store_true")
     add_server(parser)
-    for line in measure(asked := parser.parse_args()):
+    for line in measure(arguments := parser.parse_args()):
         figures = {k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}
-        print(json.dumps(figures) if asked.json else figures, flush=True)
+        print(json.dumps(figures) if arguments.json else figures, flush=True)
 
 
 if __name__ == "__main__":

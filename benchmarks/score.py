@@ -1,4 +1,4 @@
-"""What a round costs `tfidf` on a large pool, when the features of its items are kept.
+"""What a round costs `tfidf` on a large pool whose features are stored.
 
     python -m benchmarks.score [--items 1000000] [--json]
 
@@ -48,14 +48,14 @@ def sentences(n: int, seed: int) -> Iterator[Item]:
         yield seed_item(f"{seed}-{i}", " ".join(words[min(j, len(words) - 1)] for j in drawn))
 
 
-def timed(work: Callable[[], Any]) -> float:
+def best_seconds(work: Callable[[], Any]) -> float:
     """Seconds, the best of REPEATS: what the machine can do when others leave it alone."""
-    found = []
+    seconds = []
     for _ in range(REPEATS):
         start = time.perf_counter()
         work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def measure(items: int) -> Iterator[dict[str, Any]]:
@@ -123,25 +123,27 @@ def scoring(
         for shard in shards
         for i in range(0, len(shard), CHUNK)
     ]
-    whole = [
+    matrices = [
         sparse.csr_matrix((m.data, m.indices, m.indptr[::blocks]), shape=(n, m.shape[1]))
         for m, n, blocks in chunks
     ]
 
     def bare() -> None:
-        for rows in whole:
+        for rows in matrices:
             rows @ coef
 
     def ours() -> None:
         for shard in shards:
             classifier.score_features(shard, frozenset({"proba"}))
 
-    seconds, bare_seconds = timed(ours), timed(bare)
+    seconds, bare_seconds = best_seconds(ours), best_seconds(bare)
     weighting = classifier.head.model.weighting
     rows = weighting.matrix(shards[0])
     reference = OneVsRestClassifier(LogisticRegression(solver="liblinear", dual=True))
     reference.fit(weighting.matrix(features), labels)
-    sklearn_seconds = timed(lambda: reference.predict_proba(rows)) * len(pool) / len(shards[0])
+    sklearn_seconds = (
+        best_seconds(lambda: reference.predict_proba(rows)) * len(pool) / len(shards[0])
+    )
     return {
         "what": f"score {len(pool)} items",
         "seconds": seconds,
@@ -157,10 +159,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    for line in measure(asked.items):
-        if asked.json:
+    for line in measure(arguments.items):
+        if arguments.json:
             print(json.dumps({"machine": machine, **line}), flush=True)
         else:
             shown = (

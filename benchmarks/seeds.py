@@ -96,7 +96,7 @@ def measure(service: Service, data: pd.DataFrame, by: str) -> dict[str, Any]:
     written = arm_rows(data, "versions").to_numpy()
     groups = data[by].to_numpy(str)
     hard = seeds & data["hard_negative"].to_numpy()
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     flags_of = {}
     for arm in ARMS:
         proba, flags = cross_validate(service, data, arm, by)
@@ -108,42 +108,42 @@ def measure(service: Service, data: pd.DataFrame, by: str) -> dict[str, Any]:
         flips = flip_consistency(
             data["family"][written].tolist(), labels[written], flags[written], seed=SEED
         )
-        found[arm] = {
+        figures[arm] = {
             "report": report.as_dict(),
             "flip_consistency": flips.as_dict(),
             "hard_negatives": {"n": int(hard.sum()), "flagged": float(flags[hard].any(1).mean())},
         }
-    found["gain"] = {
+    figures["gain"] = {
         arm: compare(
             labels[seeds], flags_of[arm][seeds], flags_of["expansion"][seeds], groups[seeds],
             scheme.labels, multi=True, seed=SEED, min_positives=10,
         ).as_dict()
         for arm in ("seeds", "versions")
     }  # fmt: skip
-    return found
+    return figures
 
 
 def show(results: dict[str, Any]) -> None:
-    """The figures for people."""
+    """Prints the figures in readable form."""
     for by in ("root", "group"):
         print(f"\ncross-validated by {'sector' if by == 'group' else by}")
         for arm in ARMS:
-            found = results[by][arm]
-            labels = found["report"]["labels"]
+            figures = results[by][arm]
+            labels = figures["report"]["labels"]
             print(
-                f"  {arm:10} macro {_interval(found['report']['macro'])}  "
-                f"micro {_interval(found['report']['micro'])}  "
-                f"flips {_interval(found['flip_consistency']['share'])}  "
-                f"hard negatives flagged {found['hard_negatives']['flagged']:.2f}"
+                f"  {arm:10} macro {_interval(figures['report']['macro'])}  "
+                f"micro {_interval(figures['report']['micro'])}  "
+                f"flips {_interval(figures['flip_consistency']['share'])}  "
+                f"hard negatives flagged {figures['hard_negatives']['flagged']:.2f}"
             )
-            shown = (f"{n} {_interval(c['f1'])} ({c['n']})" for n, c in labels.items())
-            print("             " + "; ".join(shown))
+            cells = (f"{n} {_interval(c['f1'])} ({c['n']})" for n, c in labels.items())
+            print("             " + "; ".join(cells))
         for arm, gain in results[by]["gain"].items():
             print(f"  expansion against {arm}: macro {_interval(gain['macro'])}")
 
 
-def _interval(found: dict[str, float] | None) -> str:
-    return str(Interval(**found)) if found else "—"
+def _interval(numbers: dict[str, float] | None) -> str:
+    return str(Interval(**numbers)) if numbers else "—"
 
 
 def main() -> None:
@@ -151,15 +151,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--campaign", default="job_ads_it")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        service, data = load(asked.campaign, Path(folder) / "workspace")
+        service, data = load(arguments.campaign, Path(folder) / "workspace")
         results: dict[str, Any] = {
             "machine": f"{platform.machine()}, {platform.python_version()}",
             "rows": data["source"].value_counts().to_dict(),
             **{by: measure(service, data, by) for by in ("root", "group")},
         }
-    if asked.json:
+    if arguments.json:
         print(json.dumps(results))
     else:
         print(results["rows"])

@@ -1,4 +1,4 @@
-"""How long it takes to choose 100 items of a pool, beside small-text 1.4.1.
+"""How long it takes to choose 100 items of a pool, compared with small-text 1.4.1.
 
     python -m benchmarks.select [--items 1000000] [--json]
 
@@ -37,11 +37,11 @@ from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.own import Floats, unit
 from biasloop.plugins.strategies.small_text import SmallText
 
-WANTED, LABELS, PASSES, DIMENSIONS, TOPICS, LABELLED = 100, 6, 10, 256, 500, 1_000
+BATCH, LABELS, PASSES, DIMENSIONS, TOPICS, LABELLED = 100, 6, 10, 256, 500, 1_000
 TIMES = 3
 TIMEOUT = 200
 
-Found = dict[str, Any]
+Line = dict[str, Any]
 Counterpart = Callable[[], Any]
 
 
@@ -118,61 +118,61 @@ class Theirs(SmallText):
         return self._query_strategy
 
 
-def made_scores(items: int, seed: int) -> dict[str, Scores]:
+def make_scores(items: int, seed: int) -> dict[str, Scores]:
     """By scheme; both share the embeddings. Multi-label probabilities are mostly near 0."""
     rng = np.random.default_rng(seed)
     topics = rng.standard_normal((TOPICS, DIMENSIONS), dtype=np.float32)
     embedding, known = (_embedding(n, topics, rng) for n in (items, LABELLED))
-    found = {}
+    scores = {}
     for scheme in ("single", "multi"):
-        passes, told = (_passes(n, scheme == "multi", rng) for n in (items, LABELLED))
-        proba = told.mean(axis=1)
+        passes, labelled_passes = (_passes(n, scheme == "multi", rng) for n in (items, LABELLED))
+        proba = labelled_passes.mean(axis=1)
         labels = (rng.random(proba.shape) < proba).astype(np.int8)
         if scheme == "single":
             labels = np.eye(LABELS, dtype=np.int8)[proba.argmax(axis=1)]
-        found[scheme] = Scores(
+        scores[scheme] = Scores(
             {"proba": passes.mean(axis=1), "passes": passes, "embedding": embedding},
             np.full(LABELS, 0.3, np.float32),
             scheme == "multi",
-            {"proba": proba, "passes": told, "embedding": known},
+            {"proba": proba, "passes": labelled_passes, "embedding": known},
             labels,
             _likeness(embedding, known),
         )
-    return found
+    return scores
 
 
 def _likeness(embedding: Floats, known: Floats) -> Similarity:
     def rows(places: Rows) -> Floats:
-        found = np.empty((len(places), DIMENSIONS), np.float32)
+        joined = np.empty((len(places), DIMENSIONS), np.float32)
         free = places < len(embedding)
-        found[free], found[~free] = embedding[places[free]], known[places[~free] - len(embedding)]
-        return unit(found)
+        joined[free], joined[~free] = embedding[places[free]], known[places[~free] - len(embedding)]
+        return unit(joined)
 
     return lambda some, others: rows(some) @ rows(others).T
 
 
 def _embedding(n: int, topics: Floats, rng: np.random.Generator) -> Floats:
-    found = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
+    embedding = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
     topic = rng.zipf(1.3, n) % TOPICS
     for start in range(0, n, 50_000):  # no second copy
-        found[start : start + 50_000] += topics[topic[start : start + 50_000]]
-    return found
+        embedding[start : start + 50_000] += topics[topic[start : start + 50_000]]
+    return embedding
 
 
 def _passes(n: int, multi: bool, rng: np.random.Generator) -> Floats:
     score = 2 * rng.standard_normal((n, 1, LABELS), dtype=np.float32) - 3 * multi
     odds = np.exp(score + 0.5 * rng.standard_normal((n, PASSES, LABELS), dtype=np.float32))
-    found: Floats = odds / ((1 + odds) if multi else odds.sum(axis=-1, keepdims=True))
-    return found
+    passes: Floats = odds / ((1 + odds) if multi else odds.sum(axis=-1, keepdims=True))
+    return passes
 
 
-def measured(strategy: Any, scores: Scores, n: int, times: int) -> Found | None:
+def measure(strategy: Any, scores: Scores, n: int, times: int) -> Line | None:
     """Seconds, picks and peak memory of a choice; None after TIMEOUT seconds."""
     fork = multiprocessing.get_context("fork")
-    ours, childs = fork.Pipe(duplex=False)
-    child = fork.Process(target=_choose, args=(childs, strategy, scores, n, times))
+    ours, child_end = fork.Pipe(duplex=False)
+    child = fork.Process(target=_choose, args=(child_end, strategy, scores, n, times))
     child.start()
-    childs.close()
+    child_end.close()
     try:
         return ours.recv() if ours.poll(TIMEOUT) else None
     finally:
@@ -192,11 +192,11 @@ def _choose(answer: Connection, strategy: Any, scores: Scores, n: int, times: in
     answer.send({"seconds": median(seconds), "chosen": chosen, "extra_mb": (peak - before) / 1024})
 
 
-def result(case: Case, scores: Scores) -> Found:
+def result(case: Case, scores: Scores) -> Line:
     """The line of one strategy."""
-    n = min(WANTED, len(scores.arrays["proba"]) // 2)
-    ours = measured(create(Kind.STRATEGY, case.strategy), scores, n, TIMES)
-    line: Found = {
+    n = min(BATCH, len(scores.arrays["proba"]) // 2)
+    ours = measure(create(Kind.STRATEGY, case.strategy), scores, n, TIMES)
+    line: Line = {
         "strategy": case.strategy,
         "scheme": case.scheme or "both",
         "seconds": ours and round(ours["seconds"], 4),
@@ -208,7 +208,7 @@ def result(case: Case, scores: Scores) -> Found:
     if case.counterpart:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            theirs = measured(Theirs(case.counterpart()), scores, n, 1)
+            theirs = measure(Theirs(case.counterpart()), scores, n, 1)
         if theirs is None:
             line["small_text_timeout"] = TIMEOUT
         else:
@@ -223,11 +223,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    by_scheme = made_scores(asked.items, seed=0)
+    arguments = parser.parse_args()
+    by_scheme = make_scores(arguments.items, seed=0)
     for case in CASES:
         line = result(case, by_scheme[case.scheme or "single"])
-        if asked.json:
+        if arguments.json:
             print(json.dumps(line), flush=True)
         else:
             print("  ".join(f"{key}={value}" for key, value in line.items()), flush=True)

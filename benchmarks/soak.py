@@ -1,4 +1,4 @@
-"""Everything goes wrong at once, for as long as asked: is any annotation lost or doubled?
+"""Everything goes wrong at once, for a given time: is any annotation lost or doubled?
 
     python -m benchmarks.soak [--minutes 120] [--people 20] [--seed 0] [--json]
 
@@ -26,19 +26,19 @@ from typing import Any
 
 from benchmarks.real import (
     Fault,
-    Person,
+    SimulatedAnnotator,
+    add_annotators,
     add_server,
     at_work,
     faults,
     free_port,
-    hire,
     label_studio,
+    make_workspace,
     proxy_of,
     put_on,
     serving,
     state,
     wait_until,
-    workspace_of,
 )
 from biasloop.domain.annotation import Standing
 from biasloop.domain.label import LabelSource
@@ -48,11 +48,12 @@ from biasloop.service.service import Service
 TIMEOUT = 10.0
 FAULTS = faults.all_faults(TIMEOUT)
 SHARE = 0.05
-"""Of requests that meet a fault."""
+"""Share of the requests that meet a fault."""
 HUMAN, BURST, BURST_EVERY = 8.0, 0.5, 120.0
-"""Seconds per item; every so many seconds a fifth of the time is a burst."""
+"""Seconds per item, normally and in a burst; a burst takes a fifth of each period of BURST_EVERY
+seconds."""
 ITEMS_A_SECOND = 0.7
-"""That one person can answer in the mean, with reserve."""
+"""Items that one annotator answers on average, with a margin."""
 SETTINGS: dict[str, Any] = {
     "loop": {"batch_size": 60, "low_water": 25, "budget": 10**6, "audit_block": 20},
     "stopping": {"mode": "advise"},
@@ -85,8 +86,8 @@ class Mischief:
             return fault
 
 
-def pace_of(seed: int) -> Any:
-    """Seconds for the next item, of whoever asks."""
+def random_pace(seed: int) -> Any:
+    """A function that returns the seconds for an annotator's next item."""
     rng = random.Random(seed)  # noqa: S311
 
     def pace() -> float:
@@ -97,7 +98,8 @@ def pace_of(seed: int) -> Any:
 
 
 def serve_and_kill(service: Service, seconds: float, every: float, seed: int) -> int:
-    """Keeps the service up for so long, killing it `every` so many seconds in the mean."""
+    """Runs the service for `seconds`, killing it every `every` seconds on average; returns the
+    number of kills."""
     rng, end, kills = random.Random(seed), time.monotonic() + seconds, 0  # noqa: S311
     while (left := end - time.monotonic()) > 0:
         with serving(service.layout.folder, free_port()) as process:
@@ -107,14 +109,14 @@ def serve_and_kill(service: Service, seconds: float, every: float, seed: int) ->
     return kills
 
 
-def compared(service: Service, people: Sequence[Person]) -> dict[str, int]:
-    """What the ledger says, against Label Studio and against what people were told."""
-    there: dict[str, tuple[str, ...]] = {}
+def compare(service: Service, annotators: Sequence[SimulatedAnnotator]) -> dict[str, int]:
+    """Compares the ledger with Label Studio and with what was confirmed to annotators."""
+    server_labels: dict[str, tuple[str, ...]] = {}
     tasks: Counter[str] = Counter()
     for task in service.label_studio.changed_since(None):
         tasks[task.item_id] += 1
         for raw in task.annotations:
-            there[f"ls:{raw.id}"] = tuple(
+            server_labels[f"ls:{raw.id}"] = tuple(
                 label for region in raw.result for label in region["value"].get("choices", ())
             )
     live = {
@@ -122,67 +124,75 @@ def compared(service: Service, people: Sequence[Person]) -> dict[str, int]:
         for a in service.ledger.annotations()
         if a.source is LabelSource.HUMAN and a.standing is not Standing.DELETED
     }
-    told = {f"ls:{i}": said for person in people for i, said in person.said.items()}
-    kept = {key for key, said in told.items() if said is not None}
+    confirmed = {
+        f"ls:{i}": labels for annotator in annotators for i, labels in annotator.answers.items()
+    }
+    confirmed_keys = {key for key, labels in confirmed.items() if labels is not None}
     counted = {key for key, a in live.items() if a.standing is not Standing.ASIDE}
     votes = Counter(a.item_id for a in live.values() if a.standing is Standing.VOTE)
     plan = service.settings.vote_plan
     audit = service.ledger.audit_items(list(votes))
-    most = {item: plan.audit + plan.tie_break if item in audit else plan.per_item for item in votes}
+    max_votes = {
+        item: plan.audit + plan.tie_break if item in audit else plan.per_item for item in votes
+    }
     return {
-        "annotations": len(there),
-        "lost": len((there.keys() | kept) - live.keys()),
-        "doubled": len(counted - there.keys()) + sum(n > most[i] for i, n in votes.items()),
+        "annotations": len(server_labels),
+        "lost": len((server_labels.keys() | confirmed_keys) - live.keys()),
+        "doubled": len(counted - server_labels.keys())
+        + sum(n > max_votes[i] for i, n in votes.items()),
         "different": sum(
-            set(live[key].labels) != set(labels) for key, labels in there.items() if key in live
+            set(live[key].labels) != set(labels)
+            for key, labels in server_labels.items()
+            if key in live
         ),
-        "untold": len(there.keys() - kept) - sum(person.unsure for person in people),
+        "untold": len(server_labels.keys() - confirmed_keys)
+        - sum(annotator.unsure for annotator in annotators),
         "doubled_tasks": sum(n > 1 for n in tasks.values()),
     }
 
 
-def soak(asked: argparse.Namespace) -> dict[str, Any]:
-    """Runs it; figures by name."""
-    seconds, stop, mischief = asked.minutes * 60, threading.Event(), Mischief(asked.seed)
+def soak(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Runs the soak; returns figures by name."""
+    seconds, stop, mischief = arguments.minutes * 60, threading.Event(), Mischief(arguments.seed)
     with ExitStack() as stack:
-        server = stack.enter_context(label_studio(asked.label_studio, asked.token))
+        server = stack.enter_context(label_studio(arguments.label_studio, arguments.token))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        texts = round(asked.people * seconds * ITEMS_A_SECOND) + 200
-        workspace = workspace_of(folder / "workspace", texts, asked.seed)
+        texts = round(arguments.people * seconds * ITEMS_A_SECOND) + 200
+        workspace = make_workspace(folder / "workspace", texts, arguments.seed)
         proxy = stack.enter_context(proxy_of(server.url))
         service = stack.enter_context(put_on(server, workspace, url=proxy.url, **SETTINGS))
         service.ensure_project()
-        people = hire(
+        annotators = add_annotators(
             server,
             service.label_studio.project,
-            asked.people,
-            pace_of(asked.seed),
-            asked.seed,
+            arguments.people,
+            random_pace(arguments.seed),
+            arguments.seed,
             stop,
         )
         with serving(workspace, free_port()):
             wait_until(lambda: state(service) is State.PUSHED)
         proxy.any = mischief
         began = time.monotonic()
-        with at_work(people, stop):
-            kills = serve_and_kill(service, seconds, asked.kill_every, asked.seed)
+        with at_work(annotators, stop):
+            kills = serve_and_kill(service, seconds, arguments.kill_every, arguments.seed)
         lasted = time.monotonic() - began
         mischief.on = False
         while service.poll():
             pass
-        found = compared(service, people)
+        differences = compare(service, annotators)
         reconciled = service.reconcile()
         rounds = service.ledger.rounds.all()
     return {
         "minutes": round(lasted / 60, 1),
-        "people": asked.people,
-        "seed": asked.seed,
+        "people": arguments.people,
+        "seed": arguments.seed,
         "kills": kills,
         "faults": dict(sorted(mischief.done.items())),
         "rounds_closed": sum(r.state in FINISHED for r in rounds),
-        **found,
+        **differences,
         "waited_share": round(
-            sum(p.waited for p in people) / sum(p.waited + p.labelled for p in people), 3
+            sum(p.waited for p in annotators) / sum(p.waited + p.labelled for p in annotators), 3
         ),
         "reconciled": reconciled.changed + reconciled.lost,
     }
@@ -197,8 +207,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     add_server(parser)
-    found = soak(asked := parser.parse_args())
-    if asked.json:
+    found = soak(arguments := parser.parse_args())
+    if arguments.json:
         print(json.dumps(found))
     else:
         for name, value in found.items():

@@ -1,4 +1,4 @@
-"""Whether a campaign's seeds read like real ads: length, variety, masculine-only forms.
+"""Compares a campaign's seeds with real ads: length, variety, masculine-only forms.
 
     python -m benchmarks.style [--ads DIR] [--json]
 
@@ -31,11 +31,11 @@ DRAWS = 20
 
 def real_sentences(folder: Path, language: str) -> list[str]:
     """Distinct sentences of the ads in folder/*.jsonl."""
-    found: dict[str, None] = {}
+    distinct: dict[str, None] = {}
     for _, row in seed_rows(sorted(folder.glob("*.jsonl"))):
         text = row["text"]
-        found.update(dict.fromkeys(text[a:b] for a, b in sentences(text, language)))
-    return list(found)
+        distinct.update(dict.fromkeys(text[a:b] for a, b in sentences(text, language)))
+    return list(distinct)
 
 
 def seed_sentences(campaign: str) -> list[str]:
@@ -76,13 +76,13 @@ def _masculine(texts: list[str], language: Language) -> dict[str, Any]:
     marked = understood = 0
     for text in texts:
         try:
-            found = analyse(text, language)
+            analysis = analyse(text, language)
         except Unsure:
             continue
         understood += 1
         marked += any(
-            mention.gender == "m" and any(found.marked(mention, i) for i in mention.words)
-            for mention in found.mentions
+            mention.gender == "m" and any(analysis.marked(mention, i) for i in mention.words)
+            for mention in analysis.mentions
         )
     return {
         "understood": round(understood / len(texts), 3),
@@ -100,21 +100,24 @@ def main() -> None:
     parser.add_argument("--campaign", default="job_ads_it")
     parser.add_argument("--ads", type=Path, default=Path("../shared/data/ads_it"))
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    if not any(asked.ads.glob("*.jsonl")):
-        sys.exit(f"{asked.ads} holds no *.jsonl; name a folder of real ads with --ads")
-    configuration, _ = shipped(asked.campaign)
+    arguments = parser.parse_args()
+    if not any(arguments.ads.glob("*.jsonl")):
+        sys.exit(f"{arguments.ads} holds no *.jsonl; name a folder of real ads with --ads")
+    configuration, _ = shipped(arguments.campaign)
     language = read_language(configuration / "counterfactual")
     if language is None:
         sys.exit(f"{configuration} has no language data")
-    sets = {"seeds": seed_sentences(asked.campaign), "real": real_sentences(asked.ads, "it")}
+    sets = {
+        "seeds": seed_sentences(arguments.campaign),
+        "real": real_sentences(arguments.ads, "it"),
+    }
     size = min(1_000, *(len(texts) for texts in sets.values()))
-    found = {name: style(texts, size, language) for name, texts in sets.items()}
-    if asked.json:
-        print(json.dumps(found))
+    figures = {name: style(texts, size, language) for name, texts in sets.items()}
+    if arguments.json:
+        print(json.dumps(figures))
         return
-    for figure in found["seeds"]:
-        print(f"{figure:32}" + "".join(f"{name}: {found[name][figure]}   " for name in found))
+    for figure in figures["seeds"]:
+        print(f"{figure:32}" + "".join(f"{name}: {figures[name][figure]}   " for name in figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `transformer` costs, beside a plain `Trainer` in the same run.
+"""What `transformer` costs, compared with a plain `Trainer` in the same run.
 
     OMP_NUM_THREADS=2 nice python -m benchmarks.transformer [--json] [--only score|train|gpu]
 
@@ -35,7 +35,7 @@ import transformers
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from benchmarks.in_turns import in_turns, measured, ready
+from benchmarks.in_turns import in_turns, measurement, ready
 from benchmarks.transformer_gpu import gpu
 from biasloop.plugins.classifiers.deep import hardware
 from biasloop.plugins.classifiers.deep.batches import filler, tokenise
@@ -62,7 +62,7 @@ Line = dict[str, Any]
 def documents(
     pretrained: Pretrained, n: int, tokens: int, seed: int
 ) -> tuple[list[str], NDArray[np.int8]]:
-    """n texts of at least so many tokens, each of one class, and their labels (n, 2)."""
+    """n texts of at least `tokens` tokens, each of one class, and their labels (n, 2)."""
     if not DATA.exists():
         sys.exit(f"{DATA.resolve()} is not there; it holds EDOS, which is not part of the project")
     rows = [json.loads(line) for line in DATA.read_text("utf-8").splitlines()]
@@ -74,8 +74,8 @@ def documents(
         rng.shuffle(heap)
     texts = []
     classes = (rng.random(n) < RARE).astype(int)
-    for found in classes:
-        heap = heaps[NAMES[found]]
+    for label in classes:
+        heap = heaps[NAMES[label]]
         text = heap.pop()
         while len(pretrained.tokenizer(text)["input_ids"]) < tokens:
             text += " " + heap.pop()
@@ -131,26 +131,29 @@ def score() -> Iterator[Line]:
         trainer = plain_trainer(folder)
         pad, scorer = filler(pretrained.tokenizer), learned.scorer
         sides: dict[str, Callable[[], Any]] = {
-            "padded": partial(trainer.predict, rows_of(trainer, texts, padding="max_length")),
-            "trainer": partial(trainer.predict, rows_of(trainer, texts)),
+            "padded": partial(
+                trainer.predict, tokenised_rows(trainer, texts, padding="max_length")
+            ),
+            "trainer": partial(trainer.predict, tokenised_rows(trainer, texts)),
             "ours": lambda: (
                 tokenise(pretrained.tokenizer, texts[:TIMED], 512),
                 scores_and_states(scorer, tokens[:TIMED], pad, no_checkpoint),
             ),
         }
-        found: dict[str, list[float]] = {name: [] for name in sides}
+        seconds_by_side: dict[str, list[float]] = {name: [] for name in sides}
         for turn in range(REPEATS + 1):
             for name, work in sides.items():
                 seconds = timed(work)
                 if turn:  # the first warms up
-                    found[name].append(seconds)
+                    seconds_by_side[name].append(seconds)
     yield {
         "what": f"score {TIMED} documents",
         "tokens": float(np.mean([len(ids) for ids in tokens[:TIMED]])),
-        "documents_per_second": TIMED / np.median(found["ours"]),
+        "documents_per_second": TIMED / np.median(seconds_by_side["ours"]),
         **{
             f"ratio_to_{name}": [
-                plain / ours for plain, ours in zip(found[name], found["ours"], strict=True)
+                plain / ours
+                for plain, ours in zip(seconds_by_side[name], seconds_by_side["ours"], strict=True)
             ]
             for name in ("trainer", "padded")
         },
@@ -169,8 +172,10 @@ def score() -> Iterator[Line]:
     }
 
 
-def rows_of(trainer: transformers.Trainer, texts: list[str], **how: Any) -> list[dict[str, Any]]:
-    """The documents that are timed, as a Trainer takes them."""
+def tokenised_rows(
+    trainer: transformers.Trainer, texts: list[str], **how: Any
+) -> list[dict[str, Any]]:
+    """The timed documents, as a Trainer takes them."""
     cut = {"truncation": True, "max_length": 512} | how
     return [dict(trainer.processing_class(text, **cut)) for text in texts[:TIMED]]
 
@@ -208,7 +213,7 @@ def train(seeds: int) -> Iterator[Line]:
 def train_plain(
     pretrained: Pretrained, texts: list[str], labels: NDArray[np.int8], seed: int
 ) -> Line:
-    """The side that is beaten or not."""
+    """Trains with a plain Trainer."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = plain_trainer(folder, num_train_epochs=EPOCHS, seed=seed)
         rows = [
@@ -219,25 +224,25 @@ def train_plain(
         trainer.train_dataset = rows[:TRAIN]
         ready()
         trainer.train()
-        at = measured()
-        said = trainer.predict(rows[TRAIN:]).predictions.argmax(axis=1)
-    return at | {"macro_f1": macro_f1(labels, said)}
+        times = measurement()
+        predicted = trainer.predict(rows[TRAIN:]).predictions.argmax(axis=1)
+    return times | {"macro_f1": macro_f1(labels, predicted)}
 
 
 def train_ours(
     pretrained: Pretrained, texts: list[str], labels: NDArray[np.int8], seed: int
 ) -> Line:
-    """The other side."""
+    """Trains as `transformer` does."""
     ready()
     learned = fine_tune(pretrained, texts[:TRAIN], labels[:TRAIN], seed, epochs=EPOCHS)
-    at = measured()
+    times = measurement()
     tokens = tokenise(pretrained.tokenizer, texts, 256)
     held_out = tokens[TRAIN:]
-    said, _ = scores_and_states(
+    scores, _ = scores_and_states(
         learned.scorer, held_out, filler(pretrained.tokenizer), no_checkpoint
     )
-    return at | {
-        "macro_f1": macro_f1(labels, said.argmax(axis=1)),
+    return times | {
+        "macro_f1": macro_f1(labels, scores.argmax(axis=1)),
         "tokens": float(np.mean([len(ids) for ids in tokens[:TRAIN]])),
         "notes": learned.notes,
     }
@@ -246,9 +251,9 @@ def train_ours(
 SIDES = {"plain": train_plain, "ours": train_ours}
 
 
-def macro_f1(labels: NDArray[np.int8], said: NDArray[np.int64]) -> float:
+def macro_f1(labels: NDArray[np.int8], predicted: NDArray[np.int64]) -> float:
     """On the held-out documents."""
-    return float(f1_score(labels[TRAIN:, 1], said, average="macro"))
+    return float(f1_score(labels[TRAIN:, 1], predicted, average="macro"))
 
 
 def main() -> None:
@@ -258,19 +263,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each side")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     transformers.utils.logging.set_verbosity_error()
-    if asked.side:
-        name, seed = asked.side
+    if arguments.side:
+        name, seed = arguments.side
         pretrained = find_pretrained(MODEL)
         texts, labels = documents(pretrained, TRAIN + HELD_OUT, 108, int(seed))
         print(json.dumps(SIDES[name](pretrained, texts, labels, int(seed))))
         return
-    sections = {"score": score, "train": lambda: train(asked.seeds), "gpu": gpu}
+    sections = {"score": score, "train": lambda: train(arguments.seeds), "gpu": gpu}
     for name, measure in sections.items():
-        for line in measure() if asked.only in (None, name) else ():
-            if asked.json:
+        for line in measure() if arguments.only in (None, name) else ():
+            if arguments.json:
                 print(json.dumps({"machine": machine(), **line}, default=float), flush=True)
             else:
                 shown = (
@@ -280,11 +285,11 @@ def main() -> None:
 
 
 def machine() -> Line:
-    """What it ran on."""
-    found = torch.cpu.get_capabilities()
+    """The machine and the versions of Python and torch."""
+    capabilities = torch.cpu.get_capabilities()
     return {
-        "cpu": f"{platform.machine()} {found.get('cpu_name', '')}, {os.cpu_count()} cores",
-        "bf16": [name for name in ("avx512_bf16", "amx_bf16", "bf16") if found.get(name)],
+        "cpu": f"{platform.machine()} {capabilities.get('cpu_name', '')}, {os.cpu_count()} cores",
+        "bf16": [name for name in ("avx512_bf16", "amx_bf16", "bf16") if capabilities.get(name)],
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -1,5 +1,5 @@
-"""How long a trial of a guideline takes: 50 items under two versions, by a server that takes its
-time for each answer but works on 50 at once.
+"""How long a trial of a guideline takes: 50 items under two versions, with a server that takes some
+seconds for each answer but answers 50 requests at once.
 
     python -m benchmarks.trial [--seconds 2] [--items 50] [--at-once 50] [--runs 5] [--json]
 
@@ -34,23 +34,23 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=50, help="requests that the server takes")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    server = _Listener(("127.0.0.1", 0), _slow(asked.seconds, asked.at_once))
+    arguments = parser.parse_args()
+    server = _Listener(("127.0.0.1", 0), _slow_handler(arguments.seconds, arguments.at_once))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        service = _workspace(Path(folder) / "w", server.server_port, asked.at_once)
-        timed = [_timed(service, asked.items, run) for run in range(asked.runs)]
+        service = _make_workspace(Path(folder) / "w", server.server_port, arguments.at_once)
+        timed = [_time_trial(service, arguments.items, run) for run in range(arguments.runs)]
         service.ledger.close()
     server.shutdown()
-    # What is said under the version in force is known after the first run.
+    # After the first run the answers under the version in force are cached.
     for name, seconds, requests in (
-        ("a first trial", timed[:1], 2 * asked.items),
-        ("another draft on the same items", timed[1:], asked.items),
+        ("a first trial", timed[:1], 2 * arguments.items),
+        ("another draft on the same items", timed[1:], arguments.items),
     ):
-        least = asked.seconds * (1 + ceil(requests / asked.at_once))
-        found = {"what": name, "seconds": [round(s, 2) for s in seconds], "least": least}
-        if asked.json:
-            print(json.dumps(found))
+        least = arguments.seconds * (1 + ceil(requests / arguments.at_once))
+        line = {"what": name, "seconds": [round(s, 2) for s in seconds], "least": least}
+        if arguments.json:
+            print(json.dumps(line))
         elif seconds:
             print(
                 f"{name}: {median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f}, "
@@ -58,7 +58,7 @@ def main() -> None:
             )
 
 
-def _workspace(folder: Path, port: int, at_once: int) -> Service:
+def _make_workspace(folder: Path, port: int, at_once: int) -> Service:
     create_workspace(folder, "job_ads_it", 0)
     (folder / "biasloop.toml").write_text(
         f'[llm]\nbase_url = "http://127.0.0.1:{port}/v1"\nmodel = "slow"\nconcurrency = {at_once}\n'
@@ -69,7 +69,7 @@ def _workspace(folder: Path, port: int, at_once: int) -> Service:
     return service
 
 
-def _timed(service: Service, items: int, run: int) -> float:
+def _time_trial(service: Service, items: int, run: int) -> float:
     old = service.campaign.policy
     began = time.perf_counter()
     draft = draft_of(service, f"{old.text}\nRegola {run}.\n")
@@ -85,17 +85,17 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 256
 
 
-def _slow(seconds: float, at_once: int) -> type[BaseHTTPRequestHandler]:
+def _slow_handler(seconds: float, at_once: int) -> type[BaseHTTPRequestHandler]:
     places = threading.Semaphore(at_once)
     values = {"labels": ["inclusive"], "reason": "Perché sì.", "wet": True}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            wanted = asked["response_format"]["json_schema"]["schema"]["properties"]
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            fields = request["response_format"]["json_schema"]["schema"]["properties"]
             with places:
                 time.sleep(seconds)
-            content = json.dumps({name: values[name] for name in wanted})
+            content = json.dumps({name: values[name] for name in fields})
             body = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))

@@ -1,4 +1,4 @@
-"""Majority or Dawid-Skene: which finds the truth in the votes of people who differ?
+"""Majority or Dawid-Skene: which finds the truth when annotators disagree?
 
 `python -m benchmarks.votes` from the repository root. Two parts:
 
@@ -28,25 +28,29 @@ Rule = Callable[[Rows, Rows, Rows, np.random.Generator], NDArray[np.bool_]]
 """From items, people and votes (0 or 1), each (m,), to a verdict per item."""
 
 
-def one_vote(items: Rows, people: Rows, said: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
+def one_vote(
+    items: Rows, annotators: Rows, votes: Rows, rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """One of the votes, at random."""
     order = rng.permutation(len(items))
     _, first = np.unique(items[order], return_index=True)
-    found: NDArray[np.bool_] = said[order][first] == 1
-    return found
+    verdicts: NDArray[np.bool_] = votes[order][first] == 1
+    return verdicts
 
 
-def majority(items: Rows, people: Rows, said: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
+def majority(
+    items: Rows, annotators: Rows, votes: Rows, rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """Half of the votes or more."""
-    found: NDArray[np.bool_] = np.bincount(items, said) * 2 >= np.bincount(items)
-    return found
+    verdicts: NDArray[np.bool_] = np.bincount(items, votes) * 2 >= np.bincount(items)
+    return verdicts
 
 
 def reliability(
-    items: Rows, people: Rows, said: Rows, rng: np.random.Generator
+    items: Rows, annotators: Rows, votes: Rows, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Dawid-Skene."""
-    return fit_dawid_skene(items, people, said, 2).proba[:, 1] >= 0.5
+    return fit_dawid_skene(items, annotators, votes, 2).proba[:, 1] >= 0.5
 
 
 RULES: dict[str, Rule] = {
@@ -56,25 +60,25 @@ RULES: dict[str, Rule] = {
 }
 
 
-def accuracy(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+def accuracy(verdicts: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """Share of items whose verdict is true."""
-    return float((found == truth).mean())
+    return float((verdicts == truth).mean())
 
 
-def f1(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+def f1(verdicts: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """F1 of the positive class; 1 when there is none and none was found."""
-    total = found.sum() + truth.sum()
-    return float(2 * (found & truth).sum() / total) if total else 1.0
+    total = verdicts.sum() + truth.sum()
+    return float(2 * (verdicts & truth).sum() / total) if total else 1.0
 
 
-def told(values: list[float]) -> str:
-    """Mean, and 95 % of the values' spread as a bootstrap interval of the mean."""
+def mean_with_interval(values: list[float]) -> str:
+    """The mean of the values, with its 95 % bootstrap interval."""
     drawn = np.random.default_rng(0).choice(values, (RESAMPLES, len(values))).mean(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
-def recorded(path: Path) -> None:
+def report_recorded(path: Path) -> None:
     """The test cases. A vote's place in its row is taken for who gave it."""
     rows = [json.loads(line) for line in path.open(encoding="utf-8")]
     truth = np.array([row["label"] == "hateful" for row in rows])
@@ -95,27 +99,31 @@ def recorded(path: Path) -> None:
     print(f"| Dawid-Skene over majority | {gain.mean():+.4f} [{low:+.4f}, {high:+.4f}] |")
 
 
-def simulated(per_item: Callable[[np.random.Generator], Rows], crowd: str, people: int) -> None:
+def report_simulated(
+    per_item: Callable[[np.random.Generator], Rows], crowd: str, people: int
+) -> None:
     """`per_item` says how many votes each item gets."""
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in RULES}
     for seed in range(SEEDS):
         rng = np.random.default_rng([seed, people])
         truth = rng.random(ITEMS) < RARE
-        hits = rng.uniform(0.7, 0.95, people)  # positives seen
-        passes = rng.uniform(0.9, 0.99, people)  # negatives left alone
+        sensitivity = rng.uniform(0.7, 0.95, people)  # positives seen
+        specificity = rng.uniform(0.9, 0.99, people)  # negatives left alone
         if crowd == "one careless":
-            hits[0], passes[0] = 0.5, 0.7
+            sensitivity[0], specificity[0] = 0.5, 0.7
         counts = per_item(rng)
         items = np.repeat(np.arange(ITEMS), counts)
-        who = np.concatenate([rng.permutation(people)[:count] for count in counts])
-        good = rng.random(len(items)) < np.where(truth[items], hits[who], passes[who])
-        said = np.where(good, truth[items], ~truth[items]).astype(np.intp)
+        annotators = np.concatenate([rng.permutation(people)[:count] for count in counts])
+        good = rng.random(len(items)) < np.where(
+            truth[items], sensitivity[annotators], specificity[annotators]
+        )
+        votes = np.where(good, truth[items], ~truth[items]).astype(np.intp)
         for name, rule in RULES.items():
-            found = rule(items, who, said, rng)
-            scores[name].append((accuracy(found, truth), f1(found, truth)))
-    cells = [told([score[1] for score in scores[name]]) for name in RULES]
+            verdicts = rule(items, annotators, votes, rng)
+            scores[name].append((accuracy(verdicts, truth), f1(verdicts, truth)))
+    cells = [mean_with_interval([score[1] for score in scores[name]]) for name in RULES]
     gain = [b[1] - a[1] for a, b in zip(scores["majority"], scores["Dawid-Skene"], strict=True)]
-    print("| " + " | ".join([*cells, told(gain)]) + " |")
+    print("| " + " | ".join([*cells, mean_with_interval(gain)]) + " |")
 
 
 def _each(count: int) -> Callable[[np.random.Generator], Rows]:
@@ -130,7 +138,7 @@ def _campaign(rng: np.random.Generator) -> Rows:
 def main() -> None:
     """Prints both parts."""
     if VOTES.exists():
-        recorded(VOTES)
+        report_recorded(VOTES)
     else:
         print(f"{VOTES.resolve()} is not there: the recorded votes are left out")
     print(f"\nSimulated: {ITEMS} items, {RARE:.0%} positive, F1, {SEEDS} seeds")
@@ -143,7 +151,7 @@ def main() -> None:
                 "3 votes": _each(3),
             }.items():
                 print(f"| {people}, {crowd} | {name} ", end="")
-                simulated(per_item, crowd, people)
+                report_simulated(per_item, crowd, people)
 
 
 if __name__ == "__main__":

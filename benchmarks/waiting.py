@@ -1,4 +1,4 @@
-"""How long annotators sit before an empty queue while models train.
+"""How long annotators wait with an empty queue while models train.
 
     python -m benchmarks.waiting [--people 1 5 20] [--factor 5] [--minutes 5]
 
@@ -23,14 +23,14 @@ from unittest.mock import patch
 
 from benchmarks.real import (
     Server,
+    add_annotators,
     add_server,
     at_work,
-    hire,
     label_studio,
+    make_workspace,
     put_on,
     state,
     wait_until,
-    workspace_of,
 )
 from biasloop.domain.round import AFTER_LABELLING, Done, Round, State
 from biasloop.rounds.child import Heartbeat
@@ -40,30 +40,32 @@ from biasloop.workspace.settings import LoopSettings, SchedulerSettings, VotesSe
 TRAINING, HUMAN = 600.0, 12.0
 
 
-def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """One crowd of so many people; the share of their time with an empty queue."""
-    seconds = asked.minutes * 60
+def measure(
+    server: Server, count: int, arguments: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """Figures of `count` annotators, among them the share of their time with an empty queue."""
+    seconds = arguments.minutes * 60
     batch = max(50, 10 * count)
-    texts = round(1.5 * count * seconds * asked.factor / HUMAN) + 4 * batch
-    workspace = workspace_of(folder / f"workspace-{count}", texts, asked.seed)
+    texts = round(1.5 * count * seconds * arguments.factor / HUMAN) + 4 * batch
+    workspace = make_workspace(folder / f"workspace-{count}", texts, arguments.seed)
     loop = LoopSettings(batch_size=batch, budget=10**6)
     pace = SchedulerSettings()
     settings = {
         "loop": loop.model_dump(),
         "votes": VotesSettings().model_dump(),
         "scheduler": {
-            "tick_seconds": pace.tick_seconds / asked.factor,
-            "poll_seconds": pace.poll_seconds / asked.factor,
+            "tick_seconds": pace.tick_seconds / arguments.factor,
+            "poll_seconds": pace.poll_seconds / arguments.factor,
         },
         "stopping": {"mode": "advise"},
     }
-    rng, stop, train = random.Random(asked.seed), threading.Event(), Steps.train  # noqa: S311
+    rng, stop, train = random.Random(arguments.seed), threading.Event(), Steps.train  # noqa: S311
     trainings: list[float] = []
 
     def slow_train(steps: Steps, round_: Round, heartbeat: Heartbeat) -> Done:
         began = time.monotonic()
         done = train(steps, round_, heartbeat)
-        stop.wait(TRAINING / asked.factor - (time.monotonic() - began))
+        stop.wait(TRAINING / arguments.factor - (time.monotonic() - began))
         trainings.append(time.monotonic() - began)
         return done
 
@@ -75,26 +77,26 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
         scheduler.start()
         try:
             wait_until(lambda: state(service) is State.PUSHED)
-            people = hire(
+            annotators = add_annotators(
                 server,
                 service.label_studio.project,
                 count,
-                lambda: rng.lognormvariate(0, 0.5) * HUMAN / asked.factor,
-                asked.seed,
+                lambda: rng.lognormvariate(0, 0.5) * HUMAN / arguments.factor,
+                arguments.seed,
                 stop,
             )
-            with at_work(people, stop):
+            with at_work(annotators, stop):
                 time.sleep(seconds)
         finally:
             stop.set()
             scheduler.stop()
         rounds = service.ledger.rounds.all()
-    spent = sum(p.waited + p.labelled for p in people)
+    spent = sum(annotator.waited + annotator.labelled for annotator in annotators)
     return {
         "people": count,
         "batch": batch,
-        "share_waiting": round(sum(p.waited for p in people) / spent, 4),
-        "labelled": sum(len(p.said) for p in people),
+        "share_waiting": round(sum(annotator.waited for annotator in annotators) / spent, 4),
+        "labelled": sum(len(annotator.answers) for annotator in annotators),
         "rounds": len(rounds),
         "waiting_to_train": sum(r.state in AFTER_LABELLING for r in rounds),
         "trainings": len(trainings),
@@ -102,7 +104,7 @@ def measure(server: Server, count: int, asked: argparse.Namespace, folder: Path)
 
 
 def main() -> None:
-    """Measures every crowd."""
+    """Measures every number of annotators."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, nargs="+", default=[1, 5, 20])
     parser.add_argument("--factor", type=float, default=5)
@@ -110,14 +112,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     add_server(parser)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with ExitStack() as stack:
-        server = stack.enter_context(label_studio(asked.label_studio, asked.token))
+        server = stack.enter_context(label_studio(arguments.label_studio, arguments.token))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for count in asked.people:
-            found = measure(server, count, asked, folder)
-            told = json.dumps(found) if asked.json else found
-            print(told, flush=True)
+        for count in arguments.people:
+            figures = measure(server, count, arguments, folder)
+            line = json.dumps(figures) if arguments.json else figures
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

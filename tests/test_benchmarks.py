@@ -52,11 +52,11 @@ def test_rare_labels_are_counted() -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_what_is_planted(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.planted import SHARES, WORDS, planted
+    from benchmarks.planted import SHARES, WORDS, plant_sentences
 
-    pool = planted(4_000, seed)
+    pool = plant_sentences(4_000, seed)
     assert np.abs(pool.labels.mean(axis=0) - SHARES).max() < 0.03
-    again = planted(4_000, seed)
+    again = plant_sentences(4_000, seed)
     np.testing.assert_array_equal(again.labels, pool.labels)
     np.testing.assert_array_equal(again.features.indices, pool.features.indices)
     # Positives hold cue words of their label, most others none.

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from benchmarks.coverage import Setting, outcomes
+from benchmarks.coverage import Setting, simulate_outcomes
 
 from biasloop.domain.measure.savings import SavingsPlan, estimate_savings
 
@@ -93,10 +93,10 @@ def test_few_witnesses_widen():
 
 def test_the_interval_holds_the_truth_in_1000_campaigns():
     """See benchmarks.coverage for how they are simulated, and for campaigns of other kinds."""
-    found = list(outcomes(Setting(labels=80), campaigns=1000))
-    held = np.mean([outcome.difference_held() for outcome in found], axis=0)
-    assert 0.93 <= held[-1] <= 0.98
-    assert held.min() >= 0.91  # of models that learned from 10 labels too
-    saved = [outcome.saved_held() for outcome in found if outcome.found.saved]
+    outcomes = list(simulate_outcomes(Setting(labels=80), campaigns=1000))
+    covered = np.mean([outcome.difference_covered() for outcome in outcomes], axis=0)
+    assert 0.93 <= covered[-1] <= 0.98
+    assert covered.min() >= 0.91  # of models that learned from 10 labels too
+    saved = [outcome.saved_covered() for outcome in outcomes if outcome.savings.saved]
     assert len(saved) > 900
     assert np.mean(saved) >= 0.93

@@ -1,6 +1,6 @@
-"""Heavy work in a child process: what comes back, and what is left when somebody dies (R11).
+"""Jobs in child processes: what they return, and what is left when a process dies (R11).
 
-The children are real; a plug-in that only they know makes the trouble.
+The children are real; a plug-in that only they know causes the trouble.
 """
 
 import os
@@ -93,12 +93,12 @@ def test_an_error_of_ours_crosses_as_its_own_type(trouble_folder: Path) -> None:
     for _ in range(2):
         with pytest.raises(ClassifierError, match=r"^the folder è damaged; train again$"):
             run_job(trouble_folder, job("refuses"))
-    with pytest.raises(JobError):  # what was told before is forgotten
+    with pytest.raises(JobError):  # the earlier error is forgotten
         run_job(trouble_folder, job("dies"))
     assert run_job(trouble_folder, job("works")) == {"audit": {}}
 
 
-def test_who_lost_the_lease_takes_the_child_along(
+def test_a_parent_that_lost_the_lease_ends_its_child(
     trouble_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child, "BEAT_SECONDS", 0)

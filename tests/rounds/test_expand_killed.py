@@ -1,4 +1,4 @@
-"""kill -9 in the midst of some two hundred requests: nothing that was answered is asked again."""
+"""SIGKILL in the middle of some two hundred requests: no answered request is sent again."""
 
 import json
 import signal
@@ -18,7 +18,7 @@ from support.llm_workspaces import point_to
 TEXTS = 200
 ANSWERED = 90
 PATIENCE = 300
-"""Seconds after which the test gives up; never a measure of anything."""
+"""Seconds after which the test gives up; nothing is measured by it."""
 
 
 def start(workspace: Path) -> subprocess.Popen[bytes]:
@@ -75,15 +75,15 @@ def test_no_answered_request_is_repeated(sown: Path, tmp_path: Path, model: LlmS
 
     release.set()
     second = start(workspace)
-    told = json.loads(second.communicate(timeout=PATIENCE)[0])
+    report = json.loads(second.communicate(timeout=PATIENCE)[0])
     assert second.returncode == 0
     later = texts[ANSWERED + len(in_flight) :]
     assert len({*answered, *later}) > TEXTS * 0.8
     assert not set(answered) & set(later)
     assert set(in_flight) <= set(later)
     assert len(later) == len(set(later))
-    found = told["synthesis"]["llm"]
-    assert found["asked"] == TEXTS
-    assert found["made"] > 0
+    facts = report["synthesis"]["llm"]
+    assert facts["asked"] == TEXTS
+    assert facts["made"] > 0
     # Those that were under way when the process died are charged as if they had been answered.
-    assert found["spending"]["requests"] == len(model.asked)
+    assert facts["spending"]["requests"] == len(model.asked)

@@ -54,11 +54,11 @@ Expanded = tuple[Service, Done, LlmServer]
 
 def test_texts_of_a_model_join_the_pool_with_their_provenance(expanded: Expanded) -> None:
     service, done, _ = expanded
-    found, items = synthesis(done), written(service)
-    assert found["asked"] == 40
-    assert found["made"] == len(items) > 15
-    assert found["made"] + sum(found["refused"].values()) == 40
-    assert (found["stopped"], found["not_asked"]) == (None, 0)
+    facts, items = synthesis(done), written(service)
+    assert facts["asked"] == 40
+    assert facts["made"] == len(items) > 15
+    assert facts["made"] + sum(facts["refused"].values()) == 40
+    assert (facts["stopped"], facts["not_asked"]) == (None, 0)
     assert done.facts["expanded"]["llm"] == len(items)
     known = {item.id: item for item in service.pool.items(range(len(service.pool)))}
     for item in items:
@@ -66,16 +66,16 @@ def test_texts_of_a_model_join_the_pool_with_their_provenance(expanded: Expanded
         assert parents
         assert set(item.roots) == {root for parent in parents for root in parent.roots}
         assert (item.split, item.origin) == (Split.TRAIN, Origin.SYNTHETIC)
-        assert item.operation.rpartition("@")[2] == found["prompts"]
+        assert item.operation.rpartition("@")[2] == facts["prompts"]
 
 
 def test_their_labels_are_the_models_and_teach_nothing_yet(expanded: Expanded) -> None:
     service, done, _ = expanded
     annotations = service.ledger.annotations()
-    said = [a for a in annotations if a.source is LabelSource.LLM]
+    llm_votes = [a for a in annotations if a.source is LabelSource.LLM]
     texts = {item.id: item.text for item in written(service)}
-    assert len(said) == synthesis(done)["made"]
-    for vote in said:
+    assert len(llm_votes) == synthesis(done)["made"]
+    for vote in llm_votes:
         assert (vote.standing, vote.annotator) == (Standing.VOTE, "llm")
         assert set(vote.labels) == set(gold(texts[vote.item_id]))
         assert vote.extra == {
@@ -89,7 +89,7 @@ def test_their_labels_are_the_models_and_teach_nothing_yet(expanded: Expanded) -
     assert not set(data["item_id"]) & set(texts)
 
 
-def test_all_kinds_come_about(expanded: Expanded) -> None:
+def test_all_kinds_of_requests_yield_texts(expanded: Expanded) -> None:
     service, _, _ = expanded
     kinds = Counter(item.operation.split(":")[1] for item in written(service))
     assert set(kinds) == {"write", "paraphrase", "add", "drop"}
@@ -99,7 +99,7 @@ def test_all_kinds_come_about(expanded: Expanded) -> None:
             assert gold(parent.text) != gold(item.text)  # the pair is kept
 
 
-def test_no_audit_text_stands_in_a_prompt(expanded: Expanded) -> None:
+def test_no_prompt_holds_an_audit_text(expanded: Expanded) -> None:
     service, _, model = expanded
     items = real_items(service)
     everything = json.dumps(model.asked, ensure_ascii=False)
@@ -110,7 +110,7 @@ def test_no_audit_text_stands_in_a_prompt(expanded: Expanded) -> None:
     assert [text for text in train if text in everything]
 
 
-def test_a_plan_says_beforehand_what_is_asked(expanded: Expanded) -> None:
+def test_a_plan_lists_the_requests_without_sending_them(expanded: Expanded) -> None:
     service, _, model = expanded
     asked = len(model.asked)
     planned, size = service.steps.plan()["llm"]
@@ -160,14 +160,14 @@ def test_what_is_refused_is_kept_with_the_reason(open_: Open, model: LlmServer) 
         return {"text": text} if reason != "schema" else {"test": text}
 
     model.script = structured(script)
-    found = synthesis(expand(service))
+    facts = synthesis(expand(service))
     reasons = {"length", "meta_talk", "language", "near_duplicate", "leak", "schema"}
-    assert reasons <= set(found["refused"])
-    kept = service.ledger.rejections()
-    assert Counter(row["reason"] for row in kept) == found["refused"]
+    assert reasons <= set(facts["refused"])
+    rejections = service.ledger.rejections()
+    assert Counter(row["reason"] for row in rejections) == facts["refused"]
     for reason, text in texts.values():
-        assert (reason, text) in {(row["reason"], row["text"]) for row in kept}
-    (detail,) = {row["detail"] for row in kept if row["reason"] == "leak"}
+        assert (reason, text) in {(row["reason"], row["text"]) for row in rejections}
+    (detail,) = {row["detail"] for row in rejections if row["reason"] == "leak"}
     assert detail == f"item {leaked.id}"
 
 
@@ -175,16 +175,16 @@ def test_a_label_that_the_judge_does_not_find_is_refused(
     service: Service, model: LlmServer
 ) -> None:
     def script(asked: Asked) -> dict[str, object]:
-        found = obedient(asked)
-        if "labels" in found:
-            wrong = ["inclusive"] if found["labels"] != ["inclusive"] else ["age"]
+        answer = obedient(asked)
+        if "labels" in answer:
+            wrong = ["inclusive"] if answer["labels"] != ["inclusive"] else ["age"]
             return {"reason": "No.", "labels": wrong}
-        return found
+        return answer
 
     model.script = structured(script)
-    found = synthesis(expand(service))
-    assert found["made"] == 0
-    assert found["refused"]["label_not_confirmed"] > 0
+    facts = synthesis(expand(service))
+    assert facts["made"] == 0
+    assert facts["refused"]["label_not_confirmed"] > 0
     assert {row["detail"] for row in service.ledger.rejections()} >= {"judged inclusive: No."}
     assert written(service) == []
 
@@ -195,9 +195,9 @@ def test_a_label_that_the_judge_does_not_find_is_refused(
 def test_a_dead_server_costs_nothing_but_its_texts(open_: Open, model: LlmServer) -> None:
     service = open_(url="http://127.0.0.1:9/v1", patience_seconds=0.3)
     done = expand(service)
-    found = synthesis(done)
-    assert "http://127.0.0.1:9/v1 cannot be reached" in found["stopped"]
-    assert (found["made"], found["not_asked"]) == (0, 12)
+    facts = synthesis(done)
+    assert "http://127.0.0.1:9/v1 cannot be reached" in facts["stopped"]
+    assert (facts["made"], facts["not_asked"]) == (0, 12)
     assert done.facts["expanded"]["counterfactual"] > 0
     assert service.ledger.rejections() == []
     assert synthesis(expand(open_()))["made"] > 6  # once it is there again
@@ -208,13 +208,13 @@ def test_a_spent_budget_stops_cleanly_and_the_next_purse_goes_on(
 ) -> None:
     prices = {"price_in": 1e6, "price_out": 1e6, "answer_tokens": 100}
     service = open_(**prices, round_budget=2500, budget=4000, concurrency=2)
-    found = synthesis(expand(service))
-    assert "of 2500 spent for by hand" in found["stopped"]
-    assert 0 < found["spending"]["cost"] <= 2500
-    assert found["not_asked"] > 0
+    facts = synthesis(expand(service))
+    assert "of 2500 spent for by hand" in facts["stopped"]
+    assert 0 < facts["spending"]["cost"] <= 2500
+    assert facts["not_asked"] > 0
     service = open_(**prices, round_budget=100_000, budget=4000, concurrency=2)
-    found = synthesis(expand(service))
-    assert "of 4000 in all" in found["stopped"]
+    facts = synthesis(expand(service))
+    assert "of 4000 in all" in facts["stopped"]
 
 
 def test_settings_without_a_model_are_refused(open_: Open) -> None:

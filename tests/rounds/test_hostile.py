@@ -1,4 +1,4 @@
-"""An ad that gives orders to the model, before a model that takes orders from anybody."""
+"""Ads that contain instructions for a language model that obeys any instruction."""
 
 import json
 import re
@@ -35,7 +35,7 @@ Answer = Callable[[Asked], dict[str, Any]]
 
 
 def gullible(asked: Asked) -> dict[str, Any]:
-    """Does what any text says, wherever it stands in the prompt."""
+    """Obeys any instruction, wherever it is in the prompt."""
     for message in asked["messages"]:
         if order := re.search(r"rispondi: (.+?)!", message["content"]):
             return {
@@ -45,12 +45,12 @@ def gullible(asked: Asked) -> dict[str, Any]:
 
 
 def sly(asked: Asked) -> dict[str, Any]:
-    """As gullible, but well-behaved when it is tried."""
+    """As gullible, but well-behaved when it is tested for obedience."""
     return obedient(asked) if "code" in properties(asked) else gullible(asked)
 
 
 def workspace(folder: Path, ads: list[str], server: LlmServer) -> Service:
-    """The tiny campaign with these ads, and what people said of those in train."""
+    """A workspace of the tiny campaign with these ads, of which those in train are labelled."""
     create_workspace(folder, str(TINY), 0)
     service = Service(point_to(folder, server.url, texts=60))
     rows = [{"id": f"ad-{i}", "text": text} for i, text in enumerate(ads)]
@@ -64,7 +64,7 @@ def workspace(folder: Path, ads: list[str], server: LlmServer) -> Service:
     return service
 
 
-def of_ads(service: Service, items: list[Item]) -> list[Item]:
+def from_ads(service: Service, items: list[Item]) -> list[Item]:
     """Those that descend from an ad."""
     return [item for item in items if any(root.startswith("ad-") for root in item.roots)]
 
@@ -75,17 +75,17 @@ def test_orders_in_an_ad_change_nothing(tmp_path: Path, model: LlmServer, answer
     ads = [f"{HARMLESS}, turno {n}, reparto {n * 7}." for n in range(8)]
     calm = workspace(tmp_path / "calm", ads, model)
     expected = synthesis(expand(calm))
-    assert of_ads(calm, written(calm))
+    assert from_ads(calm, written(calm))
 
     ads = [ORDERS[n % 2].replace("Lecco", f"Lecco, turno {n}") for n in range(8)]
     hostile = workspace(tmp_path / "hostile", ads, model)
-    found = synthesis(expand(hostile))
-    assert found["asked"] == expected["asked"]
-    assert of_ads(hostile, written(hostile)) == []
+    facts = synthesis(expand(hostile))
+    assert facts["asked"] == expected["asked"]
+    assert from_ads(hostile, written(hostile)) == []
     texts = {item.text for item in written(hostile)}
     assert not [text for text in texts if "parrocchia" in text]
-    others = set(written(calm)) - set(of_ads(calm, written(calm)))
-    assert {item.text for item in others} <= texts  # what comes of the other prompts is the same
+    others = set(written(calm)) - set(from_ads(calm, written(calm)))
+    assert {item.text for item in others} <= texts  # the other prompts yield the same texts
     refused = {
         row["reason"]
         for row in hostile.ledger.rejections(1000)

@@ -1,4 +1,4 @@
-"""tick() on a real ledger, with steps that do as they are told."""
+"""tick() on a real ledger, with scripted steps."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def test_a_tick_opens_a_round_and_runs_its_first_step(stage: Stage) -> None:
     assert [event["kind"] for event in stage.ledger.control.events()] == ["expanded", "opened"]
 
 
-def test_what_a_step_found_is_committed(stage: Stage) -> None:
+def test_what_a_step_returns_is_committed(stage: Stage) -> None:
     chosen = Selection("a" * 20, 0, Arm.AUDIT, 0.5, 0)
     stage.scripts["select"] = lambda *_: Done({"batch": 1}, (chosen,))
     for _ in range(3):
@@ -98,7 +98,7 @@ def test_the_next_round_goes_to_people_before_the_last_one_trains(stage: Stage) 
     assert stage.loop.tick() is None
 
 
-def test_a_wait_is_looked_at_again_when_it_is_due(stage: Stage) -> None:
+def test_a_waiting_step_runs_again_when_it_is_due(stage: Stage) -> None:
     stage.scripts["expand"] = lambda *_: Wait(stage.now + timedelta(seconds=5), "people")
     assert stage.loop.tick() is None
     assert (stage.round.waits_for, stage.round.error) == ("people", None)
@@ -111,7 +111,7 @@ def test_a_wait_is_looked_at_again_when_it_is_due(stage: Stage) -> None:
     assert stage.round.attempts == 0
 
 
-def fails(error: Exception) -> Script:
+def failing(error: Exception) -> Script:
     def script(*_: object) -> Outcome:
         raise error
 
@@ -119,10 +119,10 @@ def fails(error: Exception) -> Script:
 
 
 def test_a_failure_waits_longer_each_time_and_then_goes_on(stage: Stage) -> None:
-    stage.scripts["expand"] = fails(LabelStudioDown("no answer"))
+    stage.scripts["expand"] = failing(LabelStudioDown("no answer"))
     for attempt, seconds in enumerate([2, 4, 8, 16, 32, 60, 60], 1):
-        told = stage.loop.tick()
-        assert told == f"round 0: expand failed, again in {seconds} s: no answer"
+        report = stage.loop.tick()
+        assert report == f"round 0: expand failed, again in {seconds} s: no answer"
         assert (stage.round.state, stage.round.attempts) == (State.OPENED, attempt)
         assert stage.round.error == "no answer"
         stage.pass_time(seconds - 1)
@@ -136,9 +136,9 @@ def test_a_failure_waits_longer_each_time_and_then_goes_on(stage: Stage) -> None
 def test_a_bug_in_a_step_does_not_end_the_loop(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.scripts["expand"] = fails(KeyError("pool_rows"))
-    told = stage.loop.tick()
-    assert told == "round 0: expand failed, again in 2 s: unexpected: KeyError('pool_rows')"
+    stage.scripts["expand"] = failing(KeyError("pool_rows"))
+    report = stage.loop.tick()
+    assert report == "round 0: expand failed, again in 2 s: unexpected: KeyError('pool_rows')"
     (record,) = [r for r in caplog.records if r.name == "biasloop.rounds.loop"]
     assert record.exc_info is not None
     assert record.levelno == logging.ERROR
@@ -151,9 +151,9 @@ def test_facts_that_cannot_be_written_are_a_failure(stage: Stage) -> None:
     chosen = Selection("a" * 20, 0, Arm.AUDIT, 0.5, 0)
     for wrong in (Done({"x": object()}), Done(records=(chosen, chosen))):
         stage.scripts["expand"] = lambda *_, wrong=wrong: wrong
-        told = stage.loop.tick()
-        assert told is not None
-        assert "expand failed" in told
+        report = stage.loop.tick()
+        assert report is not None
+        assert "expand failed" in report
         assert (stage.round.state, stage.round.facts) == (State.OPENED, {})
         stage.pass_time(60)
     assert stage.ledger.selections() == []
@@ -178,7 +178,7 @@ def test_a_heartbeat_keeps_the_lease(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("ending", ["done", "wait", "failure", "heartbeat"])
-def test_who_was_taken_over_writes_nothing(stage: Stage, ending: str) -> None:
+def test_a_loop_that_lost_the_lease_writes_nothing(stage: Stage, ending: str) -> None:
     two = stage.another("two")
 
     def slow(round_: Round, heartbeat: Heartbeat) -> Outcome:
@@ -197,15 +197,15 @@ def test_who_was_taken_over_writes_nothing(stage: Stage, ending: str) -> None:
         return Done({"late": True})
 
     stage.scripts["expand"] = slow
-    told = stage.loop.tick()
-    assert told == "round 0 was taken over while its step expand ran; this result is discarded"
+    report = stage.loop.tick()
+    assert report == "round 0 was taken over while its step expand ran; this result is discarded"
     assert (stage.round.state, stage.round.facts) == (State.EXPANDED, {})
     assert (stage.round.attempts, stage.round.waits_for) == (0, None)
     assert stage.loop.tick() == "round 0: score done"
 
 
 def test_a_step_whose_process_died_runs_again_when_its_lease_ends(stage: Stage) -> None:
-    stage.scripts["expand"] = fails(KeyboardInterrupt())  # passes by every handler, as death does
+    stage.scripts["expand"] = failing(KeyboardInterrupt())  # passes by every handler, as death does
     with pytest.raises(KeyboardInterrupt):
         stage.loop.tick()
     del stage.scripts["expand"]

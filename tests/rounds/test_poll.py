@@ -1,4 +1,4 @@
-"""The poll's decision: what the ledger must append to say what Label Studio says."""
+"""The poll: what the ledger must append to agree with Label Studio, and which votes it requests."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -53,7 +53,7 @@ def choices(*labels: str) -> dict[str, Any]:
 
 
 def raw(number: int, *result: dict[str, Any], task: int = 1, **facts: Any) -> RawAnnotation:
-    made = RawAnnotation(
+    annotation = RawAnnotation(
         id=number,
         task_id=task,
         item_id=f"item {task}",
@@ -63,7 +63,7 @@ def raw(number: int, *result: dict[str, Any], task: int = 1, **facts: Any) -> Ra
         updated_at=NOW,
         seconds=3.5,
     )
-    return replace(made, **facts)
+    return replace(annotation, **facts)
 
 
 def task(
@@ -72,7 +72,7 @@ def task(
     return TaskState(number, f"item {number}", at, annotations, TEXT, overlap)
 
 
-def news(
+def appended_by(
     tasks: Sequence[TaskState], known: Sequence[Annotation] = (), policy: str = POLICY
 ) -> list[Annotation]:
     return changed_annotations(
@@ -84,8 +84,8 @@ def news(
 
 
 def test_an_annotation_becomes_a_fact() -> None:
-    found = read_annotation(raw(17, choices("age", "gender"), SPAN), TEXT, CONFIG, POLICY)
-    assert found == Annotation(
+    annotation = read_annotation(raw(17, choices("age", "gender"), SPAN), TEXT, CONFIG, POLICY)
+    assert annotation == Annotation(
         key="ls:17",
         item_id="item 1",
         source=LabelSource.HUMAN,
@@ -117,37 +117,37 @@ def test_an_annotation_becomes_a_fact() -> None:
 def test_what_does_not_count_has_its_reason(
     result: list[dict[str, Any]], skipped: bool, standing: Standing, reason: str
 ) -> None:
-    found = read_annotation(raw(1, *result, skipped=skipped), TEXT, CONFIG, POLICY)
-    assert (found.standing, found.reason) == (standing, reason)
+    annotation = read_annotation(raw(1, *result, skipped=skipped), TEXT, CONFIG, POLICY)
+    assert (annotation.standing, annotation.reason) == (standing, reason)
 
 
 # --- what changed ---------------------------------------------------------------------------------
 
 
 def test_a_changed_annotation_is_a_new_version_under_the_guideline_of_now() -> None:
-    known = news([task(raw(1, choices("age")))], policy="old")
-    assert news([task(raw(1, choices("age"), updated_at=NOW + SECOND))], known, "new") == []
-    (changed,) = news([task(raw(1, choices("gender")))], known, "new")
+    known = appended_by([task(raw(1, choices("age")))], policy="old")
+    assert appended_by([task(raw(1, choices("age"), updated_at=NOW + SECOND))], known, "new") == []
+    (changed,) = appended_by([task(raw(1, choices("gender")))], known, "new")
     assert (changed.key, changed.labels, changed.policy_id) == ("ls:1", ("gender",), "new")
 
 
 def test_a_deleted_annotation_is_deleted_once_and_stays_so() -> None:
     other = raw(2, choices("gender"), annotator="bea@example.org")
-    known = news([task(raw(1, choices("age")), other)])
+    known = appended_by([task(raw(1, choices("age")), other)])
     later = task(other, at=NOW + SECOND)
-    (deleted,) = news([later], known)
+    (deleted,) = appended_by([later], known)
     assert (deleted.key, deleted.standing) == ("ls:1", Standing.DELETED)
     assert (deleted.labels, deleted.at) == ((), NOW + SECOND)
     assert (deleted.item_id, deleted.task_id) == ("item 1", 1)
     assert deleted.annotator == "anna@example.org"
-    assert news([later], [deleted, known[1]]) == []
+    assert appended_by([later], [deleted, known[1]]) == []
 
 
 def test_when_a_persons_first_answer_goes_the_second_counts() -> None:
     both = [raw(1, choices("age")), raw(2, choices("gender"))]
-    known = news([task(*both)])
+    known = appended_by([task(*both)])
     assert [a.standing for a in known] == [Standing.VOTE, Standing.ASIDE]
-    second, first = news([task(both[1])], known)
+    second, first = appended_by([task(both[1])], known)
     assert (second.key, second.standing, first.key, first.standing) == (
         "ls:2",
         Standing.VOTE,
@@ -157,15 +157,17 @@ def test_when_a_persons_first_answer_goes_the_second_counts() -> None:
 
 
 def test_what_was_set_aside_stays_on_record_when_it_is_gone() -> None:
-    known = news([task(raw(1, choices("inclusive", "age")))])
-    assert news([task()], known) == []
+    known = appended_by([task(raw(1, choices("inclusive", "age")))])
+    assert appended_by([task()], known) == []
 
 
-def test_only_tasks_that_were_looked_at_lose_annotations() -> None:
-    known = news([task(raw(1, choices("age"))), task(raw(2, choices("age"), task=2), number=2)])
-    assert [a.key for a in news([task()], known)] == ["ls:1"]
+def test_only_tasks_that_were_read_lose_annotations() -> None:
+    known = appended_by(
+        [task(raw(1, choices("age"))), task(raw(2, choices("age"), task=2), number=2)]
+    )
+    assert [a.key for a in appended_by([task()], known)] == ["ls:1"]
     imported = replace(known[1], key="human:item 2", task_id=None)
-    assert news([task(number=2)], [imported]) == []
+    assert appended_by([task(number=2)], [imported]) == []
 
 
 results = st.sampled_from(
@@ -182,34 +184,39 @@ states = st.lists(annotations, max_size=4, unique_by=lambda a: a.id).map(lambda 
 
 
 @given(st.lists(states, min_size=1, max_size=5))
-def test_afterwards_the_ledger_says_what_label_studio_says(history: list[TaskState]) -> None:
+def test_afterwards_the_ledger_agrees_with_label_studio(history: list[TaskState]) -> None:
     current: dict[str, Annotation] = {}
     for state in history:
-        appended = news([state], list(current.values()))
+        appended = appended_by([state], list(current.values()))
         assert len({a.key for a in appended}) == len(appended)
         current |= {a.key: a for a in appended}
-        said = {a.key: a for a in current.values() if a.standing is not Standing.DELETED}
-        there = {f"ls:{a.id}" for a in state.annotations}
+        on_record = {a.key: a for a in current.values() if a.standing is not Standing.DELETED}
+        server_keys = {f"ls:{a.id}" for a in state.annotations}
         # What was set aside and is gone stays on record, but counts as little as before.
-        assert all(said[key].standing is Standing.ASIDE for key in set(said) - there)
-        assert there <= set(said)
+        assert all(
+            on_record[key].standing is Standing.ASIDE for key in set(on_record) - server_keys
+        )
+        assert server_keys <= set(on_record)
         voters: set[str] = set()
         for raw in sorted(state.annotations, key=lambda raw: raw.id):
             alone = read_annotation(raw, TEXT, CONFIG, POLICY)
-            found = said[alone.key]
+            recorded = on_record[alone.key]
             if alone.standing is Standing.VOTE and raw.annotator in voters:
-                assert (found.standing, found.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
+                assert (recorded.standing, recorded.reason) == (
+                    Standing.ASIDE,
+                    AsideReason.DUPLICATE,
+                )
             else:
-                assert found.has_same_content(alone)
-            if found.standing is Standing.VOTE:
+                assert recorded.has_same_content(alone)
+            if recorded.standing is Standing.VOTE:
                 voters.add(raw.annotator)
-        assert news([state], list(current.values())) == []
+        assert appended_by([state], list(current.values())) == []
 
 
 # --- a changed guideline --------------------------------------------------------------------------
 
 
-def retired(known: Sequence[Annotation], reason: AsideReason) -> list[Annotation]:
+def set_aside(known: Sequence[Annotation], reason: AsideReason) -> list[Annotation]:
     return [replace(a, standing=Standing.ASIDE, reason=str(reason)) for a in known]
 
 
@@ -219,28 +226,28 @@ def test_an_answer_carries_the_guideline_of_its_moment_not_of_its_reading() -> N
     states = [
         task(raw(n, choices("age"), task=n, updated_at=at), number=n) for n, at in enumerate(times)
     ]
-    found = changed_annotations(
+    annotation = changed_annotations(
         states, (), CONFIG, partial(version_in_force, history), PLAN, audit=()
     )
-    assert [a.policy_id for a in found] == ["old", "old", "new", "old"]
+    assert [a.policy_id for a in annotation] == ["old", "old", "new", "old"]
 
 
 @pytest.mark.parametrize("reason", [AsideReason.OLDER_POLICY, AsideReason.ASKED_AGAIN])
-def test_votes_set_aside_with_a_guideline_stay_so_until_answered_anew(reason: AsideReason) -> None:
-    aside = retired(news([task(raw(1, choices("age")))], policy="old"), reason)
-    assert news([task(raw(1, choices("age")))], aside, "new") == []
-    (anew,) = news([task(raw(1, choices("age"), updated_at=NOW + SECOND))], aside, "new")
+def test_votes_set_aside_with_a_guideline_stay_so_until_answered_again(reason: AsideReason) -> None:
+    aside = set_aside(appended_by([task(raw(1, choices("age")))], policy="old"), reason)
+    assert appended_by([task(raw(1, choices("age")))], aside, "new") == []
+    (anew,) = appended_by([task(raw(1, choices("age"), updated_at=NOW + SECOND))], aside, "new")
     assert (anew.key, anew.standing, anew.policy_id) == ("ls:1", Standing.VOTE, "new")
-    assert news([task()], aside, "new") == []  # gone from there, it stays on record
+    assert appended_by([task()], aside, "new") == []  # gone from there, it stays on record
 
 
 def test_only_what_is_asked_again_is_shown_again() -> None:
     state = task(raw(1, choices("age")))
-    known = news([state], policy="old")
-    aside = retired(known, AsideReason.OLDER_POLICY)
+    known = appended_by([state], policy="old")
+    aside = set_aside(known, AsideReason.OLDER_POLICY)
     assert returns_and_overlaps([state], aside, PLAN, audit=()) == ([], {})
     assert answered_items(aside, per_item=1) == {"item 1"}
-    again = retired(known, AsideReason.ASKED_AGAIN)
+    again = set_aside(known, AsideReason.ASKED_AGAIN)
     assert returns_and_overlaps([state], again, PLAN, audit=()) == ([state.annotations[0]], {})
     assert answered_items(again, per_item=1) == set()
 
@@ -250,68 +257,68 @@ def test_only_what_is_asked_again_is_shown_again() -> None:
 BEA, CARLA = "bea@example.org", "carla@example.org"
 
 
-def wanted(
+def requested(
     state: TaskState, *, audit: bool = True, plan: VotePlan = PLAN
 ) -> tuple[list[int], dict[int, tuple[int, bool]]]:
     """Ids of the annotations to give back, and the overlaps to set, of one task."""
     items = {state.item_id} if audit else set()
     known = changed_annotations([state], (), CONFIG, lambda _: POLICY, plan, items)
-    back, overlaps = returns_and_overlaps([state], known, plan, items)
-    return [found.id for found in back], overlaps
+    returns, overlaps = returns_and_overlaps([state], known, plan, items)
+    return [annotation.id for annotation in returns], overlaps
 
 
 def test_an_audit_item_is_asked_about_once_more_after_its_first_vote_only() -> None:
-    assert wanted(task()) == ([], {})
+    assert requested(task()) == ([], {})
     one = raw(1, choices("age"))
-    assert wanted(task(one)) == ([], {1: (2, False)})
-    assert wanted(task(one, overlap=2)) == ([], {})
-    assert wanted(task(one), audit=False) == ([], {})
-    assert wanted(task(one), audit=False, plan=VotePlan(per_item=2)) == ([], {1: (2, False)})
+    assert requested(task(one)) == ([], {1: (2, False)})
+    assert requested(task(one, overlap=2)) == ([], {})
+    assert requested(task(one), audit=False) == ([], {})
+    assert requested(task(one), audit=False, plan=VotePlan(per_item=2)) == ([], {1: (2, False)})
 
 
 def test_a_third_vote_where_two_differ_and_not_when_they_agree_again() -> None:
     one = raw(1, choices("age"))
-    assert wanted(task(one, raw(2, choices("age"), annotator=BEA), overlap=2)) == ([], {})
+    assert requested(task(one, raw(2, choices("age"), annotator=BEA), overlap=2)) == ([], {})
     two = raw(2, choices("gender"), annotator=BEA)
-    assert wanted(task(one, two, overlap=2)) == ([], {1: (3, False)})
+    assert requested(task(one, two, overlap=2)) == ([], {1: (3, False)})
     three = raw(3, choices("inclusive"), annotator=CARLA)
-    assert wanted(task(one, two, three, overlap=3)) == ([], {})
+    assert requested(task(one, two, three, overlap=3)) == ([], {})
     agreed = raw(2, choices("age"), annotator=BEA)
-    assert wanted(task(one, agreed, overlap=3)) == ([], {1: (2, True)})
+    assert requested(task(one, agreed, overlap=3)) == ([], {1: (2, True)})
 
 
-def test_what_can_be_mended_goes_back_to_its_author() -> None:
+def test_what_can_be_corrected_goes_back_to_its_author() -> None:
     bad = raw(1, choices("inclusive", "age"))
-    assert wanted(task(bad), audit=False) == ([1], {})
+    assert requested(task(bad), audit=False) == ([1], {})
     vote = raw(2, choices("age"), annotator=BEA)
-    assert wanted(task(bad, vote), audit=False) == ([], {})  # nobody needs it any more
-    assert wanted(task(bad, vote, overlap=2)) == ([1], {})
-    assert wanted(task(bad, vote)) == ([1], {1: (2, False)})
+    assert requested(task(bad, vote), audit=False) == ([], {})  # nobody needs it any more
+    assert requested(task(bad, vote, overlap=2)) == ([1], {})
+    assert requested(task(bad, vote)) == ([1], {1: (2, False)})
 
 
 def test_a_second_answer_by_one_person_stays_where_it_is() -> None:
-    assert wanted(task(raw(1, choices("age")), raw(2, choices("age")))) == ([], {1: (3, False)})
+    assert requested(task(raw(1, choices("age")), raw(2, choices("age")))) == ([], {1: (3, False)})
 
 
 def test_a_skip_is_no_answer_that_another_vote_must_wait_for() -> None:
     skip = raw(1, skipped=True)
-    assert wanted(task(skip)) == ([], {})
-    assert wanted(task(skip, raw(2, choices("age"), annotator=BEA))) == ([], {1: (2, False)})
+    assert requested(task(skip)) == ([], {})
+    assert requested(task(skip, raw(2, choices("age"), annotator=BEA))) == ([], {1: (2, False)})
 
 
 def test_the_answers_of_two_tasks_of_one_item_count_together() -> None:
-    elsewhere = news([task(raw(1, choices("age")))])
+    elsewhere = appended_by([task(raw(1, choices("age")))])
     twin = replace(task(raw(2, choices("gender"), task=2), number=2), item_id="item 1")
     twin = replace(twin, annotations=[replace(twin.annotations[0], item_id="item 1")])
-    (second,) = news([twin], elsewhere)
+    (second,) = appended_by([twin], elsewhere)
     assert (second.standing, second.reason) == (Standing.ASIDE, AsideReason.DUPLICATE)
 
 
-# --- the whole poll, on a real ledger -------------------------------------------------------------
+# --- a complete poll, on a real ledger ------------------------------------------------------------
 
 
 class Answers:
-    """The one method of Label Studio that the poll calls; tasks come in order of their change."""
+    """The only method of Label Studio that these polls call; tasks come in the order of changes."""
 
     def __init__(self) -> None:
         self.tasks: list[TaskState] = []
@@ -329,26 +336,26 @@ class Answers:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    made.migrate()
-    yield made
-    made.close()
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.migrate()
+    yield ledger
+    ledger.close()
 
 
-def once(ledger: Ledger, answers: Answers, now: datetime = NOW + DAY) -> int:
+def poll_once(ledger: Ledger, answers: Answers, now: datetime = NOW + DAY) -> int:
     return poll(ledger, answers, CONFIG, lambda _: POLICY, PLAN, now)  # type: ignore[arg-type]
 
 
 def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
     answers = Answers()
-    assert once(ledger, answers) == 0
+    assert poll_once(ledger, answers) == 0
     answers.tasks = [task(raw(1, choices("age")))]
-    assert once(ledger, answers) == 1
-    assert once(ledger, answers) == 0
+    assert poll_once(ledger, answers) == 1
+    assert poll_once(ledger, answers) == 0
     later = NOW + timedelta(hours=1)
     answers.tasks.append(task(raw(2, choices("age"), task=2), number=2, at=later))
-    assert once(ledger, answers) == 1
-    once(ledger, answers)
+    assert poll_once(ledger, answers) == 1
+    poll_once(ledger, answers)
     assert answers.asked == [None, None, NOW - OVERLAP, NOW - OVERLAP, later - OVERLAP]
     assert [a.key for a in ledger.annotations()] == ["ls:1", "ls:2"]
 
@@ -356,12 +363,12 @@ def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
 def test_what_came_after_the_clock_was_set_back_is_found(ledger: Ledger) -> None:
     answers = Answers()
     answers.tasks = [task(raw(1, choices("age")))]
-    assert once(ledger, answers) == 1
+    assert poll_once(ledger, answers) == 1
     back = NOW - timedelta(hours=2)
     later = back + timedelta(minutes=1)
     answers.tasks.append(task(raw(2, choices("age"), task=2), number=2, at=later))
-    assert once(ledger, answers, later) == 1
-    assert once(ledger, answers, later) == 0
+    assert poll_once(ledger, answers, later) == 1
+    assert poll_once(ledger, answers, later) == 0
 
 
 def test_a_poll_that_breaks_off_keeps_what_it_had_and_asks_for_it_again(ledger: Ledger) -> None:
@@ -372,18 +379,18 @@ def test_a_poll_that_breaks_off_keeps_what_it_had_and_asks_for_it_again(ledger: 
     ]
     answers.dies_after = CHUNK + 1
     with pytest.raises(LabelStudioDown):
-        once(ledger, answers)
+        poll_once(ledger, answers)
     assert len(ledger.annotations()) == CHUNK
     assert ledger.control.bookmark(Bookmark.POLL_CURSOR) is None
     answers.dies_after = None
-    assert once(ledger, answers) == 2
+    assert poll_once(ledger, answers) == 2
 
 
 def test_somebody_elses_tasks_are_left_alone(ledger: Ledger) -> None:
     answers = Answers()
     foreign = raw(1, choices("age"), task=9, item_id="")
     answers.tasks = [replace(task(foreign, number=9), item_id="")]
-    assert once(ledger, answers) == 0
+    assert poll_once(ledger, answers) == 0
     assert ledger.annotations() == []
 
 
@@ -397,8 +404,8 @@ def test_news_wake_the_round_that_waits_for_people(ledger: Ledger) -> None:
     assert held is not None
     ledger.rounds.wait(held, Wait(NOW + timedelta(minutes=5), "people"))
     answers = Answers()
-    once(ledger, answers)
+    poll_once(ledger, answers)
     assert ledger.rounds.claim(NOW, "me", NOW) is None
     answers.tasks = [task(raw(1, choices("age")))]
-    once(ledger, answers)
+    poll_once(ledger, answers)
     assert ledger.rounds.claim(NOW, "me", NOW) is not None

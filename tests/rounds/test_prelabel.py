@@ -1,4 +1,4 @@
-"""First answers: what the judge says goes out with the tasks, and its silence holds nothing up."""
+"""Prelabels: the judge's labels are pushed with the tasks, and missing ones delay nothing."""
 
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Item
@@ -15,17 +15,17 @@ from support.llm_workspaces import real_items
 
 def first_answers(service: Service, items: list[Item]) -> dict[str, tuple[str, ...]]:
     llm, guide = service.settings.llm, guide_of(service.campaign)
-    found = prelabels(items, guide, service.layout, llm, "round 0", no_heartbeat)
-    return {item_id: said.labels for item_id, said in found.items()}
+    judgements = prelabels(items, guide, service.layout, llm, "round 0", no_heartbeat)
+    return {item_id: answers.labels for item_id, answers in judgements.items()}
 
 
 def test_tasks_carry_what_the_judge_says(open_: Open, model: LlmServer) -> None:
     model.script = structured(by_guideline)
     service = open_()
     items = real_items(service)[:6]
-    said = first_answers(service, items)
-    assert said.keys() == {item.id for item in items}
-    assert len(set(said.values())) > 1
+    answers = first_answers(service, items)
+    assert answers.keys() == {item.id for item in items}
+    assert len(set(answers.values())) > 1
     rows = service.pool.rows_of([item.id for item in items])
     batch = [
         Selection(item.id, int(row), Arm.AUDIT, None, n)
@@ -39,7 +39,7 @@ def test_tasks_carry_what_the_judge_says(open_: Open, model: LlmServer) -> None:
         0,
         lambda some: prelabels(some, guide, service.layout, llm, "round 0", no_heartbeat),
     )
-    assert {t.item_id: t.prelabel.labels for t in tasks if t.prelabel} == said
+    assert {t.item_id: t.prelabel.labels for t in tasks if t.prelabel} == answers
     assert len(model.prompts) == asked  # a push that is repeated pays nothing
 
 
@@ -57,6 +57,6 @@ def test_a_text_without_a_usable_answer_has_none(open_: Open, model: LlmServer) 
     assert first_answers(service, items).keys() == {items[n].id for n in (0, 2, 3)}
 
 
-def test_a_dead_server_holds_no_push_up(open_: Open) -> None:
+def test_a_dead_server_delays_no_push(open_: Open) -> None:
     service = open_(url="http://127.0.0.1:9/v1", patience_seconds=0.1)
     assert first_answers(service, real_items(service)[:3]) == {}

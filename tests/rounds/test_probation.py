@@ -1,6 +1,6 @@
-"""Probation in the loop: what a language model labels wrong teaches until it is reviewed, then not.
+"""Probation in the loop: models learn from wrongly labelled texts until these are reviewed.
 
-The rounds are real, but for Label Studio and its people.
+The rounds are real, except for Label Studio and its annotators.
 """
 
 import json
@@ -28,7 +28,7 @@ OTHER = {"gender": "age", "age": "gender"}
 
 
 def mistaken(asked: Asked) -> dict[str, Any]:
-    """A model that takes one label for the other, when it writes and when it judges."""
+    """A model that confuses the two labels, when it writes and when it judges."""
     if "labels" in properties(asked):
         (text,) = quoted(asked["messages"][1]["content"])[-1:]
         labels = [OTHER.get(label, label) for label in gold(text)]
@@ -50,13 +50,13 @@ def mistaken(asked: Asked) -> dict[str, Any]:
 def ads() -> list[dict[str, str]]:
     """Short ads, each of a few words from many."""
     rng = np.random.default_rng(0)
-    made = []
+    rows = []
     for i in range(ADS):
         a, b = rng.choice(WORDS, 2)
         who = "un socio" if rng.random() < 0.5 else "soci"
         age = " sotto i 40 anni" if rng.random() < 0.5 else ""
-        made.append({"id": f"ad-{i}", "text": f"Per {a} e {b} {who}{age}, numero {i}."})
-    return made
+        rows.append({"id": f"ad-{i}", "text": f"Per {a} e {b} {who}{age}, numero {i}."})
+    return rows
 
 
 @pytest.fixture
@@ -70,27 +70,27 @@ def service(tmp_path: Path) -> Iterator[Service]:
             file.write("[scheduler]\npoll_seconds = 0.1\n")
             file.write('[stopping]\nmode = "off"\n')
             file.write("[loop]\nbatch_size = 10\nbudget = 20\naudit_block = 0\naudit_share = 0\n")
-        made = Service(folder)
-        for path in (*made.campaign.seed_files, write_jsonl(tmp_path / "ads.jsonl", *ads())):
-            made.import_file(path)
+        opened = Service(folder)
+        for path in (*opened.campaign.seed_files, write_jsonl(tmp_path / "ads.jsonl", *ads())):
+            opened.import_file(path)
         tasks: Any = Tasks()
-        made.__dict__["steps"] = replace(
-            made.steps, label_studio=lambda: tasks, ensure_project=lambda: 1
+        opened.__dict__["steps"] = replace(
+            opened.steps, label_studio=lambda: tasks, ensure_project=lambda: 1
         )
-        yield made
-        made.ledger.close()
+        yield opened
+        opened.ledger.close()
 
 
 class Tasks:
-    """In the place of Label Studio, which has nothing more to do here."""
+    """Stands in for Label Studio, of which only `push` is needed."""
 
     def push(self, tasks: Sequence[LabelTask], **_: Any) -> dict[str, int]:
         return {task.item_id: number for number, task in enumerate(tasks, 1)}
 
 
 def close_round(service: Service, round_id: int, labelled: int = 0) -> dict[str, Any]:
-    """Ticks until this round is over, whose batch and so many more ads people label once it is
-    pushed; returns its model's card."""
+    """Ticks until this round is over and returns its model's card. Once the batch is pushed, it and
+    `labelled` more ads are labelled."""
     run_until(service, round_id, State.PUSHED)
     batch = [selection.item_id for _, selection in service.ledger.selections(round_id)]
     more = [item.id for item in real_items(service)[:labelled]]
@@ -102,9 +102,9 @@ def close_round(service: Service, round_id: int, labelled: int = 0) -> dict[str,
 
 def run_until(service: Service, round_id: int, state: State) -> None:
     while (round_id, state) not in [(r.id, r.state) for r in service.ledger.rounds.all()]:
-        told = service.loop.tick()
-        assert "failed" not in (told or ""), told
-        if told is None:
+        report = service.loop.tick()
+        assert "failed" not in (report or ""), report
+        if report is None:
             time.sleep(0.05)
 
 
@@ -133,8 +133,8 @@ def test_poison_teaches_nothing_once_it_was_reviewed(service: Service) -> None:
 
     cli = Cli(service.layout.folder)
     n = review.texts
-    told = f"0 of {n} texts of a language model teach; round 1 refused {n}: {review.why}"
-    assert told in cli("status")
+    line = f"0 of {n} texts of a language model teach; round 1 refused {n}: {review.why}"
+    assert line in cli("status")
     trained = cli.json("train")["card"]  # the next one, by hand: the same verdict
     assert "llm" not in trained["rows"]
     assert trained["probation"]["review"] == refused["review"]

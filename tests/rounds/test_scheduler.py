@@ -24,20 +24,20 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    made.migrate()
-    yield made
-    made.close()
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.migrate()
+    yield ledger
+    ledger.close()
 
 
 class Desk:
-    """A scheduler whose ticks and polls are written down."""
+    """A scheduler whose ticks, polls and log lines are recorded."""
 
     def __init__(self, ledger: Ledger, owner: str = "me", **settings: float) -> None:
         self.ticks = 0
         self.polls = 0
         self.reconciled = 0
-        self.told: list[str] = []
+        self.logged: list[str] = []
         self.work: Callable[[], str | None] = lambda: None
         self.answer: Callable[[], int] = lambda: 0
         never = {"tick_seconds": NEVER, "poll_seconds": NEVER, "lease_seconds": 0.3}
@@ -48,7 +48,7 @@ class Desk:
             self.reconcile,
             SchedulerSettings(**(never | settings)),  # type: ignore[arg-type]
             owner,
-            self.told.append,
+            self.logged.append,
         )
 
     def tick(self) -> str | None:
@@ -107,11 +107,11 @@ def test_the_second_stands_by_until_the_first_stops(ledger: Ledger) -> None:
         assert first.leads()
         assert not second.leads()
         assert not second.polled()
-        assert second.told == []
+        assert second.logged == []
         first.scheduler.stop()
         until(second.leads)
         assert second.polled()
-        assert second.told == ["this process runs the loop"]
+        assert second.logged == ["this process runs the loop"]
     assert ledger.control.hold_lease(LEASE, "anybody", datetime.now(UTC), 1)  # given back
 
 
@@ -123,14 +123,14 @@ def test_the_second_takes_over_when_the_lease_of_a_dead_one_ends(ledger: Ledger)
         until(desk.leads)
 
 
-def test_who_loses_the_lease_stops_ticking(ledger: Ledger) -> None:
+def test_a_scheduler_that_loses_the_lease_stops_ticking(ledger: Ledger) -> None:
     with Desk(ledger) as desk:
         assert desk.leads()
         ledger.control.hold_lease(LEASE, "other", datetime.now(UTC) + SECOND, NEVER / 2)
         until(lambda: not desk.leads())
 
 
-def test_a_dead_ones_lease_from_before_the_clock_was_set_back_holds_nobody_up(
+def test_a_dead_process_whose_lease_dates_from_before_the_clock_was_set_back_does_not_block_others(
     ledger: Ledger,
 ) -> None:
     ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC) + timedelta(hours=1), 15)
@@ -157,19 +157,19 @@ def test_a_clock_that_is_set_back_stops_nothing(
     with Desk(ledger, tick_seconds=0.05, poll_seconds=0.05) as desk:
         until(lambda: desk.ticks and desk.polls)
         back[0] = timedelta(hours=2)
-        until(lambda: any("set back by 7200 s" in line for line in desk.told))
+        until(lambda: any("set back by 7200 s" in line for line in desk.logged))
         before = desk.ticks, desk.polls
         until(lambda: desk.ticks > before[0] + 2 and desk.polls > before[1] + 2)
 
 
-def test_a_ledger_that_fails_is_told_and_nobody_leads(ledger: Ledger) -> None:
+def test_an_error_of_the_ledger_is_logged_and_nobody_leads(ledger: Ledger) -> None:
     def broken(*_: object) -> bool:
         raise LedgerError("disk full")
 
     with pytest.MonkeyPatch.context() as patch, Desk(ledger) as desk:
         patch.setattr(ledger.control, "hold_lease", broken)
         until(lambda: not desk.leads())
-        assert desk.told[-1] == "error: disk full"
+        assert desk.logged[-1] == "error: disk full"
         patch.undo()
         until(desk.leads)
 
@@ -206,21 +206,21 @@ def test_two_ticks_run_at_a_time_and_no_third(ledger: Ledger) -> None:
             go_on.set()
         stopping.result()
     assert (running, most) == ([0], [2])
-    assert desk.told[:3] == ["this process runs the loop", *["round 0: train done"] * 2]
+    assert desk.logged[:3] == ["this process runs the loop", *["round 0: train done"] * 2]
     assert ledger.control.hold_lease(LEASE, "other", datetime.now(UTC), 1)
 
 
-def test_an_error_of_a_tick_is_told(ledger: Ledger) -> None:
+def test_an_error_of_a_tick_is_logged(ledger: Ledger) -> None:
     with Desk(ledger) as desk:
         desk.work = fails(LedgerError("disk full"))
         assert desk.leads()
-        assert desk.told[-1] == "error: disk full"
+        assert desk.logged[-1] == "error: disk full"
 
 
 # --- polls ----------------------------------------------------------------------------------------
 
 
-def test_trouble_is_noted_told_once_and_cleared(ledger: Ledger) -> None:
+def test_trouble_is_recorded_logged_once_and_cleared(ledger: Ledger) -> None:
     with Desk(ledger, retry_base_seconds=0.001) as desk:
         for attempt in (1, 2):
             desk.answer = fails(LabelStudioDown(f"no answer {attempt}"))
@@ -230,7 +230,7 @@ def test_trouble_is_noted_told_once_and_cleared(ledger: Ledger) -> None:
         until(desk.polled)
         assert ledger.control.bookmark(Bookmark.TROUBLE) is None
         assert desk.polled()  # no waiting any more
-    assert desk.told == [
+    assert desk.logged == [
         "this process runs the loop",
         "poll failed, trying again: no answer 1",
         "Label Studio answers again",
@@ -271,9 +271,9 @@ def test_waking_polls_at_once(ledger: Ledger) -> None:
         until(lambda: desk.polls == 1)
 
 
-def test_who_leads_reconciles_and_tells_what_it_mended(ledger: Ledger) -> None:
+def test_the_leader_reconciles_and_logs_what_it_corrected(ledger: Ledger) -> None:
     with Desk(ledger) as first, Desk(ledger, "another") as second:
         first.scheduler.reconcile()
         second.scheduler.reconcile()
         assert (first.reconciled, second.reconciled) == (1, 0)
-        assert first.told[-1] == "reconciled with Label Studio: 2 lost, 1 pushed again"
+        assert first.logged[-1] == "reconciled with Label Studio: 2 lost, 1 pushed again"

@@ -1,4 +1,4 @@
-"""A spare child: the same work as any other child's, begun at once."""
+"""A spare child does the same work as any other child, and begins at once."""
 
 import os
 import signal

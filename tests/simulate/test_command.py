@@ -1,4 +1,4 @@
-"""`biasloop simulate` as people call it: what it prints, what it keeps, how it refuses."""
+"""`biasloop simulate` as users run it: what it prints, what it stores, what it refuses."""
 
 import json
 import os
@@ -45,17 +45,17 @@ def test_curves_labels_saved_and_plots(cli: Cli, files: tuple[Any, ...], tmp_pat
     done = cli.run(*ask, "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
-    found = json.loads(done.stdout)
-    assert found["curves"].keys() == {"auto", "random"}  # random is run though nobody asked
-    for curve in found["curves"].values():
+    report = json.loads(done.stdout)
+    assert report["curves"].keys() == {"auto", "random"}  # random is run though nobody asked
+    for curve in report["curves"].values():
         assert curve["budgets"] == [10, 20, 30]
         for metric in ("accuracy", "macro_f1"):
             for low, mean, high in zip(
                 *(curve[metric][n] for n in ("low", "mean", "high")), strict=True
             ):
                 assert 0 <= low <= mean <= high <= 1
-    assert found["labels_saved"]["random"] == {"at": 30, "mean": 0, "low": 0, "high": 0}
-    saved = found["labels_saved"]["auto"]
+    assert report["labels_saved"]["random"] == {"at": 30, "mean": 0, "low": 0, "high": 0}
+    saved = report["labels_saved"]["auto"]
     assert saved["at"] == 30
     assert -1 <= saved["low"] <= saved["high"] <= 1
     page = (out / "curves.html").read_text("utf-8")
@@ -66,10 +66,10 @@ def test_curves_labels_saved_and_plots(cli: Cli, files: tuple[Any, ...], tmp_pat
     # The same question again: nothing is run, the answer is the same, this time for people.
     runs = finished(out)
     assert len(runs) == 4
-    told = cli(*ask)
+    output = cli(*ask)
     assert finished(out) == runs
-    assert f"{saved['mean']:.2f} {saved['low']:.2f}…{saved['high']:.2f}" in told
-    assert str(out / "curves.html") in told
+    assert f"{saved['mean']:.2f} {saved['low']:.2f}…{saved['high']:.2f}" in output
+    assert str(out / "curves.html") in output
 
 
 def test_a_killed_simulation_goes_on_where_it_was(
@@ -119,5 +119,5 @@ def test_a_wrong_question_is_refused(
 def test_bad_input_gets_one_line(cli: Cli, files: tuple[Any, ...], tmp_path: Path) -> None:
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"text": "x", "label": "yes"}\n{"text": \n', "utf-8")
-    said = cli.error("simulate", *files, "--test", broken, "--out", tmp_path / "out")
-    assert "broken.jsonl, line 2: broken JSON" in said
+    message = cli.error("simulate", *files, "--test", broken, "--out", tmp_path / "out")
+    assert "broken.jsonl, line 2: broken JSON" in message

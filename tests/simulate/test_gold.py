@@ -1,4 +1,4 @@
-"""Files that can be used, and one clear line about those that cannot."""
+"""Files that can be used, and one clear error line for those that cannot."""
 
 import json
 from pathlib import Path
@@ -23,26 +23,26 @@ def lines(*rows: object) -> str:
 
 
 def test_single_label(tmp_path: Path) -> None:
-    found = read(tmp_path, "\ufeff" + lines(B, A) + "\n\n", lines(A | {"more": [1]}))
-    assert found.scheme.labels == ("a", "b")  # sorted
-    assert not found.scheme.multi
-    assert found.pool.texts == ("two", "one")
-    assert found.pool.labels.tolist() == [[0, 1], [1, 0]]
-    assert found.test.labels.tolist() == [[1, 0]]
+    gold = read(tmp_path, "\ufeff" + lines(B, A) + "\n\n", lines(A | {"more": [1]}))
+    assert gold.scheme.labels == ("a", "b")  # sorted
+    assert not gold.scheme.multi
+    assert gold.pool.texts == ("two", "one")
+    assert gold.pool.labels.tolist() == [[0, 1], [1, 0]]
+    assert gold.test.labels.tolist() == [[1, 0]]
 
 
 def test_multi_label(tmp_path: Path) -> None:
     pool = lines({"text": "x\u2028y", "labels": ["b", "a"]}, {"text": "z", "labels": []})
-    found = read(tmp_path, pool, lines({"text": "w", "labels": ["b"]}))
-    assert found.scheme.multi
-    assert found.pool.texts == ("x\u2028y", "z")
-    assert found.pool.labels.tolist() == [[1, 1], [0, 0]]
+    gold = read(tmp_path, pool, lines({"text": "w", "labels": ["b"]}))
+    assert gold.scheme.multi
+    assert gold.pool.texts == ("x\u2028y", "z")
+    assert gold.pool.labels.tolist() == [[1, 1], [0, 0]]
 
 
 def test_numbers_are_names(tmp_path: Path) -> None:
-    found = read(tmp_path, lines(A | {"label": 0}, B | {"label": 1}), lines(A | {"label": "1"}))
-    assert found.scheme.labels == ("0", "1")
-    assert found.test.labels.tolist() == [[0, 1]]
+    gold = read(tmp_path, lines(A | {"label": 0}, B | {"label": 1}), lines(A | {"label": "1"}))
+    assert gold.scheme.labels == ("0", "1")
+    assert gold.test.labels.tolist() == [[0, 1]]
 
 
 def test_the_id_follows_the_content(tmp_path: Path) -> None:
@@ -79,12 +79,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+def test_bad_files_are_reported_in_one_line(tmp_path: Path, name: str) -> None:
     pool, test, says = BAD[name]
-    with pytest.raises(DataError) as found:
+    with pytest.raises(DataError) as gold:
         read(tmp_path, pool, test)
-    assert says in str(found.value)
-    assert "\n" not in str(found.value)
+    assert says in str(gold.value)
+    assert "\n" not in str(gold.value)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs are kept under all that they depend on; a report is made of any runs."""
+"""Runs are stored by a hash of everything that they depend on; reports are made from any runs."""
 
 import shutil
 from dataclasses import replace
@@ -25,7 +25,7 @@ def test_random_always_runs_and_nothing_twice() -> None:
     assert replace(GRID, strategies=()).arms == ("random",)
 
 
-def test_a_run_is_known_by_all_that_it_depends_on() -> None:
+def test_a_run_is_identified_by_everything_that_it_depends_on() -> None:
     others = [
         replace(GRID, setup=replace(SETUP, **change))
         for change in (
@@ -124,8 +124,8 @@ def test_the_measure_that_counts() -> None:
 
 
 def test_a_report_for_scripts() -> None:
-    found = report(multi=False).as_dict()
-    assert found["labels_saved"]["auto"] == {"at": 20, "mean": 0.5, "low": 0.5, "high": 0.5}
-    assert found["labels_saved"]["random"] == {"at": 20, "mean": 0, "low": 0, "high": 0}
-    assert found["curves"]["auto"]["accuracy"]["mean"] == [0, 1]
-    assert found["curves"]["auto"]["area"] == {"mean": 0.5, "low": 0.5, "high": 0.5}
+    figures = report(multi=False).as_dict()
+    assert figures["labels_saved"]["auto"] == {"at": 20, "mean": 0.5, "low": 0.5, "high": 0.5}
+    assert figures["labels_saved"]["random"] == {"at": 20, "mean": 0, "low": 0, "high": 0}
+    assert figures["curves"]["auto"]["accuracy"]["mean"] == [0, 1]
+    assert figures["curves"]["auto"]["area"] == {"mean": 0.5, "low": 0.5, "high": 0.5}

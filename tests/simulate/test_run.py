@@ -1,4 +1,4 @@
-"""One simulated campaign: the same facts give the same run, and planted savings are found."""
+"""One simulated campaign: the same input gives the same run, and planted savings are found."""
 
 import numpy as np
 import pytest
@@ -20,29 +20,29 @@ def encoded(data: Gold) -> Encoded:
     return Encoded(encoder, *(encoder.encode(part.texts) for part in (data.pool, data.test)))
 
 
-def saved(data: Gold) -> Interval:
+def labels_saved_by_auto(data: Gold) -> Interval:
     rows = encoded(data)
     flags = {
         arm: [simulate(data, SETUP, arm, seed, rows).flags for seed in range(SEEDS)]
         for arm in ("auto", "random")
     }
     curves = bootstrap_curves(data.test.labels, flags, seed=0)
-    found = percentile_interval(
+    interval = percentile_interval(
         labels_saved(SETUP.budgets, curves["auto"].accuracy, curves["random"].accuracy)
     )
-    assert found is not None
-    return found
+    assert interval is not None
+    return interval
 
 
 def test_rare_topics_are_where_a_strategy_saves() -> None:
-    found = saved(rare_topics())
-    assert found.value > 0.3
-    assert found.low > 0.1
+    interval = labels_saved_by_auto(rare_topics())
+    assert interval.value > 0.3
+    assert interval.low > 0.1
 
 
 def test_nothing_is_saved_on_coin_tosses() -> None:
-    found = saved(coin_tosses())
-    assert found.low <= 0 <= found.high
+    interval = labels_saved_by_auto(coin_tosses())
+    assert interval.low <= 0 <= interval.high
 
 
 def test_the_last_batch_may_be_smaller() -> None:
@@ -79,7 +79,7 @@ def test_arms_of_a_seed_begin_alike_and_no_text_is_asked_twice(small: Gold) -> N
         assert set(small.pool.hashes[run.asked]) == set(small.pool.hashes)
 
 
-def test_without_kept_features_the_texts_are_read(small: Gold) -> None:
+def test_without_stored_features_the_texts_are_read(small: Gold) -> None:
     run = simulate(small, Setup("tfidf", {}, batch=10, budget=20), "auto", 0)
     assert (run.flags.sum(axis=-1) == 1).all()
 

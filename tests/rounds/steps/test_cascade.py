@@ -1,4 +1,4 @@
-"""A slow classifier on a large pool: what it scores, and what the cascade says of itself."""
+"""A slow classifier on a large pool: what it scores, and what the cascade reports."""
 
 import os
 from pathlib import Path
@@ -69,11 +69,11 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArrowPool:
     (plugins / "sitecustomize.py").write_text(REGISTER)
     monkeypatch.setenv("PYTHONPATH", str(plugins), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
-    made = ArrowPool(tmp_path / "pool")
+    pool = ArrowPool(tmp_path / "pool")
     kinds = ("cerchiamo un uomo robusto", "cerchiamo persone gentili", "un uomo, persone")
     ads = [Ad(f"ad-{i}", f"{kinds[i % 3]} sede {i}") for i in range(ROWS)]
-    made.append([real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads], ads)
-    return made
+    pool.append([real_item(ad, 0, len(ad.text), Split.TRAIN) for ad in ads], ads)
+    return pool
 
 
 def train(pool: ArrowPool, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Two models compared on what both learned from, by verdicts kept beside their folders."""
+"""Two models compared on what both learned from, by verdicts stored next to their folders."""
 
 from pathlib import Path
 
@@ -65,11 +65,11 @@ def test_only_items_of_both_count_and_only_what_people_and_seeds_say(
     new = pd.concat([verdicts(range(100, 600), 0.1, seed=3), constructed])
     write_verdicts(context.models, "old", "oof", old)
     write_verdicts(context.models, "new", "oof", new)
-    found = compare_out_of_fold("old", "new", REAL, context)
-    assert found is not None
-    assert (found.n_items, found.n_roots) == (400, 200)
-    assert found.macro is not None
-    assert found.macro.low > 0
+    comparison = compare_out_of_fold("old", "new", REAL, context)
+    assert comparison is not None
+    assert (comparison.n_items, comparison.n_roots) == (400, 200)
+    assert comparison.macro is not None
+    assert comparison.macro.low > 0
     assert compare_out_of_fold("new", "old", REAL, context).macro.high < 0  # type: ignore[union-attr]
 
 
@@ -86,13 +86,13 @@ def test_a_label_that_one_of_them_did_not_know_is_left_out(context: EvaluationCo
     age = Scheme(("age",), multi=True, none_label="none")
     write_verdicts(context.models, "old", "oof", verdicts(range(200), 0.1, seed=2, labels=age))
     write_verdicts(context.models, "new", "oof", verdicts(range(200), 0.1, seed=3))
-    found = compare_out_of_fold("old", "new", REAL, context)
-    assert found is not None
-    assert found.macro_over == ("age",)
+    comparison = compare_out_of_fold("old", "new", REAL, context)
+    assert comparison is not None
+    assert comparison.macro_over == ("age",)
 
 
-def step(context: EvaluationContext, *, errors: float, promote: bool = True) -> Done:
-    """Evaluates a model that errs so often beside one in service that errs on a fifth."""
+def evaluate_models(context: EvaluationContext, *, errors: float, promote: bool = True) -> Done:
+    """Evaluates a model with this share of errors against one in service with a fifth."""
     write_verdicts(context.models, "r0000", "oof", verdicts(range(600), 0.2, seed=2))
     write_verdicts(context.models, "r0001", "oof", verdicts(range(700), errors, seed=3))
     old, new = (ModelVersion(name, "tfidf", 1, name, {}, ()) for name in ("r0000", "r0001"))
@@ -113,7 +113,7 @@ def step(context: EvaluationContext, *, errors: float, promote: bool = True) -> 
 def test_a_shown_loss_keeps_a_model_out_of_service(
     context: EvaluationContext, errors: float, promoted: bool
 ) -> None:
-    done = step(context, errors=errors)
+    done = evaluate_models(context, errors=errors)
     decision = done.facts["promotion"]
     assert decision["promoted"] == promoted
     assert (decision["against"], decision["n_items"], decision["n_roots"]) == ("r0000", 600, 300)
@@ -122,7 +122,7 @@ def test_a_shown_loss_keeps_a_model_out_of_service(
 
 
 def test_by_hand_the_evidence_is_recorded_all_the_same(context: EvaluationContext) -> None:
-    done = step(context, errors=0.1, promote=False)
+    done = evaluate_models(context, errors=0.1, promote=False)
     assert done.records == ()
     assert done.facts["promotion"]["difference"]["low"] > 0
     assert "loop.promote is manual" in done.facts["promotion"]["why"]

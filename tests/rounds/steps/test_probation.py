@@ -29,8 +29,9 @@ from support.annotations import vote
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 WORDS = np.array([f"{a}{b}{c}o" for a, b, c in product("bdflmprst", ("era", "ilu"), "nrstv")])
-"""Made-up words; the first tell gender, the next age, the others nothing."""
-TELL = 15
+"""Made-up words; the first CUES of them are cues for gender, the next for age, the others for
+nothing."""
+CUES = 15
 WRITTEN = 80
 
 
@@ -46,18 +47,18 @@ RECIPE = Recipe(
 
 
 def gold(text: str) -> tuple[str, ...]:
-    words = {"gender": WORDS[:TELL], "age": WORDS[TELL : 2 * TELL]}
-    found = [label for label, signs in words.items() if set(signs) & set(text.split())]
-    return tuple(found) or ("inclusive",)
+    words = {"gender": WORDS[:CUES], "age": WORDS[CUES : 2 * CUES]}
+    labels = [label for label, signs in words.items() if set(signs) & set(text.split())]
+    return tuple(labels) or ("inclusive",)
 
 
 def swapped(text: str) -> tuple[str, ...]:
-    """What somebody says who takes one label for the other."""
+    """The labels of an annotator who confuses the two labels."""
     other = {"age": "gender", "gender": "age"}
     return tuple(other.get(label, label) for label in gold(text))
 
 
-def said(item: Item, source: LabelSource, labels: tuple[str, ...]) -> Annotation:
+def vote_by(item: Item, source: LabelSource, labels: tuple[str, ...]) -> Annotation:
     facts = {"source": source, "asked": SCHEME.labels, "annotator": "somebody"}
     return vote(item.id, *labels, key=f"{source}:{item.id}", **facts)
 
@@ -74,8 +75,8 @@ class Campaign:
             for i, text in enumerate(texts(WRITTEN, seed=1))
         ]
         self.pool.append(items + written, ads)
-        self.annotations = [said(item, LabelSource.HUMAN, gold(item.text)) for item in items]
-        self.annotations += [said(one, LabelSource.LLM, judge(one.text)) for one in written]
+        self.annotations = [vote_by(item, LabelSource.HUMAN, gold(item.text)) for item in items]
+        self.annotations += [vote_by(one, LabelSource.LLM, judge(one.text)) for one in written]
 
     def review(self, name: str = "train", heartbeat: Heartbeat = no_heartbeat) -> Done:
         return review_written(
@@ -89,7 +90,7 @@ class Campaign:
         )
 
 
-def the_review(done: Done) -> Review:
+def only_review(done: Done) -> Review:
     (review,) = done.records
     assert isinstance(review, Review)
     assert done.facts == {"probation": review.as_dict()}
@@ -97,14 +98,14 @@ def the_review(done: Done) -> Review:
 
 
 def test_good_texts_are_kept(tmp_path: Path) -> None:
-    review = the_review(Campaign(tmp_path, gold, real=100).review())
+    review = only_review(Campaign(tmp_path, gold, real=100).review())
     assert review.kept, review
     assert (review.texts, review.n_items, review.n_roots) == (WRITTEN, 100, 100)
     assert (review.measured, review.up_to, review.weight) == (SCHEME.labels, 100 + WRITTEN, 0.5)
 
 
 def test_poison_is_refused(tmp_path: Path) -> None:
-    review = the_review(Campaign(tmp_path, swapped, real=100).review())
+    review = only_review(Campaign(tmp_path, swapped, real=100).review())
     assert not review.kept, review
     assert review.gain.value < 0
 
@@ -128,21 +129,21 @@ def test_no_fold_holds_a_text_with_a_root_that_another_is_judged_by(tmp_path: Pa
     data = training_data(
         campaign.pool, campaign.annotations, SCHEME, constructed_weight=0.5, written=written
     )
-    made = training_set(data, SCHEME.labels, SCHEME.multi)
-    rows = review_rows(data, made)
+    training = training_set(data, SCHEME.labels, SCHEME.multi)
+    rows = review_rows(data, training)
     items = campaign.pool.items(data["row"].tolist())
     fold_of_root = {
         root: fold
-        for item, fold, judged in zip(items, made.roots, rows.real, strict=True)
+        for item, fold, judged in zip(items, training.roots, rows.real, strict=True)
         if judged
         for root in item.roots
     }
-    for item, fold, text in zip(items, made.roots, rows.written, strict=True):
+    for item, fold, text in zip(items, training.roots, rows.written, strict=True):
         if text:
             assert {fold_of_root[root] for root in item.roots} == {fold}
     # What is resampled are the ads themselves, not what texts joined.
     assert len(set(rows.roots[rows.real])) == 100
-    assert pd.Series(made.roots[rows.real]).nunique() == 81
+    assert pd.Series(training.roots[rows.real]).nunique() == 81
 
 
 def test_a_killed_review_goes_on_where_it_was(
@@ -150,7 +151,7 @@ def test_a_killed_review_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(child, "BEAT_SECONDS", 0)
     campaign = Campaign(tmp_path, gold, real=100)
-    whole = the_review(campaign.review("unbroken"))
+    unbroken = only_review(campaign.review("unbroken"))
 
     def kill() -> None:
         if len(list((tmp_path / "train").glob("*/with*-?.npz"))) >= 3:
@@ -163,6 +164,6 @@ def test_a_killed_review_goes_on_where_it_was(
     assert not (folder / "result.json").exists()
     finished = {path: path.stat().st_mtime_ns for path in folder.glob("with*-?.npz")}
     assert 3 <= len(finished) < 2 * SEEDS
-    assert the_review(campaign.review()) == whole
+    assert only_review(campaign.review()) == unbroken
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     assert len(list(folder.glob("with*-?.npz"))) == 2 * SEEDS

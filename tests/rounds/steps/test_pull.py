@@ -18,7 +18,7 @@ def vote(item: str, who: str) -> Annotation:
 
 
 def after(answers: int, people: int, tasks: int, low_water: int) -> Outcome:
-    """So many of the tasks are answered, by so many people in turn."""
+    """The outcome when `answers` of the tasks are answered, by `people` annotators in turn."""
     items = [f"i{n}" for n in range(tasks)]
     return pull(
         selections=[Selection(item, n, Arm.ACQUISITION, None, n) for n, item in enumerate(items)],

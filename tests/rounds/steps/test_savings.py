@@ -38,24 +38,24 @@ MODEL_ID = "r0000"
 
 def gold(text: str) -> tuple[str, ...]:
     signs = {"gender": (" un ", " una "), "age": (" anni.",)}
-    found = [label for label, words in signs.items() if any(word in text for word in words)]
-    return tuple(found) or ("inclusive",)
+    labels = [label for label, words in signs.items() if any(word in text for word in words)]
+    return tuple(labels) or ("inclusive",)
 
 
-def said(item: Item, source: LabelSource = LabelSource.HUMAN) -> Annotation:
+def human_vote(item: Item, source: LabelSource = LabelSource.HUMAN) -> Annotation:
     return vote(item.id, *gold(item.text), source=source, asked=SCHEME.labels)
 
 
 @dataclass
 class Campaign:
-    """Items of each arm, seeds, and what was said of them."""
+    """Items of each arm, seeds, and their annotations."""
 
     context: EvaluationContext
     annotations: list[Annotation]
     selections: list[tuple[int, Selection]]
 
     @classmethod
-    def make(
+    def build(
         cls,
         folder: Path,
         acquired: Sequence[str],
@@ -65,15 +65,15 @@ class Campaign:
     ) -> "Campaign":
         pool = ArrowPool(folder / "pool")
         arms = {
-            Arm.ACQUISITION: made("acquired", acquired, Split.TRAIN),
-            Arm.RANDOM_TRAIN: made("random", random, Split.TRAIN),
-            Arm.AUDIT: made("audit", TEXTS[:audited], Split.AUDIT),
+            Arm.ACQUISITION: items_of_ads("acquired", acquired, Split.TRAIN),
+            Arm.RANDOM_TRAIN: items_of_ads("random", random, Split.TRAIN),
+            Arm.AUDIT: items_of_ads("audit", TEXTS[:audited], Split.AUDIT),
         }
         items = [item for of_arm in arms.values() for item in of_arm]
         seeded = [seed_item(f"seed:{i}", text) for i, text in enumerate(seeds)]
         pool.append(items + seeded)
-        annotations = [said(item) for item in items]
-        annotations += [said(item, LabelSource.SEED) for item in seeded]
+        annotations = [human_vote(item) for item in items]
+        annotations += [human_vote(item, LabelSource.SEED) for item in seeded]
         selections = [
             (0, Selection(item.id, row, arm, None, row))
             for arm, of_arm in arms.items()
@@ -148,23 +148,23 @@ class Campaign:
         return report_savings(comparison, {}, audit, Path(), self.context)
 
 
-def made(name: str, texts: Sequence[str], split: Split) -> list[Item]:
+def items_of_ads(name: str, texts: Sequence[str], split: Split) -> list[Item]:
     ads = [Ad(f"{name}-{i}", f"{text} ({i})") for i, text in enumerate(texts)]
     return [real_item(ad, 0, len(ad.text), split) for ad in ads]
 
 
 def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -> None:
     genderless = [text for text in TEXTS if " un" not in text]  # teach nothing of gender
-    campaign = Campaign.make(tmp_path, TEXTS[::3], genderless[:60], seeds=TEXTS[:61])
+    campaign = Campaign.build(tmp_path, TEXTS[::3], genderless[:60], seeds=TEXTS[:61])
     model = campaign.train()
-    found = campaign.evaluate(model)
-    assert (found["labels"], found["with_seeds"]) == (60, False)  # seeds would drown the labels
-    assert [p["labels"] for p in found["points"]] == [7, 15, 22, 30, 37, 45, 52, 60]
-    last = found["points"][-1]
+    report = campaign.evaluate(model)
+    assert (report["labels"], report["with_seeds"]) == (60, False)  # seeds would drown the labels
+    assert [p["labels"] for p in report["points"]] == [7, 15, 22, 30, 37, 45, 52, 60]
+    last = report["points"][-1]
     assert last["acquired"]["value"] > 0.8
     assert 0 < last["difference"]["low"] < last["difference"]["high"] < 1
-    assert found["saved"] is None
-    assert found["why"] == "even 7 acquired labels score no less than 60 random ones"
+    assert report["saved"] is None
+    assert report["why"] == "even 7 acquired labels score no less than 60 random ones"
 
     (work,) = (path.parent for path in campaign.context.work_folder.glob("*/flags.npy"))
     for killed in (
@@ -176,7 +176,7 @@ def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -
         (work / killed).unlink()
     rest = sorted(work.glob("0*.npy"))
     written = [path.stat().st_mtime_ns for path in rest]
-    assert campaign.evaluate(model) == found
+    assert campaign.evaluate(model) == report
     assert [path.stat().st_mtime_ns for path in rest] == written
     assert len(rest) == 78
 
@@ -188,11 +188,11 @@ def test_both_arms_teach_models_that_are_measured_on_the_audit(tmp_path: Path) -
         (40, 20, r"\d+ positives in \d+ audit ads, 30 in 10 needed"),
     ],
 )
-def test_too_little_to_tell(tmp_path: Path, labels: int, audited: int, why: str) -> None:
-    campaign = Campaign.make(tmp_path, TEXTS[:60], TEXTS[:labels], TEXTS[:9], audited)
-    found = campaign.report_without_models()
-    assert re.fullmatch(why, found.pop("why"))
-    assert found == {"labels": labels, "with_seeds": True, "points": (), "saved": None}
+def test_too_few_labels_to_measure(tmp_path: Path, labels: int, audited: int, why: str) -> None:
+    campaign = Campaign.build(tmp_path, TEXTS[:60], TEXTS[:labels], TEXTS[:9], audited)
+    report = campaign.report_without_models()
+    assert re.fullmatch(why, report.pop("why"))
+    assert report == {"labels": labels, "with_seeds": True, "points": (), "saved": None}
 
 
 TROUBLE = """
@@ -220,14 +220,14 @@ register(Kind.CLASSIFIER, "trouble", "trouble:Trouble", "biasloop.plugins.regist
 def test_models_that_fail_do_not_keep_the_round_from_ending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str, why: str
 ) -> None:
-    campaign = Campaign.make(tmp_path, TEXTS[:40], TEXTS[:40], seeds=())
+    campaign = Campaign.build(tmp_path, TEXTS[:40], TEXTS[:40], seeds=())
     model = replace(campaign.train(), classifier="trouble")
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     (plugins / "trouble.py").write_text(TROUBLE.format(trouble=trouble))
     (plugins / "sitecustomize.py").write_text(REGISTER)
     monkeypatch.setenv("PYTHONPATH", str(plugins), prepend=os.pathsep)
-    found = campaign.evaluate(model)
-    assert found["why"].startswith(why)
-    assert (found["points"], found["saved"]) == ((), None)
-    assert campaign.evaluate(model) == found  # a retry after the parent was killed
+    report = campaign.evaluate(model)
+    assert report["why"].startswith(why)
+    assert (report["points"], report["saved"]) == ((), None)
+    assert campaign.evaluate(model) == report  # a retry after the parent was killed

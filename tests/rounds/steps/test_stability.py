@@ -12,62 +12,62 @@ N = 200
 
 
 def table(flags, proba=None, labelled=()):
-    found = pd.DataFrame({"item_id": [f"i{i:03d}" for i in range(len(flags))]})
-    found["labelled"] = np.isin(np.arange(len(flags)), list(labelled))
-    found[flag_columns(LABELS)] = flags
-    found[proba_columns(LABELS)] = flags.astype(float) if proba is None else proba
-    return found
+    verdict_table = pd.DataFrame({"item_id": [f"i{i:03d}" for i in range(len(flags))]})
+    verdict_table["labelled"] = np.isin(np.arange(len(flags)), list(labelled))
+    verdict_table[flag_columns(LABELS)] = flags
+    verdict_table[proba_columns(LABELS)] = flags.astype(float) if proba is None else proba
+    return verdict_table
 
 
 def verdicts(changed=0.0, seed=0, multi=True):
-    """Verdicts of one model; a share of the items is judged otherwise than by the first."""
+    """Verdicts of one model; on a share `changed` of the items they differ from the defaults."""
     classes = np.arange(N) % 3
     other = np.random.default_rng(seed).random(N) < changed
     flags = np.eye(3, dtype=bool)[(classes + other) % 3]
     return table(flags & (np.arange(N)[:, None] % 2 == 0) if multi else flags)
 
 
-def said(tables, multi):
-    return {found.name: found.stop for found in stability(tables, LABELS, multi)}
+def stops(tables, multi):
+    return {criterion.name: criterion.stop for criterion in stability(tables, LABELS, multi)}
 
 
 @pytest.mark.parametrize("multi", [True, False])
 def test_models_that_agree_say_stop(multi):
-    found = said([verdicts(multi=multi)] * 4, multi)
-    assert {found[name] for name in ("kappa", "delta_f", "change")} == {True}
-    assert found.get("uncertainty", True)  # every probability is 0 or 1
+    results = stops([verdicts(multi=multi)] * 4, multi)
+    assert {results[name] for name in ("kappa", "delta_f", "change")} == {True}
+    assert results.get("uncertainty", True)  # every probability is 0 or 1
 
 
 @pytest.mark.parametrize("multi", [True, False])
 def test_models_that_differ_do_not(multi):
     tables = [verdicts(0.3, seed, multi) for seed in range(4)]
-    found = said(tables, multi)
-    assert {found[name] for name in ("kappa", "delta_f", "change")} == {False}
+    results = stops(tables, multi)
+    assert {results[name] for name in ("kappa", "delta_f", "change")} == {False}
 
 
-def test_it_hangs_on_the_last_models_alone():
+def test_only_the_last_models_matter():
     tables = [verdicts(0.5, 1), verdicts(0.5, 2), *[verdicts()] * 4]
-    assert said(tables, True) == said([verdicts()] * 4, True)
+    assert stops(tables, True) == stops([verdicts()] * 4, True)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_few_models_cannot_tell(n):
-    found = said([verdicts()] * n, True)
-    assert found == {"kappa": None, "delta_f": None, "change": None if n == 1 else True}
+def test_few_models_give_no_answer(n):
+    results = stops([verdicts()] * n, True)
+    assert results == {"kappa": None, "delta_f": None, "change": None if n == 1 else True}
 
 
 def test_nothing_flagged_stops_nothing_by_mistake():
     nothing = table(np.zeros((N, 3), bool))
-    found = said([nothing] * 4, True)
-    assert found == {"kappa": True, "delta_f": False, "change": True}
+    results = stops([nothing] * 4, True)
+    assert results == {"kappa": True, "delta_f": False, "change": True}
 
 
 def test_uncertainty_is_that_of_unlabelled_items():
     flags = np.eye(3, dtype=bool)[np.arange(N) % 3]
     unsure = np.where(np.arange(N)[:, None] < 50, flags, 1 / 3)
-    assert not said([table(flags, unsure)], False)["uncertainty"]
-    assert said([table(flags, unsure, labelled=range(50, N))], False)["uncertainty"]
-    assert not said([table(flags, labelled=range(N))], False)["uncertainty"]
+    assert not stops([table(flags, unsure)], False)["uncertainty"]
+    assert stops([table(flags, unsure, labelled=range(50, N))], False)["uncertainty"]
+    assert not stops([table(flags, labelled=range(N))], False)["uncertainty"]
 
 
 def test_tables_are_compared_on_what_all_of_them_hold():

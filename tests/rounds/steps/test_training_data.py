@@ -35,10 +35,10 @@ def test_differing_votes_are_examples_of_their_own_with_the_weight_of_one(tmp_pa
     soft = training_data(pool, votes, SCHEME, constructed_weight=0.5, soft=True)
     assert list(soft["item_id"]) == [same.id] + [differ.id] * 3
     assert list(soft["row"]) == [0, 1, 1, 1]
-    mine = soft[soft["item_id"] == differ.id]
-    assert mine["weight"].sum() == pytest.approx(1)
-    assert (mine["label_age"] * mine["weight"]).sum() == pytest.approx(2 / 3)
-    assert (mine["label_gender"] * mine["weight"]).sum() == pytest.approx(1 / 3)
+    vote_rows = soft[soft["item_id"] == differ.id]
+    assert vote_rows["weight"].sum() == pytest.approx(1)
+    assert (vote_rows["label_age"] * vote_rows["weight"]).sum() == pytest.approx(2 / 3)
+    assert (vote_rows["label_gender"] * vote_rows["weight"]).sum() == pytest.approx(1 / 3)
 
 
 def test_reliability_decides_where_a_majority_would_not(tmp_path: Path) -> None:
@@ -62,14 +62,16 @@ def test_written_texts_teach_at_their_weight_and_no_fold_cuts_a_root_of_theirs(
 ) -> None:
     pool = ArrowPool(tmp_path)
     real = [seed_item(f"seed:{i}", f"Frase {i}.") for i in range(5)]
-    made = [
+    written_items = [
         synthetic_item((real[0], real[1]), "Una frase nuova.", "llm:write:age@1"),
         synthetic_item((real[1], real[2]), "Un'altra.", "llm:write:age@1"),
         synthetic_item((real[3], real[4]), "Una terza.", "llm:write:age@1"),
     ]
-    pool.append(real + made)
+    pool.append(real + written_items)
     votes = [vote(item.id, "a", "age") for item in real]
-    votes += [replace(vote(item.id, "llm", "age"), source=LabelSource.LLM) for item in made]
+    votes += [
+        replace(vote(item.id, "llm", "age"), source=LabelSource.LLM) for item in written_items
+    ]
 
     def folds(written: dict[str, float]) -> dict[str, list[str]]:
         data = training_data(pool, votes, SCHEME, constructed_weight=0.5, written=written)
@@ -77,13 +79,13 @@ def test_written_texts_teach_at_their_weight_and_no_fold_cuts_a_root_of_theirs(
         assert {i for i in sources.index if sources[i] == "llm"} == set(written)
         weights = data.set_index("item_id")["weight"]
         assert all(weights[item] == weight for item, weight in written.items())
-        ids = [item.id for item in (*real, *made)]
+        ids = [item.id for item in (*real, *written_items)]
         groups = data.groupby("fold")["item_id"]
-        return {fold: sorted(ids.index(i) for i in found) for fold, found in groups}
+        return {fold: sorted(ids.index(i) for i in item_ids) for fold, item_ids in groups}
 
     alone = {item.roots[0]: [i] for i, item in enumerate(real)}
     assert folds({}) == alone  # texts that teach nothing join nothing
-    together = folds({made[0].id: 0.5, made[1].id: 0.25})
+    together = folds({written_items[0].id: 0.5, written_items[1].id: 0.25})
     assert sorted(together.values()) == [[0, 1, 2, 5, 6], [3], [4]]
-    everything = folds({item.id: 0.5 for item in made})
+    everything = folds({item.id: 0.5 for item in written_items})
     assert sorted(everything.values()) == [[0, 1, 2, 5, 6], [3, 4, 7]]

@@ -22,7 +22,7 @@ from biasloop.domain.split import Split, split_of
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake import ingest
 from biasloop.intake.ingest import ImportReport, import_file
-from biasloop.intake.rows import MAX_TEXT, Reject, Row, read_rows
+from biasloop.intake.rows import MAX_CHARACTERS, Reject, Row, read_rows
 from biasloop.store.pool import ArrowPool
 
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
@@ -223,7 +223,7 @@ BAD_LINES = [
     (b"[" * 100_000, "broken JSON: a number too long, or nested too deeply"),
     (b'["Una frase"]', "not a JSON object"),
     (b'{"text": ["Una frase"]}', "text is not a text"),
-    (b'{"text": "%s"}' % (b"x" * (MAX_TEXT + 1)), "text has 100001 characters, over 100000"),
+    (b'{"text": "%s"}' % (b"x" * (MAX_CHARACTERS + 1)), "text has 100001 characters, over 100000"),
     (b'{"text": "Frase.", "id": "%s"}' % (b"x" * 201), "id has 201 characters, over 200"),
     (b'{"text": "Frase.", "label": true}', "label is not a text"),
     (b'{"text": "Frase.", "label": "boh"}',

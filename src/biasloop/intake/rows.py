@@ -14,8 +14,9 @@ from biasloop.errors import DataError
 from biasloop.intake.files import BadRow, records
 from biasloop.intake.jsonl import NOT_UTF_8
 
-MAX_TEXT = 100_000
-MAX_NAME = 200
+MAX_CHARACTERS = 100_000
+"""Characters of a text."""
+MAX_NAME_CHARACTERS = 200
 """Characters of an id, a root, a group and the like."""
 EXCERPT = 200
 
@@ -95,18 +96,18 @@ def _checked(
 
 def _to_row(line: int, values: Mapping[str, Any]) -> Row:
     """The row of the values by field. Raises BadRow."""
-    text = _text(values, "text", MAX_TEXT)
+    text = _text(values, "text", MAX_CHARACTERS)
     if not text.strip():
         raise BadRow("no text")
-    extra = {"spans": _spans(values["spans"]), "rewrite": _text(values, "rewrite", MAX_TEXT)}
+    extra = {"spans": _spans(values["spans"]), "rewrite": _text(values, "rewrite", MAX_CHARACTERS)}
     return Row(
         line=line,
         text=text,
-        title=_text(values, "title", MAX_TEXT),
-        context=_text(values, "context", MAX_TEXT),
+        title=_text(values, "title", MAX_CHARACTERS),
+        context=_text(values, "context", MAX_CHARACTERS),
         labels=_labels(values),
         extra={name: value for name, value in extra.items() if value},
-        **{name: _text(values, name, MAX_NAME) for name in _NAMES},
+        **{name: _text(values, name, MAX_NAME_CHARACTERS) for name in _NAMES},
     )
 
 
@@ -138,7 +139,7 @@ def _labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
     if isinstance(given, str) and values["labels"] == given:
         given = given.split("|")
     chosen = given if isinstance(given, list) else [given]
-    names = [_text({"label": name}, "label", MAX_NAME).strip() for name in chosen]
+    names = [_text({"label": name}, "label", MAX_NAME_CHARACTERS).strip() for name in chosen]
     return tuple(dict.fromkeys(names))
 
 

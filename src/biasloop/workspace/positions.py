@@ -21,7 +21,8 @@ from biasloop.intake.files import BadRow, records
 from biasloop.store.atomic import remove_leftovers, written_whole
 
 WHO, CONSENT = "annotator", "consent"
-MAX_LENGTH = 80
+MAX_CHARACTERS = 80
+"""Characters of a dimension, and of what somebody says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ def _read(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Position]:
     if since > today:
         raise ValueError(f"{who} agrees only on {consent}")
     said = {name: value for name, value in cells.items() if name and value}
-    if too_long := [n for n, value in said.items() if max(len(n), len(value)) > MAX_LENGTH]:
-        raise ValueError(f"{who}: {too_long[0][:MAX_LENGTH]!r} is over {MAX_LENGTH} characters")
+    if too_long := [n for n, value in said.items() if max(len(n), len(value)) > MAX_CHARACTERS]:
+        raise ValueError(
+            f"{who}: {too_long[0][:MAX_CHARACTERS]!r} is over {MAX_CHARACTERS} characters"
+        )
     return who, Position(since, said)

@@ -45,8 +45,8 @@ def test_farthest_first_is_exact(m: int, dims: int, known: int, seed: int, lumps
     centres = unit(rng.standard_normal((known, dims)))
     n = int(rng.integers(1, m))
     with (
-        patch("biasloop.plugins.strategies.coreset.FEWEST", 3),
-        patch("biasloop.plugins.strategies.coreset.MOST", 12),
+        patch("biasloop.plugins.strategies.coreset.MIN_CHUNK", 3),
+        patch("biasloop.plugins.strategies.coreset.MAX_CHUNK", 12),
         patch("biasloop.plugins.strategies.coreset.FIRST", 4),
     ):
         picks = farthest_first(points, centres, n, rng)

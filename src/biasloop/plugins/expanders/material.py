@@ -14,7 +14,7 @@ Labelled = tuple[Item, tuple[str, ...]]
 
 COHORTS = 20
 """Parts of the roots; the examples of one prompt come from one of them, see `cohort_of`."""
-LONGEST = 1_500
+MAX_CHARACTERS = 1_500
 """Characters of a text that may stand in a prompt."""
 
 
@@ -27,7 +27,7 @@ class Material:
         usable = [
             (item, labels)
             for item, labels in parents
-            if item.split is Split.TRAIN and len(item.text) <= LONGEST
+            if item.split is Split.TRAIN and len(item.text) <= MAX_CHARACTERS
         ]
         self._rng = rng
         self._scheme = scheme

@@ -11,7 +11,7 @@ from biasloop.plugins.strategies.own import Floats, OwnStrategy, parts, unit
 
 FIRST = 256
 """Labelled items that every candidate is compared with."""
-FEWEST, MOST = 4_096, 65_536
+MIN_CHUNK, MAX_CHUNK = 4_096, 65_536
 """Candidates that are compared with all centres at a time."""
 CHOSEN = 2
 """Above every cosine: never the lowest again."""
@@ -48,7 +48,7 @@ def farthest_first(points: NDArray[Any], known: Floats, n: int, rng: np.random.G
     likeness = _nearest(points, known[:FIRST])[order]
     seen = np.full(len(points), len(known[:FIRST]))  # centres that it was compared with
     chosen: list[int] = []
-    size = FEWEST
+    size = MIN_CHUNK
     while len(chosen) < n:
         ahead, bar = _lowest(likeness, size)
         rows, bound = unit(points[order[ahead]]), likeness[ahead]
@@ -65,7 +65,7 @@ def farthest_first(points: NDArray[Any], known: Floats, n: int, rng: np.random.G
             bound = np.maximum(bound, rows @ rows[best])
             bound[best] = CHOSEN
         likeness[ahead], seen[ahead] = bound, count
-        size = FEWEST if len(chosen) > before else min(2 * size, MOST)
+        size = MIN_CHUNK if len(chosen) > before else min(2 * size, MAX_CHUNK)
     return np.array(chosen)
 
 

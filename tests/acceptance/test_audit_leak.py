@@ -48,6 +48,7 @@ ads = st.lists(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4), min_siz
 seeds = st.lists(st.sampled_from(TEXTS), unique=True, max_size=3)
 quotas = st.builds(Quota, *[st.integers(0, 4)] * 3)
 labels = st.sets(st.sampled_from(SCHEME.labels)).map(lambda s: tuple(s) or ("inclusive",))
+ANSWERED = (Standing.VOTE, Standing.SKIP)
 answers = st.tuples(labels, st.sampled_from([*[Standing.VOTE] * 4, *Standing]))
 
 
@@ -128,7 +129,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
                 round_id=round_id,
                 pool=pool,
                 pool_rows=len(pool),
-                annotations=ledger.values(),
+                answered={a.item_id for a in ledger.values() if a.standing in ANSWERED},
                 selected=selected,
                 quota=data.draw(quotas, "quota"),
                 strategy=STRATEGY,

@@ -120,6 +120,11 @@ def test_a_version_is_appended_only_when_it_says_something_new(
         found = {a.key: a for a in ledger.annotations(sequence) if a.key.startswith(mine)}
         assert {k: replace(a, seq=0) for k, a in found.items()} == expected
         assert all(a.seq <= sequence for a in found.values())
+    assert ledger.answered_items() == {
+        a.item_id
+        for a in ledger.annotations()
+        if a.standing in (Standing.VOTE, Standing.SKIP) and a.source is not LabelSource.GOLD
+    }
 
 
 def test_many_at_once(ledger: Ledger) -> None:

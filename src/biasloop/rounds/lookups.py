@@ -110,8 +110,7 @@ class Lookups:
 
     def candidate_rows(self, pool_rows: int) -> tuple[Rows, Rows]:
         """(rows that may go to annotators, labelled rows), both below `pool_rows`."""
-        annotations = self.ledger.annotations()
-        busy = busy_items(annotations, self.ledger.live_selections())
+        busy = busy_items(self.ledger.answered_items(), self.ledger.live_selections())
         train, _ = candidates(self.pool, busy, pool_rows)
         return train.rows, self.labelled(pool_rows)[0]
 

@@ -32,7 +32,7 @@ class SituationReader:
 
     def count_candidates(self) -> int:
         """The number of unlabelled items that could go to annotators."""
-        busy = busy_items(self.ledger.annotations(), self.ledger.live_selections())
+        busy = busy_items(self.ledger.answered_items(), self.ledger.live_selections())
         return sum(map(len, candidates(self.pool, busy)))
 
     def _stop(self, rounds: Sequence[Round]) -> str | None:

@@ -137,7 +137,7 @@ class Steps:
             round_id=round_.id,
             pool=self.pool,
             pool_rows=round_.facts["pool_rows"],
-            annotations=self.ledger.annotations(),
+            answered=self.ledger.answered_items(),
             selected=selected,
             quota=self.lookups.quota(selected),
             strategy=self.strategy,

@@ -42,7 +42,7 @@ def borderline(service: Service, n: int) -> list[Scenario]:
         len({frozenset(labels) for labels, _ in item_labels[row].votes}) > 1
         for row in labelled_rows
     ]
-    busy = busy_items(annotations, service.ledger.live_selections())
+    busy = busy_items(service.ledger.answered_items(), service.ledger.live_selections())
     free, _ = candidates(pool, busy)
     chosen = mix_scenarios(
         n,

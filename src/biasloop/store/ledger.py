@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from biasloop.domain.annotation import Annotation
+from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
+from biasloop.domain.label import LabelSource
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.round import State
 from biasloop.domain.task import PushedTask
@@ -69,6 +70,17 @@ class Ledger:
         where = [] if up_to is None else [annotations.c.seq <= up_to]
         with self._db.read() as connection:
             return [annotation(row) for row in connection.execute(current_annotations(*where))]
+
+    def answered_items(self) -> set[str]:
+        """Ids of the items that need no further answer: someone labelled or skipped them, or they
+        came with labels. Known answers (gold) do not count: people are asked all the same."""
+        answered = current_annotations().where(
+            annotations.c.standing.in_((Standing.VOTE, Standing.SKIP)),
+            annotations.c.source != LabelSource.GOLD,
+        )
+        query = answered.with_only_columns(annotations.c.item_id).order_by(None).distinct()
+        with self._db.read() as connection:
+            return set(connection.execute(query).scalars())
 
     def annotations_on(self, item_ids: Sequence[str]) -> list[Annotation]:
         """Current versions for these items."""

@@ -162,7 +162,7 @@ def test_what_was_not_scored_is_not_chosen(pool: ArrowPool) -> None:
         round_id=1,
         pool=pool,
         pool_rows=ROWS,
-        annotations=(),
+        answered=frozenset(),
         selected=(),
         quota=Quota(acquisition=30, audit=0, random_train=0),
         strategy=create(Kind.STRATEGY, "auto"),

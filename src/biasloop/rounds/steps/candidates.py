@@ -1,11 +1,11 @@
 """Which items may go to annotators, and which are labelled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Candidates, Rows, Selection
 from biasloop.domain.item import Origin
 from biasloop.domain.label import Labels, LabelSource, Scheme
@@ -14,21 +14,13 @@ from biasloop.domain.votes.consensus import ConsensusMethod, resolve_item_labels
 from biasloop.ports import Pool
 
 
-def busy_items(
-    annotations: Iterable[Annotation], selected: Iterable[tuple[int, Selection]]
-) -> set[str]:
-    """Ids of items that need no new task: someone answered them, or a batch has held them."""
-    answered = {
-        annotation.item_id
-        for annotation in annotations
-        if annotation.standing in (Standing.VOTE, Standing.SKIP)
-        and annotation.source is not LabelSource.GOLD
-    }
+def busy_items(answered: Set[str], selected: Iterable[tuple[int, Selection]]) -> Set[str]:
+    """Ids of items that need no new task: they are answered, or a batch has held them."""
     return answered | {selection.item_id for _, selection in selected}
 
 
 def candidates(
-    pool: Pool, busy: set[str], pool_rows: int | None = None
+    pool: Pool, busy: Set[str], pool_rows: int | None = None
 ) -> tuple[Candidates, Candidates]:
     """(train, audit): real items that are not busy, one per text, among the first `pool_rows`."""
     ids = pool.column("id", pool_rows)
@@ -52,7 +44,7 @@ def candidates(
     return candidates_in(Split.TRAIN, taken), audit
 
 
-def gold_candidates(pool: Pool, busy: set[str]) -> Candidates:
+def gold_candidates(pool: Pool, busy: Set[str]) -> Candidates:
     """Gold items that are not busy, one per text."""
     ids = pool.column("id")
     free = (pool.column("origin") == Origin.GOLD) & ~pool.column("erased")

@@ -1,11 +1,10 @@
 """SCORED -> SELECTED: fixes the batch, in the order in which annotators see it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
 
-from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose_batch
 from biasloop.domain.learning import Scores
 from biasloop.domain.round import Done
@@ -21,7 +20,7 @@ def select(
     round_id: int,
     pool: Pool,
     pool_rows: int,
-    annotations: Iterable[Annotation],
+    answered: Set[str],
     selected: Sequence[tuple[int, Selection]],
     quota: Quota,
     strategy: Strategy,
@@ -30,7 +29,7 @@ def select(
     seed: int,
 ) -> Done:
     """Composes the batch. Seeded by campaign and round: the same input gives the same batch."""
-    busy = busy_items(annotations, selected)
+    busy = busy_items(answered, selected)
     train, audit = candidates(pool, busy, pool_rows)
     batch = choose_batch(
         train,

@@ -8,10 +8,12 @@ BIASLOOP := $(VENV)/bin/biasloop
 LOGS := .test-logs
 # The line in which pytest sums up.
 SUM := ^=+ .* in [0-9.]+s.* =+$$
-# Two targets at a time; the one goes on when the other fails.
-TOGETHER := --no-print-directory --keep-going --jobs=2
+# Targets side by side; the others go on when one fails.
+TOGETHER := --no-print-directory --keep-going --jobs=3
+# What mostly waits: processes that are killed, servers that go down and come back.
+INTERRUPTED := $(addprefix tests/acceptance/test_,kill.py soak.py outage.py faults.py)
 
-.PHONY: run demo test test-parts test-served test-heavy lint format clean setup
+.PHONY: run demo test test-parts test-served test-interrupted test-heavy lint format clean setup
 .DEFAULT_GOAL := run
 
 run: setup $(LS_VENV)/.done ## the loop with an embedded Label Studio and a web page
@@ -23,13 +25,13 @@ demo: setup $(LS_VENV)/.done ## five rounds with simulated annotators
 	@rm -rf demo
 	@$(BIASLOOP) demo demo
 
-# Two lanes side by side, for two cores: the tests without a server compute, the others mostly wait.
-# The output of each goes to a file, which is shown when the lane fails; both sums close the report.
+# Three lanes side by side, for two cores: tests without a server compute, the others mostly wait.
+# The output of each goes to a file, which is shown when the lane fails; all sums close the report.
 test: ## everything that is tested, on a real Label Studio
 	@$(MAKE) $(TOGETHER) $(VENV)/.done $(LS_VENV)/.done
 	@scripts/system-packages
 	@rm -rf $(LOGS) && mkdir $(LOGS)
-	@$(MAKE) $(TOGETHER) $(LOGS)/test-parts.log $(LOGS)/test-served.log; status=$$?; \
+	@$(MAKE) $(TOGETHER) $(addprefix $(LOGS)/test-,parts.log served.log interrupted.log); status=$$?; \
 	  grep -hE '$(SUM)' $(LOGS)/*.log; exit $$status
 
 $(LOGS)/%.log:
@@ -41,8 +43,12 @@ test-parts: setup ## what needs neither Label Studio nor a browser
 
 test-served: setup $(LS_VENV)/.done ## what needs one of them, and lint
 	@$(MAKE) --no-print-directory lint; lint=$$?; \
-	  TEST_PORTS=24000-27999 $(VENV)/bin/pytest tests/acceptance tests/labelstudio tests/web \
-	  -m "(labelstudio or browser) and not heavy" && exit $$lint
+	  TEST_PORTS=24000-26999 $(VENV)/bin/pytest tests/acceptance tests/labelstudio tests/web \
+	  $(addprefix --ignore=,$(INTERRUPTED)) -m "(labelstudio or browser) and not heavy" && exit $$lint
+
+test-interrupted: setup $(LS_VENV)/.done ## the loop killed, cut off and put to long use
+	@TEST_PORTS=27000-29999 $(VENV)/bin/pytest $(INTERRUPTED) \
+	  -m "(labelstudio or browser) and not heavy"
 
 test-heavy: setup $(LS_VENV)/.done ## what takes hours; results go into benchmarks/RESULTS.md
 	@scripts/system-packages

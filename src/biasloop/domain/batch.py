@@ -1,4 +1,4 @@
-"""Composes a batch: arms, quotas, order. Pure and seeded."""
+"""Composes a batch from the items of each arm, in random order. Pure and seeded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

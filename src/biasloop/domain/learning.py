@@ -46,7 +46,7 @@ class TrainingSet:
 @dataclass(frozen=True, slots=True)
 class FitReport:
     """The result of training: `oof` (n, k), calibrated out-of-fold probabilities, with folds by
-    root; `thresholds` (k,), chosen on them; `notes` for people (labels without positives, …)."""
+    root; `thresholds` (k,), chosen on them; `notes` for users (labels without positives, …)."""
 
     oof: Proba
     thresholds: NDArray[np.float32]

@@ -19,8 +19,8 @@ PolicyAt = Callable[[datetime], str]
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One version of what annotators read: the text of the guideline, and for each label the
-    description that is shown next to it. The id is a hash of the content, so the same words are
-    the same policy."""
+    description that is shown next to it. The id is a hash of the content, so policies with the same
+    content are the same policy."""
 
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Policy:
     @property
     def id(self) -> str:
         """12 hex digits."""
-        lines = [f"\x1e{label}\x1f{words}" for label, words in sorted(self.labels.items())]
+        lines = [f"\x1e{label}\x1f{text}" for label, text in sorted(self.labels.items())]
         return blake2b("".join([self.text, *lines]).encode(), digest_size=6).hexdigest()
 
 

@@ -24,11 +24,11 @@ class State(StrEnum):
 
 
 class PauseState(StrEnum):
-    """What the loop is told to do."""
+    """Whether the loop runs steps and opens rounds."""
 
     RUNNING = "running"
     PAUSED = "paused"  # no step runs
-    DRAINING = "draining"  # live rounds are finished, none opens
+    DRAINING = "draining"  # open rounds are finished, no new one opens
 
 
 STEPS: Mapping[State, tuple[str, State]] = {

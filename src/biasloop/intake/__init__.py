@@ -1,1 +1,1 @@
-"""From files to items in the pool."""
+"""Imports files: reads their rows and turns them into items in the pool."""

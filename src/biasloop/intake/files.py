@@ -1,13 +1,13 @@
-"""Records of an input by its kind: JSONL, CSV, Parquet, plain text, a folder, a saved dataset.
+"""Reads the records of JSONL, CSV, Parquet and text files, folders, and saved datasets.
 
-- JSONL, CSV (by comma, semicolon or tab) and plain text are UTF-8.
-- A text file is one ad, whose id is the file's name.
-- A folder that `datasets` saved to disk gives the rows of all its splits; numbers of a ClassLabel
-  become its names.
-- Any other folder gives the tables below it (Parquet, JSONL, CSV), or, where there are none, its
-  text files.
+- JSONL, CSV (with commas, semicolons or tabs) and text files must be UTF-8.
+- A text file is one ad, whose id is the name of the file.
+- A folder that the library `datasets` saved to disk yields the rows of all its splits; the numbers
+  of a ClassLabel are replaced by its names.
+- Any other folder yields the tables in it and its subfolders (Parquet, JSONL, CSV); if there are
+  none, its text files.
 
-Everything streams: what is held at once is BATCH rows, or one text file.
+Records are streamed: at most BATCH_ROWS rows, or one text file, are in memory at a time.
 """
 
 import csv
@@ -22,36 +22,38 @@ from biasloop.errors import DataError
 from biasloop.intake.jsonl import parse_object
 
 MAX_LINE = 2_000_000
-BATCH = 500
-"""Rows between two reports of progress, and read from a table at a time."""
+"""Maximum number of characters of a line or a text file."""
+BATCH_ROWS = 500
+"""Number of rows that are read from a table at a time, and between two reports of progress."""
 
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"
 TEXT = ".txt"
 TABLES = (*LINES, *DELIMITERS, PARQUET)
-SAVED = ("state.json", "dataset_dict.json")
-"""What `datasets` leaves in a folder that it saved."""
+SAVED_DATASET_FILES = ("state.json", "dataset_dict.json")
+"""A folder with one of these files was saved by the library `datasets`."""
 
 Progress = Callable[[int], None]
+"""Called now and then with the number of bytes read so far."""
 
 
 class BadRow(Exception):
-    """Why a row is rejected; never leaves the import."""
+    """The reason why a row is rejected. It never reaches the caller of an import."""
 
 
 Record = tuple[int, str, Mapping[str, Any] | BadRow]
-"""Line or row, how it begins, and the values by column or what is wrong."""
+"""The number of a line or row, its text for an excerpt, and its values by column, or the reason why
+it is rejected."""
 
 
 def records(path: Path, needed: set[str], progress: Progress) -> Iterator[Record]:
-    """The records of a file or folder. `needed` are the columns that a table must have;
-    `progress` is told the bytes read so far, now and then.
+    """Streams the records of a file or folder. `needed` are the columns that a table must have.
 
-    Raises DataError when it cannot be read, is of no known kind, or lacks a column.
+    Raises DataError if the input cannot be read, is of an unsupported kind, or lacks a column.
     """
     try:
-        if path.is_dir() and any((path / name).exists() for name in SAVED):
+        if path.is_dir() and any((path / name).exists() for name in SAVED_DATASET_FILES):
             yield from _saved_dataset(path, needed, progress)
         elif path.is_dir():
             yield from _folder(path, needed, progress)
@@ -59,11 +61,12 @@ def records(path: Path, needed: set[str], progress: Progress) -> Iterator[Record
             yield from _file(path, needed, progress)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"cannot read {path}: {reason}; check path and rights") from error
+        raise DataError(f"cannot read {path}: {reason}; check path and permissions") from error
 
 
 def size(path: Path) -> int | None:
-    """Bytes of a file or of all files below a folder; None when there is nothing."""
+    """The size in bytes of a file, or of all files in a folder and its subfolders; None if the path
+    does not exist."""
     if not path.exists():
         return None
     files = path.rglob("*") if path.is_dir() else [path]
@@ -76,22 +79,22 @@ def _file(path: Path, needed: set[str], progress: Progress) -> Iterator[Record]:
         yield from _parquet(path, needed, progress)
         return
     if suffix not in (*TABLES, TEXT):
-        known = ", ".join((*TABLES, TEXT))
-        raise DataError(f"cannot tell what {path} is by its suffix; rename it to one of: {known}")
+        supported = ", ".join((*TABLES, TEXT))
+        raise DataError(f"cannot read {path}: its suffix must be one of: {supported}")
     newline = "" if suffix in DELIMITERS else "\n"
-    # What is not UTF-8 becomes lone surrogates, so that it costs its row and no other.
+    # Bytes that are not UTF-8 become lone surrogates, so that only their own row is rejected.
     with (
         path.open("rb") as raw,
         TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline=newline) as file,
     ):
         if suffix in DELIMITERS:
-            found = _csv_records(file, path, needed)
+            file_records = _csv_records(file, path, needed)
         elif suffix in LINES:
-            found = _json_records(file)
+            file_records = _json_records(file)
         else:
-            found = _text_record(file, path)
-        for count, record in enumerate(found):
-            if count % BATCH == 0:
+            file_records = _text_record(file, path)
+        for count, record in enumerate(file_records):
+            if count % BATCH_ROWS == 0:
                 progress(raw.tell())
             yield record
         progress(raw.tell())
@@ -104,24 +107,25 @@ def _folder(path: Path, needed: set[str], progress: Progress) -> Iterator[Record
     ]
     if not chosen:
         raise DataError(
-            f"{path} is a folder without a file to import; known are saved datasets and "
+            f"the folder {path} holds no file to import; supported are saved datasets and "
             f"{', '.join((*TABLES, TEXT))}"
         )
-    before = 0
+    bytes_before = 0
     for file in chosen:
         name = file.relative_to(path)
-        for line, start, record in _file(file, needed, partial(_beyond, before, progress)):
+        file_progress = partial(_report_with_offset, bytes_before, progress)
+        for line, start, record in _file(file, needed, file_progress):
             bad = isinstance(record, BadRow)
             yield line, start, BadRow(f"{name}: {record}") if bad else record
-        before += file.stat().st_size
+        bytes_before += file.stat().st_size
 
 
-def _beyond(before: int, progress: Progress, done: int) -> None:
-    progress(before + done)
+def _report_with_offset(offset: int, progress: Progress, bytes_read: int) -> None:
+    progress(offset + bytes_read)
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Lines with their ends; of an endless one the first MAX_LINE characters."""
+    """Lines with their line ends; longer ones are cut to MAX_LINE characters."""
     while line := file.readline(MAX_LINE):
         rest = line
         while len(rest) == MAX_LINE and not rest.endswith("\n"):
@@ -142,7 +146,7 @@ def _json_records(file: TextIO) -> Iterator[Record]:
 
 def _json_object(line: str) -> Mapping[str, Any] | BadRow:
     if len(line) >= MAX_LINE:
-        return BadRow(f"a line of over {MAX_LINE} characters")
+        return BadRow(f"the line has more than {MAX_LINE} characters")
     try:
         return parse_object(line)
     except ValueError as error:
@@ -166,10 +170,10 @@ def _csv_records(file: TextIO, path: Path, needed: set[str]) -> Iterator[Record]
             yield line, "", BadRow(f"broken CSV: {error}")
             continue
         if len(values) > len(header):
-            excess = f"{len(values)} columns where the header has {len(header)}"
-            yield line, delimiter.join(values), BadRow(excess)
+            reason = f"the row has {len(values)} columns, the header only {len(header)}"
+            yield line, delimiter.join(values), BadRow(reason)
         elif values:
-            # A short row is taken as if its last columns were empty.
+            # In a short row the last columns count as empty.
             yield line, delimiter.join(values), dict(zip(header, values, strict=False))
 
 
@@ -180,62 +184,65 @@ def _parquet(path: Path, needed: set[str], progress: Progress) -> Iterator[Recor
     try:
         with pq.ParquetFile(path) as file:
             _check_columns(path, file.schema_arrow.names, needed)
-            batches = (batch.to_pylist() for batch in file.iter_batches(BATCH))
+            batches = (batch.to_pylist() for batch in file.iter_batches(BATCH_ROWS))
             yield from _table_records(
                 batches, file.metadata.num_rows, path.stat().st_size, progress
             )
     except pa.ArrowException as error:
-        raise DataError(f"{path} is no whole Parquet file: {error}") from error
+        raise DataError(f"{path} is not a complete Parquet file: {error}") from error
 
 
 def _saved_dataset(path: Path, needed: set[str], progress: Progress) -> Iterator[Record]:
     from datasets import Dataset, DatasetDict, load_from_disk
 
     try:
-        found = load_from_disk(str(path))
+        loaded = load_from_disk(str(path))
     except (LookupError, ValueError, FileNotFoundError) as error:
-        raise DataError(f"{path} is no whole saved dataset: {error}") from error
-    splits: list[Dataset] = list(found.values()) if isinstance(found, DatasetDict) else [found]
-    bytes_ = size(path) or 0
-    rows = sum(map(len, splits))
+        raise DataError(f"{path} is not a complete saved dataset: {error}") from error
+    splits: list[Dataset] = list(loaded.values()) if isinstance(loaded, DatasetDict) else [loaded]
+    total_rows = sum(map(len, splits))
     for split in splits:
         _check_columns(path, split.column_names, needed)
-    batches = chain.from_iterable(_named_batches(split) for split in splits)
-    yield from _table_records(batches, rows, bytes_, progress)
+    batches = chain.from_iterable(_batches_with_class_names(split) for split in splits)
+    yield from _table_records(batches, total_rows, size(path) or 0, progress)
 
 
-def _named_batches(split: Any) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a split, with the names of class labels in the place of their numbers."""
-    classes = {
+def _batches_with_class_names(split: Any) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a split, in batches; numbers of class labels are replaced by their names."""
+    to_names = {
         name: feature.int2str
         for name, feature in split.features.items()
         if hasattr(feature, "int2str")
     }
-    for batch in split.iter(BATCH):
+    for batch in split.iter(BATCH_ROWS):
         rows = [
             dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
         ]
         for row in rows:
-            for name, to_name in classes.items():
-                # -1 is how datasets says "no label".
+            for name, to_name in to_names.items():
+                # In datasets, -1 means "no label".
                 row[name] = None if row[name] in (None, -1) else to_name(row[name])
         yield rows
 
 
 def _table_records(
-    batches: Iterable[list[dict[str, Any]]], rows: int, bytes_: int, progress: Progress
+    batches: Iterable[list[dict[str, Any]]],
+    total_rows: int,
+    total_bytes: int,
+    progress: Progress,
 ) -> Iterator[Record]:
+    """Numbers the rows from 1. Progress in bytes is estimated from the number of rows."""
     number = 0
     for batch in batches:
-        progress(bytes_ * number // max(1, rows))
-        for number, row in enumerate(batch, number + 1):  # noqa: B020 - goes on counting
+        progress(total_bytes * number // max(1, total_rows))
+        for number, row in enumerate(batch, number + 1):  # noqa: B020 - continues the count
             yield number, str(row.get("text") or ""), row
-    progress(bytes_)
+    progress(total_bytes)
 
 
-def _check_columns(path: Path, there: Iterable[str], needed: set[str]) -> None:
-    if missing := needed - set(there):
+def _check_columns(path: Path, columns: Iterable[str], needed: set[str]) -> None:
+    if missing := needed - set(columns):
         raise DataError(
-            f"{path} has no column {', '.join(sorted(missing))}; it has: {', '.join(there)}. "
-            "Say which column is which, as in --column text=NAME"
+            f"{path} has no column {', '.join(sorted(missing))}; it has: {', '.join(columns)}. "
+            "Map its columns to fields, e.g. --column text=NAME"
         )

@@ -1,7 +1,7 @@
-"""Brings a file into the pool: ads cut into items, labelled rows whole with their labels.
+"""Imports a file into the pool: ads are cut into items, labelled rows become one item each.
 
-Bad rows go to a rejects file and cost nothing else. The same file again adds nothing; a killed
-import is mended by doing it again.
+Bad rows are written to a rejects file; the other rows are imported. Importing the same file again
+adds nothing, so an interrupted import is completed by repeating it.
 """
 
 import json
@@ -18,24 +18,27 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import split_of
 from biasloop.errors import WorkspaceError
 from biasloop.intake.files import BadRow
-from biasloop.intake.rows import EXCERPT, Reject, Row, read_rows
+from biasloop.intake.rows import EXCERPT_CHARACTERS, Reject, Row, read_rows
 from biasloop.intake.sentences import sentences
 from biasloop.ports import Pool
 
 Unit = Literal["sentence", "text"]
 
-# What is held in memory at once: about one shard of the pool.
+# A batch is about one shard of the pool, and is held in memory.
 BATCH_ROWS = 45_000
 BATCH_CHARS = 4 * 2**20
-RECORD_ROWS = 1_000
+MAX_RECORDED = 1_000
+"""Maximum number of annotations that are recorded at a time."""
 
-_SIGNED = {LabelSource.SEED: "seed", LabelSource.GOLD: "gold"}
+_ANNOTATORS = {LabelSource.SEED: "seed", LabelSource.GOLD: "gold"}
+"""The annotator of imported labels by their source; "import" for other sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import came to. `ads` and `items` are new in the pool; `duplicates` are rows that
-    were in it already; `labelled` are the labels recorded, again or for the first time."""
+    """Numbers of an import: `ads` and `items` that are new in the pool, `duplicates` (rows that
+    were in the pool already), `rejects`, and `labelled` (rows whose labels were recorded, even if
+    they had been recorded before). `rejects_file` is None if there are no rejects."""
 
     ads: int
     items: int
@@ -61,18 +64,20 @@ def import_file(
     rejects_folder: Path,
     progress: Callable[[int], None],
 ) -> ImportReport:
-    """Imports a file or folder; see biasloop.intake.files for the kinds.
+    """Imports a file or folder; see biasloop.intake.files for the supported kinds.
 
-    A row without labels is an ad and cut into sentences, or one item if `unit` is "text". A row
-    with labels is never cut: it is a seed if `label_source` is SEED, a gold item if it is GOLD,
-    else (HUMAN) an ad of one item, in the split of its id. Its labels go to `record`, up to 1,000
-    at a time, after the item is in the pool; `record` must bear the same annotation twice.
+    A row without labels is an ad, which is cut into sentences, or is one item if `unit` is "text".
+    A row with labels is never cut: it is a seed if `label_source` is SEED, a gold item if it is
+    GOLD, and otherwise (HUMAN) an ad with one item, in the split of its id. Its labels are passed
+    to `record` after the item is in the pool, at most MAX_RECORDED at a time; `record` must accept
+    the same annotation again.
 
-    `columns` and `progress` are those of `read_rows`. Raises DataError when the file cannot be
-    read at all, PoolError when the pool cannot be written.
+    `columns` and `progress` are those of `read_rows`. Raises DataError if the file cannot be read,
+    PoolError if the pool cannot be written, and WorkspaceError if the rejects file cannot be
+    written.
     """
     stamp = now.strftime("%Y%m%dT%H%M%S")
-    with _Rejects(rejects_folder / f"{path.stem}-{stamp}.rejects.jsonl") as rejects:
+    with _RejectsFile(rejects_folder / f"{path.stem}-{stamp}.rejects.jsonl") as rejects:
         importer = _Importer(
             pool=pool,
             scheme=scheme,
@@ -86,7 +91,7 @@ def import_file(
             reject=rejects.add,
         )
         for batch in _batches(read_rows(path, columns, progress), rejects.add):
-            importer.take(batch)
+            importer.add(batch)
         return ImportReport(
             ads=importer.ads,
             items=importer.items,
@@ -98,7 +103,7 @@ def import_file(
 
 
 def _batches(rows: Iterator[Row | Reject], reject: Callable[[Reject], None]) -> Iterator[list[Row]]:
-    """The good rows, in lists that fit into memory."""
+    """Yields the good rows in batches that fit into memory; passes the others to `reject`."""
     batch: list[Row] = []
     size = 0
     for row in rows:
@@ -116,7 +121,7 @@ def _batches(rows: Iterator[Row | Reject], reject: Callable[[Reject], None]) -> 
 
 @dataclass(slots=True, kw_only=True)
 class _Importer:
-    """Takes batches of rows into pool and ledger, and counts."""
+    """Adds batches of rows to pool and ledger, and counts what was added."""
 
     pool: Pool
     scheme: Scheme
@@ -128,43 +133,43 @@ class _Importer:
     now: datetime
     record: Callable[[Sequence[Annotation]], object]
     reject: Callable[[Reject], None]
-    said: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
-    """Line and labels of every labelled item so far."""
+    labels_so_far: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    """Line and labels of every labelled row so far, by item id."""
     ads: int = 0
     items: int = 0
     duplicates: int = 0
     labelled: int = 0
 
-    def take(self, rows: Sequence[Row]) -> None:
-        """Adds what is new in these rows. Raises PoolError."""
-        known = self.pool.ads([self._ad_id(row) for row in rows if not self._is_seed(row)])
+    def add(self, rows: Sequence[Row]) -> None:
+        """Adds the rows that are new. Raises PoolError."""
+        ads_before = self.pool.ads([self._ad_id(row) for row in rows if not self._is_seed(row)])
         ads: dict[str, Ad] = {}
         items: list[Item] = []
-        firsts: list[str] = []
+        first_ids: list[str] = []
         votes: list[Annotation] = []
         for row in rows:
             try:
-                ad, cut = self._cut(row)
+                ad, row_items = self._ad_and_items(row)
                 if ad is not None:
-                    _same(ad, known.get(ad.id) or ads.get(ad.id))
+                    _check_same_ad(ad, ads_before.get(ad.id) or ads.get(ad.id))
                 if row.labels is not None:
-                    votes.append(self._vote(row, row.labels, cut[0]))
-            except BadRow as why:
-                self.reject(Reject(row.line, str(why), row.text[:EXCERPT]))
+                    votes.append(self._vote(row, row.labels, row_items[0]))
+            except BadRow as reason:
+                self.reject(Reject(row.line, str(reason), row.text[:EXCERPT_CHARACTERS]))
                 continue
             if ad is not None:
                 ads[ad.id] = ad
-            items += cut
-            firsts.append(cut[0].id)
-        # A row is known if its first item is.
-        rows_before = self.pool.rows_of(firsts)
-        new_rows = {first for first, row in zip(firsts, rows_before, strict=True) if row < 0}
+            items += row_items
+            first_ids.append(row_items[0].id)
+        # A row is in the pool already if its first item is.
+        pool_rows = self.pool.rows_of(first_ids)
+        new_ids = {first for first, row in zip(first_ids, pool_rows, strict=True) if row < 0}
         self.items += self.pool.append(items, ads.values())[0]
-        self.ads += len(ads.keys() - known.keys())
-        self.duplicates += len(firsts) - len(new_rows)
-        # Only now: a kill before this line is mended by importing again.
-        for begin in range(0, len(votes), RECORD_ROWS):
-            self.record(votes[begin : begin + RECORD_ROWS])
+        self.ads += len(ads.keys() - ads_before.keys())
+        self.duplicates += len(first_ids) - len(new_ids)
+        # After the pool, so that no label lacks its item if the import is interrupted here.
+        for start in range(0, len(votes), MAX_RECORDED):
+            self.record(votes[start : start + MAX_RECORDED])
         self.labelled += len(votes)
 
     def _is_seed(self, row: Row) -> bool:
@@ -175,18 +180,18 @@ class _Importer:
         return self.label_source is LabelSource.GOLD
 
     def _ad_id(self, row: Row) -> str:
-        """The row's id, or one that follows from its text."""
-        named = row.id or item_id("", 0, len(row.text), row.text)
-        return f"gold:{named}" if self._is_gold else named
+        """The row's id, or a hash of its text if it has none."""
+        row_id = row.id or item_id("", 0, len(row.text), row.text)
+        return f"gold:{row_id}" if self._is_gold else row_id
 
-    def _cut(self, row: Row) -> tuple[Ad | None, list[Item]]:
-        """The ad, unless the row is a seed, and its items, one at least. Raises BadRow."""
+    def _ad_and_items(self, row: Row) -> tuple[Ad | None, list[Item]]:
+        """The ad of the row (None for a seed), and its items, at least one. Raises BadRow."""
         if self._is_seed(row):
             return None, [seed_item(f"seed:{row.root or self._ad_id(row)}", row.text, row.group)]
         text = row.context if self._is_gold and row.context else row.text
         ad = Ad(self._ad_id(row), text, row.title, row.language or self.language, row.source)
         if self._is_gold:
-            return ad, [_gold(row, ad)]
+            return ad, [_gold_item(row, ad)]
         spans = [(0, len(ad.text))]
         if self.unit == "sentence" and row.labels is None:
             spans = sentences(ad.text, ad.language)
@@ -196,13 +201,14 @@ class _Importer:
         return ad, [real_item(ad, start, end, split, row.group) for start, end in spans]
 
     def _vote(self, row: Row, labels: tuple[str, ...], item: Item) -> Annotation:
-        """What the row says of its item. Raises BadRow when that cannot count."""
-        if aside := self.scheme.reason_to_set_aside(labels):
-            known = ", ".join(self.scheme.choices)
-            raise BadRow(f"{aside}: {', '.join(labels) or 'no label'}; the labels are: {known}")
-        line, said = self.said.setdefault(item.id, (row.line, frozenset(labels)))
-        if said != frozenset(labels):
-            raise BadRow(f"line {line} has the same text with other labels: {', '.join(said)}")
+        """The vote of the row on its item. Raises BadRow if its labels are invalid, or differ from
+        those of an earlier row with the same item."""
+        if reason := self.scheme.reason_to_set_aside(labels):
+            choices = ", ".join(self.scheme.choices)
+            raise BadRow(f"{reason}: {', '.join(labels) or 'no label'}; the labels are: {choices}")
+        line, first = self.labels_so_far.setdefault(item.id, (row.line, frozenset(labels)))
+        if first != frozenset(labels):
+            raise BadRow(f"line {line} has the same text with other labels: {', '.join(first)}")
         return Annotation(
             key=f"{self.label_source}:{item.id}",
             item_id=item.id,
@@ -211,31 +217,31 @@ class _Importer:
             labels=labels,
             asked=self.scheme.labels,
             policy_id=self.policy_id,
-            annotator=_SIGNED.get(self.label_source, "import"),
+            annotator=_ANNOTATORS.get(self.label_source, "import"),
             at=self.now,
             extra=row.extra,
         )
 
 
-def _gold(row: Row, ad: Ad) -> Item:
+def _gold_item(row: Row, ad: Ad) -> Item:
     if row.labels is None:
-        raise BadRow("a gold row needs its known labels")
+        raise BadRow("a gold row must have labels")
     start = ad.text.find(row.text)
     if start < 0:
-        raise BadRow("its text does not stand in its context")
+        raise BadRow("the text does not occur in its context")
     return gold_item(ad, start, start + len(row.text), row.group)
 
 
-def _same(ad: Ad, before: Ad | None) -> None:
-    """Raises BadRow when another ad, or one that was taken down, has this id."""
+def _check_same_ad(ad: Ad, before: Ad | None) -> None:
+    """Raises BadRow if the ad with the same id in `before` was taken down or has another text."""
     if before is not None and not before.text:
-        raise BadRow(f"ad {ad.id!r} was taken down; it stays out")
+        raise BadRow(f"ad {ad.id!r} was taken down and cannot be imported again")
     if before is not None and before.text != ad.text:
-        raise BadRow(f"ad {ad.id!r} came before with another text; give this one another id")
+        raise BadRow(f"ad {ad.id!r} exists with a different text; give this one another id")
 
 
-class _Rejects:
-    """The rejects file; there is none until there is a reject."""
+class _RejectsFile:
+    """The rejects file. It is created with the first reject."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -255,7 +261,7 @@ class _Rejects:
             self._file.close()
 
     def add(self, reject: Reject) -> None:
-        """Raises WorkspaceError when it cannot be written."""
+        """Writes a reject. Raises WorkspaceError if the file cannot be written."""
         self.count += 1
         try:
             if self._file is None:
@@ -264,5 +270,5 @@ class _Rejects:
             self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
         except OSError as error:
             raise WorkspaceError(
-                f"cannot write {self.path}: {error.strerror}; check space and rights"
+                f"cannot write {self.path}: {error.strerror}; check free space and permissions"
             ) from error

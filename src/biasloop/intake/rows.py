@@ -1,6 +1,6 @@
-"""Rows of an input, one at a time, bad ones with the reason why.
+"""Reads the rows of an input one at a time; bad rows come as rejects with the reason.
 
-What comes in is untrusted. A row is checked here for its form; what it means is ingest's matter.
+The input is untrusted. This module checks the form of a row; `ingest` checks its meaning.
 """
 
 import json
@@ -15,17 +15,18 @@ from biasloop.intake.files import BadRow, records
 from biasloop.intake.jsonl import NOT_UTF_8
 
 MAX_CHARACTERS = 100_000
-"""Characters of a text."""
+"""Maximum number of characters of a text."""
 MAX_NAME_CHARACTERS = 200
-"""Characters of an id, a root, a group and the like."""
-EXCERPT = 200
+"""Maximum number of characters of an id, a root, a group and the like."""
+EXCERPT_CHARACTERS = 200
+"""A reject contains this many characters of the row."""
 
 FIELDS = {
     "id": "id", "title": "title", "text": "text", "language": "language", "source": "source",
     "label": "label", "labels": "labels", "root": "root", "group": "sector", "spans": "spans",
     "rewrite": "rewrite", "context": "context",
 }  # fmt: skip
-"""Fields of a row, and the columns they are read from unless told otherwise."""
+"""The fields of a row, and the columns that they are read from by default."""
 
 _NAMES = ("id", "language", "source", "root", "group")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -33,9 +34,11 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One good row. `labels` is None where the row has no label; `context` is the ad that a gold
-    sentence stands in; `extra` holds spans (a list) and rewrite (a text), verbatim, where there
-    are any."""
+    """A row that has passed the checks.
+
+    `labels` is None if the row has no label. `context` is the ad that contains a gold sentence.
+    `extra` holds "spans" (a list) and "rewrite" (a string) unchanged, if the row has them.
+    """
 
     line: int
     text: str
@@ -52,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that cannot be used: its line, why, and how it begins."""
+    """A row that cannot be used: its line number, the reason, and its beginning."""
 
     line: int
     reason: str
@@ -66,36 +69,37 @@ def read_rows(
 ) -> Iterator[Row | Reject]:
     """Streams the rows of a file or folder; see biasloop.intake.files for the kinds.
 
-    `columns` names the column of a field where it is not the one in FIELDS. `labels` is a list; in
-    CSV its names stand between "|". `progress` is told the bytes read so far, now and then.
+    `columns` maps fields to columns other than those in FIELDS. The field `labels` is a list; in
+    CSV its labels are separated by "|". `progress` is called now and then with the number of bytes
+    read so far.
 
-    Raises DataError when the input cannot be read, is of an unknown kind, or is a table without
-    the columns that are needed.
+    Raises DataError if the input cannot be read, is of an unsupported kind, or is a table that
+    lacks a column.
     """
-    wanted = FIELDS | dict(columns or {})
-    if len(wanted) > len(FIELDS):
-        odd = ", ".join(sorted(wanted.keys() - FIELDS.keys()))
-        raise DataError(f"no field {odd} to map a column to; known: {', '.join(FIELDS)}")
-    needed = {wanted["text"], *(columns or {}).values()}
+    column_of = FIELDS | dict(columns or {})
+    if len(column_of) > len(FIELDS):
+        unknown = ", ".join(sorted(column_of.keys() - FIELDS.keys()))
+        raise DataError(f"no field {unknown}; columns can be mapped to: {', '.join(FIELDS)}")
+    needed = {column_of["text"], *(columns or {}).values()}
     for line, start, record in records(path, needed, progress):
-        yield _checked(line, start, record, wanted)
+        yield _row_or_reject(line, start, record, column_of)
 
 
-def _checked(
-    line: int, start: str, record: Mapping[str, Any] | BadRow, columns: Mapping[str, str]
+def _row_or_reject(
+    line: int, start: str, record: Mapping[str, Any] | BadRow, column_of: Mapping[str, str]
 ) -> Row | Reject:
     try:
         if _SURROGATE.search(start):
             raise BadRow(NOT_UTF_8)
         if isinstance(record, BadRow):
             raise record
-        return _to_row(line, {name: record.get(column) for name, column in columns.items()})
-    except BadRow as why:
-        return Reject(line, str(why), start[:EXCERPT])
+        return _to_row(line, {name: record.get(column) for name, column in column_of.items()})
+    except BadRow as reason:
+        return Reject(line, str(reason), start[:EXCERPT_CHARACTERS])
 
 
 def _to_row(line: int, values: Mapping[str, Any]) -> Row:
-    """The row of the values by field. Raises BadRow."""
+    """Makes a row from values by field. Raises BadRow."""
     text = _text(values, "text", MAX_CHARACTERS)
     if not text.strip():
         raise BadRow("no text")
@@ -111,45 +115,47 @@ def _to_row(line: int, values: Mapping[str, Any]) -> Row:
     )
 
 
-def _text(values: Mapping[str, Any], name: str, longest: int) -> str:
+def _text(values: Mapping[str, Any], name: str, max_characters: int) -> str:
+    """The value of a field as a string; "" if there is none. Raises BadRow."""
     value = values[name]
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise BadRow(f"{name} is not a text")
-    if len(value) > longest:
-        raise BadRow(f"{name} has {len(value)} characters, over {longest}")
-    return _storable(value, name)
-
-
-def _storable(value: str, name: str) -> str:
-    if "\0" in value:
-        raise BadRow(f"a NUL character in {name}")
-    if _SURROGATE.search(value):
-        raise BadRow(f"half a surrogate pair in {name}")
+        raise BadRow(f"{name} is not a string")
+    if len(value) > max_characters:
+        raise BadRow(f"{name} has {len(value)} characters, more than {max_characters}")
+    _check_characters(value, name)
     return value
 
 
+def _check_characters(value: str, name: str) -> None:
+    """Raises BadRow if the value contains characters that cannot be stored."""
+    if "\0" in value:
+        raise BadRow(f"{name} contains a NUL character")
+    if _SURROGATE.search(value):
+        raise BadRow(f"{name} contains half a surrogate pair")
+
+
 def _labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
-    given = values["label"] if values["labels"] in (None, "") else values["labels"]
-    if given in (None, ""):
+    value = values["label"] if values["labels"] in (None, "") else values["labels"]
+    if value in (None, ""):
         return None
-    if isinstance(given, str) and values["labels"] == given:
-        given = given.split("|")
-    chosen = given if isinstance(given, list) else [given]
-    names = [_text({"label": name}, "label", MAX_NAME_CHARACTERS).strip() for name in chosen]
+    if isinstance(value, str) and values["labels"] == value:
+        value = value.split("|")
+    labels = value if isinstance(value, list) else [value]
+    names = [_text({"label": label}, "label", MAX_NAME_CHARACTERS).strip() for label in labels]
     return tuple(dict.fromkeys(names))
 
 
-def _spans(given: Any) -> list[Any]:
+def _spans(value: Any) -> list[Any]:
     try:
-        spans = json.loads(given) if isinstance(given, str) and given else given or []
-        flat = json.dumps(spans, ensure_ascii=False, allow_nan=False)
+        spans = json.loads(value) if isinstance(value, str) and value else value or []
+        as_json = json.dumps(spans, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
-        raise BadRow("spans is not JSON") from None
+        raise BadRow("spans is not valid JSON") from None
     if not isinstance(spans, list):
         raise BadRow("spans is not a list")
-    _storable(flat.replace("\\u0000", "\0"), "spans")
+    _check_characters(as_json.replace("\\u0000", "\0"), "spans")
     return spans

@@ -1,8 +1,8 @@
 """Cuts an ad into sentences, with their character offsets.
 
-`sentencex` decides where sentences end. Around it stands what job ads need: they are lists more
-than prose, so that a line break or a bullet always starts a new sentence (and a heading is one by
-itself), and sentencex's cuts after abbreviations that it does not know are taken back.
+The library `sentencex` decides where sentences end, with two changes for job ads: since they are
+more list than prose, a line break or a bullet always starts a new sentence (so that a heading is a
+sentence of its own), and cuts after abbreviations that sentencex does not know are undone.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sentencex import get_sentence_boundaries
 
 MAX_WORDS = 60
-"""Longer sentences are cut at semicolons. Not at commas: halves would lose what they say."""
+"""Longer sentences are cut at semicolons; not at commas, where the parts would lose their sense."""
 
 Span = tuple[int, int]
 
@@ -19,7 +19,7 @@ _BULLETS = "•●▪◦‣·∙➢➤✓✔☑"
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _INLINE_BULLET = re.compile(rf"\s[{_BULLETS}](?=\s)|(?<=[;:.])\s+[-–*](?=\s)")
 _BLANK = r"[\s\u200b\u200e\u200f\ufeff]"
-_LEAD = re.compile(
+_MARKERS = re.compile(  # bullets, numbering and Markdown marks before a sentence
     rf"(?:{_BLANK}|#{{1,6}}(?={_BLANK})|>|[{_BULLETS}]|\\?[-–—*+](?={_BLANK})"
     rf"|(?:\d{{1,2}}[.)]|[A-Za-z]\))(?={_BLANK}))*"
 )
@@ -35,7 +35,7 @@ _DOTTED = re.compile(r"(?:\b[^\W\d_]{1,4}\.)*\b[^\W\d_]{1,4}\.\s*\Z")
 _SPLIT_NAME = re.compile(r"(?:\A|[\s(/])[A-Z]*\.\Z")  # ".NET", "S.O.L.I.D.", cut in two
 _REST_OF_NAME = re.compile(r"[A-Z]{2}|[A-Z]\.|Net\b")
 _ABBREVIATIONS = {
-    # Never the end of a sentence: something belongs to them that comes after.
+    # Abbreviations that never end a sentence, because they refer to what follows.
     "it": frozenset((
         "arch", "art", "artt", "avv", "cap", "cat", "cfr", "conosc", "dec", "decr", "dgr", "dl",
         "dlgs", "dott", "dpr", "dr", "es", "fax", "geom", "ing", "leg", "lett", "lgs", "lgsl",
@@ -46,24 +46,24 @@ _ABBREVIATIONS = {
 
 
 def sentences(text: str, language: str) -> list[Span]:
-    """Character offsets of the sentences of `text`: in order, apart, never empty.
+    """Character offsets of the sentences of `text`, in order; they do not overlap.
 
-    White space, bullets, numbering and Markdown marks around a sentence are left out; what has no
-    letter is no sentence. `language` is a BCP 47 tag ("it", "it-IT"); an unknown or empty one is
-    cut by general rules.
+    White space, bullets, numbering and Markdown marks around a sentence are left out, and so are
+    pieces without a letter. `language` is a BCP 47 tag ("it", "it-IT"); if it is unknown or empty,
+    general rules apply.
     """
     tag = language.lower().partition("-")[0]
-    found = (
-        _trimmed(text, *short)
+    spans = (
+        _trim(text, *part)
         for unit in _units(text)
-        for sentence in _cut(text, *_trimmed(text, *unit), tag)
-        for short in _shortened(text, *sentence)
+        for sentence in _cut_unit(text, *_trim(text, *unit), tag)
+        for part in _cut_long(text, *sentence)
     )
-    return [(start, end) for start, end in found if any(map(str.isalpha, text[start:end]))]
+    return [(start, end) for start, end in spans if any(map(str.isalpha, text[start:end]))]
 
 
 def _units(text: str) -> Iterator[Span]:
-    """Lines, and the bullet points within a line."""
+    """Lines; a line with bullet points in it is cut before each of them."""
     for line in _LINE.finditer(text):
         start = line.start()
         for bullet in _INLINE_BULLET.finditer(text, line.start(), line.end()):
@@ -72,10 +72,10 @@ def _units(text: str) -> Iterator[Span]:
         yield start, line.end()
 
 
-def _cut(text: str, start: int, end: int, language: str) -> list[Span]:
-    """The sentences of one unit, which they cover without gaps."""
-    # The changes keep the offsets. sentencex takes no lone surrogates, and does not cut between
-    # two typographic apostrophes or asterisks, which it reads as quotation marks.
+def _cut_unit(text: str, start: int, end: int, language: str) -> list[Span]:
+    """Cuts a unit into sentences, without gaps between them."""
+    # These replacements keep the offsets. sentencex rejects lone surrogates, and does not cut
+    # between two typographic apostrophes or asterisks, which it takes for quotation marks.
     unit = _SURROGATE.sub("x", text[start:end]).replace("*", " ")
     unit = _APOSTROPHE.sub("'", unit)
     spans: list[Span] = []
@@ -84,15 +84,16 @@ def _cut(text: str, start: int, end: int, language: str) -> list[Span]:
         if spans and (closing := _CLOSING.match(text, first, last)):
             first = closing.end()
             spans[-1] = (spans[-1][0], first)
-        tail = text[max(start, first - 40) : first]
-        if spans and _belong(tail, text[first:last], language):
+        before = text[max(start, first - 40) : first]
+        if spans and _is_wrong_cut(before, text[first:last], language):
             first = spans.pop()[0]
         spans.append((first, last))
     return spans
 
 
-def _belong(before: str, after: str, language: str) -> bool:
-    """Whether sentencex should not have cut between these (`before` is the end of what was)."""
+def _is_wrong_cut(before: str, after: str, language: str) -> bool:
+    """Whether sentencex should not have cut here: `before` is the end of the text before the cut,
+    `after` the sentence after it."""
     if re.match(r"[,;:]", after):
         return True
     if not before.rstrip().endswith("."):
@@ -102,26 +103,28 @@ def _belong(before: str, after: str, language: str) -> bool:
         return True
     if _SPLIT_NAME.search(before) and _REST_OF_NAME.match(after):
         return True
-    # "S.p.A. è", "c. 1": short or dotted, and no capital after it.
+    # "S.p.A. è", "c. 1": a short or dotted word, and no capital letter after it.
     return _DOTTED.search(before) is not None and not after[:1].isupper()
 
 
-def _shortened(text: str, start: int, end: int) -> Iterator[Span]:
-    """The sentence, halved at semicolons while it has over MAX_WORDS words."""
-    places = [mark.end() for mark in _SEMICOLON.finditer(text, start, end)]
-    if len(text[start:end].split()) <= MAX_WORDS or not places:
+def _cut_long(text: str, start: int, end: int) -> Iterator[Span]:
+    """Cuts a sentence at the semicolon nearest to its middle, and each part again, as long as they
+    have more than MAX_WORDS words."""
+    cuts = [match.end() for match in _SEMICOLON.finditer(text, start, end)]
+    if len(text[start:end].split()) <= MAX_WORDS or not cuts:
         yield start, end
         return
-    middle = min(places, key=lambda place: abs(2 * place - start - end))
-    yield from _shortened(text, start, middle)
-    yield from _shortened(text, middle, end)
+    middle = min(cuts, key=lambda cut: abs(2 * cut - start - end))
+    yield from _cut_long(text, start, middle)
+    yield from _cut_long(text, middle, end)
 
 
-def _trimmed(text: str, start: int, end: int) -> Span:
-    """Without white space, bullets and numbering around it, nor emphasis around all of it."""
+def _trim(text: str, start: int, end: int) -> Span:
+    """Leaves out white space, bullets and numbering around a span, and emphasis if it encloses the
+    whole span."""
     while True:
-        lead = _LEAD.match(text, start, end)
-        start = lead.end() if lead else start
+        markers = _MARKERS.match(text, start, end)
+        start = markers.end() if markers else start
         end = start + len(text[start:end].rstrip(_WHITE))
         emphasis = _EMPHASIS.fullmatch(text, start, end)
         if not emphasis:

@@ -33,9 +33,9 @@ class Curves:
     @property
     def macro_f1(self) -> Array:
         """Mean F1 over the labels that at least one item has, (1 + R, t)."""
-        known = np.isfinite(self.f1).sum(axis=-1)
+        n_labels = np.isfinite(self.f1).sum(axis=-1)
         total = np.nansum(self.f1, axis=-1)
-        return np.asarray(np.where(known > 0, total / np.maximum(known, 1), np.nan))
+        return np.asarray(np.where(n_labels > 0, total / np.maximum(n_labels, 1), np.nan))
 
     def by_metric(self, metric: str) -> Array:
         """The curves of a metric in METRICS, (1 + R, t)."""
@@ -93,9 +93,9 @@ def measure_curves(truth: Labels, flags: Flags, items: Array) -> Curves:
     """Measures one run (t, n, k) on r resamples; `items` (r, n) says how often each item counts."""
     counts = items.astype(np.float32)  # whole numbers, exact below 2**24, and twice as fast
     yes = truth == 1
-    right = (flags == yes).all(axis=-1)
+    correct = (flags == yes).all(axis=-1)
     return Curves(
-        accuracy=_sums(counts, right) / counts.sum(axis=1, keepdims=True),
+        accuracy=_sums(counts, correct) / counts.sum(axis=1, keepdims=True),
         f1=np.stack([_f1(yes[:, j], flags[..., j], counts) for j in range(yes.shape[1])], axis=-1),
     )
 
@@ -131,8 +131,8 @@ def _reached(budgets: Budgets, curve: Array, goal: Array) -> Budgets:
     """The first budget from which the curve stays at or above the goal. The last point of the curve
     must reach the goal."""
     below = curve < goal
-    steps_held = below[..., ::-1].argmax(axis=-1)
-    first = np.where(below.any(axis=-1), below.shape[-1] - steps_held, 0)
+    n_reaching = below[..., ::-1].argmax(axis=-1)  # at the end of the curve
+    first = np.where(below.any(axis=-1), below.shape[-1] - n_reaching, 0)
     reached: Budgets = budgets[np.minimum(first, len(budgets) - 1)]
     return reached
 

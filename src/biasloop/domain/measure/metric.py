@@ -250,8 +250,8 @@ def _measure(
     hit = draws @ sample.roots.sums(yes & flags)
     flagged = draws @ sample.roots.sums(asked & flags)
     positive = draws @ sample.roots.sums(yes)
-    known = draws @ sample.roots.sums(np.asarray(asked.any(axis=1)))
-    right = draws @ sample.roots.sums(np.asarray((yes & flags).any(axis=1)))
+    measurable = draws @ sample.roots.sums(np.asarray(asked.any(axis=1)))
+    correct = draws @ sample.roots.sums(np.asarray((yes & flags).any(axis=1)))
     f1 = _ratio(2 * hit, flagged + positive, where=positive > 0)
     enough = list(sample.enough)
     areas = np.full_like(f1, np.nan)
@@ -271,7 +271,7 @@ def _measure(
             (flagged + positive).sum(axis=1),
             where=positive.sum(axis=1) > 0,
         ),
-        accuracy=_ratio(right, known),
+        accuracy=_ratio(correct, measurable),
     )
 
 

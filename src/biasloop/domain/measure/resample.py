@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 RESAMPLES = 1000
 LEVEL = 0.95
-CHUNK = 2_000_000
-"""Number of cells (resamples x items) in memory at a time."""
+MAX_CELLS = 2_000_000
+"""Maximum number of cells (resamples x items) in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Interval:
 def percentile_interval(column: Array, witnesses: int | None = None) -> Interval | None:
     """The percentile interval of one figure (1 + resamples,), which is NaN where it is undefined.
 
-    None if it is undefined on the sample itself or on every resample. If few roots are informative,
-    percentile intervals are too narrow. Given their number `witnesses` (at least 2), the bounds are
-    moved outwards, as Student's t is wider than the normal distribution (expanded percentile
-    interval, Hesterberg 2015, "What teachers should know about the bootstrap").
+    None if it is undefined on the sample itself or on every resample. Percentile intervals are too
+    narrow if only few roots are informative. If their number `witnesses` (at least 2) is given, the
+    bounds are moved outwards, as Student's t is wider than the normal distribution (expanded
+    percentile interval, Hesterberg 2015, "What teachers should know about the bootstrap").
     """
     resampled = column[1:][np.isfinite(column[1:])]
     if not np.isfinite(column[0]) or len(resampled) == 0:
@@ -52,7 +52,7 @@ def percentile_interval(column: Array, witnesses: int | None = None) -> Interval
 
 
 def _expanded(tail: float, n: int) -> float:
-    """The tail probability at which n observations need their percentile."""
+    """The tail probability of the percentiles to use with n observations."""
     z = NormalDist().inv_cdf(1 - tail)
     t = z + (z**3 + z) / (4 * (n - 1))  # Fisher's expansion of Student's t in n - 1 degrees
     return NormalDist().cdf(-t * math.sqrt(n / (n - 1)))
@@ -86,11 +86,11 @@ class Roots:
         if self.count < 2:
             return
         rng = np.random.default_rng(seed)
-        at_once = max(1, CHUNK // len(self.of_item))
-        for start in range(0, resamples, at_once):
-            size = min(at_once, resamples - start)
-            even = np.full(self.count, 1 / self.count)
-            yield rng.multinomial(self.count, even, size=size).astype(np.float64)
+        chunk_size = max(1, MAX_CELLS // len(self.of_item))
+        uniform = np.full(self.count, 1 / self.count)
+        for start in range(0, resamples, chunk_size):
+            size = min(chunk_size, resamples - start)
+            yield rng.multinomial(self.count, uniform, size=size).astype(np.float64)
 
     def sums(self, cells: NDArray[Any]) -> Array:
         """Sums `cells` (n, …) over the items of each root, (count, …)."""

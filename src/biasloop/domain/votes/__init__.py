@@ -1,1 +1,1 @@
-"""What several people's answers on an item come to."""
+"""Votes of annotators: which count, what they agree on, and how reliable they are."""

@@ -1,8 +1,8 @@
 """How far annotators agree, and how reliable each of them is. Pure.
 
-Krippendorff (2011), "Computing Krippendorff's alpha-reliability", from the counts of answers per
-item, which are all that it depends on; so a resample of roots is one product of matrices. 1 is
-perfect agreement, 0 what chance would bring.
+Agreement is Krippendorff's alpha (2011, "Computing Krippendorff's alpha-reliability"): 1 is perfect
+agreement, 0 is what chance alone would produce. It depends only on the number of times that each
+item got each answer, so that a resample of roots is computed by one matrix product.
 """
 
 from collections import defaultdict
@@ -31,8 +31,11 @@ from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Over `items` with two votes or more: alpha per label, and of whole label sets by MASI
-    distance; None where it is undefined (nobody differed because nobody chose the label)."""
+    """Agreement on the `items` items that have at least two votes.
+
+    `labels` holds alpha for each label of a multi-label scheme, `sets` alpha for whole label sets
+    by MASI distance. None where alpha is undefined, e.g. because nobody chose the label.
+    """
 
     items: int
     labels: Mapping[str, Interval | None]
@@ -42,83 +45,90 @@ class Agreement:
 def measure_agreement(
     votes: Sequence[Annotation], roots: Mapping[str, str], scheme: Scheme, seed: int
 ) -> Agreement:
-    """`votes` are the votes that count; `roots` names the root of each of their items."""
-    shared = _shared(votes)
-    ads = Roots.from_names([roots[item_id] for item_id in shared])
-    matrix = {
-        item_id: scheme.encode([v.labels for v in said], [v.asked for v in said])
-        for item_id, said in shared.items()
-    }
+    """Measures agreement. `votes` are those that count; `roots` holds the root of each item, by
+    item id."""
+    by_item = _votes_on_shared_items(votes)
+    item_roots = Roots.from_names([roots[item_id] for item_id in by_item])
+    matrices = [
+        scheme.encode([v.labels for v in item_votes], [v.asked for v in item_votes])
+        for item_votes in by_item.values()
+    ]
     per_label: dict[str, Interval | None] = {}
     if scheme.multi:
         for j, label in enumerate(scheme.labels):
-            counts = np.array([[(m[:, j] == c).sum() for c in (0, 1)] for m in matrix.values()])
-            per_label[label] = krippendorff_alpha(counts.reshape(-1, 2), 1 - np.eye(2), ads, seed)
-    sets = sorted({frozenset(v.labels) for said in shared.values() for v in said}, key=sorted)
+            counts = np.array([[(m[:, j] == c).sum() for c in (0, 1)] for m in matrices])
+            per_label[label] = krippendorff_alpha(
+                counts.reshape(-1, 2), 1 - np.eye(2), item_roots, seed
+            )
+    label_sets = [[frozenset(v.labels) for v in item_votes] for item_votes in by_item.values()]
+    distinct = sorted({labels for item_sets in label_sets for labels in item_sets}, key=sorted)
     counts = np.array(
-        [[sum(frozenset(v.labels) == s for v in said) for s in sets] for said in shared.values()]
-    ).reshape(len(shared), len(sets))
-    distance = np.array([[masi_distance(a, b) for b in sets] for a in sets]).reshape(
-        len(sets), len(sets)
+        [[item_sets.count(labels) for labels in distinct] for item_sets in label_sets]
+    ).reshape(len(by_item), len(distinct))
+    distance = np.array([[masi_distance(a, b) for b in distinct] for a in distinct]).reshape(
+        len(distinct), len(distinct)
     )
-    return Agreement(len(shared), per_label, krippendorff_alpha(counts, distance, ads, seed))
+    alpha = krippendorff_alpha(counts, distance, item_roots, seed)
+    return Agreement(len(by_item), per_label, alpha)
 
 
 def krippendorff_alpha(
     counts: NDArray[np.integer], distance: NDArray[np.float64], roots: Roots, seed: int
 ) -> Interval | None:
-    """Krippendorff's alpha with its interval by root; None where it is undefined.
+    """Krippendorff's alpha with an interval that resamples roots; None where it is undefined.
 
-    `counts` (n, c): how many annotators gave item i answer c; `distance` (c, c): how far two
-    answers are apart, 0 on the diagonal. Items with fewer than two answers do not count.
+    `counts` (n, c) is the number of annotators who gave each item each of c answers. `distance`
+    (c, c) says how far two answers are apart, 0 on the diagonal. Items with fewer than two answers
+    do not count.
     """
     answers = counts.sum(axis=1)
     counts = np.where(answers[:, None] >= 2, counts, 0).astype(np.float64)
-    apart = np.einsum("ic,cd,id->i", counts, distance, counts) / np.maximum(1, answers - 1)
-    of_root = np.zeros((roots.count, counts.shape[1] + 1))
-    np.add.at(of_root, roots.of_item, np.column_stack([counts, apart]))
-    values = []
+    disagreement = np.einsum("ic,cd,id->i", counts, distance, counts) / np.maximum(1, answers - 1)
+    by_root = np.zeros((roots.count, counts.shape[1] + 1))
+    np.add.at(by_root, roots.of_item, np.column_stack([counts, disagreement]))
+    alphas = []
     for draws in roots.draws(seed, RESAMPLES) if len(counts) else ():
-        drawn = draws @ of_root
-        totals, observed = drawn[:, :-1], drawn[:, -1]
+        sums = draws @ by_root
+        totals, observed = sums[:, :-1], sums[:, -1]
         n = totals.sum(axis=1)
-        by_chance = np.einsum("rc,cd,rd->r", totals, distance, totals)
+        expected = np.einsum("rc,cd,rd->r", totals, distance, totals)
         with np.errstate(divide="ignore", invalid="ignore"):
-            values.append(1 - observed * (n - 1) / by_chance)
-    return percentile_interval(np.concatenate(values)) if values else None
+            alphas.append(1 - observed * (n - 1) / expected)
+    return percentile_interval(np.concatenate(alphas)) if alphas else None
 
 
 def masi_distance(one: Collection[str], other: Collection[str]) -> float:
-    """Passonneau (2006), "Measuring agreement on set-valued items": 0 for the same set, 1 for sets
-    that share nothing."""
+    """Distance between two sets of labels: 0 if they are equal, 1 if they have nothing in common
+    (Passonneau 2006, "Measuring agreement on set-valued items")."""
     a, b = set(one), set(other)
     if a == b:
         return 0.0
-    both = a & b
-    shape = 2 / 3 if both and (a <= b or b <= a) else 1 / 3 if both else 0.0
-    return 1 - len(both) / len(a | b) * shape
+    common = a & b
+    monotonicity = 2 / 3 if common and (a <= b or b <= a) else 1 / 3 if common else 0.0
+    return 1 - len(common) / len(a | b) * monotonicity
 
 
 def votes_by_pair(votes: Sequence[Annotation]) -> dict[tuple[str, str], list[Annotation]]:
-    """By every two annotators who answered an item in common: their votes on those items."""
-    found: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
-    for said in _shared(votes).values():
-        for one, other in combinations(sorted(said, key=lambda v: v.annotator), 2):
-            found[one.annotator, other.annotator] += [one, other]
-    return dict(found)
+    """For every two annotators with votes on the same items: their votes on those items."""
+    by_pair: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
+    for item_votes in _votes_on_shared_items(votes).values():
+        for one, other in combinations(sorted(item_votes, key=lambda v: v.annotator), 2):
+            by_pair[one.annotator, other.annotator] += [one, other]
+    return dict(by_pair)
 
 
 def span_overlap(
-    marked: Iterable[tuple[str, Sequence[Sequence[Span]]]], seed: int
+    spans_by_item: Iterable[tuple[str, Sequence[Sequence[Span]]]], seed: int
 ) -> Interval | None:
-    """Mean overlap F1 of the characters that two people marked with the same label.
+    """Overlap of the spans that two annotators marked: the F1 of characters marked with the same
+    label, averaged over all pairs of annotators of an item.
 
-    `marked` has the root of each item and the spans of each of its annotators. Two who both
-    marked nothing do not count.
+    `spans_by_item` holds the root of each item and the spans of each of its annotators. Pairs in
+    which neither marked anything do not count. None if no pair counts.
     """
     scores, roots = [], []
-    for root, people in marked:
-        for one, other in combinations([_characters(spans) for spans in people], 2):
+    for root, spans_by_annotator in spans_by_item:
+        for one, other in combinations([_characters(s) for s in spans_by_annotator], 2):
             if one or other:
                 scores.append(2 * len(one & other) / (len(one) + len(other)))
                 roots.append(root)
@@ -127,7 +137,7 @@ def span_overlap(
 
 @dataclass(frozen=True, slots=True)
 class GoldResult:
-    """Of `n` answers to gold items, which share was exactly right."""
+    """The share of correct answers among `n` answers to gold items."""
 
     n: int
     right: Interval
@@ -136,58 +146,63 @@ class GoldResult:
 def score_on_gold(
     votes: Iterable[Annotation], known: Mapping[str, Collection[str]]
 ) -> dict[str, GoldResult]:
-    """How each annotator answered gold items, whose known labels are `known` by item id.
+    """How well each annotator answered gold items; `known` holds their known labels by item id.
 
-    An answer is right when it has all the labels and no other. The interval is Wilson's (1927,
-    "Probable inference, the law of succession, and statistical inference"): it holds for few
-    answers and for shares of 0 and 1.
+    An answer is correct if it has exactly the known labels.
     """
-    right: dict[str, list[bool]] = defaultdict(list)
+    correct: dict[str, list[bool]] = defaultdict(list)
     for vote in votes:
         if vote.item_id in known:
-            right[vote.annotator].append(set(vote.labels) == set(known[vote.item_id]))
-    return {name: GoldResult(len(r), wilson_interval(sum(r), len(r))) for name, r in right.items()}
+            correct[vote.annotator].append(set(vote.labels) == set(known[vote.item_id]))
+    return {
+        annotator: GoldResult(len(answers), wilson_interval(sum(answers), len(answers)))
+        for annotator, answers in correct.items()
+    }
 
 
 def wilson_interval(hits: int, n: int) -> Interval:
-    """Wilson's interval of a share of n >= 1."""
+    """The score interval of a share hits / n, n >= 1 (Wilson 1927, "Probable inference, the law of
+    succession, and statistical inference"). It is valid for small n and for shares of 0 and 1."""
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     share, scale = hits / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z / scale * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+    center = (share + z * z / (2 * n)) / scale
+    half_width = z / scale * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, max(0.0, center - half_width), min(1.0, center + half_width))
 
 
 def annotator_competence(votes: Sequence[Annotation], scheme: Scheme) -> dict[str, float]:
-    """How often each annotator is right, by Dawid and Skene's model over the items with several
-    votes: the mean over classes (and labels) of what they recognise. An annotator whom nobody
-    answered beside is left out."""
-    shared = [vote for said in _shared(votes).values() for vote in said]
+    """How often each annotator is right, 0 to 1, by Dawid and Skene's model.
+
+    It is the probability of answering with the true class, averaged over classes (and over labels
+    in a multi-label scheme). Annotators who share no item with another annotator are left out.
+    """
+    shared = [v for item_votes in _votes_on_shared_items(votes).values() for v in item_votes]
     if not shared:
         return {}
     matrix = scheme.encode([v.labels for v in shared], [v.asked for v in shared])
     _, items = np.unique([v.item_id for v in shared], return_inverse=True)
-    names, people = np.unique([v.annotator for v in shared], return_inverse=True)
-    recognised = []
+    names, annotators = np.unique([v.annotator for v in shared], return_inverse=True)
+    accuracies = []
     if scheme.multi:
         for column in matrix.T:
             asked = column >= 0
             if (column == 1).any() and asked.all():
-                confusion = fit_dawid_skene(items, people, column.astype(np.intp), 2).confusion
-                recognised.append(confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
+                fit = fit_dawid_skene(items, annotators, column.astype(np.intp), 2)
+                accuracies.append(fit.confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
     else:
-        confusion = fit_dawid_skene(items, people, matrix.argmax(axis=1), matrix.shape[1]).confusion
-        recognised.append(confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
-    if not recognised:
+        fit = fit_dawid_skene(items, annotators, matrix.argmax(axis=1), matrix.shape[1])
+        accuracies.append(fit.confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
+    if not accuracies:
         return {}
-    return dict(zip(names.tolist(), np.mean(recognised, axis=0).tolist(), strict=True))
+    return dict(zip(names.tolist(), np.mean(accuracies, axis=0).tolist(), strict=True))
 
 
-def _shared(votes: Iterable[Annotation]) -> dict[str, list[Annotation]]:
+def _votes_on_shared_items(votes: Iterable[Annotation]) -> dict[str, list[Annotation]]:
+    """The votes on each item that has at least two, by item id."""
     by_item: dict[str, list[Annotation]] = defaultdict(list)
     for vote in votes:
         by_item[vote.item_id].append(vote)
-    return {item_id: said for item_id, said in by_item.items() if len(said) > 1}
+    return {item_id: item_votes for item_id, item_votes in by_item.items() if len(item_votes) > 1}
 
 
 def _characters(spans: Sequence[Span]) -> set[tuple[str, int]]:

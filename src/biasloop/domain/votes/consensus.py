@@ -1,4 +1,4 @@
-"""What the votes on one item come to."""
+"""Combines the votes on an item into a consensus, and resolves the label of each item."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 
 class ConsensusMethod(StrEnum):
-    """How votes come to a consensus."""
+    """How votes are combined into a consensus."""
 
     MAJORITY = "majority"
     DAWID_SKENE = "dawid_skene"
-    """Votes weigh by how reliable their authors prove to be, per label."""
+    """Weights votes by the estimated reliability of each annotator on each label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What an item's label is taken to be; `support` is the share of votes behind each label
-    asked, or by Dawid–Skene its probability."""
+    """The consensus labels of an item. `support` is, for each label in `asked`, the share of votes
+    for it (MAJORITY) or its probability (DAWID_SKENE)."""
 
     item_id: str
     labels: tuple[str, ...]
@@ -35,92 +35,95 @@ class Consensus:
 def majority_consensus(
     item_id: str, votes: Sequence[Sequence[str]], asked: Sequence[Sequence[str]], scheme: Scheme
 ) -> Consensus:
-    """Majority per label (multi-label) or over classes (single-label).
+    """The majority for each label (multi-label scheme) or among the classes (single-label).
 
-    `votes[i]` are the labels of vote i, `asked[i]` those it was asked about. A label counts over
-    the votes that were asked about it. A tie goes to "yes" in a multi-label scheme, so that a
-    second vote never hides a first one's finding; in a single-label scheme to the class voted
-    first. Raises ValueError without votes.
+    `votes[i]` are the labels of vote i, `asked[i]` the labels it was asked about. The share of a
+    label is taken over the votes that were asked about it. In a multi-label scheme a tie means yes,
+    so that a second vote never removes a label that the first one chose; in a single-label scheme
+    the class that was voted first wins a tie. Raises ValueError if there are no votes.
     """
     if not votes:
         raise ValueError(f"no votes on item {item_id}")
     matrix = scheme.encode(votes, asked)
-    known = [j for j in range(len(scheme.labels)) if (matrix[:, j] >= 0).any()]
-    share = {scheme.labels[j]: float(matrix[matrix[:, j] >= 0, j].mean()) for j in known}
+    columns = [j for j in range(len(scheme.labels)) if (matrix[:, j] >= 0).any()]
+    shares = {scheme.labels[j]: float(matrix[matrix[:, j] >= 0, j].mean()) for j in columns}
     if scheme.multi:
-        chosen = tuple(label for label, value in share.items() if value >= 0.5)
+        chosen = tuple(label for label, share in shares.items() if share >= 0.5)
     else:
-        order = [label for vote in votes for label in vote]
-        chosen = (max(share, key=lambda label: (share[label], -_first(order, label))),)
+        voted = [label for vote in votes for label in vote]
+        chosen = (max(shares, key=lambda label: (shares[label], -_first_index(voted, label))),)
     return Consensus(
         item_id=item_id,
         labels=chosen or ((scheme.none_label,) if scheme.none_label else ()),
-        asked=tuple(scheme.labels[j] for j in known),
+        asked=tuple(scheme.labels[j] for j in columns),
         votes=len(votes),
-        support=share,
+        support=shares,
     )
 
 
-def _first(order: Sequence[str], label: str) -> int:
-    return order.index(label) if label in order else len(order)
+def _first_index(labels: Sequence[str], label: str) -> int:
+    """The position of the label's first occurrence; after the end if there is none."""
+    return labels.index(label) if label in labels else len(labels)
 
 
 def reach_consensus(
     votes: Mapping[str, Sequence[Annotation]], scheme: Scheme, method: ConsensusMethod
 ) -> dict[str, Consensus]:
-    """The consensus on every item, from its votes (at least one each)."""
+    """The consensus on every item; `votes` holds the votes on it (at least one) by item id."""
     if method is ConsensusMethod.DAWID_SKENE:
-        return _by_reliability(votes, scheme)
+        return _dawid_skene_consensus(votes, scheme)
     return {
         item_id: majority_consensus(
-            item_id, [v.labels for v in said], [v.asked for v in said], scheme
+            item_id, [v.labels for v in item_votes], [v.asked for v in item_votes], scheme
         )
-        for item_id, said in votes.items()
+        for item_id, item_votes in votes.items()
     }
 
 
-def _by_reliability(
+def _dawid_skene_consensus(
     votes: Mapping[str, Sequence[Annotation]], scheme: Scheme
 ) -> dict[str, Consensus]:
-    flat = [(item_id, vote) for item_id, said in votes.items() for vote in said]
-    matrix = scheme.encode([v.labels for _, v in flat], [v.asked for _, v in flat])
-    items = np.array([item_id for item_id, _ in flat])
-    people = np.array([vote.annotator for _, vote in flat])
+    all_votes = [(item_id, vote) for item_id, item_votes in votes.items() for vote in item_votes]
+    matrix = scheme.encode([v.labels for _, v in all_votes], [v.asked for _, v in all_votes])
+    items = np.array([item_id for item_id, _ in all_votes])
+    annotators = np.array([vote.annotator for _, vote in all_votes])
     support: dict[str, dict[str, float]] = {item_id: {} for item_id in votes}
     if scheme.multi:
         for j, label in enumerate(scheme.labels):
             asked = matrix[:, j] >= 0
-            for item_id, (_, yes) in _probabilities(
-                items[asked], people[asked], matrix[asked, j].astype(np.intp), 2
+            for item_id, (_, p_yes) in _class_probabilities(
+                items[asked], annotators[asked], matrix[asked, j].astype(np.intp), 2
             ):
-                support[item_id][label] = yes
+                support[item_id][label] = p_yes
     else:
-        known = (matrix == 1).any(axis=1)
-        said = matrix[known].argmax(axis=1)
-        for item_id, row in _probabilities(items[known], people[known], said, len(scheme.labels)):
+        voted = (matrix == 1).any(axis=1)
+        for item_id, row in _class_probabilities(
+            items[voted], annotators[voted], matrix[voted].argmax(axis=1), len(scheme.labels)
+        ):
             support[item_id] = dict(zip(scheme.labels, row, strict=True))
     return {
         item_id: Consensus(
             item_id=item_id,
-            labels=_likely(support[item_id], scheme),
+            labels=_probable_labels(support[item_id], scheme),
             asked=tuple(support[item_id]),
-            votes=len(said),
+            votes=len(item_votes),
             support=support[item_id],
         )
-        for item_id, said in votes.items()
+        for item_id, item_votes in votes.items()
     }
 
 
-def _probabilities(
-    items: NDArray[np.str_], people: NDArray[np.str_], said: NDArray[np.intp], k: int
+def _class_probabilities(
+    items: NDArray[np.str_], annotators: NDArray[np.str_], classes: NDArray[np.intp], k: int
 ) -> Iterable[tuple[str, list[float]]]:
-    names, item = np.unique(items, return_inverse=True)
-    _, person = np.unique(people, return_inverse=True)
-    crowd = fit_dawid_skene(item, person, said, k)
-    return ((str(name), row) for name, row in zip(names, crowd.proba.tolist(), strict=True))
+    """The id of each item and the probability of each of its k classes, from votes."""
+    item_ids, item_numbers = np.unique(items, return_inverse=True)
+    _, annotator_numbers = np.unique(annotators, return_inverse=True)
+    proba = fit_dawid_skene(item_numbers, annotator_numbers, classes, k).proba
+    return ((str(item_id), row) for item_id, row in zip(item_ids, proba.tolist(), strict=True))
 
 
-def _likely(support: Mapping[str, float], scheme: Scheme) -> tuple[str, ...]:
+def _probable_labels(support: Mapping[str, float], scheme: Scheme) -> tuple[str, ...]:
     if not scheme.multi:
         return (max(support, key=lambda label: support[label]),) if support else ()
     chosen = tuple(label for label, p in support.items() if p >= 0.5)
@@ -129,8 +132,8 @@ def _likely(support: Mapping[str, float], scheme: Scheme) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ItemLabel:
-    """What an item's label is taken to be, and on whose word; `votes` are (labels, asked) of each
-    person's vote."""
+    """The labels of an item and where they come from; `votes` holds (labels, asked) of each vote
+    of an annotator."""
 
     labels: tuple[str, ...]
     asked: tuple[str, ...]
@@ -138,31 +141,36 @@ class ItemLabel:
     votes: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
-_RANK = (LabelSource.SEED, LabelSource.CONSTRUCTED, LabelSource.LLM)
+_PRECEDENCE = (LabelSource.SEED, LabelSource.CONSTRUCTED, LabelSource.LLM)
+"""The sources of labels that apply where an item has no votes, the most trusted first."""
 
 
 def resolve_item_labels(
     annotations: Iterable[Annotation], scheme: Scheme, method: ConsensusMethod
 ) -> dict[str, ItemLabel]:
-    """The label of every item that has one: people's consensus first, then seed, then constructed,
-    then that of the language model that wrote it. Only annotations that stand as votes count.
+    """The label of every item that has one, by item id.
+
+    It is the annotators' consensus if there is one; otherwise the label of the seed, then the
+    constructed label, then that of the language model. Only annotations that stand as votes count.
     """
     human: dict[str, list[Annotation]] = {}
     others: dict[str, Annotation] = {}
-    for found in annotations:
-        if found.standing is not Standing.VOTE:
+    for annotation in annotations:
+        if annotation.standing is not Standing.VOTE:
             continue
-        if found.source is LabelSource.HUMAN:
-            human.setdefault(found.item_id, []).append(found)
-        elif found.source in _RANK:
-            known = others.setdefault(found.item_id, found)
-            if _RANK.index(found.source) < _RANK.index(known.source):
-                others[found.item_id] = found
-    verdicts = {
-        item_id: ItemLabel(found.labels, found.asked, found.source)
-        for item_id, found in others.items()
+        if annotation.source is LabelSource.HUMAN:
+            human.setdefault(annotation.item_id, []).append(annotation)
+        elif annotation.source in _PRECEDENCE:
+            best = others.setdefault(annotation.item_id, annotation)
+            if _PRECEDENCE.index(annotation.source) < _PRECEDENCE.index(best.source):
+                others[annotation.item_id] = annotation
+    item_labels = {
+        item_id: ItemLabel(annotation.labels, annotation.asked, annotation.source)
+        for item_id, annotation in others.items()
     }
-    for item_id, agreed in reach_consensus(human, scheme, method).items():
+    for item_id, consensus in reach_consensus(human, scheme, method).items():
         votes = tuple((vote.labels, vote.asked) for vote in human[item_id])
-        verdicts[item_id] = ItemLabel(agreed.labels, agreed.asked, LabelSource.HUMAN, votes)
-    return verdicts
+        item_labels[item_id] = ItemLabel(
+            consensus.labels, consensus.asked, LabelSource.HUMAN, votes
+        )
+    return item_labels

@@ -1,1 +1,1 @@
-"""What a language model is asked to write, and what of it is refused."""
+"""Texts by language models: what is requested, how answers are judged, and what is refused."""

@@ -1,4 +1,4 @@
-"""Where the corpus is thin: which cells the next texts shall fill."""
+"""Plans which cells of the corpus the next texts should fill: those with the greatest deficit."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,8 @@ from biasloop.domain.writing.synthesis import Cell
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """What cells there are: values of each axis; `forms` by label, for those that have any."""
+    """The possible values of a cell: sectors, registers, and the forms of each label that has
+    any."""
 
     sectors: tuple[str, ...] = ()
     registers: tuple[str, ...] = ()
@@ -19,26 +20,26 @@ class Axes:
 
 
 def plan_cells(
-    known: Iterable[Cell],
+    existing: Iterable[Cell],
     errors: Mapping[str, float],
     axes: Axes,
     n: int,
     rng: np.random.Generator,
 ) -> list[Cell]:
-    """n cells to fill, one text each.
+    """Plans n texts; returns the cell of each.
 
-    `known` has a cell for each label of each text there is; `errors` the out-of-fold error of
-    each label in [0, 1], 1 where it could not be measured. Each text goes to the label with the
-    highest error / (texts + 1), where the texts planned so far count, too: labels grow until they
-    stand in proportion to their errors (the highest averages method, D'Hondt 1882). Within the
-    label each axis takes the value with the fewest texts. Ties are broken by chance.
+    `existing` holds a cell for each label of each existing text. `errors` holds the out-of-fold
+    error of each label in [0, 1]; 1 if it could not be measured. Each text goes to the label with
+    the highest error / (texts + 1), where planned texts count as well, so that the numbers of texts
+    become proportional to the errors (highest averages method, D'Hondt 1882). Within the label,
+    each axis gets the value with the fewest texts. Ties are broken at random.
     """
     labels = _shuffled(list(errors), rng)
     sectors, registers = _shuffled(axes.sectors, rng), _shuffled(axes.registers, rng)
-    have: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
 
     def count(cell: Cell) -> None:
-        have.update(
+        counts.update(
             [
                 (cell.label,),
                 (cell.label, "sector", cell.sector),
@@ -47,20 +48,20 @@ def plan_cells(
             ]
         )
 
-    def least(label: str, axis: str, values: Sequence[str]) -> str:
-        return min(values, key=lambda value: have[label, axis, value], default="")
+    def rarest(label: str, axis: str, values: Sequence[str]) -> str:
+        return min(values, key=lambda value: counts[label, axis, value], default="")
 
-    for cell in known:
+    for cell in existing:
         count(cell)
     planned = []
     for _ in range(n if labels else 0):
-        label = max(labels, key=lambda name: errors[name] / (have[(name,)] + 1))
+        label = max(labels, key=lambda name: errors[name] / (counts[(name,)] + 1))
         forms = axes.forms.get(label, ())
         cell = Cell(
             label,
-            least(label, "sector", sectors),
-            least(label, "register", registers),
-            least(label, "form", forms),
+            rarest(label, "sector", sectors),
+            rarest(label, "register", registers),
+            rarest(label, "form", forms),
         )
         count(cell)
         planned.append(cell)
@@ -75,11 +76,13 @@ def _shuffled(values: Sequence[str], rng: np.random.Generator) -> list[str]:
 def label_errors(
     labels: Sequence[str], measured: Mapping[str, Mapping[str, object]] | None
 ) -> dict[str, float]:
-    """Out-of-fold error by label, 1 - F1, from the cells of a model's card; 1 without a measure:
-    what cannot be measured yet is what is most wanted."""
+    """The out-of-fold error 1 - F1 of each label, from the figures by label of a model's card.
+
+    A label that was not measured has error 1: it has too few texts, so it needs new ones most.
+    """
     errors = dict.fromkeys(labels, 1.0)
-    for label, cell in (measured or {}).items():
-        f1 = cell.get("f1")
+    for label, figures in (measured or {}).items():
+        f1 = figures.get("f1")
         if label in errors and isinstance(f1, Mapping):
             errors[label] = 1.0 - float(f1["value"])
     return errors

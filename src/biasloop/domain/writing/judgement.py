@@ -1,4 +1,4 @@
-"""What a language model says of a text under a policy."""
+"""The judgement of a language model: which labels a text has under a policy."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from biasloop.domain.writing.prompt import Answer, Problem
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the samples come to: the labels that most of them chose. `confidence` is the share of
-    samples that chose exactly these; `reason` is of one of them."""
+    """The labels that most answers of the model chose. `confidence` is the share of answers that
+    chose exactly these labels; `reason` comes from one of those answers."""
 
     labels: tuple[str, ...]
     confidence: float
@@ -19,19 +19,20 @@ class Judgement:
 
 
 def combine_samples(answers: Sequence[Answer], scheme: Scheme) -> Judgement | Problem:
-    """What the samples on one text come to; those that contradict themselves count for nothing.
+    """Combines several answers on the same text into a judgement.
 
-    The set of labels that most samples chose wins, the first of equals. Without one sample that
-    counts it is the first problem, SCHEMA where every sample contradicted itself.
+    The set of labels that most answers chose wins; in a tie, the one chosen first. Answers whose
+    labels contradict each other do not count. If no answer counts, returns the first problem, or
+    SCHEMA if all answers were contradictory.
     """
-    counted = [
+    valid = [
         (tuple(c for c in scheme.choices if c in answer.value["labels"]), answer.value["reason"])
         for answer in answers
         if answer.value is not None and not scheme.reason_to_set_aside(answer.value["labels"])
     ]
-    if not counted:
+    if not valid:
         problems = [answer.problem for answer in answers if answer.problem is not None]
         return problems[0] if problems else Problem.SCHEMA
-    ((labels, votes),) = Counter(labels for labels, _ in counted).most_common(1)
-    reason = next(reason for chosen, reason in counted if chosen == labels)
+    ((labels, votes),) = Counter(labels for labels, _ in valid).most_common(1)
+    reason = next(reason for chosen, reason in valid if chosen == labels)
     return Judgement(labels, votes / len(answers), reason)

@@ -1,4 +1,4 @@
-"""A question to a language model, and what came of it."""
+"""Prompts for a language model, its answers, and what they cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,26 +6,28 @@ from enum import StrEnum
 from typing import Any
 
 CHARACTERS_PER_TOKEN = 3
-"""Rather too few than too many: what is planned and reserved should not be overrun."""
+"""A low estimate, so that a text rarely has more tokens than were planned and reserved for it."""
 
 
 class Problem(StrEnum):
     """Why there is no usable answer."""
 
     SCHEMA = "schema"
-    """Not the JSON that was asked for, not even when asked again."""
+    """The answer did not match the JSON schema, even when asked again."""
     NO_ANSWER = "no_answer"
-    """None came, or the server refused this one prompt."""
+    """No answer arrived, or the server refused this prompt."""
     NOT_ASKED = "not_asked"
-    """Asking had stopped: budget spent, or the server out of order."""
+    """The prompt was not sent: the budget was spent, or the server was down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`system` says what to do and holds nothing from outside; `user` holds the material.
+    """A prompt for a language model.
 
-    The answer is a JSON object by `schema` (JSON Schema). The same prompt with another `sample`
-    is asked again. `roots` are those of the texts in it: a takedown forgets the answer with them.
+    `system` holds the instructions and no outside text; `user` holds the material. The answer is a
+    JSON object that matches `schema` (JSON Schema). Answers are cached: a different `sample` asks
+    the same prompt again. `roots` are the roots of the texts in the prompt; when one of them is
+    taken down, the cached answer is deleted as well.
     """
 
     system: str
@@ -43,7 +45,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`value` is valid by the prompt's schema; None where there is a problem."""
+    """An answer to a prompt: `value` matches the prompt's schema; None if there is a problem."""
 
     value: Mapping[str, Any] | None = None
     problem: Problem | None = None
@@ -51,8 +53,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What one purse was charged: requests that reached a server, tokens, and cost in the
-    currency of the prices. An answer that never came is charged as if it had been the longest."""
+    """What one purse (e.g. a round) was charged: requests that reached a server, tokens, and cost
+    in the currency of the prices. A request without an answer is charged at the maximum length."""
 
     requests: int = 0
     tokens_in: int = 0
@@ -78,13 +80,14 @@ class Price:
     per_million_out: float = 0.0
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """What so many tokens cost."""
+        """The cost of this many input and output tokens."""
         return (tokens_in * self.per_million_in + tokens_out * self.per_million_out) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be spent for one purse (a round) and in all, in the currency of the prices."""
+    """The most that may be spent on one purse (e.g. a round) and in total, in the currency of the
+    prices."""
 
     purse: float = field(default=float("inf"))
     total: float = field(default=float("inf"))

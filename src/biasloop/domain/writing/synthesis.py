@@ -1,4 +1,4 @@
-"""What a language model is asked to write, and what is refused of what it wrote."""
+"""Requests for texts by a language model, and the accepted and refused texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,26 +12,26 @@ from biasloop.domain.writing.prompt import Prompt
 
 
 class WritingKind(StrEnum):
-    """How a text comes to be."""
+    """How a text is made."""
 
     WRITE = "write"
-    """Anew, to a cell, beside examples."""
+    """A new text for a cell, given examples."""
     PARAPHRASE = "paraphrase"
-    """A parent in other words, with its labels."""
+    """A parent in other words; its labels stay the same."""
     ADD = "add"
-    """The smallest edit that brings a label into a parent."""
+    """The smallest edit of a parent that adds a label."""
     DROP = "drop"
-    """The smallest edit that takes a label out of a parent."""
+    """The smallest edit of a parent that removes a label."""
 
 
-LLM = "llm:"
-"""An operation that begins so is a language model's."""
+LLM_PREFIX = "llm:"
+"""Prefix of the operation of an item that a language model wrote."""
 EDITS = (WritingKind.ADD, WritingKind.DROP)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A place in the corpus. `label` is what is short there; "" where nothing is asked for."""
+    """A combination of a label with a sector, register and form; "" where one is not specified."""
 
     label: str
     sector: str = ""
@@ -43,13 +43,14 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> "Cell":
-        """What `str` wrote."""
+        """From the result of `str`."""
         return cls(*text.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignBrief:
-    """What a model is told of a campaign: its labels, each in a line, and its guideline."""
+    """What a language model is told about a campaign: its labels, a one-line definition of each,
+    and its policy."""
 
     scheme: Scheme
     definitions: Mapping[str, str]
@@ -58,9 +59,12 @@ class CampaignBrief:
 
 @dataclass(frozen=True, slots=True)
 class WritingMaterial:
-    """What a plan is made from: `parents`, labelled train items that nobody made; `written`, the
-    texts of language models that are in the pool; `errors` by label (see deficit); `turn`, how
-    many texts were written or refused so far, so that no plan is like the one before."""
+    """What a plan of requests is based on.
+
+    `parents` are labelled train items that are not synthetic, `written` the texts of language
+    models in the pool; both with their labels. `errors` is by label (see `deficit`). `turn` is the
+    number of texts written or refused so far; it makes each plan differ from the previous one.
+    """
 
     parents: Sequence[tuple[Item, tuple[str, ...]]]
     written: Sequence[tuple[Item, tuple[str, ...]]]
@@ -70,8 +74,12 @@ class WritingMaterial:
 
 @dataclass(frozen=True, slots=True)
 class TextRequest:
-    """One text to be written. `labels` are what it shall carry: they come from here and never
-    from the answer. `parents` are the items in the prompt, the one to be rewritten first."""
+    """A request for one text.
+
+    `labels` are the labels that the text should have; they are never taken from the answer.
+    `parents` are the items in the prompt, with the one to rewrite first. `version` is that of the
+    prompt's template and wording.
+    """
 
     kind: WritingKind
     cell: Cell
@@ -79,26 +87,25 @@ class TextRequest:
     parents: tuple[Item, ...]
     prompt: Prompt
     version: str
-    """Of the prompt's template and words."""
 
     @property
     def operation(self) -> str:
-        """How the item came to be, as its provenance says: "llm:write:age/retail@1f2e3d4c"."""
-        return f"{LLM}{self.kind}:{self.cell}@{self.version}"
+        """The operation of the resulting item, e.g. "llm:write:age/retail@1f2e3d4c"."""
+        return f"{LLM_PREFIX}{self.kind}:{self.cell}@{self.version}"
 
 
 def cell_of(operation: str) -> Cell | None:
-    """The cell that an operation of a language model names; None for other operations."""
-    if not operation.startswith(LLM):
+    """The cell in the operation of an item that a language model wrote; None for other items."""
+    if not operation.startswith(LLM_PREFIX):
         return None
     return Cell.parse(operation.split(":", 2)[2].rpartition("@")[0])
 
 
 class RefusalReason(StrEnum):
-    """Why a text is refused, in the order in which it is looked at."""
+    """Why a text is refused, in the order of the checks."""
 
     INJECTION = "injection"
-    """The parent talks the model out of its task; nothing was written from it."""
+    """The parent contains instructions to the model, so no text was requested."""
     NO_ANSWER = "no_answer"
     SCHEMA = "schema"
     META_TALK = "meta_talk"
@@ -106,7 +113,7 @@ class RefusalReason(StrEnum):
     LANGUAGE = "language"
     EDIT = "edit_too_large"
     LEAK = "leak"
-    """Nearly the text of an audit item."""
+    """A near-duplicate of an audit item."""
     NEAR_DUPLICATE = "near_duplicate"
     BOILERPLATE = "boilerplate"
     LABEL = "label_not_confirmed"
@@ -114,7 +121,7 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A text that stays out of the pool, and why. `detail` says more for people."""
+    """A text that is kept out of the pool, and why; `detail` explains the reason to users."""
 
     text: str
     reason: RefusalReason
@@ -127,7 +134,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticItem:
-    """A synthetic item and its labels; `extra` is kept with them (a judge's reason …)."""
+    """A synthetic item and its labels; `extra` is stored with them, e.g. the judge's reason."""
 
     item: Item
     labels: tuple[str, ...]

@@ -33,7 +33,7 @@ from biasloop.domain.batch import (
 def test_a_quota_fills_the_batch(
     size: int, done: int, block: int, audit_share: float, random_share: float, gold_share: float
 ) -> None:
-    found = split_batch(
+    quota = split_batch(
         size,
         audit_done=done,
         audit_block=block,
@@ -41,22 +41,22 @@ def test_a_quota_fills_the_batch(
         random_share=random_share,
         gold_share=gold_share,
     )
-    assert found.acquisition + found.audit + found.random_train + found.gold == size
-    assert min(found.acquisition, found.audit, found.random_train, found.gold) >= 0
+    assert quota.acquisition + quota.audit + quota.random_train + quota.gold == size
+    assert min(quota.acquisition, quota.audit, quota.random_train, quota.gold) >= 0
     if not gold_share:
-        assert not found.gold
+        assert not quota.gold
     if done >= block:
-        assert found.audit == round(size * audit_share)
+        assert quota.audit == round(size * audit_share)
 
 
 def audit_quotas(size: int, block: int, batches: int) -> list[int]:
-    found: list[int] = []
+    quotas: list[int] = []
     for _ in range(batches):
-        wanted = split_batch(
-            size, audit_done=sum(found), audit_block=block, audit_share=0.1, random_share=0.1
+        quota = split_batch(
+            size, audit_done=sum(quotas), audit_block=block, audit_share=0.1, random_share=0.1
         )
-        found.append(wanted.audit)
-    return found
+        quotas.append(quota.audit)
+    return quotas
 
 
 def test_a_campaign_begins_with_an_audit_block() -> None:
@@ -84,20 +84,24 @@ hashes = st.lists(st.sampled_from("abcdef"), max_size=12)
 
 
 @given(hashes, hashes)
-def test_one_item_per_text(have: list[str], taken: list[str]) -> None:
-    found = candidates(have, 10).distinct(np.array(taken, str))
-    first = {text: i for i, text in reversed(list(enumerate(have))) if text not in taken}
-    assert found.hashes.tolist() == [have[i] for i in sorted(first.values())]
-    assert found.rows.tolist() == [10 + i for i in sorted(first.values())]
-    assert found.ids.tolist() == found.roots.tolist() == [f"item {row}" for row in found.rows]
-    assert len(found) == len(set(have) - set(taken))
+def test_one_item_per_text(texts: list[str], taken: list[str]) -> None:
+    remaining = candidates(texts, 10).distinct(np.array(taken, str))
+    first = {text: i for i, text in reversed(list(enumerate(texts))) if text not in taken}
+    assert remaining.hashes.tolist() == [texts[i] for i in sorted(first.values())]
+    assert remaining.rows.tolist() == [10 + i for i in sorted(first.values())]
+    assert (
+        remaining.ids.tolist()
+        == remaining.roots.tolist()
+        == [f"item {row}" for row in remaining.rows]
+    )
+    assert len(remaining) == len(set(texts) - set(taken))
 
 
 # --- compose --------------------------------------------------------------------------------------
 
 
 def last_rows(rows: Rows, n: int) -> Rows:
-    """A strategy that can be foretold."""
+    """A predictable strategy."""
     return rows[len(rows) - n :]
 
 
@@ -114,9 +118,9 @@ def test_gold_items_are_mixed_in(
     gold = candidates(gold_texts, 200).distinct()
     acquire = last_rows if model else None
 
-    def batch(wanted: Quota) -> list[Selection]:
+    def batch(quota: Quota) -> list[Selection]:
         rng = np.random.default_rng(seed)
-        return compose_batch(train, audit, wanted, acquire, rng, max_per_ad=1, gold=gold)
+        return compose_batch(train, audit, quota, acquire, rng, max_per_ad=1, gold=gold)
 
     mixed = batch(Quota(4, 2, 1, n))
     texts = dict(
@@ -144,12 +148,12 @@ quotas = st.builds(Quota, st.integers(0, 8), st.integers(0, 8), st.integers(0, 8
 
 @given(hashes, hashes, quotas, st.booleans(), st.integers(0, 2**32))
 def test_a_batch(
-    train_texts: list[str], audit_texts: list[str], wanted: Quota, model: bool, seed: int
+    train_texts: list[str], audit_texts: list[str], quota: Quota, model: bool, seed: int
 ) -> None:
     train = candidates(train_texts).distinct()
-    audit = candidates(audit_texts, 100).distinct()  # texts may stand on both sides
+    audit = candidates(audit_texts, 100).distinct()  # texts may occur in both
     rng = np.random.default_rng(seed)
-    batch = compose_batch(train, audit, wanted, last_rows if model else None, rng, max_per_ad=1)
+    batch = compose_batch(train, audit, quota, last_rows if model else None, rng, max_per_ad=1)
 
     texts = dict(zip([*train.ids, *audit.ids], [*train.hashes, *audit.hashes], strict=True))
     rows = dict(zip([*train.ids, *audit.ids], [*train.rows, *audit.rows], strict=True))
@@ -160,9 +164,9 @@ def test_a_batch(
 
     arms = Counter(s.arm for s in batch)
     left = len(set(train.hashes) - {texts[s.item_id] for s in batch if s.arm is Arm.AUDIT})
-    total = wanted.acquisition + wanted.audit + wanted.random_train
-    assert arms[Arm.AUDIT] == min(wanted.audit, len(audit))
-    assert arms[Arm.RANDOM_TRAIN] == min(wanted.random_train, left)
+    total = quota.acquisition + quota.audit + quota.random_train
+    assert arms[Arm.AUDIT] == min(quota.audit, len(audit))
+    assert arms[Arm.RANDOM_TRAIN] == min(quota.random_train, left)
     assert len(batch) == min(total, arms[Arm.AUDIT] + left)  # acquisition fills up
     for s in batch:
         chosen = model and s.arm is Arm.ACQUISITION
@@ -181,7 +185,7 @@ def test_the_same_seed_gives_the_same_batch(seed: int) -> None:
     assert once(seed) != once(seed + 1)
 
 
-def test_the_strategy_chooses_among_what_the_random_arm_left() -> None:
+def test_the_strategy_chooses_among_items_not_drawn_at_random() -> None:
     offered: list[Rows] = []
 
     def acquire(rows: Rows, n: int) -> Rows:
@@ -197,7 +201,7 @@ def test_the_strategy_chooses_among_what_the_random_arm_left() -> None:
 
 
 @pytest.mark.parametrize("pool", ["train", "audit", "both"])
-def test_empty_pools_give_what_there_is(pool: str) -> None:
+def test_empty_pools_give_smaller_batches(pool: str) -> None:
     train = distinct(0 if pool in ("train", "both") else 9)
     audit = distinct(0 if pool in ("audit", "both") else 9, 100)
     for acquire in (last_rows, None):
@@ -212,78 +216,78 @@ def test_empty_pools_give_what_there_is(pool: str) -> None:
             assert batch == []
 
 
-# --- at most so many of one ad --------------------------------------------------------------------
+# --- limit per ad ---------------------------------------------------------------------------------
 
 
 sizes = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 
 
 @given(sizes, st.integers(0, 60), st.integers(1, 4), st.integers(0, 2**32))
-def test_a_draw_keeps_to_the_cap_and_is_else_of_equal_chances(
-    ad_sizes: list[int], n: int, most: int, seed: int
+def test_a_draw_respects_the_limit_and_is_otherwise_uniform(
+    ad_sizes: list[int], n: int, limit: int, seed: int
 ) -> None:
     ads = np.repeat(np.arange(len(ad_sizes)), ad_sizes)
-    drawn, chance = draw_positions(ads, n, most, np.random.default_rng(seed))
-    assert len(drawn) == min(n, sum(min(size, most) for size in ad_sizes))
+    drawn, chance = draw_positions(ads, n, limit, np.random.default_rng(seed))
+    assert len(drawn) == min(n, sum(min(size, limit) for size in ad_sizes))
     assert np.all(np.diff(drawn) > 0)
-    assert np.bincount(ads[drawn]).max(initial=0) <= most
+    assert np.bincount(ads[drawn]).max(initial=0) <= limit
     assert chance.sum() == pytest.approx(len(drawn))
     share = np.bincount(ads, weights=chance)
-    assert np.all(share <= most + 1e-9)
-    free = share[ads] < most - 1e-9  # items of ads that the cap does not hold back
+    assert np.all(share <= limit + 1e-9)
+    free = share[ads] < limit - 1e-9  # items of ads below the limit
     if free.any():
         assert np.ptp(chance[free]) < 1e-9
         assert chance.max() <= chance[free].max() + 1e-9
 
 
 @given(sizes, quotas, st.integers(1, 4), st.booleans(), st.integers(0, 2**32))
-def test_a_batch_holds_at_most_so_many_of_an_ad_and_is_full_if_it_can(
-    ad_sizes: list[int], wanted: Quota, most: int, model: bool, seed: int
+def test_a_batch_respects_the_limit_per_ad_and_is_full_if_possible(
+    ad_sizes: list[int], quota: Quota, limit: int, model: bool, seed: int
 ) -> None:
     """Rows are ranked by ad, so that a strategy runs into full ads all the time."""
     roots = [f"ad {a}" for a, size in enumerate(ad_sizes) for _ in range(size)]
     half = len(roots) // 2
     train, audit = distinct(half, 0, roots[:half]), distinct(len(roots) - half, 100, roots[half:])
     rng = np.random.default_rng(seed)
-    batch = compose_batch(train, audit, wanted, last_rows if model else None, rng, max_per_ad=most)
+    batch = compose_batch(train, audit, quota, last_rows if model else None, rng, max_per_ad=limit)
     pools = {Arm.AUDIT: roots[half:], Arm.ACQUISITION: roots[:half]}
     rows = [s.row for s in batch]
     assert len(set(rows)) == len(rows)
-    for arm, pool in pools.items():  # here an ad may have items on both sides
-        own = [s for s in batch if (s.arm is Arm.AUDIT) == (arm is Arm.AUDIT)]
-        assert max(Counter(pool[s.row % 100] for s in own).values(), default=0) <= most
+    for arm, pool in pools.items():  # here an ad may have items in both
+        selected = [s for s in batch if (s.arm is Arm.AUDIT) == (arm is Arm.AUDIT)]
+        assert max(Counter(pool[s.row % 100] for s in selected).values(), default=0) <= limit
     possible = {
-        arm: sum(min(c, most) for c in Counter(pool).values()) for arm, pool in pools.items()
+        arm: sum(min(c, limit) for c in Counter(pool).values()) for arm, pool in pools.items()
     }
     arms = Counter(s.arm for s in batch)
-    assert arms[Arm.AUDIT] == min(wanted.audit, possible[Arm.AUDIT])
-    total = wanted.acquisition + wanted.audit + wanted.random_train
+    assert arms[Arm.AUDIT] == min(quota.audit, possible[Arm.AUDIT])
+    total = quota.acquisition + quota.audit + quota.random_train
     assert len(batch) == min(total, arms[Arm.AUDIT] + possible[Arm.ACQUISITION])
 
 
 @given(sizes, st.integers(0, 40), st.integers(1, 4), st.integers(0, 2**32))
-def test_a_ranking_is_gone_down_and_full_ads_are_skipped(
-    ad_sizes: list[int], n: int, most: int, seed: int
+def test_a_ranking_is_followed_and_full_ads_are_skipped(
+    ad_sizes: list[int], n: int, limit: int, seed: int
 ) -> None:
     roots = [f"ad {a}" for a, size in enumerate(ad_sizes) for _ in range(size)]
     rank = np.random.default_rng(seed).permutation(len(roots))
 
-    def acquire(rows: Rows, wanted: int) -> Rows:
-        return np.sort(rows[np.argsort(rank[rows])[:wanted]])
+    def acquire(rows: Rows, n: int) -> Rows:
+        return np.sort(rows[np.argsort(rank[rows])[:n]])
 
     pool, rng = distinct(len(roots), 0, roots), np.random.default_rng(0)
     with patch("biasloop.domain.batch.MAX_ATTEMPTS", 100):
-        batch = compose_batch(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=most)
+        batch = compose_batch(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=limit)
     expected: list[int] = []
     for row in np.argsort(rank):
-        if len(expected) < n and sum(roots[r] == roots[row] for r in expected) < most:
+        if len(expected) < n and sum(roots[r] == roots[row] for r in expected) < limit:
             expected.append(int(row))
     assert sorted(s.row for s in batch) == sorted(expected)
 
 
 @pytest.mark.parametrize("model", [True, False])
-def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
-    """Over many seeds each item is drawn as often as its probability says; the order tells no arm.
+def test_items_are_drawn_as_often_as_their_probability_says(model: bool) -> None:
+    """Over many seeds, items are drawn as often as their probability says, in random order.
 
     With a strategy only the random arms have probabilities, and only they are counted. One audit
     ad has three items, of which at most one may be drawn; the others' chances stay equal.
@@ -292,12 +296,12 @@ def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
     audit = distinct(5, 100, ["long", "long", "a", "long", "b"])
     drawn: Counter[tuple[Arm, int]] = Counter()
     probability: dict[tuple[Arm, int], float] = {}
-    places: dict[Arm, list[int]] = defaultdict(list)
+    positions_by_arm: dict[Arm, list[int]] = defaultdict(list)
     for seed in range(n):
         rng = np.random.default_rng(seed)
         acquire = last_rows if model else None
         for s in compose_batch(train, audit, Quota(4, 2, 3), acquire, rng, max_per_ad=1):
-            places[s.arm].append(s.position)
+            positions_by_arm[s.arm].append(s.position)
             if s.probability is not None:
                 drawn[s.arm, s.row] += 1
                 assert probability.setdefault((s.arm, s.row), s.probability) == s.probability
@@ -308,5 +312,5 @@ def test_inclusion_probabilities_are_what_happens(model: bool) -> None:
     assert probability == pytest.approx(expected)
     for key, p in probability.items():
         assert abs(drawn[key] / n - p) < 5 * (p * (1 - p) / n) ** 0.5, key
-    for found in places.values():  # positions 0 … 8 are uniform for every arm
-        assert abs(np.mean(found) - 4) < 5 * np.std(found) / len(found) ** 0.5
+    for positions in positions_by_arm.values():  # positions 0 … 8 are uniform for every arm
+        assert abs(np.mean(positions) - 4) < 5 * np.std(positions) / len(positions) ** 0.5

@@ -1,4 +1,4 @@
-"""Splits and items: what a root's hash decides for ever, and what nothing may descend from."""
+"""Splits and items: the split of a root never changes, and nothing descends from audit items."""
 
 import unicodedata
 
@@ -34,7 +34,7 @@ def test_a_fifth_of_the_roots_is_audit(seed: int) -> None:
 
 
 def test_the_split_of_a_root_never_changes() -> None:
-    """Pinned: another hash would move audit items of living campaigns into training."""
+    """Pinned: another hash would move audit items of running campaigns into training."""
     assert [i for i in range(40) if split_of(f"ad-{i}", 0) is AUDIT] == [
         14,
         15,
@@ -72,7 +72,7 @@ def test_a_larger_share_only_adds_audit_roots(root: str, seed: int, one: float, 
 
 
 def test_ids_never_change() -> None:
-    """Pinned: ids stand in ledgers and in Label Studio."""
+    """Pinned: ids are stored in ledgers and in Label Studio."""
     assert item_id("ad-1", 0, 5, "Prova") == "99032498ccf6f5b7218a"
     assert text_hash("Città  di  Roma") == "bc17910daebcaed9cb6a"
     assert Policy("Linee guida").id == "85bcca8aa7d5"
@@ -89,24 +89,24 @@ def test_an_id_depends_on_every_part(parts: tuple[str, int, int, str]) -> None:
     ]
     ids = {item_id(*parts), *(item_id(*other) for other in others)}
     assert len(ids) == 5
-    assert all(len(found) == 20 for found in ids)
+    assert all(len(id_) == 20 for id_ in ids)
 
 
 @given(st.text(), st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
 @example("perché", "NFD")
 @example("\ufb01nanza", "NFKC")
-def test_a_text_hash_is_blind_to_unicode_form(text: str, form: str) -> None:
+def test_a_text_hash_ignores_unicode_form(text: str, form: str) -> None:
     assert text_hash(unicodedata.normalize(form, text)) == text_hash(text)
 
 
 @given(words)
-def test_a_text_hash_is_blind_to_case_and_spacing(text: str) -> None:
+def test_a_text_hash_ignores_case_and_white_space(text: str) -> None:
     spaced = "\n\t" + text.upper().replace(" ", " \u00a0 ") + "  "
     assert text_hash(spaced) == text_hash(text)
 
 
 @given(words, words)
-def test_other_words_have_another_text_hash(one: str, two: str) -> None:
+def test_different_words_have_different_text_hashes(one: str, two: str) -> None:
     same = one.casefold().split() == two.casefold().split()
     assert (text_hash(one) == text_hash(two)) == same
 
@@ -119,7 +119,7 @@ def test_even_broken_unicode_has_an_id() -> None:
 # --- items ----------------------------------------------------------------------------------------
 
 
-def test_a_real_item_is_a_piece_of_its_ad() -> None:
+def test_a_real_item_is_part_of_its_ad() -> None:
     ad = Ad("ad-1", "Cerchiamo un cuoco. Età massima 30 anni.", language="it")
     item = real_item(ad, 20, 40, AUDIT, "ristorazione")
     assert item.text == "Età massima 30 anni."
@@ -131,7 +131,7 @@ def test_a_real_item_is_a_piece_of_its_ad() -> None:
 
 @given(st.text(), words)
 def test_a_seed_is_always_train(root: str, text: str) -> None:
-    """Also where the hash of its root would make it audit: audit is real ads only."""
+    """Even if the hash of its root would make it audit: audit items are real ads only."""
     item = seed_item(root, text)
     assert (item.split, item.origin, item.roots) == (TRAIN, Origin.SEED, (root,))
     assert item.ad_id == ""
@@ -150,12 +150,12 @@ def test_nothing_synthetic_descends_from_audit(parents: list[Item]) -> None:
         with pytest.raises(ValueError, match="train items only"):
             synthetic_item(tuple(parents), "Cerchiamo una cuoca.", "gender")
         return
-    made = synthetic_item(tuple(parents), "Cerchiamo una cuoca.", "gender")
-    assert (made.split, made.origin, made.operation) == (TRAIN, Origin.SYNTHETIC, "gender")
-    assert made.roots == tuple(sorted({root for p in parents for root in p.roots}))
-    assert made.parents == tuple(parent.id for parent in parents)
-    assert made.group == parents[0].group
+    item = synthetic_item(tuple(parents), "Cerchiamo una cuoca.", "gender")
+    assert (item.split, item.origin, item.operation) == (TRAIN, Origin.SYNTHETIC, "gender")
+    assert item.roots == tuple(sorted({root for p in parents for root in p.roots}))
+    assert item.parents == tuple(parent.id for parent in parents)
+    assert item.group == parents[0].group
     # The order of the parents is no difference between two versions.
-    assert synthetic_item(tuple(reversed(parents)), made.text, "gender").id == made.id
-    # What is made of it descends from the same roots.
-    assert synthetic_item((made,), "Si cerca una cuoca.", "style").roots == made.roots
+    assert synthetic_item(tuple(reversed(parents)), item.text, "gender").id == item.id
+    # Items made from it descend from the same roots.
+    assert synthetic_item((item,), "Si cerca una cuoca.", "style").roots == item.roots

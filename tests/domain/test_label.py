@@ -1,4 +1,4 @@
-"""Label schemes: what counts, what is set aside, and the matrix in between."""
+"""Label schemes: valid and invalid choices, and label matrices."""
 
 from datetime import UTC, datetime
 
@@ -32,23 +32,25 @@ names = st.lists(st.sampled_from(NAMES), unique=True)
         (SINGLE, [], AsideReason.EMPTY),
     ],
 )
-def test_what_is_set_aside(scheme: Scheme, chosen: list[str], reason: AsideReason | None) -> None:
+def test_reasons_to_set_aside(
+    scheme: Scheme, chosen: list[str], reason: AsideReason | None
+) -> None:
     assert scheme.reason_to_set_aside(chosen) is reason
 
 
 @given(schemes, st.lists(st.sampled_from([*NAMES, "inclusive", "height"]), max_size=6))
-def test_what_counts_can_be_read_back(scheme: Scheme, chosen: list[str]) -> None:
-    """Nothing that counts loses or gains a label on its way through the matrix."""
+def test_encoding_is_reversible(scheme: Scheme, chosen: list[str]) -> None:
+    """A valid choice neither loses nor gains a label on its way through the matrix."""
     if scheme.reason_to_set_aside(chosen) is None:
         (row,) = scheme.encode([chosen])
         assert set(scheme.decode(row)) == set(chosen)
 
 
 @given(schemes, st.lists(st.tuples(names, names), max_size=5))
-def test_what_was_not_asked_is_missing(
+def test_labels_not_asked_about_are_missing(
     scheme: Scheme, rows: list[tuple[list[str], list[str]]]
 ) -> None:
-    chosen = [[name for name in said if name in asked] for said, asked in rows]
+    chosen = [[name for name in labels if name in asked] for labels, asked in rows]
     asked = [[*asked, "a label of an older scheme"] for _, asked in rows]
     matrix = scheme.encode(chosen, asked)
     assert (matrix.dtype, matrix.shape) == (np.int8, (len(rows), len(NAMES)))
@@ -57,7 +59,7 @@ def test_what_was_not_asked_is_missing(
         assert matrix[i, j] == expected
 
 
-def test_all_is_asked_unless_told_otherwise() -> None:
+def test_by_default_all_labels_are_asked_about() -> None:
     assert MULTI.encode([["gender", "height"], ["inclusive"]]).tolist() == [
         [0, 1, 0, 0],
         [0, 0, 0, 0],
@@ -65,14 +67,14 @@ def test_all_is_asked_unless_told_otherwise() -> None:
     assert MULTI.encode([]).shape == (0, 4)
 
 
-def test_a_row_without_a_yes_is_the_negative() -> None:
+def test_a_row_of_zeros_is_the_negative() -> None:
     assert MULTI.decode([0, 0, MISSING, 0]) == ["inclusive"]
     assert Scheme(NAMES, multi=True).decode([0, 0, 0, 0]) == []
     with pytest.raises(ValueError, match="zip"):
         MULTI.decode([1])
 
 
-def test_an_id_is_that_of_the_content() -> None:
+def test_the_id_is_a_hash_of_the_content() -> None:
     same = Scheme(NAMES, multi=True, none_label="inclusive")
     others = [SINGLE, Scheme(NAMES, True), Scheme(NAMES[::-1], True, "inclusive")]
     assert MULTI.id == same.id
@@ -103,7 +105,7 @@ annotations = st.builds(
 
 
 @given(annotations, annotations)
-def test_two_versions_say_the_same_or_not(one: Annotation, two: Annotation) -> None:
+def test_has_same_content(one: Annotation, two: Annotation) -> None:
     assert one.has_same_content(one)
     assert one.has_same_content(two) == two.has_same_content(one)
     differ = any(

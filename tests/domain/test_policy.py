@@ -1,4 +1,4 @@
-"""What becomes of votes given under an older guideline."""
+"""Votes given under an older policy, and decisions about them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def annotation(number: int, policy: str, *labels: str, **facts: object) -> Annot
     return vote(f"item {number}", *labels, key=f"ls:{number}", policy_id=policy, **facts)
 
 
-def decided(action: VoteAction, current: str, *older: str) -> PolicyDecision:
+def decision_about(action: VoteAction, current: str, *older: str) -> PolicyDecision:
     return PolicyDecision(current, older, action, (), "rita", NOW)
 
 
@@ -48,29 +48,33 @@ annotations = st.lists(
         ),
     ),
     max_size=8,
-).map(lambda made: [replace(a, key=f"ls:{n}", item_id=f"item {n}") for n, a in enumerate(made)])
+).map(lambda rows: [replace(a, key=f"ls:{n}", item_id=f"item {n}") for n, a in enumerate(rows)])
 
 
-def after(known: list[Annotation], news: list[Annotation]) -> list[Annotation]:
-    changed = {a.key: a for a in news}
-    return [changed.get(a.key, a) for a in known]
+def after(before: list[Annotation], changes: list[Annotation]) -> list[Annotation]:
+    changed = {a.key: a for a in changes}
+    return [changed.get(a.key, a) for a in before]
 
 
-def test_a_label_described_otherwise_is_another_guideline() -> None:
+def test_label_descriptions_are_part_of_a_policy() -> None:
     text = Policy("Linee guida")
     assert Policy("Linee guida", {}) == text
     assert len({text.id, Policy("Linee guida", {"age": "x"}).id, Policy("Linee guidax").id}) == 3
     assert Policy("a", {"x": "1", "y": "2"}).id == Policy("a", {"y": "2", "x": "1"}).id
 
 
-def test_votes_wait_until_somebody_decides_for_the_version_in_force() -> None:
+def test_a_decision_applies_to_the_policy_in_force() -> None:
     votes = {"a": 3, "b": 2, "c": 1}
     assert versions_to_decide(votes, [], "c") == {"a", "b"}
-    assert versions_to_decide(votes, [decided(VoteAction.KEEP, "b", "a")], "c") == {"a", "b"}
-    assert versions_to_decide(votes, [decided(VoteAction.KEEP, "c", "a", "b")], "c") == set()
-    assert versions_to_decide(votes, [decided(VoteAction.RE_ASK, "c", "a", "b")], "c") == set()
-    # Votes that came in late count until they are set aside as well.
-    assert versions_to_decide(votes, [decided(VoteAction.SET_ASIDE, "c", "a", "b")], "c") == {
+    assert versions_to_decide(votes, [decision_about(VoteAction.KEEP, "b", "a")], "c") == {"a", "b"}
+    assert versions_to_decide(votes, [decision_about(VoteAction.KEEP, "c", "a", "b")], "c") == set()
+    assert (
+        versions_to_decide(votes, [decision_about(VoteAction.RE_ASK, "c", "a", "b")], "c") == set()
+    )
+    # Votes that arrive later count until they are set aside as well.
+    assert versions_to_decide(
+        votes, [decision_about(VoteAction.SET_ASIDE, "c", "a", "b")], "c"
+    ) == {
         "a",
         "b",
     }
@@ -78,31 +82,33 @@ def test_votes_wait_until_somebody_decides_for_the_version_in_force() -> None:
 
 
 @given(annotations)
-def test_set_aside_and_keep_undo_each_other(known: list[Annotation]) -> None:
-    older = affected_versions(known, [], VoteAction.SET_ASIDE, "c")
-    without = after(known, apply_decision(known, older, VoteAction.SET_ASIDE))
+def test_set_aside_and_keep_undo_each_other(before: list[Annotation]) -> None:
+    older = affected_versions(before, [], VoteAction.SET_ASIDE, "c")
+    without = after(before, apply_decision(before, older, VoteAction.SET_ASIDE))
     assert count_votes_by_policy(without).keys() <= {"c"}
     assert not apply_decision(without, older, VoteAction.SET_ASIDE)
-    decision = decided(VoteAction.SET_ASIDE, "c", *older)
-    back = affected_versions(without, [decision], VoteAction.KEEP, "c")
-    again = after(without, apply_decision(without, back, VoteAction.KEEP))
-    good = {a.key for a in known if a.standing is Standing.VOTE and a.source is LabelSource.HUMAN}
-    assert good <= {a.key for a in again if a.standing is Standing.VOTE}
-    untouched = [a for a in known if a.source is LabelSource.SEED or a.policy_id == "c"]
+    decision = decision_about(VoteAction.SET_ASIDE, "c", *older)
+    to_restore = affected_versions(without, [decision], VoteAction.KEEP, "c")
+    restored = after(without, apply_decision(without, to_restore, VoteAction.KEEP))
+    human_votes = {
+        a.key for a in before if a.standing is Standing.VOTE and a.source is LabelSource.HUMAN
+    }
+    assert human_votes <= {a.key for a in restored if a.standing is Standing.VOTE}
+    untouched = [a for a in before if a.source is LabelSource.SEED or a.policy_id == "c"]
     assert all(a in without for a in untouched)
 
 
-def test_what_an_earlier_change_set_aside_stays_so() -> None:
-    known = [annotation(1, "a", standing=Standing.ASIDE, reason=AsideReason.OLDER_POLICY)]
-    known.append(annotation(2, "b"))
-    decisions = [decided(VoteAction.SET_ASIDE, "b", "a")]
-    assert affected_versions(known, decisions, VoteAction.KEEP, "c") == ("b",)
-    assert affected_versions(known, decisions, VoteAction.KEEP, "b") == ("a",)
-    assert affected_versions(known, decisions, VoteAction.RE_ASK, "c") == ("a", "b")
+def test_keep_restores_only_votes_set_aside_under_the_policy_in_force() -> None:
+    before = [annotation(1, "a", standing=Standing.ASIDE, reason=AsideReason.OLDER_POLICY)]
+    before.append(annotation(2, "b"))
+    decisions = [decision_about(VoteAction.SET_ASIDE, "b", "a")]
+    assert affected_versions(before, decisions, VoteAction.KEEP, "c") == ("b",)
+    assert affected_versions(before, decisions, VoteAction.KEEP, "b") == ("a",)
+    assert affected_versions(before, decisions, VoteAction.RE_ASK, "c") == ("a", "b")
 
 
-def test_only_items_that_carry_the_labels_are_asked_about_again() -> None:
-    known = [
+def test_only_items_with_the_labels_are_re_asked() -> None:
+    before = [
         annotation(1, "a", "gender"),
         annotation(2, "a", "age", "gender"),
         annotation(3, "a", "age"),
@@ -110,16 +116,16 @@ def test_only_items_that_carry_the_labels_are_asked_about_again() -> None:
         annotation(5, "a", standing=Standing.ASIDE, reason=AsideReason.DUPLICATE),
         annotation(6, "a", "gender", source=LabelSource.SEED),
     ]
-    items = items_with_labels(known, ["gender"])
+    items = items_with_labels(before, ["gender"])
     assert items == {"item 1", "item 2", "item 4"}
-    news = apply_decision(known, ["a"], VoteAction.RE_ASK, items)
-    assert [(a.key, a.reason) for a in news] == [
+    changes = apply_decision(before, ["a"], VoteAction.RE_ASK, items)
+    assert [(a.key, a.reason) for a in changes] == [
         ("ls:1", AsideReason.ASKED_AGAIN),
         ("ls:2", AsideReason.ASKED_AGAIN),
     ]
-    assert {a.key for a in apply_decision(known, ["a"], VoteAction.RE_ASK)} == {
+    assert {a.key for a in apply_decision(before, ["a"], VoteAction.RE_ASK)} == {
         "ls:1",
         "ls:2",
         "ls:3",
     }
-    assert all((a.at, a.labels) == (NOW, known[i].labels) for i, a in enumerate(news))
+    assert all((a.at, a.labels) == (NOW, before[i].labels) for i, a in enumerate(changes))

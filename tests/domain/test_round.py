@@ -1,4 +1,4 @@
-"""States and steps, when a round may open, and how long a failure waits."""
+"""States and steps, when a round may open, and how long to wait after a failure."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ OPENING = OpeningRules(batch_size=20, min_new_items=5, interval=timedelta(minute
 SOON = "the next round may open at 2026-03-01 12:05 UTC"
 
 
-def test_every_state_but_the_last_has_one_way_on() -> None:
+def test_every_state_but_the_last_has_one_successor() -> None:
     states = list(STEPS)
     assert [after for _, after in STEPS.values()] == [*states[1:], State.CLOSED]
     assert set(State) == {*STEPS, *FINISHED}
@@ -44,24 +44,24 @@ def test_the_step_follows_from_the_state(state: State) -> None:
     assert step is None if state in FINISHED else step == STEPS[state][0]
 
 
-def why_not(
+def reason_with(
     *rounds: Round, labels: int = 0, candidates: int = 50, pause: PauseState = PauseState.RUNNING
 ) -> str | None:
     return reason_not_to_open(OPENING, Situation(NOW, rounds, labels, lambda: candidates, pause))
 
 
-def test_what_the_stopping_rule_says_is_passed_on() -> None:
+def test_the_reason_of_the_stopping_rule_is_shown() -> None:
     situation = Situation(
         NOW, (a_round(State.CLOSED),), 0, lambda: 50, PauseState.RUNNING, "enough"
     )
     assert reason_not_to_open(OPENING, situation) == (
-        "enough; `biasloop resume` opens rounds until it says so again"
+        "enough; `biasloop resume` opens rounds until the rule applies again"
     )
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_one_round_is_on_its_way_to_people(state: State) -> None:
-    reason = why_not(a_round(state))
+def test_only_one_round_is_with_annotators(state: State) -> None:
+    reason = reason_with(a_round(state))
     if state in BEFORE_LABELLING + DURING_LABELLING:
         assert reason == "a round is already open"
     else:
@@ -71,29 +71,29 @@ def test_only_one_round_is_on_its_way_to_people(state: State) -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"pause": PauseState.PAUSED}, "paused; `biasloop resume` goes on"),
-        ({"pause": PauseState.DRAINING}, "draining; `biasloop resume` goes on"),
+        ({"pause": PauseState.PAUSED}, "paused; continue with `biasloop resume`"),
+        ({"pause": PauseState.DRAINING}, "draining; continue with `biasloop resume`"),
         ({"labels": 99}, None),
-        ({"labels": 100}, "the budget of 100 labels is spent; raise loop.budget to go on"),
-        ({"candidates": 0}, "the pool holds nothing more to ask about; `biasloop import` adds ads"),
+        ({"labels": 100}, "the budget of 100 labels is spent; raise loop.budget to continue"),
+        ({"candidates": 0}, "the pool has no more items to label; add ads with `biasloop import`"),
         ({"candidates": 4}, "4 unlabelled items, 5 needed"),
         ({"candidates": 5}, None),
     ],
 )
-def test_what_keeps_a_round_from_opening(facts, reason: str | None) -> None:
-    found = why_not(**facts)
-    assert found is None if reason is None else str(found).startswith(reason)
+def test_reasons_not_to_open(facts, reason: str | None) -> None:
+    actual = reason_with(**facts)
+    assert actual is None if reason is None else str(actual).startswith(reason)
 
 
-def test_rounds_keep_their_distance() -> None:
-    assert why_not(a_round(State.CLOSED, 5)) == SOON
-    assert why_not(a_round(State.CLOSED, 30), a_round(State.CANCELLED, 5, 1)) == SOON
-    assert why_not(a_round(State.CLOSED, 10)) is None
+def test_rounds_open_at_an_interval() -> None:
+    assert reason_with(a_round(State.CLOSED, 5)) == SOON
+    assert reason_with(a_round(State.CLOSED, 30), a_round(State.CANCELLED, 5, 1)) == SOON
+    assert reason_with(a_round(State.CLOSED, 10)) is None
 
 
-def test_the_pool_is_counted_only_when_all_else_says_yes() -> None:
+def test_the_pool_is_counted_last() -> None:
     def count() -> int:
-        raise AssertionError("counted a whole pool for nothing")
+        raise AssertionError("the pool was counted needlessly")
 
     closed = a_round(State.CLOSED)
     for situation in (

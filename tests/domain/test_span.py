@@ -1,4 +1,4 @@
-"""Marked words, aligned to whole words."""
+"""Spans are aligned to whole words."""
 
 import pytest
 from hypothesis import given
@@ -21,10 +21,10 @@ TEXT = "  Cerchiamo un/a operaio/a, max 30 anni: l'addetto."
 )
 def test_whole_words(marked: str, words: str) -> None:
     start = TEXT.index(marked)
-    found = align_to_words(Span(start, start + len(marked), "age"), TEXT)
-    assert found is not None
-    assert TEXT[found.start : found.end] == words
-    assert found.label == "age"
+    aligned = align_to_words(Span(start, start + len(marked), "age"), TEXT)
+    assert aligned is not None
+    assert TEXT[aligned.start : aligned.end] == words
+    assert aligned.label == "age"
 
 
 def test_no_word_no_span() -> None:
@@ -35,8 +35,8 @@ def test_no_word_no_span() -> None:
 def test_aligning_twice_changes_nothing(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    found = align_to_words(Span(start, end, "x"), text)
-    if found is not None:
-        assert 0 <= found.start < found.end <= len(text)
-        assert align_to_words(found, text) == found
-        assert text[found.start : found.end] == text[found.start : found.end].strip()
+    aligned = align_to_words(Span(start, end, "x"), text)
+    if aligned is not None:
+        assert 0 <= aligned.start < aligned.end <= len(text)
+        assert align_to_words(aligned, text) == aligned
+        assert text[aligned.start : aligned.end] == text[aligned.start : aligned.end].strip()

@@ -1,4 +1,4 @@
-"""Importing files: good rows in, bad rows out with a reason, nothing twice."""
+"""Importing files: good rows are added once, bad rows are rejected with a reason."""
 
 import json
 import subprocess
@@ -30,23 +30,23 @@ NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 
 @dataclass
-class Desk:
+class Importer:
     """A pool and a ledger that keeps one version per key, and a way to import into them."""
 
     folder: Path
-    said: dict[str, Annotation] = field(default_factory=dict)
-    calls: list[int] = field(default_factory=list)
-    read: list[int] = field(default_factory=list)
+    recorded: dict[str, Annotation] = field(default_factory=dict)
+    record_sizes: list[int] = field(default_factory=list)
+    progress: list[int] = field(default_factory=list)
 
     @property
     def pool(self) -> ArrowPool:
         return ArrowPool(self.folder / "pool")
 
     def record(self, annotations: Sequence[Annotation]) -> None:
-        self.calls.append(len(annotations))
+        self.record_sizes.append(len(annotations))
         rows = self.pool.rows_of([annotation.item_id for annotation in annotations])
-        assert (rows >= 0).all(), "labels come after their items"
-        self.said |= {annotation.key: annotation for annotation in annotations}
+        assert (rows >= 0).all(), "labels are recorded after their items"
+        self.recorded |= {annotation.key: annotation for annotation in annotations}
 
     def write(self, name: str, content: str | bytes | Sequence[Mapping[str, Any]]) -> Path:
         path = self.folder / name
@@ -58,7 +58,7 @@ class Desk:
             path.write_text("".join(json.dumps(row) + "\n" for row in content))
         return path
 
-    def take(
+    def import_(
         self,
         path: Path,
         source: LabelSource = LabelSource.SEED,
@@ -78,13 +78,13 @@ class Desk:
             now=NOW,
             policy_id="p1",
             rejects_folder=self.folder / "rejects",
-            progress=self.read.append,
+            progress=self.progress.append,
         )
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def importer(tmp_path: Path) -> Importer:
+    return Importer(tmp_path)
 
 
 def rejects(report: ImportReport) -> list[tuple[int, str]]:
@@ -100,10 +100,10 @@ ADS = [
 ]
 
 
-def test_ads_are_cut_into_sentences_with_their_offsets(desk: Desk) -> None:
-    path = desk.write("ads.jsonl", ADS)
-    assert desk.take(path) == ImportReport(3, 6, 0, 0, 0, None)
-    items = desk.pool.items(range(6))
+def test_ads_are_cut_into_sentences_with_their_offsets(importer: Importer) -> None:
+    path = importer.write("ads.jsonl", ADS)
+    assert importer.import_(path) == ImportReport(3, 6, 0, 0, 0, None)
+    items = importer.pool.items(range(6))
     assert [item.text for item in items] == [
         "Cercasi cuoco.",
         "Turni serali;",
@@ -112,7 +112,7 @@ def test_ads_are_cut_into_sentences_with_their_offsets(desk: Desk) -> None:
         "Inviare CV.",
         "Annuncio senza numero.",
     ]
-    ads = desk.pool.ads(["a1", "2", items[5].ad_id])
+    ads = importer.pool.ads(["a1", "2", items[5].ad_id])
     assert ads["a1"].title == "Cuoco"
     assert ads["a1"].language == "it"
     for item in items:
@@ -120,21 +120,21 @@ def test_ads_are_cut_into_sentences_with_their_offsets(desk: Desk) -> None:
         assert item.split is split_of(item.ad_id, 7)
         assert item.origin is Origin.REAL
     assert items[3].group == "uffici"
-    assert desk.said == {}
-    assert desk.read[-1] == path.stat().st_size
+    assert importer.recorded == {}
+    assert importer.progress[-1] == path.stat().st_size
 
 
-def test_a_text_campaign_cuts_nothing(desk: Desk) -> None:
-    assert desk.take(desk.write("ads.jsonl", ADS), unit="text").items == 3
-    assert desk.pool.texts([1]) == [ADS[1]["text"]]
+def test_texts_are_not_cut_if_the_unit_is_text(importer: Importer) -> None:
+    assert importer.import_(importer.write("ads.jsonl", ADS), unit="text").items == 3
+    assert importer.pool.texts([1]) == [ADS[1]["text"]]
 
 
-def test_the_same_file_again_adds_nothing(desk: Desk) -> None:
-    path = desk.write("ads.jsonl", [*ADS, ADS[0]])
-    assert desk.take(path).duplicates == 1
-    manifest = (desk.folder / "pool" / "manifest.json").read_bytes()
-    assert desk.take(path) == ImportReport(0, 0, 4, 0, 0, None)
-    assert (desk.folder / "pool" / "manifest.json").read_bytes() == manifest
+def test_the_same_file_again_adds_nothing(importer: Importer) -> None:
+    path = importer.write("ads.jsonl", [*ADS, ADS[0]])
+    assert importer.import_(path).duplicates == 1
+    manifest = (importer.folder / "pool" / "manifest.json").read_bytes()
+    assert importer.import_(path) == ImportReport(0, 0, 4, 0, 0, None)
+    assert (importer.folder / "pool" / "manifest.json").read_bytes() == manifest
 
 
 SEEDS = [
@@ -145,48 +145,56 @@ SEEDS = [
 ]  # fmt: skip
 
 
-def test_seeds_come_whole_with_their_labels(desk: Desk) -> None:
-    path = desk.write("seeds.jsonl", SEEDS)
-    assert desk.take(path) == ImportReport(0, 2, 0, 0, 2, None)
-    first, second = desk.pool.items([0, 1])
+def test_seeds_are_not_cut_and_have_their_labels(importer: Importer) -> None:
+    path = importer.write("seeds.jsonl", SEEDS)
+    assert importer.import_(path) == ImportReport(0, 2, 0, 0, 2, None)
+    first, second = importer.pool.items([0, 1])
     assert first.text == SEEDS[0]["text"]
     assert (first.roots, second.roots) == (("seed:s",), ("seed:s2",))
     assert (first.origin, first.split, first.group) == (Origin.SEED, Split.TRAIN, "bar")
-    said = desk.said[f"seed:{first.id}"]
-    assert said.labels == ("gender", "age")
-    assert said.asked == SCHEME.labels
-    assert said.extra == {"spans": SEEDS[0]["spans"], "rewrite": "una persona"}
-    assert (said.source, said.annotator, said.at) == (LabelSource.SEED, "seed", NOW)
-    assert desk.said[f"seed:{second.id}"].extra == {}
-    assert desk.take(path) == ImportReport(0, 0, 2, 0, 2, None)
-    assert len(desk.said) == 2
+    annotation = importer.recorded[f"seed:{first.id}"]
+    assert annotation.labels == ("gender", "age")
+    assert annotation.asked == SCHEME.labels
+    assert annotation.extra == {"spans": SEEDS[0]["spans"], "rewrite": "una persona"}
+    assert (annotation.source, annotation.annotator, annotation.at) == (
+        LabelSource.SEED,
+        "seed",
+        NOW,
+    )
+    assert importer.recorded[f"seed:{second.id}"].extra == {}
+    assert importer.import_(path) == ImportReport(0, 0, 2, 0, 2, None)
+    assert len(importer.recorded) == 2
 
 
-def test_human_labels_come_on_real_items(desk: Desk) -> None:
+def test_human_labels_are_imported_on_real_items(importer: Importer) -> None:
     rows = [
         {"id": str(i), "text": f"Cercasi donna. Frase {i}.", "label": "gender"} for i in range(40)
     ]
-    assert desk.take(desk.write("h.jsonl", rows), LabelSource.HUMAN).ads == 40
-    items = desk.pool.items(range(40))
+    assert importer.import_(importer.write("h.jsonl", rows), LabelSource.HUMAN).ads == 40
+    items = importer.pool.items(range(40))
     assert {item.origin for item in items} == {Origin.REAL}
-    assert {item.split for item in items} == set(Split), "human labels may be audited on"
+    assert {item.split for item in items} == set(Split), "human labels occur in both splits"
     assert all(item.split is split_of(item.ad_id, 7) for item in items)
-    said = desk.said[f"human:{items[0].id}"]
-    assert (said.source, said.annotator, said.labels) == (LabelSource.HUMAN, "import", ("gender",))
+    annotation = importer.recorded[f"human:{items[0].id}"]
+    assert (annotation.source, annotation.annotator, annotation.labels) == (
+        LabelSource.HUMAN,
+        "import",
+        ("gender",),
+    )
 
 
-def test_labels_come_in_thousands(desk: Desk) -> None:
+def test_labels_are_recorded_a_thousand_at_a_time(importer: Importer) -> None:
     rows = [{"text": f"Frase {i}.", "label": "age"} for i in range(2500)]
-    assert desk.take(desk.write("s.jsonl", rows)).labelled == 2500
-    assert desk.calls == [1000, 1000, 500]
+    assert importer.import_(importer.write("s.jsonl", rows)).labelled == 2500
+    assert importer.record_sizes == [1000, 1000, 500]
 
 
 @pytest.mark.parametrize("stop", ["pool", "ledger"])
-def test_an_import_that_dies_is_mended_by_importing_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, stop: str
+def test_an_interrupted_import_is_completed_by_importing_again(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch, stop: str
 ) -> None:
     monkeypatch.setattr(ingest, "BATCH_ROWS", 2)
-    path = desk.write(
+    path = importer.write(
         "mixed.jsonl", [*SEEDS, *ADS, *(s | {"text": f"{s['text']} 2"} for s in SEEDS)]
     )
 
@@ -195,18 +203,18 @@ def test_an_import_that_dies_is_mended_by_importing_again(
 
     with monkeypatch.context() as broken:
         if stop == "ledger":
-            broken.setattr(desk, "record", die)
+            broken.setattr(importer, "record", die)
         else:
             broken.setattr(ArrowPool, "_commit", die)
         with pytest.raises(KeyboardInterrupt):
-            desk.take(path)
-    assert desk.said == {}
-    desk.take(path)
-    whole = Desk(desk.folder / "whole")
-    whole.folder.mkdir()
-    whole.take(path)
-    assert sorted(desk.pool.column("id")) == sorted(whole.pool.column("id"))
-    assert desk.said.keys() == whole.said.keys()
+            importer.import_(path)
+    assert importer.recorded == {}
+    importer.import_(path)
+    uninterrupted = Importer(importer.folder / "whole")
+    uninterrupted.folder.mkdir()
+    uninterrupted.import_(path)
+    assert sorted(importer.pool.column("id")) == sorted(uninterrupted.pool.column("id"))
+    assert importer.recorded.keys() == uninterrupted.recorded.keys()
 
 
 # --- bad rows ---------------------------------------------------------------------------------
@@ -217,15 +225,16 @@ BAD_LINES = [
     (b'{"id": "x", "text": " \\n "}', "no text"),
     (b'{"id": "x"}', "no text"),
     (b'{"id": "x", "text": "perch\xe9 no"}', "not UTF-8; save the file as UTF-8"),
-    (b'{"text": "met\\ud83d."}', "half a surrogate pair in text"),
-    (b'{"text": "nul\\u0000lo."}', "a NUL character in text"),
+    (b'{"text": "met\\ud83d."}', "text contains half a surrogate pair"),
+    (b'{"text": "nul\\u0000lo."}', "text contains a NUL character"),
     (b'{"text": "Una frase"', "broken JSON: Expecting ',' delimiter at character 20"),
-    (b"[" * 100_000, "broken JSON: a number too long, or nested too deeply"),
+    (b"[" * 100_000, "broken JSON: a number is too long, or nesting too deep"),
     (b'["Una frase"]', "not a JSON object"),
-    (b'{"text": ["Una frase"]}', "text is not a text"),
-    (b'{"text": "%s"}' % (b"x" * (MAX_CHARACTERS + 1)), "text has 100001 characters, over 100000"),
-    (b'{"text": "Frase.", "id": "%s"}' % (b"x" * 201), "id has 201 characters, over 200"),
-    (b'{"text": "Frase.", "label": true}', "label is not a text"),
+    (b'{"text": ["Una frase"]}', "text is not a string"),
+    (b'{"text": "%s"}' % (b"x" * (MAX_CHARACTERS + 1)),
+     "text has 100001 characters, more than 100000"),
+    (b'{"text": "Frase.", "id": "%s"}' % (b"x" * 201), "id has 201 characters, more than 200"),
+    (b'{"text": "Frase.", "label": true}', "label is not a string"),
     (b'{"text": "Frase.", "label": "boh"}',
      "a label outside the scheme: boh; the labels are: gender, age, inclusive"),
     (b'{"text": "Frase.", "labels": []}',
@@ -234,65 +243,73 @@ BAD_LINES = [
      "the negative label together with another: age, inclusive; "
      "the labels are: gender, age, inclusive"),
     (b'{"text": "Frase.", "label": "age", "spans": {}, "x": 1}', None),
-    (b'{"text": "Frase.", "label": "age", "spans": "x"}', "spans is not JSON"),
+    (b'{"text": "Frase.", "label": "age", "spans": "x"}', "spans is not valid JSON"),
     (b'{"text": "Frase.", "label": "age", "spans": {"a": 1}}', "spans is not a list"),
-    (b'{"text": "Frase.", "label": "age", "spans": [NaN]}', "spans is not JSON"),
-    (b'{"text": "Frase.", "label": "age", "spans": ["\\u0000"]}', "a NUL character in spans"),
+    (b'{"text": "Frase.", "label": "age", "spans": [NaN]}', "spans is not valid JSON"),
+    (b'{"text": "Frase.", "label": "age", "spans": ["\\u0000"]}', "spans contains a NUL character"),
     (b'{"text": "2024 - 12"}', "no sentence in the text"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD_LINES)
 def test_a_bad_line_is_rejected_and_the_rest_imported(
-    desk: Desk, line: bytes, reason: str | None
+    importer: Importer, line: bytes, reason: str | None
 ) -> None:
-    report = desk.take(desk.write("bad.jsonl", GOOD + b"\n\n" + line + b"\r\n" + GOOD))
+    report = importer.import_(importer.write("bad.jsonl", GOOD + b"\n\n" + line + b"\r\n" + GOOD))
     assert report.ads == 1
     if reason is None:
         assert report.rejects_file is None
         return
     assert rejects(report) == [(3, reason)]
     assert report.duplicates == 1
-    assert report.rejects_file == desk.folder / "rejects" / "bad-20260504T030201.rejects.jsonl"
+    assert report.rejects_file == importer.folder / "rejects" / "bad-20260504T030201.rejects.jsonl"
     written = json.loads(report.rejects_file.read_text())
     assert len(written["excerpt"]) <= 200
 
 
-def test_an_endless_line_is_one_reject(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_one_reject(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("biasloop.intake.files.MAX_LINE", 100)
-    report = desk.take(desk.write("bad.jsonl", b'{"text": "' + b"x" * 1000 + b'"}\n' + GOOD))
-    assert rejects(report) == [(1, "a line of over 100 characters")]
+    report = importer.import_(
+        importer.write("bad.jsonl", b'{"text": "' + b"x" * 1000 + b'"}\n' + GOOD)
+    )
+    assert rejects(report) == [(1, "the line has more than 100 characters")]
     assert report.ads == 1
 
 
-def test_an_ad_that_comes_with_another_text_is_rejected(desk: Desk) -> None:
-    first = desk.write("first.jsonl", ADS)
-    desk.take(first)
+def test_an_ad_with_a_different_text_is_rejected(importer: Importer) -> None:
+    first = importer.write("first.jsonl", ADS)
+    importer.import_(first)
     other = [
         {"id": "a1", "text": "Altro."},
         {"id": "n", "text": "Uno."},
         {"id": "n", "text": "Due."},
     ]
-    assert rejects(desk.take(desk.write("other.jsonl", other))) == [
-        (1, "ad 'a1' came before with another text; give this one another id"),
-        (3, "ad 'n' came before with another text; give this one another id"),
+    assert rejects(importer.import_(importer.write("other.jsonl", other))) == [
+        (1, "ad 'a1' exists with a different text; give this one another id"),
+        (3, "ad 'n' exists with a different text; give this one another id"),
     ]
-    desk.pool.erase("a1")
-    assert rejects(desk.take(first)) == [(1, "ad 'a1' was taken down; it stays out")]
-    assert desk.pool.texts([0]) == [""]
+    importer.pool.erase("a1")
+    assert rejects(importer.import_(first)) == [
+        (1, "ad 'a1' was taken down and cannot be imported again")
+    ]
+    assert importer.pool.texts([0]) == [""]
 
 
-def test_a_text_that_comes_with_other_labels_is_rejected(desk: Desk) -> None:
+def test_a_text_with_different_labels_is_rejected(importer: Importer) -> None:
     rows = [{"text": "Frase.", "label": "age"}, {"text": "Frase.", "labels": ["age"]}]
-    report = desk.take(desk.write("s.jsonl", [*rows, {"text": "Frase.", "label": "gender"}]))
+    report = importer.import_(
+        importer.write("s.jsonl", [*rows, {"text": "Frase.", "label": "gender"}])
+    )
     assert rejects(report) == [(3, "line 1 has the same text with other labels: age")]
-    assert [said.labels for said in desk.said.values()] == [("age",)]
+    assert [annotation.labels for annotation in importer.recorded.values()] == [("age",)]
 
 
 # --- CSV --------------------------------------------------------------------------------------
 
 
-def test_csv_with_a_byte_order_mark_semicolons_and_mapped_columns(desk: Desk) -> None:
+def test_csv_with_a_byte_order_mark_semicolons_and_mapped_columns(importer: Importer) -> None:
     content = (
         "\ufeffcodice;annuncio;etichette;spans\r\n"
         '7;"Cercasi ""cuoco"";\r\ncon auto.";gender|age;"[{""start"": 1}]"\r\n'
@@ -300,32 +317,34 @@ def test_csv_with_a_byte_order_mark_semicolons_and_mapped_columns(desk: Desk) ->
         "8;Testo libero. Due frasi.\r\n"
     )
     columns = {"id": "codice", "text": "annuncio", "labels": "etichette"}
-    rows = list(read_rows(desk.write("a.csv", content.encode()), columns))
+    rows = list(read_rows(importer.write("a.csv", content.encode()), columns))
     assert rows == [
         Row(2, 'Cercasi "cuoco";\r\ncon auto.', "7", labels=("gender", "age"),
             extra={"spans": [{"start": 1}]}),
         Row(5, "Testo libero. Due frasi.", "8"),
     ]  # fmt: skip
-    assert desk.take(desk.folder / "a.csv", columns=columns) == ImportReport(1, 3, 0, 0, 1, None)
+    assert importer.import_(importer.folder / "a.csv", columns=columns) == ImportReport(
+        1, 3, 0, 0, 1, None
+    )
 
 
-def test_bad_csv_rows_are_rejected_and_the_rest_imported(desk: Desk) -> None:
+def test_bad_csv_rows_are_rejected_and_the_rest_imported(importer: Importer) -> None:
     lines = [b"id,text,label", b"1,Uno.,", b"2,Due.,,extra", b"3,perch\xe9,", b"4,,", b"5,nul\0lo,"]
     lines += [b"6,%s," % (b"x" * 140_000), b"7,Sette.,boh", b"8,Otto.,age"]
-    report = desk.take(desk.write("a.csv", b"\n".join(lines)))
+    report = importer.import_(importer.write("a.csv", b"\n".join(lines)))
     assert rejects(report) == [
-        (3, "4 columns where the header has 3"),
+        (3, "the row has 4 columns, the header only 3"),
         (4, "not UTF-8; save the file as UTF-8"),
         (5, "no text"),
-        (6, "a NUL character in text"),
+        (6, "text contains a NUL character"),
         (7, "broken CSV: field larger than field limit (131072)"),
         (8, "a label outside the scheme: boh; the labels are: gender, age, inclusive"),
     ]
     assert (report.ads, report.labelled) == (1, 1)
 
 
-def test_a_label_with_a_bar_is_one_label_unless_there_may_be_several(desk: Desk) -> None:
-    rows = read_rows(desk.write("a.tsv", "text\tlabel\tlabels\nUna\ta|b\t\nDue\t\ta | b\n"))
+def test_only_the_field_labels_is_split_at_bars(importer: Importer) -> None:
+    rows = read_rows(importer.write("a.tsv", "text\tlabel\tlabels\nUna\ta|b\t\nDue\t\ta | b\n"))
     assert [row.labels for row in rows if isinstance(row, Row)] == [("a|b",), ("a", "b")]
 
 
@@ -336,25 +355,25 @@ def test_a_label_with_a_bar_is_one_label_unless_there_may_be_several(desk: Desk)
     ("name", "content", "columns", "message"),
     [
         ("gone.jsonl", None, {}, "cannot read .*gone.jsonl: No such file"),
-        ("a.xlsx", b"", {}, "cannot tell what .*a.xlsx is .* one of: .jsonl"),
+        ("a.xlsx", b"", {}, "cannot read .*a.xlsx: its suffix must be one of: .jsonl"),
         ("a.csv", b"id,testo\n1,x\n", {}, r"no column text; it has: id, testo.*--column text=NAME"),
         ("a.csv", b"", {}, "no column text; it has: "),
         ("a.csv", b"text\nx\n", {"id": "nr"}, "no column nr; it has: text"),
-        ("a.jsonl", b"", {"txt": "x"}, "no field txt to map a column to; known: id, title, text"),
+        ("a.jsonl", b"", {"txt": "x"}, "no field txt; columns can be mapped to: id, title, text"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(
-    desk: Desk, name: str, content: bytes | None, columns: dict[str, str], message: str
+    importer: Importer, name: str, content: bytes | None, columns: dict[str, str], message: str
 ) -> None:
-    path = desk.folder / name if content is None else desk.write(name, content)
+    path = importer.folder / name if content is None else importer.write(name, content)
     with pytest.raises(DataError, match=message):
-        desk.take(path, columns=columns)
+        importer.import_(path, columns=columns)
 
 
-def test_a_folder_without_a_file_says_what_is_known(desk: Desk) -> None:
-    (desk.folder / "x.csv").mkdir()
-    with pytest.raises(DataError, match=r"folder without a file to import; known are .*parquet"):
-        desk.take(desk.folder / "x.csv")
+def test_a_folder_without_files_says_what_is_supported(importer: Importer) -> None:
+    (importer.folder / "x.csv").mkdir()
+    with pytest.raises(DataError, match=r"holds no file to import; supported are .*parquet"):
+        importer.import_(importer.folder / "x.csv")
 
 
 # --- Parquet, plain text, folders, saved datasets ------------------------------------------------
@@ -366,80 +385,84 @@ TABLE = {
 }
 
 
-def test_parquet_comes_as_jsonl_would(desk: Desk) -> None:
-    path = desk.folder / "a.parquet"
+def test_parquet_is_imported_like_jsonl(importer: Importer) -> None:
+    path = importer.folder / "a.parquet"
     pd.DataFrame(TABLE).to_parquet(path)
-    report = desk.take(path)
+    report = importer.import_(path)
     assert rejects(report) == [(2, "no text")]
     assert (report.ads, report.items, report.labelled) == (1, 3, 1)
-    assert {said.labels for said in desk.said.values()} == {("gender", "age")}
-    assert desk.read[-1] == path.stat().st_size
+    assert {annotation.labels for annotation in importer.recorded.values()} == {("gender", "age")}
+    assert importer.progress[-1] == path.stat().st_size
 
 
-def test_a_text_file_is_an_ad_and_a_folder_of_them_many(desk: Desk) -> None:
-    folder = desk.folder / "ads"
+def test_text_files_are_one_ad_each(importer: Importer) -> None:
+    folder = importer.folder / "ads"
     (folder / "più").mkdir(parents=True)
     (folder / "uno.txt").write_text("Cercasi cuoco.\nTurni serali.", encoding="utf-8-sig")
     (folder / "più" / "due.txt").write_text("Cercasi barista.")
     (folder / "tre.txt").write_bytes(b"perch\xe9")
-    assert desk.take(folder / "uno.txt") == ImportReport(1, 2, 0, 0, 0, None)
-    report = desk.take(folder)
+    assert importer.import_(folder / "uno.txt") == ImportReport(1, 2, 0, 0, 0, None)
+    report = importer.import_(folder)
     assert (report.ads, report.duplicates) == (1, 1)
     assert rejects(report) == [(1, "not UTF-8; save the file as UTF-8")]
-    assert set(desk.pool.ads(["uno", "due"])) == {"uno", "due"}
+    assert set(importer.pool.ads(["uno", "due"])) == {"uno", "due"}
 
 
-def test_a_folder_gives_the_tables_below_it(desk: Desk) -> None:
-    folder = desk.folder / "hub"
+def test_a_folder_yields_the_tables_in_it(importer: Importer) -> None:
+    folder = importer.folder / "hub"
     (folder / "data").mkdir(parents=True)
     pd.DataFrame(TABLE).to_parquet(folder / "data" / "train-00000.parquet")
     (folder / "more.jsonl").write_text('{"id": "z", "text": "Zero."}\n{broken\n')
     (folder / "README.txt").write_text("Not an ad.")
-    report = desk.take(folder)
+    report = importer.import_(folder)
     assert (report.ads, report.rejects) == (2, 2)
     assert any(reason.startswith("more.jsonl: broken JSON") for _, reason in rejects(report))
 
 
 @pytest.mark.parametrize("splits", [False, True])
-def test_a_saved_dataset_gives_its_rows_and_the_names_of_its_classes(
-    desk: Desk, splits: bool
-) -> None:
+def test_a_saved_dataset_yields_its_rows_with_class_names(importer: Importer, splits: bool) -> None:
     data = Dataset.from_dict(
         {"text": ["Uno.", "Due.", "Tre."], "label": [1, 0, -1]},
         features=Features({"text": Value("string"), "label": ClassLabel(names=["age", "gender"])}),
     )
-    found = (
+    dataset = (
         DatasetDict({"train": data.select([0, 1]), "test": data.select([2])}) if splits else data
     )
-    found.save_to_disk(str(desk.folder / "saved"))
-    report = desk.take(desk.folder / "saved")
+    dataset.save_to_disk(str(importer.folder / "saved"))
+    report = importer.import_(importer.folder / "saved")
     assert (report.items, report.labelled, report.rejects) == (3, 2, 0)
-    assert [said.labels for said in desk.said.values()] == [("gender",), ("age",)]
+    assert [annotation.labels for annotation in importer.recorded.values()] == [
+        ("gender",),
+        ("age",),
+    ]
 
 
 @pytest.mark.parametrize("damage", ["cut", "column"])
-def test_a_damaged_table_says_why(desk: Desk, damage: str) -> None:
-    path = desk.folder / "a.parquet"
+def test_a_damaged_table_says_why(importer: Importer, damage: str) -> None:
+    path = importer.folder / "a.parquet"
     pd.DataFrame(TABLE).rename(columns={"text": "testo"}).to_parquet(path)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-20])
-    wrong = {"cut": "is no whole Parquet file", "column": r"no column text; it has: id, testo"}
+    wrong = {
+        "cut": "is not a complete Parquet file",
+        "column": r"no column text; it has: id, testo",
+    }
     with pytest.raises(DataError, match=wrong[damage]):
-        desk.take(path)
+        importer.import_(path)
 
 
-def test_a_damaged_saved_dataset_says_why(desk: Desk) -> None:
-    Dataset.from_dict({"text": ["Uno."]}).save_to_disk(str(desk.folder / "saved"))
-    for file in (desk.folder / "saved").glob("*.arrow"):
+def test_a_damaged_saved_dataset_says_why(importer: Importer) -> None:
+    Dataset.from_dict({"text": ["Uno."]}).save_to_disk(str(importer.folder / "saved"))
+    for file in (importer.folder / "saved").glob("*.arrow"):
         file.unlink()
-    with pytest.raises(DataError, match=r"is no whole saved dataset|cannot read"):
-        desk.take(desk.folder / "saved")
+    with pytest.raises(DataError, match=r"is not a complete saved dataset|cannot read"):
+        importer.import_(importer.folder / "saved")
 
 
-def test_rejects_that_cannot_be_written_stop_the_import(desk: Desk) -> None:
-    (desk.folder / "rejects").write_text("in the way")
+def test_rejects_that_cannot_be_written_stop_the_import(importer: Importer) -> None:
+    (importer.folder / "rejects").write_text("in the way")
     with pytest.raises(WorkspaceError, match=r"cannot write .*rejects\.jsonl"):
-        desk.take(desk.write("bad.jsonl", b"{"))
+        importer.import_(importer.write("bad.jsonl", b"{"))
 
 
 @settings(max_examples=60, deadline=None)
@@ -450,9 +473,9 @@ def test_any_bytes_are_read_to_the_end(
 ) -> None:
     path = tmp_path_factory.mktemp("any") / f"any.{suffix}"
     path.write_bytes(b"\n".join([b"id,text", *lines, b"ok,Bene."]))
-    found = list(read_rows(path))
-    assert all(isinstance(row, Row | Reject) for row in found)
-    for row in found:
+    rows = list(read_rows(path))
+    assert all(isinstance(row, Row | Reject) for row in rows)
+    for row in rows:
         if isinstance(row, Row):
             row.text.encode()
 

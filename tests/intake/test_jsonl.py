@@ -1,4 +1,4 @@
-"""Files of JSON lines, read in one way wherever they come from."""
+"""Reading files of JSON lines."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ OBJECTS = st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers
 
 
 @given(rows=st.lists(OBJECTS), mark=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
-def test_what_is_read_is_what_was_written(
+def test_objects_are_read_as_written(
     rows: list[dict[str, Any]], mark: bool, end: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Also with other line separators of Unicode in a text, with the mark that Excel writes at
@@ -26,7 +26,7 @@ def test_what_is_read_is_what_was_written(
     assert list(read_objects(path)) == list(enumerate(rows, 1))
 
 
-def test_empty_lines_do_not_count_but_are_counted(tmp_path: Path) -> None:
+def test_empty_lines_are_skipped_but_numbered(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('\n{"a": 1}\n  \n{"a": 2}\n\n')
     assert list(read_objects(path)) == [(2, {"a": 1}), (4, {"a": 2})]
@@ -36,14 +36,14 @@ def test_empty_lines_do_not_count_but_are_counted(tmp_path: Path) -> None:
     ("line", "reason"),
     [
         (b'{"text": "x"', "broken JSON: Expecting ',' delimiter at character 12"),
-        (b"[" * 100_000, "broken JSON: a number too long, or nested too deeply"),
-        (b'{"n": ' + b"1" * 5_000 + b"}", "broken JSON: a number too long, or nested too deeply"),
+        (b"[" * 100_000, "broken JSON: a number is too long, or nesting too deep"),
+        (b'{"n": ' + b"1" * 5_000 + b"}", "broken JSON: a number is too long, or nesting too deep"),
         (b'["x"]', "not a JSON object"),
         (b"3", "not a JSON object"),
         (b'{"text": "perch\xe9"}', "not UTF-8; save the file as UTF-8"),
     ],
 )
-def test_a_line_that_is_no_object_is_named(line: bytes, reason: str) -> None:
+def test_errors_name_the_line(line: bytes, reason: str) -> None:
     rows = parse_lines([b"{}\n", b"\n", line + b"\n", b"{}\n"], "in.jsonl")
     assert next(rows) == (1, {})
     with pytest.raises(DataError) as raised:
@@ -51,6 +51,6 @@ def test_a_line_that_is_no_object_is_named(line: bytes, reason: str) -> None:
     assert str(raised.value) == f"in.jsonl, line 3: {reason}"
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_errors_name_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*nowhere.jsonl: No such file"):
         list(read_objects(tmp_path / "nowhere.jsonl"))

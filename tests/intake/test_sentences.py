@@ -1,4 +1,4 @@
-"""Cutting ads into sentences: what every text must come to, and the cases that ads are full of."""
+"""Cutting ads into sentences: properties of any text, and typical cases in ads."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ AD_LIKE = st.lists(st.sampled_from(FRAGMENTS), max_size=60).map("".join)
 
 
 @given(st.one_of(AD_LIKE, st.text(), st.text(st.characters())), st.sampled_from(["it", "", "zz"]))
-def test_spans_are_in_order_apart_inside_and_say_something(text: str, language: str) -> None:
+def test_spans_are_ordered_disjoint_and_have_letters(text: str, language: str) -> None:
     spans = sentences(text, language)
     end = 0
     for start, stop in spans:
@@ -58,7 +58,7 @@ def cut(text: str, language: str = "it") -> list[str]:
         "Aut. Min. Prot. N. 1207 del 2004.",
     ],
 )
-def test_abbreviations_are_not_the_end(whole: str) -> None:
+def test_abbreviations_do_not_end_a_sentence(whole: str) -> None:
     assert cut(whole) == [whole]
     assert cut(f"{whole} Inviare il CV.") == [whole, "Inviare il CV."]
 
@@ -72,7 +72,7 @@ def test_sentences_of_one_line_are_cut() -> None:
     ]
 
 
-def test_apostrophes_and_asterisks_are_no_quotation_marks() -> None:
+def test_apostrophes_and_asterisks_are_not_quotation_marks() -> None:
     assert cut("L’azienda cresce. Cerchiamo un’impiegata.") == [
         "L’azienda cresce.",
         "Cerchiamo un’impiegata.",
@@ -121,8 +121,8 @@ def test_over_long_sentences_are_cut_at_semicolons_only() -> None:
     text = f"{clause}; {clause}, {clause}; {clause}."
     assert cut(text) == [f"{clause};", f"{clause}, {clause};", f"{clause}."]
     assert all(len(piece.split()) <= MAX_WORDS for piece in cut(text))
-    endless = ", ".join([clause] * 4)
-    assert cut(endless) == [endless]
+    without_semicolon = ", ".join([clause] * 4)
+    assert cut(without_semicolon) == [without_semicolon]
     short = "Diploma; patente B; auto propria."
     assert cut(short) == [short]
 

@@ -156,18 +156,18 @@ def reason_not_to_open(opening: OpeningRules, situation: Situation) -> str | Non
     live = [r for r in situation.rounds if r.state not in FINISHED]
     last = max((r.opened_at for r in situation.rounds), default=None)
     if situation.pause is not PauseState.RUNNING:
-        return f"{situation.pause}; `biasloop resume` goes on"
+        return f"{situation.pause}; continue with `biasloop resume`"
     if any(r.state in BEFORE_LABELLING + DURING_LABELLING for r in live):
         return "a round is already open"
     if situation.labels >= opening.budget:
-        return f"the budget of {opening.budget} labels is spent; raise loop.budget to go on"
+        return f"the budget of {opening.budget} labels is spent; raise loop.budget to continue"
     if situation.stop:
-        return f"{situation.stop}; `biasloop resume` opens rounds until it says so again"
+        return f"{situation.stop}; `biasloop resume` opens rounds until the rule applies again"
     if last is not None and situation.now < last + opening.interval:
         return f"the next round may open at {last + opening.interval:%Y-%m-%d %H:%M %Z}"
     candidates = situation.candidates()
     if candidates == 0:
-        return "the pool holds nothing more to ask about; `biasloop import` adds ads"
+        return "the pool has no more items to label; add ads with `biasloop import`"
     if candidates < opening.min_new_items:
         return (
             f"{candidates} unlabelled items, {opening.min_new_items} needed to open "

@@ -1,4 +1,4 @@
-"""Train or audit: decided once for each root, and forever."""
+"""Splits roots into train and audit; the split of a root never changes."""
 
 from collections.abc import Sequence
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Labels saved is what its definition says; curves are what scikit-learn would measure."""
+"""Labels saved match their definition; curves match scikit-learn."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ curves = st.lists(st.integers(0, 6), min_size=STEPS, max_size=STEPS).map(
 
 
 def by_definition(strategy: Curve, random: Curve) -> float:
-    """Word by word: the first budget from which a curve stays at or above a score."""
+    """As in the docstring: the first budget from which a curve stays at or above a score."""
     last = BUDGETS[-1]
 
     def first(curve: Curve, score: float) -> int:
@@ -38,7 +38,7 @@ def saved(strategy: Curve, random: Curve) -> float:
 
 
 @given(curves, curves)
-def test_labels_saved_is_its_definition(strategy: Curve, random: Curve) -> None:
+def test_labels_saved_matches_its_definition(strategy: Curve, random: Curve) -> None:
     assert saved(strategy, random) == by_definition(strategy, random)
 
 
@@ -65,7 +65,7 @@ def test_only_the_order_of_scores_counts(strategy: Curve, random: Curve) -> None
     assert saved(np.exp(3 * strategy), np.exp(3 * random)) == saved(strategy, random)
 
 
-def test_by_hand() -> None:
+def test_labels_saved_by_hand() -> None:
     random = np.arange(STEPS) / 8
     assert saved(random + 0.25, random) == 0.25  # two steps of eight
     assert saved(random - 0.25, random) == -0.25
@@ -74,12 +74,12 @@ def test_by_hand() -> None:
     assert saved(dips, random) == 0  # reached early, but it did not stay
 
 
-def test_many_at_once() -> None:
+def test_labels_saved_on_many_curves_at_once() -> None:
     rng = np.random.default_rng(0)
     strategy, random = rng.integers(0, 5, (2, 3, 4, STEPS)) / 4
-    found = labels_saved(BUDGETS, strategy, random)
-    assert found.shape == (3, 4)
-    assert found[2, 1] == by_definition(strategy[2, 1], random[2, 1])
+    saved_labels = labels_saved(BUDGETS, strategy, random)
+    assert saved_labels.shape == (3, 4)
+    assert saved_labels[2, 1] == by_definition(strategy[2, 1], random[2, 1])
 
 
 def test_area_is_the_mean_height() -> None:
@@ -100,27 +100,27 @@ def truth_and_runs(rng: np.random.Generator, seeds: int) -> tuple[NDArray[np.int
     return truth, list(guesses[..., None] == np.arange(K))
 
 
-def test_the_first_row_is_what_was_measured() -> None:
+def test_the_first_row_is_the_measurement() -> None:
     truth, runs = truth_and_runs(np.random.default_rng(0), 3)
-    found = bootstrap_curves(truth, {"one": runs}, seed=0, resamples=50)["one"]
-    assert found.accuracy.shape == found.macro_f1.shape == (51, STEPS)
+    curves = bootstrap_curves(truth, {"one": runs}, seed=0, resamples=50)["one"]
+    assert curves.accuracy.shape == curves.macro_f1.shape == (51, STEPS)
     classes = truth.argmax(axis=1)
     for step in range(STEPS):
         guesses = [run[step].argmax(axis=1) for run in runs]
         accuracy = np.mean([accuracy_score(classes, guess) for guess in guesses])
         macro_f1 = np.mean([f1_score(classes, guess, average="macro") for guess in guesses])
-        assert found.accuracy[0, step] == pytest.approx(accuracy)
-        assert found.macro_f1[0, step] == pytest.approx(macro_f1)
+        assert curves.accuracy[0, step] == pytest.approx(accuracy)
+        assert curves.macro_f1[0, step] == pytest.approx(macro_f1)
 
 
-def test_arms_are_paired() -> None:
+def test_strategies_are_paired() -> None:
     truth, runs = truth_and_runs(np.random.default_rng(1), 4)
-    found = bootstrap_curves(truth, {"one": runs, "same": runs}, seed=0, resamples=50)
+    curves_by_name = bootstrap_curves(truth, {"one": runs, "same": runs}, seed=0, resamples=50)
     for metric in METRICS:
         np.testing.assert_array_equal(
-            found["one"].by_metric(metric), found["same"].by_metric(metric)
+            curves_by_name["one"].by_metric(metric), curves_by_name["same"].by_metric(metric)
         )
-    assert np.ptp(found["one"].accuracy[1:, 0]) > 0
+    assert np.ptp(curves_by_name["one"].accuracy[1:, 0]) > 0
 
 
 def test_seeds_and_items_both_count() -> None:
@@ -142,10 +142,10 @@ def test_seeds_and_items_both_count() -> None:
     assert width([runs[0], perfect], truth) > one_seed  # the seeds disagree
 
 
-def test_a_label_that_no_item_has_counts_for_nothing() -> None:
+def test_a_label_that_no_item_has_does_not_count() -> None:
     truth = np.array([[1, 0], [1, 0], [0, 0]], np.int8)
     flags = np.ones((1, 3, 2), bool)
-    found = bootstrap_curves(truth, {"one": [flags]}, seed=0, resamples=20)["one"]
-    assert np.isnan(found.f1[:, :, 1]).all()
-    assert found.macro_f1[0, 0] == pytest.approx(0.8)
-    assert found.accuracy[0, 0] == 0  # every label has to be right
+    curves = bootstrap_curves(truth, {"one": [flags]}, seed=0, resamples=20)["one"]
+    assert np.isnan(curves.f1[:, :, 1]).all()
+    assert curves.macro_f1[0, 0] == pytest.approx(0.8)
+    assert curves.accuracy[0, 0] == 0  # every label has to be right

@@ -1,4 +1,4 @@
-"""Who goes into service: only a shown loss keeps the newest model out."""
+"""Promotion: only a loss that is shown keeps the newest model out of service."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from biasloop.domain.measure.promotion import MAX_LOSS, decide_promotion
 from biasloop.domain.measure.resample import Interval
 
 
-def found(macro: Interval | None) -> Comparison:
+def comparison_with(macro: Interval | None) -> Comparison:
     return Comparison({}, macro, ("age", "gender"), None, None, 90, 40)
 
 
@@ -19,7 +19,7 @@ def found(macro: Interval | None) -> Comparison:
     st.booleans(),
 )
 def test_only_a_loss_shown_by_its_lower_bound_keeps_a_model_out(difference, auto):
-    decision = decide_promotion("new", "old", found(difference), auto=auto)
+    decision = decide_promotion("new", "old", comparison_with(difference), auto=auto)
     shown = -difference.high > MAX_LOSS
     assert decision.promoted == (auto and not shown)
     assert (f"a loss above {MAX_LOSS} is shown" in decision.why) == shown
@@ -33,22 +33,22 @@ def test_only_a_loss_shown_by_its_lower_bound_keeps_a_model_out(difference, auto
         ("r0003", None, "no out-of-fold predictions to compare with r0003's (n = 0 items"),
         (
             "r0003",
-            found(None),
+            comparison_with(None),
             "too few positives to compare with r0003 (n = 90 items of 40 roots)",
         ),
     ],
 )
-def test_without_evidence_the_newest_goes_in_and_n_says_how_little_there_was(
-    against, comparison, why
-):
+def test_without_evidence_the_newest_is_promoted(against, comparison, why):
     decision = decide_promotion("r0004", against, comparison, auto=True)
     assert decision.promoted
     assert decision.difference is None
     assert decision.why.startswith(why)
 
 
-def test_the_reason_has_its_figures():
-    decision = decide_promotion("b", "a", found(Interval(-0.07, -0.09, -0.041)), auto=True)
+def test_the_reason_states_the_figures():
+    decision = decide_promotion(
+        "b", "a", comparison_with(Interval(-0.07, -0.09, -0.041)), auto=True
+    )
     assert decision.why == (
         "macro-F1 -0.070 [-0.090, -0.041] against a over 2 labels, out of fold: "
         "a loss above 0.03 is shown (n = 90 items of 40 roots)"
@@ -57,7 +57,7 @@ def test_the_reason_has_its_figures():
 
 
 @pytest.mark.parametrize(("errors", "promoted"), [(0.5, False), (0.22, True), (0.2, True)])
-def test_it_takes_a_real_loss(errors, promoted):
+def test_only_a_real_loss_keeps_a_model_out(errors, promoted):
     """The model in service errs on a fifth of the items."""
     rng = np.random.default_rng(3)
     truth = (rng.random((600, 2)) < 0.4).astype(np.int8)

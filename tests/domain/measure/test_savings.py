@@ -1,4 +1,4 @@
-"""What acquired labels are worth: the estimate, and how often its interval holds the truth."""
+"""The estimate of labels saved, and how often its interval covers the truth."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ def curves(plan, acquired, random, noise=0.01, seed=0):
 
 
 @pytest.mark.parametrize(("labels", "steps", "draws"), [(40, 8, 10), (43, 8, 3), (40, 2, 4)])
-def test_the_plan_nests_and_halves(labels, steps, draws):
+def test_draws_are_nested_and_one_budget_is_half(labels, steps, draws):
     plan = SavingsPlan.from_label_count(labels, steps, draws, seed=1)
     assert (plan.budgets[steps // 2 - 1], plan.budgets[-1]) == (labels // 2, labels)
     assert [list(rows) for rows in plan.acquired()] == [list(range(b)) for b in plan.budgets]
@@ -37,50 +37,52 @@ def test_the_plan_nests_and_halves(labels, steps, draws):
 def test_scores_become_curves_in_the_order_of_the_plan():
     plan = SavingsPlan.from_label_count(40, steps=4, draws=3, seed=0)
     scores = np.array([[len(rows) + 100 * (i // 3) for i, rows in enumerate(plan.random())]])
-    found = plan.curves(scores)
-    assert found.shape == (1, 3, 4)
-    assert found[0, 1].tolist() == [110, 120, 130, 340]
+    result = plan.curves(scores)
+    assert result.shape == (1, 3, 4)
+    assert result[0, 1].tolist() == [110, 120, 130, 340]
 
 
-def test_a_saving_is_read_off_the_curves():
+def test_the_saving_is_read_off_the_curves():
     plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.3, 0.65, 8)
-    found = estimate_savings(plan, *curves(plan, random + 0.12, random), witnesses=50, seed=0)
-    assert [p.labels for p in found.points] == list(range(10, 90, 10))
-    assert found.points[-1].difference.value == pytest.approx(0.12)
-    assert found.points[0].acquired.value == pytest.approx(0.42)
-    assert found.saved.value == pytest.approx(1 - 60 / 80)
-    assert found.saved.low <= 0.25 <= found.saved.high
-    assert found.why is None
+    savings = estimate_savings(plan, *curves(plan, random + 0.12, random), witnesses=50, seed=0)
+    assert [p.labels for p in savings.points] == list(range(10, 90, 10))
+    assert savings.points[-1].difference.value == pytest.approx(0.12)
+    assert savings.points[0].acquired.value == pytest.approx(0.42)
+    assert savings.saved.value == pytest.approx(1 - 60 / 80)
+    assert savings.saved.low <= 0.25 <= savings.saved.high
+    assert savings.why is None
 
 
 @pytest.mark.parametrize(
-    ("ahead", "why"),
+    ("difference", "why"),
     [
         (0.4, "even 10 acquired labels score no less than 80 random ones"),
         (-0.4, "even 10 random labels score no less than 80 acquired ones"),
     ],
 )
-def test_nothing_is_extrapolated(ahead, why):
+def test_nothing_is_extrapolated(difference, why):
     plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.4, 0.6, 8)
-    found = estimate_savings(plan, *curves(plan, random + ahead, random), witnesses=50, seed=0)
-    assert (found.saved, found.why) == (None, why)
-    assert found.points[-1].difference.value == pytest.approx(ahead)
+    savings = estimate_savings(
+        plan, *curves(plan, random + difference, random), witnesses=50, seed=0
+    )
+    assert (savings.saved, savings.why) == (None, why)
+    assert savings.points[-1].difference.value == pytest.approx(difference)
 
 
-def test_resamples_without_a_positive_tell_nothing():
+def test_resamples_without_a_positive_are_left_out():
     plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.3, 0.65, 8)
     acquired, drawn = curves(plan, random + 0.1, random)
     sure = estimate_savings(plan, acquired, drawn, witnesses=50, seed=0)
     acquired[5], drawn[5] = np.nan, np.nan
-    found = estimate_savings(plan, acquired, drawn, witnesses=50, seed=0)
-    assert found.saved.value == sure.saved.value
-    assert np.isfinite([found.saved.low, found.saved.high, found.points[0].random.high]).all()
+    savings = estimate_savings(plan, acquired, drawn, witnesses=50, seed=0)
+    assert savings.saved.value == sure.saved.value
+    assert np.isfinite([savings.saved.low, savings.saved.high, savings.points[0].random.high]).all()
 
 
-def test_few_witnesses_widen():
+def test_few_witnesses_widen_the_interval():
     plan = SavingsPlan.from_label_count(80, steps=8, draws=10, seed=0)
     random = np.linspace(0.3, 0.65, 8)
     scores = curves(plan, random + 0.1, random)
@@ -91,7 +93,7 @@ def test_few_witnesses_widen():
     assert few.high > many.high
 
 
-def test_the_interval_holds_the_truth_in_1000_campaigns():
+def test_the_interval_covers_the_truth_in_1000_campaigns():
     """See benchmarks.coverage for how they are simulated, and for campaigns of other kinds."""
     outcomes = list(simulate_outcomes(Setting(labels=80), campaigns=1000))
     covered = np.mean([outcome.difference_covered() for outcome in outcomes], axis=0)

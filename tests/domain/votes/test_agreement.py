@@ -1,4 +1,4 @@
-"""Agreement: against published figures, and by what must hold on any votes."""
+"""Agreement: published figures are reproduced, and properties hold for any votes."""
 
 import numpy as np
 import pytest
@@ -36,13 +36,13 @@ OBSERVED = """
 
 
 def table() -> np.ndarray:
-    """How often each unit got each value, (12, 5)."""
+    """Number of times that each unit got each value, (12, 5)."""
     columns = zip(*(line.split() for line in OBSERVED.strip().splitlines()), strict=True)
     return np.array([[column.count(str(value)) for value in range(1, 6)] for column in columns])
 
 
-def vote(item: str, who: str, *labels: str) -> Annotation:
-    return annotations.vote(item, *(labels or ("inclusive",)), annotator=who, asked=NAMES)
+def vote(item: str, annotator: str, *labels: str) -> Annotation:
+    return annotations.vote(item, *(labels or ("inclusive",)), annotator=annotator, asked=NAMES)
 
 
 def test_answers_to_gold_items() -> None:
@@ -51,23 +51,23 @@ def test_answers_to_gold_items() -> None:
         vote("g1", "ada", "age"),
         vote("g2", "ada", "gender", "age"),
         vote("g3", "ada"),
-        vote("g2", "bea", "age"),  # a part of it is not right
+        vote("g2", "bea", "age"),  # incomplete, so not correct
         vote("item", "bea", "age"),
     ]
-    found = score_on_gold(votes, known)
-    assert {name: (r.n, r.right.value) for name, r in found.items()} == {
+    results = score_on_gold(votes, known)
+    assert {name: (r.n, r.right.value) for name, r in results.items()} == {
         "ada": (3, 1.0),
         "bea": (1, 0.0),
     }
-    assert found["ada"].right.low < 0.5  # three answers prove little
+    assert results["ada"].right.low < 0.5  # the interval is wide for three answers
     assert score_on_gold(votes, {}) == {}
 
 
-def test_wilsons_interval_as_published() -> None:
+def test_wilson_intervals_match_published_ones() -> None:
     # Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I.
     for hits, n, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)):
-        found = wilson_interval(hits, n)
-        assert (found.low, found.high) == (
+        interval = wilson_interval(hits, n)
+        assert (interval.low, interval.high) == (
             pytest.approx(low, abs=5e-5),
             pytest.approx(high, abs=5e-5),
         )
@@ -80,27 +80,27 @@ def test_wilsons_interval_as_published() -> None:
     assert [round(bound, 3) for bound in (every.low, every.high)] == [0.722, 1.0]
 
 
-def test_the_published_example() -> None:
-    found = krippendorff_alpha(table(), NOMINAL, Roots.from_count(12), seed=0)
-    assert found is not None
-    assert found.value == pytest.approx(0.743, abs=0.0005)
-    assert found.low < found.value < found.high
+def test_alpha_matches_the_published_example() -> None:
+    alpha = krippendorff_alpha(table(), NOMINAL, Roots.from_count(12), seed=0)
+    assert alpha is not None
+    assert alpha.value == pytest.approx(0.743, abs=0.0005)
+    assert alpha.low < alpha.value < alpha.high
     squared = np.subtract.outer(np.arange(5.0), np.arange(5.0)) ** 2  # the interval metric
-    found = krippendorff_alpha(table(), squared, Roots.from_count(12), seed=0)
-    assert found is not None
-    assert found.value == pytest.approx(0.849, abs=0.0005)
+    alpha = krippendorff_alpha(table(), squared, Roots.from_count(12), seed=0)
+    assert alpha is not None
+    assert alpha.value == pytest.approx(0.849, abs=0.0005)
 
 
-def test_masi() -> None:
+def test_masi_distance() -> None:
     assert masi_distance({"a"}, {"a"}) == masi_distance(set(), set()) == 0
     assert masi_distance({"a"}, {"b"}) == masi_distance({"a"}, set()) == 1
     assert masi_distance({"a"}, {"a", "b"}) == pytest.approx(1 - 1 / 2 * 2 / 3)
     assert masi_distance({"a", "c"}, {"a", "b"}) == pytest.approx(1 - 1 / 3 * 1 / 3)
 
 
-some = st.lists(st.sampled_from(NAMES), unique=True, max_size=2)
+label_lists = st.lists(st.sampled_from(NAMES), unique=True, max_size=2)
 ballots = st.lists(
-    st.tuples(st.sampled_from("123456"), st.sampled_from("abcd"), some),
+    st.tuples(st.sampled_from("123456"), st.sampled_from("abcd"), label_lists),
     min_size=1,
     max_size=24,
     unique_by=lambda row: row[:2],
@@ -108,64 +108,70 @@ ballots = st.lists(
 
 
 @given(ballots)
-def test_alpha_is_at_most_one_and_one_only_where_nobody_differs(rows) -> None:
-    votes = [vote(item, who, *labels) for item, who, labels in rows]
-    found = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0)
+def test_alpha_is_one_only_if_all_annotators_agree(rows) -> None:
+    votes = [vote(item, annotator, *labels) for item, annotator, labels in rows]
+    agreement = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0)
     by_item: dict[str, list[frozenset[str]]] = {}
     for item, _, labels in rows:
         by_item.setdefault(item, []).append(frozenset(labels))
-    shared = [said for said in by_item.values() if len(said) > 1]
-    assert found.items == len(shared)
-    differ = any(len(set(said)) > 1 for said in shared)
-    if found.sets is not None:
-        assert found.sets.value <= 1 + 1e-9
-        assert (found.sets.value == pytest.approx(1)) == (not differ)
-    answers = [labels for said in shared for labels in said]
-    of_labels = [(m, {name in labels for labels in answers}) for name, m in found.labels.items()]
-    for measured, used in [(found.sets, set(answers)), *of_labels]:
-        # Undefined where nobody could differ; one item alone has no interval.
+    shared = [label_sets for label_sets in by_item.values() if len(label_sets) > 1]
+    assert agreement.items == len(shared)
+    differ = any(len(set(label_sets)) > 1 for label_sets in shared)
+    if agreement.sets is not None:
+        assert agreement.sets.value <= 1 + 1e-9
+        assert (agreement.sets.value == pytest.approx(1)) == (not differ)
+    answers = [labels for label_sets in shared for labels in label_sets]
+    of_labels = [
+        (m, {name in labels for labels in answers}) for name, m in agreement.labels.items()
+    ]
+    for measured, used in [(agreement.sets, set(answers)), *of_labels]:
+        # Undefined if all answers are the same; a single item has no interval.
         assert measured is None or len(used) > 1
         assert measured is not None or len(used) < 2 or len(shared) < 2
 
 
-def test_a_root_is_drawn_whole() -> None:
-    votes = [vote(f"{i}", who, *(["age"] if i % 2 else [])) for i in range(6) for who in "ab"]
+def test_intervals_resample_roots() -> None:
+    votes = [
+        vote(f"{i}", annotator, *(["age"] if i % 2 else [])) for i in range(6) for annotator in "ab"
+    ]
     votes += [vote("x", "a", "age"), vote("x", "b")]
-    apart = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0).sets
-    together = measure_agreement(votes, {v.item_id: "ad" for v in votes}, MULTI, seed=0).sets
-    assert apart is not None
-    assert apart.low < apart.value < 1
-    assert together is None  # one ad is one witness
+    own_roots = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0).sets
+    one_root = measure_agreement(votes, {v.item_id: "ad" for v in votes}, MULTI, seed=0).sets
+    assert own_roots is not None
+    assert own_roots.low < own_roots.value < 1
+    assert one_root is None  # one root has no interval
 
 
-def test_pairs_have_what_two_answered_in_common() -> None:
+def test_pairs_hold_the_votes_on_common_items() -> None:
     votes = [vote("1", "b", "age"), vote("1", "a"), vote("2", "a"), vote("3", "c"), vote("3", "a")]
-    found = votes_by_pair(votes)
-    assert {names: {v.item_id for v in said} for names, said in found.items()} == {
+    pairs = votes_by_pair(votes)
+    assert {names: {v.item_id for v in pair_votes} for names, pair_votes in pairs.items()} == {
         ("a", "b"): {"1"},
         ("a", "c"): {"3"},
     }
 
 
-def test_spans_that_overlap() -> None:
+def test_span_overlap() -> None:
     age = Span(0, 4, "age")
     assert span_overlap([("r", [[], []])], seed=0) is None
     rows = [("r", [[age], [Span(2, 6, "age")]]), ("s", [[age], [Span(0, 4, "gender")]])]
-    found = span_overlap([*rows, ("t", [[age], [age]])], seed=0)
-    assert found is not None
-    assert found.value == pytest.approx((0.5 + 0 + 1) / 3)
+    overlap = span_overlap([*rows, ("t", [[age], [age]])], seed=0)
+    assert overlap is not None
+    assert overlap.value == pytest.approx((0.5 + 0 + 1) / 3)
 
 
 @pytest.mark.parametrize("scheme", [MULTI, SINGLE])
-def test_the_careless_are_found_out(scheme: Scheme) -> None:
+def test_careless_annotators_have_low_competence(scheme: Scheme) -> None:
     rng = np.random.default_rng(0)
     votes = []
     for i in range(120):
         truth = NAMES[i % 3]
-        for who, right in (("careful", 0.95), ("good", 0.9), ("careless", 0.5)):
-            votes.append(vote(str(i), who, truth if rng.random() < right else NAMES[(i + 1) % 3]))
-    found = annotator_competence([*votes, vote("alone", "alone", "age")], scheme)
-    assert found.keys() == {"careful", "good", "careless"}
-    assert found["careful"] > found["careless"] + 0.15
-    assert found["good"] > found["careless"] + 0.15
+        for annotator, right in (("careful", 0.95), ("good", 0.9), ("careless", 0.5)):
+            votes.append(
+                vote(str(i), annotator, truth if rng.random() < right else NAMES[(i + 1) % 3])
+            )
+    competence = annotator_competence([*votes, vote("alone", "alone", "age")], scheme)
+    assert competence.keys() == {"careful", "good", "careless"}
+    assert competence["careful"] > competence["careless"] + 0.15
+    assert competence["good"] > competence["careless"] + 0.15
     assert annotator_competence([vote("1", "a")], scheme) == {}

@@ -1,4 +1,4 @@
-"""What votes come to, and whose word counts first."""
+"""Consensus of votes, and the precedence of label sources."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,71 +28,75 @@ one_of = st.sampled_from(NAMES).map(lambda name: [name])
 votes = st.lists(some, min_size=1, max_size=5)
 
 
-def agree(said: list[list[str]], scheme: Scheme = MULTI, asked: list[list[str]] | None = None):
-    found = majority_consensus("item", said, asked or [list(NAMES)] * len(said), scheme)
-    assert found.item_id == "item"
-    assert found.votes == len(said)
-    return found
+def majority(
+    label_sets: list[list[str]], scheme: Scheme = MULTI, asked: list[list[str]] | None = None
+):
+    result = majority_consensus(
+        "item", label_sets, asked or [list(NAMES)] * len(label_sets), scheme
+    )
+    assert result.item_id == "item"
+    assert result.votes == len(label_sets)
+    return result
 
 
 @given(votes)
-def test_a_label_stands_when_half_of_the_votes_have_it(said: list[list[str]]) -> None:
-    found = agree(said)
+def test_half_of_the_votes_decide_a_label(label_sets: list[list[str]]) -> None:
+    result = majority(label_sets)
     for name in NAMES:
-        count = sum(name in vote for vote in said)
-        assert found.support[name] == pytest.approx(count / len(said))
-        assert (name in found.labels) == (2 * count >= len(said))
-    assert found.asked == NAMES
-    assert found.labels  # none of the classes is the explicit negative
-    assert ("inclusive" in found.labels) == (len(set(found.labels) & set(NAMES)) == 0)
+        count = sum(name in vote for vote in label_sets)
+        assert result.support[name] == pytest.approx(count / len(label_sets))
+        assert (name in result.labels) == (2 * count >= len(label_sets))
+    assert result.asked == NAMES
+    assert result.labels  # none of the classes is the explicit negative
+    assert ("inclusive" in result.labels) == (len(set(result.labels) & set(NAMES)) == 0)
 
 
 @given(votes, st.randoms(use_true_random=False))
-def test_the_order_of_votes_does_not_matter(said: list[list[str]], random) -> None:
-    assert agree(random.sample(said, len(said))) == agree(said)
+def test_the_order_of_votes_does_not_matter(label_sets: list[list[str]], random) -> None:
+    assert majority(random.sample(label_sets, len(label_sets))) == majority(label_sets)
 
 
 @given(some)
 def test_one_vote_is_the_consensus(vote: list[str]) -> None:
-    assert set(agree([vote]).labels) == set(vote or ["inclusive"])
+    assert set(majority([vote]).labels) == set(vote or ["inclusive"])
 
 
 @given(st.lists(st.tuples(some, some), min_size=1, max_size=5))
-def test_a_label_counts_over_the_votes_that_were_asked(rows) -> None:
+def test_shares_are_over_the_votes_that_were_asked(rows) -> None:
     asked = [[*ask] for _, ask in rows]
-    said = [[name for name in vote if name in ask] for vote, ask in rows]
+    label_sets = [[name for name in vote if name in ask] for vote, ask in rows]
     if not any(asked):
         return
-    found = agree(said, asked=asked)
+    result = majority(label_sets, asked=asked)
     for name in NAMES:
-        over = [vote for vote, ask in zip(said, asked, strict=True) if name in ask]
-        assert (name in found.asked) == bool(over)
+        over = [vote for vote, ask in zip(label_sets, asked, strict=True) if name in ask]
+        assert (name in result.asked) == bool(over)
         if over:
             share = sum(name in vote for vote in over) / len(over)
-            assert found.support[name] == pytest.approx(share)
-            assert (name in found.labels) == (share >= 0.5)
+            assert result.support[name] == pytest.approx(share)
+            assert (name in result.labels) == (share >= 0.5)
         else:
-            assert name not in found.support
+            assert name not in result.support
 
 
 @given(st.lists(one_of, min_size=1, max_size=7))
-def test_a_single_label_scheme_has_one_winner(said: list[list[str]]) -> None:
-    (winner,) = agree(said, SINGLE).labels
-    flat = [vote[0] for vote in said]
+def test_a_single_label_scheme_has_one_winner(label_sets: list[list[str]]) -> None:
+    (winner,) = majority(label_sets, SINGLE).labels
+    flat = [vote[0] for vote in label_sets]
     best = max(flat.count(name) for name in NAMES)
     assert flat.count(winner) == best
     assert winner == next(name for name in flat if flat.count(name) == best)  # voted first
 
 
-def test_no_votes_have_no_consensus() -> None:
+def test_without_votes_there_is_no_consensus() -> None:
     with pytest.raises(ValueError, match="no votes on item x"):
         majority_consensus("x", [], [], MULTI)
 
 
-# --- whose word counts ----------------------------------------------------------------------------
+# --- precedence -----------------------------------------------------------------------------------
 
 
-def said(source: str, *labels: str, item: str = "a", standing: str = "vote") -> Annotation:
+def annotation(source: str, *labels: str, item: str = "a", standing: str = "vote") -> Annotation:
     facts = {"source": LabelSource(source), "standing": Standing(standing), "asked": NAMES}
     return annotations.vote(item, *labels, key=f"{source}:{item}", **facts)
 
@@ -101,66 +105,68 @@ ORDER = ["human", "seed", "constructed", "llm"]
 
 
 @given(st.lists(st.sampled_from(ORDER), unique=True))
-def test_people_come_before_seeds_and_seeds_before_what_machines_made(present) -> None:
+def test_annotators_take_precedence_over_seeds_and_seeds_over_machines(present) -> None:
     labels = dict(zip(ORDER, ("age", "gender", "origin", "age"), strict=True))
-    found = resolve_item_labels(
-        [said(source, labels[source]) for source in present], MULTI, ConsensusMethod.MAJORITY
+    results = resolve_item_labels(
+        [annotation(source, labels[source]) for source in present], MULTI, ConsensusMethod.MAJORITY
     )
     counted = [source for source in ORDER if source in present]
     if not counted:
-        assert found == {}
+        assert results == {}
         return
-    verdict = found["a"]
-    assert (verdict.source, verdict.labels) == (counted[0], (labels[counted[0]],))
-    assert verdict.asked == NAMES
+    item_label = results["a"]
+    assert (item_label.source, item_label.labels) == (counted[0], (labels[counted[0]],))
+    assert item_label.asked == NAMES
 
 
 def test_only_votes_count() -> None:
-    others = [said("human", "age", standing=s) for s in ("skip", "aside", "deleted")]
+    others = [annotation("human", "age", standing=s) for s in ("skip", "aside", "deleted")]
     assert resolve_item_labels(others, MULTI, ConsensusMethod.MAJORITY) == {}
-    assert resolve_item_labels([*others, said("seed", "gender")], MULTI, ConsensusMethod.MAJORITY)[
-        "a"
-    ].labels == ("gender",)
+    assert resolve_item_labels(
+        [*others, annotation("seed", "gender")], MULTI, ConsensusMethod.MAJORITY
+    )["a"].labels == ("gender",)
 
 
-def test_people_vote_and_items_are_apart() -> None:
+def test_consensus_of_annotators_is_per_item() -> None:
     votes = [
-        said("human", "age"),
-        said("human", "age", "gender"),
-        said("human", "gender", "origin"),
-        said("human", "inclusive", item="b"),
+        annotation("human", "age"),
+        annotation("human", "age", "gender"),
+        annotation("human", "gender", "origin"),
+        annotation("human", "inclusive", item="b"),
     ]
-    found = resolve_item_labels(votes, MULTI, ConsensusMethod.MAJORITY)
-    assert set(found["a"].labels) == {"age", "gender"}
-    assert found["b"].labels == ("inclusive",)
+    results = resolve_item_labels(votes, MULTI, ConsensusMethod.MAJORITY)
+    assert set(results["a"].labels) == {"age", "gender"}
+    assert results["b"].labels == ("inclusive",)
 
 
-# --- consensus by reliability ---------------------------------------------------------------------
+# --- Dawid and Skene ------------------------------------------------------------------------------
 
 
-def vote(item: int, person: str, *labels: str) -> Annotation:
-    return replace(said("human", *labels, item=str(item)), key=f"{item}:{person}", annotator=person)
+def vote(item: int, annotator: str, *labels: str) -> Annotation:
+    return replace(
+        annotation("human", *labels, item=str(item)), key=f"{item}:{annotator}", annotator=annotator
+    )
 
 
-def by_reliability(votes: list[Annotation], scheme: Scheme) -> dict[str, Consensus]:
+def dawid_skene(votes: list[Annotation], scheme: Scheme) -> dict[str, Consensus]:
     by_item: dict[str, list[Annotation]] = {}
-    for found in votes:
-        by_item.setdefault(found.item_id, []).append(found)
+    for vote in votes:
+        by_item.setdefault(vote.item_id, []).append(vote)
     return consensus.reach_consensus(by_item, scheme, ConsensusMethod.DAWID_SKENE)
 
 
-def test_who_is_often_alone_counts_less() -> None:
-    """Two who agree on 40 items, and one who says the opposite; then the reliable two differ."""
+def test_unreliable_annotators_count_less() -> None:
+    """Two annotators agree on 40 items, one says the opposite; then the reliable two differ."""
     votes = []
     for item in range(40):
         truth, wrong = ("age", "inclusive") if item % 2 else ("inclusive", "age")
         votes += [vote(item, "a", truth), vote(item, "b", truth), vote(item, "c", wrong)]
     votes += [vote(99, "a", "age"), vote(99, "c", "age"), vote(99, "d", "inclusive")]
-    found = by_reliability(votes, MULTI)
-    assert all(("age" in found[str(item)].labels) == bool(item % 2) for item in range(40))
-    assert found["99"].support["age"] < majority_support(votes, "99", "age")
-    assert found["99"].votes == 3
-    assert found["0"].labels == ("inclusive",)
+    results = dawid_skene(votes, MULTI)
+    assert all(("age" in results[str(item)].labels) == bool(item % 2) for item in range(40))
+    assert results["99"].support["age"] < majority_support(votes, "99", "age")
+    assert results["99"].votes == 3
+    assert results["0"].labels == ("inclusive",)
 
 
 def majority_support(votes: list[Annotation], item: str, label: str) -> float:
@@ -179,26 +185,26 @@ def majority_support(votes: list[Annotation], item: str, label: str) -> float:
     ),
     st.randoms(use_true_random=False),
 )
-def test_support_is_a_probability_whatever_the_order(rows, random) -> None:
+def test_support_is_a_probability_and_does_not_depend_on_order(rows, random) -> None:
     votes = [vote(*row) for row in rows]
     for scheme in (MULTI, SINGLE):
-        found = by_reliability(votes, scheme)
-        again = by_reliability(random.sample(votes, len(votes)), scheme)
-        for item_id, agreed in found.items():
-            assert agreed.labels
-            assert set(agreed.support) == set(NAMES)
-            assert all(0 <= p <= 1 for p in agreed.support.values())
-            assert agreed.support == pytest.approx(again[item_id].support)
+        results = dawid_skene(votes, scheme)
+        again = dawid_skene(random.sample(votes, len(votes)), scheme)
+        for item_id, result in results.items():
+            assert result.labels
+            assert set(result.support) == set(NAMES)
+            assert all(0 <= p <= 1 for p in result.support.values())
+            assert result.support == pytest.approx(again[item_id].support)
             if not scheme.multi:
-                assert sum(agreed.support.values()) == pytest.approx(1)
+                assert sum(result.support.values()) == pytest.approx(1)
 
 
-def test_a_label_nobody_was_asked_about_is_unknown() -> None:
+def test_labels_that_were_not_asked_about_are_left_out() -> None:
     votes = [replace(vote(1, "a", "age"), asked=("age", "gender")), vote(2, "a", "inclusive")]
-    assert by_reliability(votes, MULTI)["1"].asked == ("age", "gender")
+    assert dawid_skene(votes, MULTI)["1"].asked == ("age", "gender")
 
 
-def test_people_who_never_err_are_believed() -> None:
+def test_annotators_who_never_err_are_followed() -> None:
     votes = [vote(i, who, NAMES[i % 3]) for i in range(30) for who in "ab"]
-    found = by_reliability(votes, SINGLE)
-    assert [found[str(i)].labels for i in range(30)] == [(NAMES[i % 3],) for i in range(30)]
+    results = dawid_skene(votes, SINGLE)
+    assert [results[str(i)].labels for i in range(30)] == [(NAMES[i % 3],) for i in range(30)]

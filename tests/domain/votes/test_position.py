@@ -1,4 +1,4 @@
-"""Positions: what may be shown, on any groups; and what is told of a group."""
+"""Positions: which groups may be shown, and the figures of a group."""
 
 import pytest
 from hypothesis import given
@@ -13,13 +13,13 @@ SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=8), st.integers(0, 8))
-def test_nobody_can_be_reckoned_from_what_is_shown(sizes: list[int], silent: int) -> None:
+def test_shown_groups_do_not_reveal_small_ones(sizes: list[int], silent: int) -> None:
     groups = {f"g{i}": {f"p{i}.{j}" for j in range(size)} for i, size in enumerate(sizes)}
-    people = set().union(*groups.values()) | {f"silent{i}" for i in range(silent)}
-    seen = groups_to_show(groups, people)
-    assert all(len(groups[name]) >= MIN_GROUP_SIZE for name in seen)
-    rest = people.difference(*(groups[name] for name in seen))
-    if seen and len(seen) < len(groups):
+    annotators = set().union(*groups.values()) | {f"silent{i}" for i in range(silent)}
+    shown = groups_to_show(groups, annotators)
+    assert all(len(groups[name]) >= MIN_GROUP_SIZE for name in shown)
+    rest = annotators.difference(*(groups[name] for name in shown))
+    if shown and len(shown) < len(groups):
         assert len(rest) >= MIN_GROUP_SIZE
 
 
@@ -27,27 +27,27 @@ def test_nobody_can_be_reckoned_from_what_is_shown(sizes: list[int], silent: int
     ("sizes", "silent", "expected"),
     [
         ((6, 5), 0, ["g0", "g1"]),
-        ((9, 6, 3), 0, ["g0"]),  # 3 could be reckoned from 9 and 6
+        ((9, 6, 3), 0, ["g0"]),  # 3 could be computed from 9 and 6
         ((9, 6, 3), 2, ["g0", "g1"]),
         ((9, 6, 4, 4), 0, ["g0", "g1"]),
         ((9, 4), 0, []),
-        ((7, 6), 1, ["g0", "g1"]),  # who is silent has said nothing that could be told
+        ((7, 6), 1, ["g0", "g1"]),  # those outside all groups reveal nothing
         ((4, 4), 9, []),
     ],
 )
-def test_the_next_smallest_hides_the_last(
+def test_a_further_group_is_hidden_to_protect_a_small_one(
     sizes: tuple[int, ...], silent: int, expected: list[str]
 ) -> None:
     groups = {f"g{i}": [f"p{i}.{j}" for j in range(size)] for i, size in enumerate(sizes)}
-    people = [p for group in groups.values() for p in group] + [f"s{i}" for i in range(silent)]
-    assert groups_to_show(groups, people) == expected
+    annotators = [p for group in groups.values() for p in group] + [f"s{i}" for i in range(silent)]
+    assert groups_to_show(groups, annotators) == expected
 
 
 def vote(item: str, who: str, *labels: str, asked: tuple[str, ...] = SCHEME.labels) -> Annotation:
     return annotations.vote(item, *labels, annotator=who, asked=asked)
 
 
-def test_a_group_that_sees_more() -> None:
+def test_a_group_that_votes_for_a_label_more_often() -> None:
     items = [f"i{n}" for n in range(40)]
     group = ["a", "b"]
     votes = [
@@ -59,21 +59,21 @@ def test_a_group_that_sees_more() -> None:
     ]
     consensus = dict.fromkeys(items[:20], ("gender",)) | dict.fromkeys(items[20:], ("age",))
     roots = {item: item for item in (*items, "alone", "old")}
-    found = view_group(votes, group, consensus, roots, SCHEME, seed=1)
-    assert found.people == 2
-    apart = found.apart["gender"]
+    view = view_group(votes, group, consensus, roots, SCHEME, seed=1)
+    assert view.people == 2
+    apart = view.apart["gender"]
     assert apart is not None
     assert apart.value == pytest.approx(30 / 41)  # of the 40, and "old", which both deny
     assert 0.5 < apart.low < apart.value < apart.high < 0.9
-    assert found.as_consensus is not None
-    assert found.as_consensus.value == pytest.approx(0.5)
-    nobody = found.apart["age"]
-    assert nobody is not None
-    assert nobody.value == 0.0
+    assert view.as_consensus is not None
+    assert view.as_consensus.value == pytest.approx(0.5)
+    no_difference = view.apart["age"]
+    assert no_difference is not None
+    assert no_difference.value == 0.0
 
 
-def test_a_group_alone_is_apart_from_nobody() -> None:
+def test_a_group_without_others_has_no_differences() -> None:
     votes = [vote("i", who, "age") for who in "ab"]
-    found = view_group(votes, "ab", {}, {"i": "i"}, SCHEME, seed=1)
-    assert found.as_consensus is None
-    assert found.apart == {"age": None, "gender": None}
+    view = view_group(votes, "ab", {}, {"i": "i"}, SCHEME, seed=1)
+    assert view.as_consensus is None
+    assert view.apart == {"age": None, "gender": None}

@@ -1,4 +1,4 @@
-"""Which cells are filled next."""
+"""Planning which cells are filled next."""
 
 from collections import Counter
 
@@ -24,8 +24,8 @@ def rng() -> np.random.Generator:
 
 
 @given(st.lists(cells, max_size=40), errors, st.integers(0, 60))
-def test_as_many_as_asked_for_and_each_a_cell_there_is(known, errors, n) -> None:
-    planned = plan_cells(known, errors, AXES, n, rng())
+def test_n_cells_are_planned_within_the_axes(existing, errors, n) -> None:
+    planned = plan_cells(existing, errors, AXES, n, rng())
     assert len(planned) == n
     for cell in planned:
         assert cell.label in errors
@@ -35,27 +35,27 @@ def test_as_many_as_asked_for_and_each_a_cell_there_is(known, errors, n) -> None
 
 
 @given(st.lists(cells, max_size=40), errors, st.integers(1, 60))
-def test_no_label_is_asked_for_that_another_needs_more(known, errors, n) -> None:
-    planned = plan_cells(known, errors, AXES, n, rng())
-    have = Counter(cell.label for cell in (*known, *planned))
+def test_no_other_label_has_a_greater_deficit(existing, errors, n) -> None:
+    planned = plan_cells(existing, errors, AXES, n, rng())
+    counts = Counter(cell.label for cell in (*existing, *planned))
     for label in {cell.label for cell in planned}:
-        assert all(errors[label] / have[label] >= errors[x] / (have[x] + 1) for x in LABELS)
+        assert all(errors[label] / counts[label] >= errors[x] / (counts[x] + 1) for x in LABELS)
 
 
 @given(st.lists(cells, max_size=40), errors, st.integers(0, 60))
-def test_within_a_label_the_axes_fill_evenly(known, errors, n) -> None:
-    planned = plan_cells(known, errors, AXES, n, rng())
+def test_axes_are_filled_evenly_within_a_label(existing, errors, n) -> None:
+    planned = plan_cells(existing, errors, AXES, n, rng())
     for label in LABELS:
-        before = Counter(cell.sector for cell in known if cell.label == label)
+        before = Counter(cell.sector for cell in existing if cell.label == label)
         added = Counter(cell.sector for cell in planned if cell.label == label)
-        grown = [before[s] + added[s] for s in AXES.sectors if added[s]]
-        if grown:
-            assert max(grown) <= min(before[s] + added[s] for s in AXES.sectors) + 1
+        totals = [before[s] + added[s] for s in AXES.sectors if added[s]]
+        if totals:
+            assert max(totals) <= min(before[s] + added[s] for s in AXES.sectors) + 1
 
 
-def test_a_rare_label_comes_before_a_frequent_one_and_a_bad_one_before_a_good_one() -> None:
-    known = [Cell("age")] * 9 + [Cell("gender")] * 3 + [Cell("origin")] * 3
-    planned = plan_cells(known, {"age": 1.0, "gender": 0.2, "origin": 1.0}, Axes(), 6, rng())
+def test_rare_labels_with_large_errors_come_first() -> None:
+    existing = [Cell("age")] * 9 + [Cell("gender")] * 3 + [Cell("origin")] * 3
+    planned = plan_cells(existing, {"age": 1.0, "gender": 0.2, "origin": 1.0}, Axes(), 6, rng())
     assert Counter(cell.label for cell in planned) == {"origin": 6}
 
 
@@ -64,13 +64,13 @@ def test_a_campaign_without_cells_has_labels_only() -> None:
     assert plan_cells([], {}, Axes(), 2, rng()) == []
 
 
-def test_what_was_not_measured_counts_as_all_wrong() -> None:
+def test_labels_without_a_measurement_have_error_one() -> None:
     measured = {"age": {"f1": {"value": 0.75}}, "gender": {"f1": None}, "gone": {"f1": None}}
     assert label_errors(LABELS, measured) == {"age": 0.25, "gender": 1.0, "origin": 1.0}
     assert label_errors(LABELS, None) == dict.fromkeys(LABELS, 1.0)
 
 
 @given(cells, st.sampled_from(["write", "add"]))
-def test_an_operation_names_its_cell(cell, kind) -> None:
+def test_an_operation_contains_its_cell(cell, kind) -> None:
     assert cell_of(f"llm:{kind}:{cell}@1a2b3c4d") == cell
     assert cell_of(f"gender:{kind}@12") is None

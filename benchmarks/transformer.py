@@ -38,12 +38,12 @@ from sklearn.metrics import f1_score
 from benchmarks.in_turns import in_turns, measurement, ready
 from benchmarks.transformer_gpu import gpu
 from biasloop.plugins.classifiers.deep import hardware
-from biasloop.plugins.classifiers.deep.batches import filler, tokenise
+from biasloop.plugins.classifiers.deep.batches import padding_token, tokenise
 from biasloop.plugins.classifiers.deep.fitting import Fitter, Learned
 from biasloop.plugins.classifiers.deep.network import new_network
 from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained, quiet
 from biasloop.plugins.classifiers.deep.scoring import scores_and_states
-from biasloop.plugins.classifiers.deep.training import own_randomness
+from biasloop.plugins.classifiers.deep.training import own_random_state
 from biasloop.plugins.classifiers.options import TransformerOptions
 from biasloop.plugins.classifiers.transformer import plan, tuning
 from biasloop.ports import no_checkpoint
@@ -88,25 +88,25 @@ def fine_tune(
 ) -> Learned:
     """One training as `transformer` does it, with its default options."""
     chosen = TransformerOptions(model=MODEL, **options)
-    on = hardware.device()
+    device = hardware.device()
     fitter = Fitter(
         make=lambda: new_network(
             pretrained.model(), tuning(chosen), labels.shape[1], chosen.dropout
         ),
         tokens=tokenise(pretrained.tokenizer, texts, chosen.max_length),
-        pad=filler(pretrained.tokenizer),
+        pad=padding_token(pretrained.tokenizer),
         labels=labels,
         weights=np.ones(len(texts), np.float32),
         names=NAMES,
         multi=False,
         plan=plan(chosen),
         seed=seed,
-        on=on,
-        dtype=hardware.dtype(on),
+        device=device,
+        dtype=hardware.dtype(device),
         work=None,
         checkpoint=no_checkpoint,
     )
-    with own_randomness(on):
+    with own_random_state(device):
         return fitter.fit(np.arange(len(texts)), seed, "all rows")
 
 
@@ -129,7 +129,7 @@ def score() -> Iterator[Line]:
     tokens = tokenise(pretrained.tokenizer, texts[:POOL], 512)
     with tempfile.TemporaryDirectory() as folder:
         trainer = plain_trainer(folder)
-        pad, scorer = filler(pretrained.tokenizer), learned.scorer
+        pad, scorer = padding_token(pretrained.tokenizer), learned.scorer
         sides: dict[str, Callable[[], Any]] = {
             "padded": partial(
                 trainer.predict, tokenised_rows(trainer, texts, padding="max_length")
@@ -239,7 +239,7 @@ def train_ours(
     tokens = tokenise(pretrained.tokenizer, texts, 256)
     held_out = tokens[TRAIN:]
     scores, _ = scores_and_states(
-        learned.scorer, held_out, filler(pretrained.tokenizer), no_checkpoint
+        learned.scorer, held_out, padding_token(pretrained.tokenizer), no_checkpoint
     )
     return times | {
         "macro_f1": macro_f1(labels, scores.argmax(axis=1)),

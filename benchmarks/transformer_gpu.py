@@ -13,7 +13,7 @@ from biasloop.plugins.classifiers.deep import hardware
 from biasloop.plugins.classifiers.deep.network import Network, Tuning, new_network
 from biasloop.plugins.classifiers.deep.scoring import scores_and_states
 from biasloop.plugins.classifiers.deep.targets import Targets
-from biasloop.plugins.classifiers.deep.training import Plan, own_randomness, train
+from biasloop.plugins.classifiers.deep.training import Plan, own_random_state, train
 from biasloop.ports import no_checkpoint
 
 LENGTH, ROWS, SIDE, LABELS = 512, 4_096, 8_192, 2
@@ -31,7 +31,7 @@ def gpu() -> Iterator[dict[str, Any]]:
     device = hardware.device()
     dtype = hardware.dtype(device)
     rate = product_rate(device, dtype)
-    with own_randomness(device):
+    with own_random_state(device):
         torch.manual_seed(0)
         for kind in ("lora", "full"):
             model = transformers.BertModel(transformers.BertConfig())
@@ -57,7 +57,7 @@ def training(network: Network, kind: str, dtype: torch.dtype, rate: float) -> di
     rng = np.random.default_rng(0)
     tokens = [random_tokens(rng, LENGTH) for _ in range(ROWS // 8)]
     labels = np.eye(LABELS, dtype=np.int8)[rng.integers(0, LABELS, len(tokens))]
-    targets = Targets.of(labels, np.ones(len(tokens), np.float32), multi=False)
+    targets = Targets.from_labels(labels, np.ones(len(tokens), np.float32), multi=False)
     plan = Plan(lr=1e-4, epochs=1, min_steps=1, tokens=32_768, rows=64, warm_up=0.1)
     epoch = partial(train, network, tokens, 0, targets, plan)
     seconds = best_seconds(

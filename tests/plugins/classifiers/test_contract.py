@@ -1,4 +1,4 @@
-"""What every registered classifier must hold, whatever is inside."""
+"""The contract of all registered classifiers."""
 
 import warnings
 
@@ -34,12 +34,12 @@ def test_learns_and_reports_out_of_fold(make, multi):
     classifier = make()
     report = classifier.fit(data, seed=3)
     proba = classifier.predict_proba(data.texts)
-    for found in (proba, report.oof):
-        assert found.shape == data.labels.shape
-        assert found.dtype == np.float32
-        assert ((found >= 0) & (found <= 1)).all()
+    for probabilities in (proba, report.oof):
+        assert probabilities.shape == data.labels.shape
+        assert probabilities.dtype == np.float32
+        assert ((probabilities >= 0) & (probabilities <= 1)).all()
         if not multi:
-            np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(classifier.thresholds, report.thresholds)
     assert classifier.thresholds.shape == (2,)
     yes = data.labels == 1
@@ -98,10 +98,10 @@ def test_damaged_folders_are_refused(make, tmp_path):
 
 def test_labels_not_asked_teach_nothing(make):
     data = training()
-    asked = data.labels.copy()
-    asked[np.random.default_rng(0).random(len(asked)) < 0.4, 1] = -1
+    labels = data.labels.copy()
+    labels[np.random.default_rng(0).random(len(labels)) < 0.4, 1] = -1
     classifier = make()
-    classifier.fit(rows(data, slice(None), asked), seed=1)
+    classifier.fit(rows(data, slice(None), labels), seed=1)
     proba = classifier.predict_proba(data.texts)
     assert ((proba >= classifier.thresholds) == (data.labels == 1)).mean() > 0.9
     assert proba[data.labels[:, 1] == 1, 1].min() > 0.7
@@ -128,7 +128,7 @@ def test_rows_of_weight_zero_teach_nothing(make):
 
 @pytest.mark.parametrize("multi", [True, False])
 @pytest.mark.parametrize("keep", [[0], [0, 1], [0, 2], list(range(5))])
-def test_a_handful_of_rows_is_no_crash(make, multi, keep):
+def test_a_few_rows_do_not_crash_it(make, multi, keep):
     classifier = make()
     report = classifier.fit(rows(training(multi), keep), seed=1)
     assert np.isfinite(report.oof).all()
@@ -136,7 +136,7 @@ def test_a_handful_of_rows_is_no_crash(make, multi, keep):
     assert report.notes
 
 
-def test_a_label_without_positives_is_never_found(make):
+def test_a_label_without_positives_is_never_predicted(make):
     data = training()
     labels = data.labels.copy()
     labels[:, 1] = 0
@@ -161,7 +161,7 @@ def test_only_one_class_in_a_single_label_scheme(make):
     np.testing.assert_array_equal(classifier.predict_proba(["mela", ""]), [[1, 0]] * 2)
 
 
-def test_one_root_only_is_told(make):
+def test_a_single_root_is_reported(make):
     data = training(rows_per_root=1000)
     classifier = make()
     report = classifier.fit(data, seed=1)
@@ -194,13 +194,13 @@ def test_evidence_lies_in_the_text_on_whole_words(make):
     classifier = make()
     classifier.fit(training(), seed=1)
     text = "Oggi compriamo (mela rossa), forse al mercato."
-    found = classifier.evidence(text, ["fruit"])
-    for span in found:
+    spans = classifier.evidence(text, ["fruit"])
+    for span in spans:
         assert span.label == "fruit"
         assert span.weight > 0
         assert not text[span.start - 1].isalnum()
         assert not text[span.end].isalnum()
-    assert [span.weight for span in found] == sorted((s.weight for s in found), reverse=True)
+    assert [span.weight for span in spans] == sorted((s.weight for s in spans), reverse=True)
     assert classifier.evidence("", ["fruit"]) == []
 
 

@@ -7,28 +7,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.plugins.classifiers.deep import hardware
-from biasloop.plugins.classifiers.deep.batches import by_length, padded, shuffled
+from biasloop.plugins.classifiers.deep.batches import (
+    batches_by_length,
+    padded_batch,
+    shuffled_batches,
+)
 from biasloop.plugins.classifiers.deep.network import mean_pool
-from biasloop.plugins.classifiers.deep.targets import HEAVIEST, Targets, settle
+from biasloop.plugins.classifiers.deep.targets import MAX_FACTOR, Targets, fill_in_constants
 from biasloop.plugins.classifiers.deep.training import Plan
 from biasloop.plugins.classifiers.head.calibration import CERTAIN
 
-LENGTHS = st.lists(st.integers(1, 300), max_size=60).map(lambda found: np.array(found, np.int64))
+LENGTHS = st.lists(st.integers(1, 300), max_size=60).map(
+    lambda lengths: np.array(lengths, np.int64)
+)
 
 
 @given(LENGTHS, st.integers(1, 700), st.integers(1, 9))
 def test_batches_hold_every_row_once_within_their_bounds(lengths, tokens, rows):
-    mixed = shuffled(lengths, tokens, rows, np.random.default_rng(0))
-    for batches in (by_length(lengths, tokens, rows), mixed):
+    mixed = shuffled_batches(lengths, tokens, rows, np.random.default_rng(0))
+    for batches in (batches_by_length(lengths, tokens, rows), mixed):
         assert sorted(np.concatenate([*batches, []]).tolist()) == list(range(len(lengths)))
         for batch in batches:
             assert len(batch) == 1 or lengths[batch].max() * len(batch) <= tokens
             assert 1 <= len(batch) <= rows
 
 
-def test_training_batches_are_of_like_length_and_mixed_anew():
+def test_training_batches_are_of_similar_length_and_mixed_again_each_time():
     lengths = np.arange(1, 201)
-    first, second = (shuffled(lengths, 10**6, 10, np.random.default_rng(i)) for i in (1, 2))
+    first, second = (shuffled_batches(lengths, 10**6, 10, np.random.default_rng(i)) for i in (1, 2))
     assert [batch.tolist() for batch in first] != [batch.tolist() for batch in second]
     with_padding = sum(lengths[batch].max() * len(batch) for batch in first)
     assert lengths.sum() / with_padding > 0.8
@@ -36,12 +42,12 @@ def test_training_batches_are_of_like_length_and_mixed_anew():
 
 def test_padding_is_masked_and_never_pooled():
     tokens = [[5, 6, 7], [8]]
-    ids, mask = padded(tokens, np.array([0, 1]), 9, torch.device("cpu"))
+    ids, mask = padded_batch(tokens, np.array([0, 1]), 9, torch.device("cpu"))
     assert ids.tolist() == [[5, 6, 7], [8, 9, 9]]
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     states = torch.arange(12.0).reshape(2, 3, 2)
     torch.testing.assert_close(mean_pool(states, mask), torch.tensor([[2.0, 3.0], [6.0, 7.0]]))
-    assert padded(tokens, np.array([0]), 9, torch.device("cpu"))[1] is None
+    assert padded_batch(tokens, np.array([0]), 9, torch.device("cpu"))[1] is None
 
 
 def test_the_learning_rate_warms_up_and_falls():
@@ -61,39 +67,39 @@ ANSWERS = st.integers(1, 30).flatmap(
 @given(ANSWERS)
 def test_both_answers_of_a_label_weigh_the_same(drawn):
     labels, weights = np.array(drawn[0], np.int8), np.array(drawn[1], np.float32)
-    targets = Targets.of(labels, weights, multi=True)
+    targets = Targets.from_labels(labels, weights, multi=True)
     assert (targets.weights[(labels < 0) | (weights == 0)[:, None]] == 0).all()
     for j in range(3):
         yes, no = (targets.weights[labels[:, j] == answer, j] for answer in (1, 0))
         if np.isnan(targets.constant[j]):
             ratio = yes.sum() / no.sum()
             assert 1 / 30 <= ratio <= 30
-            if max(np.ptp(yes), np.ptp(no)) == 0 and len(labels) < HEAVIEST:
+            if max(np.ptp(yes), np.ptp(no)) == 0 and len(labels) < MAX_FACTOR:
                 assert ratio == pytest.approx(1, rel=1e-4)
         else:
             assert yes.sum() == no.sum() == 0
-            asked = labels[(labels[:, j] >= 0) & (weights > 0), j]
-            assert (targets.constant[j] == CERTAIN) == bool(len(asked) and asked.all())
+            answers = labels[(labels[:, j] >= 0) & (weights > 0), j]
+            assert (targets.constant[j] == CERTAIN) == bool(len(answers) and answers.all())
     if len(targets.rows):
         assert targets.weights.sum() == pytest.approx(len(labels), rel=1e-3)
 
 
 def test_classes_weigh_the_same_and_rows_without_one_nothing():
     labels = np.array([[1, 0, 0]] * 6 + [[0, 1, 0]] * 2 + [[0, 0, 0]], np.int8)
-    targets = Targets.of(labels, np.ones(9, np.float32), multi=False)
+    targets = Targets.from_labels(labels, np.ones(9, np.float32), multi=False)
     weights = targets.weights[:, 0]
     assert weights[:6].sum() == pytest.approx(weights[6:8].sum())
     assert weights[8] == 0
     assert targets.constant[2] == -CERTAIN
     assert np.isnan(targets.constant[:2]).all()
-    settled = settle(np.zeros((1, 3), np.float32), targets.constant)
-    assert settled.tolist() == [[0, 0, -CERTAIN]]
+    scores = fill_in_constants(np.zeros((1, 3), np.float32), targets.constant)
+    assert scores.tolist() == [[0, 0, -CERTAIN]]
 
 
 @pytest.mark.parametrize("multi", [True, False])
 def test_loss_falls_with_the_truth_and_ignores_what_was_not_asked(multi):
     labels = np.array([[1, 0, -1], [0, 1, 0]], np.int8)
-    targets = Targets.of(labels, np.ones(2, np.float32), multi)
+    targets = Targets.from_labels(labels, np.ones(2, np.float32), multi)
     rows = np.array([0, 1])
     wrong, right = (
         torch.tensor([[-1.0, 1, 0], [1, -1, 1]]),
@@ -106,30 +112,30 @@ def test_loss_falls_with_the_truth_and_ignores_what_was_not_asked(multi):
 
 
 @pytest.mark.parametrize("scores", [-1.0, 1.0, np.nan])
-def test_collapse_is_seen_in_all_its_forms(scores):
+def test_every_kind_of_collapse_is_detected(scores):
     labels = np.array([[1, 0], [0, 1], [0, 0], [1, 1]] * 5, np.int8)
-    targets = Targets.of(labels, np.ones(20, np.float32), multi=True)
-    said = np.where(labels == 1, 1.0, -1.0)
-    assert targets.not_learned(said) == []
-    said[:, 1] = scores
-    assert targets.not_learned(said) == [1]
+    targets = Targets.from_labels(labels, np.ones(20, np.float32), multi=True)
+    learned = np.where(labels == 1, 1.0, -1.0)
+    assert targets.unlearned(learned) == []
+    learned[:, 1] = scores
+    assert targets.unlearned(learned) == [1]
 
 
 def test_a_single_class_for_all_is_collapse():
     labels = np.repeat(np.eye(3, dtype=np.int8), [8, 4, 4], axis=0)
-    targets = Targets.of(labels, np.ones(16, np.float32), multi=False)
-    assert targets.not_learned(labels.astype(float)) == []
-    assert targets.not_learned(np.tile([1.0, 0, 0], (16, 1))) == [0, 1, 2]
+    targets = Targets.from_labels(labels, np.ones(16, np.float32), multi=False)
+    assert targets.unlearned(labels.astype(float)) == []
+    assert targets.unlearned(np.tile([1.0, 0, 0], (16, 1))) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    ("found", "dtype"),
+    ("capabilities", "dtype"),
     [
         ({"avx512_bf16": True}, torch.bfloat16),
         ({"amx_bf16": True}, torch.bfloat16),
         ({"avx512_f": True, "avx512_bf16": False}, torch.float32),
     ],
 )
-def test_bfloat16_only_where_the_processor_multiplies_it(found, dtype, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+def test_bfloat16_only_where_the_processor_supports_it(capabilities, dtype, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert hardware.dtype(torch.device("cpu")) is dtype

@@ -1,4 +1,4 @@
-"""What the contract does not say of the classifier on a frozen sentence encoder."""
+"""Tests of the classifier on a frozen sentence encoder beyond the contract."""
 
 import json
 import shutil
@@ -42,19 +42,24 @@ def test_rows_are_mean_pooled_states_of_length_1(kind, tmp_path):
         np.testing.assert_allclose(row, expected, atol=0.02)  # bfloat16, where it is fast
 
 
-def test_kept_rows_serve_as_texts_do(folder):
+def test_stored_rows_score_like_their_texts(folder):
     classifier, again = make(folder), make(folder)
     data = training()
     classifier.fit(data, seed=1)
     encoder = classifier.encoder
     features = encoder.unpack(encoder.pack(encoder.encode(data.texts)))
     needs = frozenset({"proba", "embedding"})
-    ours, theirs = classifier.score_features(features, needs), classifier.score(data.texts, needs)
+    from_rows, from_texts = (
+        classifier.score_features(features, needs),
+        classifier.score(data.texts, needs),
+    )
     for name in needs:
-        np.testing.assert_array_equal(ours[name], theirs[name])
+        np.testing.assert_array_equal(from_rows[name], from_texts[name])
     again.encoder = encoder
     again.fit(type(data)(**{**as_dict(data), "features": features}), seed=1)
-    np.testing.assert_array_equal(again.score_features(features, needs)["proba"], ours["proba"])
+    np.testing.assert_array_equal(
+        again.score_features(features, needs)["proba"], from_rows["proba"]
+    )
     joined = encoder.join([features[:3], features[3:]])
     np.testing.assert_array_equal(encoder.embed(joined), features)
     cosines = encoder.similarity(joined, joined[:4])
@@ -72,7 +77,7 @@ def test_a_committee_gives_passes(folder):
     assert classifier.score(["mela"], classifier.offers)["passes"].shape == (1, 3, 2)
 
 
-def test_the_encoder_is_one_whatever_the_texts(folder):
+def test_the_encoder_does_not_depend_on_the_texts(folder):
     assert make(folder).make_encoder(["a"]).id == make(folder).make_encoder(["b"], ["c"]).id
     assert make(folder).encoder_key() == make(folder, strength=1.0).encoder_key()
     assert make(folder).encoder_key() != make(folder, max_length=16).encoder_key()

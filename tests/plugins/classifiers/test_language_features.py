@@ -1,4 +1,4 @@
-"""A campaign's language in the linear model: grammar, cues, the reader; kept with the model."""
+"""The language data of a campaign in the linear model: grammar, cues, reader; saved with it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from biasloop.errors import CampaignError, ClassifierError
 from biasloop.plugins.classifiers.encoded import ENCODER
 from biasloop.plugins.classifiers.options import TfidfOptions
 from biasloop.plugins.classifiers.terms.grammar import grammar_terms
-from biasloop.plugins.classifiers.terms.ngrams import unmarked
+from biasloop.plugins.classifiers.terms.ngrams import without_emphasis
 from biasloop.plugins.classifiers.terms.reader import reader_terms
 from biasloop.plugins.classifiers.terms.term_encoder import LANGUAGE
 from biasloop.plugins.classifiers.tfidf import Tfidf
@@ -66,10 +66,10 @@ def test_words_of_one_kind_share_their_terms(italian: Language) -> None:
     ],
 )
 def test_what_the_reader_finds(italian: Language, text: str, finding: str) -> None:
-    assert finding in set(reader_terms(unmarked(text), italian))
+    assert finding in set(reader_terms(without_emphasis(text), italian))
 
 
-def test_cues_come_with_the_way_they_are_spoken_of(italian: Language) -> None:
+def test_cues_come_with_their_context(italian: Language) -> None:
     terms = set(cue_terms("Preferibilmente under 30, no pensionati", italian.cues))
     assert {"cue age", "cue age with preference", "cue age near exclusion"} <= terms
     broken = set(cue_terms("Età:\nmassimo\n30 anni", italian.cues))
@@ -87,7 +87,7 @@ def test_cues_come_with_the_way_they_are_spoken_of(italian: Language) -> None:
     ],
 )
 def test_emphasis_goes_and_open_endings_stay(text: str, plain: str) -> None:
-    assert unmarked(text) == plain
+    assert without_emphasis(text) == plain
 
 
 @given(st.text(max_size=200))

@@ -27,9 +27,9 @@ class Hub(SimpleHTTPRequestHandler):
     missing = ""
 
     def send_head(self):
-        found = re.fullmatch(rf"/people/tiny/resolve/(?:main|{COMMIT})/(.+)", self.path)
-        self.path = f"/{found[1]}" if found else "/no such file"
-        self.missing = "EntryNotFound" if found else "RepoNotFound"
+        match = re.fullmatch(rf"/people/tiny/resolve/(?:main|{COMMIT})/(.+)", self.path)
+        self.path = f"/{match[1]}" if match else "/no such file"
+        self.missing = "EntryNotFound" if match else "RepoNotFound"
         return super().send_head()
 
     def end_headers(self):
@@ -80,21 +80,21 @@ def test_a_model_is_fetched_once_and_then_needs_no_hub(hub):
         assert torch.equal(tensor, weights[name])
 
 
-def test_a_wrong_id_is_told_in_one_line(hub):
-    with pytest.raises(ClassifierError, match=r"the hub does not give it.*check the id") as error:
+def test_a_wrong_id_is_reported_in_one_line(hub):
+    with pytest.raises(ClassifierError, match=r"cannot be downloaded.*check the id") as error:
         find_pretrained("people/none")
     assert "\n" not in str(error.value)
 
 
-def test_no_hub_is_told_in_one_line_without_retries(hub, monkeypatch):
+def test_a_missing_hub_is_reported_in_one_line_without_retries(hub, monkeypatch):
     hub()
-    tries = []
+    calls = []
     head = httpx.head
-    monkeypatch.setattr(httpx, "head", lambda *a, **k: tries.append(a) or head(*a, **k))
+    monkeypatch.setattr(httpx, "head", lambda *a, **k: calls.append(a) or head(*a, **k))
     with pytest.raises(ClassifierError, match="does not answer; check the network") as error:
         find_pretrained("people/tiny")
     assert "\n" not in str(error.value)
-    assert len(tries) == 1
+    assert len(calls) == 1
 
 
 def test_offline_by_setting_asks_nobody(hub, monkeypatch):
@@ -132,17 +132,17 @@ def test_the_id_follows_the_content_of_the_folder(folder, tmp_path):
 
 
 def test_no_text_is_longer_than_the_model_reads(folder, tmp_path):
-    found = find_pretrained(str(folder))
-    assert (found.longest(50), found.longest(1000)) == (50, 128)
-    found.tokenizer.model_max_length = 10**30  # it does not know
-    assert found.longest(1000) == 126
-    tokens = tokenise(found.tokenizer, ["parola " * 500, "", "\ud800"], 20)
+    pretrained = find_pretrained(str(folder))
+    assert (pretrained.max_length(50), pretrained.max_length(1000)) == (50, 128)
+    pretrained.tokenizer.model_max_length = 10**30  # as of a tokenizer that does not know it
+    assert pretrained.max_length(1000) == 126
+    tokens = tokenise(pretrained.tokenizer, ["parola " * 500, "", "\ud800"], 20)
     assert len(tokens[0]) == 20
     assert all(tokens)
 
 
 def test_attention_weights_are_not_dropped_and_all_else_is(folder):
-    found = find_pretrained(str(folder))
-    before, after = found.config, found.model().config
+    pretrained = find_pretrained(str(folder))
+    before, after = pretrained.config, pretrained.model().config
     assert (before.attention_probs_dropout_prob, after.attention_probs_dropout_prob) == (0.1, 0.0)
     assert before.hidden_dropout_prob == after.hidden_dropout_prob == 0.1

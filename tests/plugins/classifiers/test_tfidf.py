@@ -32,9 +32,9 @@ from biasloop.plugins.classifiers.head.calibration import (
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.options import TfidfOptions
 from biasloop.plugins.classifiers.state import ARRAY, FORMAT, STATE, read_state, write_state
-from biasloop.plugins.classifiers.terms.ngrams import plain, unmarked, word_ngrams
+from biasloop.plugins.classifiers.terms.ngrams import normalised, without_emphasis, word_ngrams
 from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder
-from biasloop.plugins.classifiers.terms.term_rows import TermRows, interleaved, joined
+from biasloop.plugins.classifiers.terms.term_rows import TermRows, concatenate, interleaved
 from biasloop.plugins.classifiers.terms.weighting import TermWeighting
 from biasloop.plugins.classifiers.tfidf import Tfidf
 
@@ -62,11 +62,11 @@ ADS = [
     ],
 )
 def test_words_keep_what_carries_gender(text, words):
-    assert word_ngrams(plain(text))[: len(words)] == words
-    assert len(word_ngrams(plain(text))) == max(0, 2 * len(words) - 1)
+    assert word_ngrams(normalised(text))[: len(words)] == words
+    assert len(word_ngrams(normalised(text))) == max(0, 2 * len(words) - 1)
 
 
-def encoder(texts, unlabelled=(), shortest=2, longest=4):
+def fit_encoder(texts, unlabelled=(), shortest=2, longest=4):
     return TermEncoder.fit(texts, unlabelled, shortest=shortest, longest=longest, language=None)
 
 
@@ -78,24 +78,26 @@ def test_character_terms_are_those_of_scikit_learn(texts):
     expected = {
         gram
         for text in texts
-        for token in plain(unmarked(text)).split()
+        for token in normalised(without_emphasis(text)).split()
         for gram in CountVectorizer(analyzer="char_wb", ngram_range=(2, 3)).build_analyzer()(token)
     }
-    ours = encoder(texts, longest=3).vocabularies["chars"]
-    assert set(ours) == {plain(gram) for gram in expected}
+    ours = fit_encoder(texts, longest=3).vocabularies["chars"]
+    assert set(ours) == {normalised(gram) for gram in expected}
 
 
-def presence(made, texts):
-    """The terms of each block of each text as scikit-learn would hold them."""
-    rows = made.encode(texts).presence().toarray()
-    return [rows[b :: len(made.vocabularies)] for b in range(len(made.vocabularies))]
+def presence(encoder, texts):
+    """The terms of each block of each text, as the matrices that scikit-learn would make."""
+    rows = encoder.encode(texts).presence().toarray()
+    return [rows[b :: len(encoder.vocabularies)] for b in range(len(encoder.vocabularies))]
 
 
 def test_weights_are_those_of_scikit_learn():
-    made = encoder(ADS)
-    features = made.encode(ADS)
+    encoder = fit_encoder(ADS)
+    features = encoder.encode(ADS)
     rows = TermWeighting.fit(features).matrix(features).toarray()
-    expected = [TfidfTransformer().fit_transform(block).toarray() for block in presence(made, ADS)]
+    expected = [
+        TfidfTransformer().fit_transform(block).toarray() for block in presence(encoder, ADS)
+    ]
     np.testing.assert_allclose(rows, sum(expected), atol=1e-6)
 
 
@@ -103,8 +105,8 @@ def test_weights_are_those_of_scikit_learn():
 @settings(deadline=None, max_examples=40)
 def test_scores_are_the_product_with_the_weighted_rows(seed, n, blocks):
     rng = np.random.default_rng(seed)
-    made = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
-    features = interleaved(made[:blocks])
+    matrices = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
+    features = interleaved(matrices[:blocks])
     coef = rng.normal(size=(features.width, 2)).astype(np.float32)
     weighting = TermWeighting.fit(features[: n // 2])
     expected = weighting.matrix(features) @ coef
@@ -113,10 +115,10 @@ def test_scores_are_the_product_with_the_weighted_rows(seed, n, blocks):
 
 @given(st.integers(0, 2**16), st.integers(1, 30), st.integers(1, 3))
 @settings(deadline=None, max_examples=40)
-def test_rows_are_taken_and_joined_like_those_of_a_matrix(seed, n, blocks):
+def test_rows_are_selected_and_concatenated_like_those_of_a_matrix(seed, n, blocks):
     rng = np.random.default_rng(seed)
-    made = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
-    features = interleaved(made[:blocks])
+    matrices = [sparse.random_array((n, w), density=0.3, format="csr", rng=rng) for w in (5, 9, 4)]
+    features = interleaved(matrices[:blocks])
 
     def dense(rows: TermRows):
         return rows.presence().toarray().reshape(len(rows), rows.blocks * rows.width)
@@ -130,63 +132,63 @@ def test_rows_are_taken_and_joined_like_those_of_a_matrix(seed, n, blocks):
     part = features[start:stop]
     np.testing.assert_array_equal(dense(part), whole[start:stop])
     np.testing.assert_array_equal(dense(part[::-1]), whole[start:stop][::-1])
-    together = joined([part, features[picked]])
+    together = concatenate([part, features[picked]])
     np.testing.assert_array_equal(dense(together), np.vstack([whole[start:stop], whole[picked]]))
 
 
 def test_a_row_does_not_depend_on_its_neighbours():
-    made = encoder(ADS)
-    weighting = TermWeighting.fit(made.encode(ADS))
-    together = weighting.matrix(made.encode(ADS)).toarray()
-    alone = [weighting.matrix(made.encode([text])).toarray()[0] for text in ADS]
+    encoder = fit_encoder(ADS)
+    weighting = TermWeighting.fit(encoder.encode(ADS))
+    together = weighting.matrix(encoder.encode(ADS)).toarray()
+    alone = [weighting.matrix(encoder.encode([text])).toarray()[0] for text in ADS]
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 def test_only_terms_that_can_teach_something_are_known():
-    made = encoder(["rosso blu"], ["rosso giallo", "verde giallo"])
-    assert set(made.vocabularies["words"]) == {"rosso", "blu", "rosso blu", "giallo"}
-    assert len(made.encode(["xyz", ""]).indices) == 0
+    encoder = fit_encoder(["rosso blu"], ["rosso giallo", "verde giallo"])
+    assert set(encoder.vocabularies["words"]) == {"rosso", "blu", "rosso blu", "giallo"}
+    assert len(encoder.encode(["xyz", ""]).indices) == 0
 
 
 def test_terms_that_the_training_rows_lack_weigh_nothing():
-    made = encoder(["rosso blu", "tende"])
-    weighting = TermWeighting.fit(made.encode(["rosso blu"]))
-    rows = weighting.matrix(made.encode(["tende", "rosso", "rosso rosso"])).toarray()
+    encoder = fit_encoder(["rosso blu", "tende"])
+    weighting = TermWeighting.fit(encoder.encode(["rosso blu"]))
+    rows = weighting.matrix(encoder.encode(["tende", "rosso", "rosso rosso"])).toarray()
     assert not rows[0].any()
     assert rows[1].any()
     np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
 
 
 def test_the_encoder_is_the_same_in_every_process_and_after_loading(tmp_path):
-    made = encoder(ADS)
+    encoder = fit_encoder(ADS)
     code = (
         "import sys; from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder;"
         "print(TermEncoder.fit(sys.argv[1:], (), shortest=2, longest=4, language=None).id)"
     )
     for hash_seed in "12":
-        found = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", code, *ADS],
             env=os.environ | {"PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert found.stdout.strip() == made.id
-    made.save(tmp_path)
-    assert TermEncoder.load(tmp_path).id == made.id
-    assert encoder(ADS[:-1]).id != made.id
+        assert process.stdout.strip() == encoder.id
+    encoder.save(tmp_path)
+    assert TermEncoder.load(tmp_path).id == encoder.id
+    assert fit_encoder(ADS[:-1]).id != encoder.id
 
 
 def test_embeddings_nearly_keep_angles():
-    made = encoder(ADS)
-    features = made.encode(ADS)
+    encoder = fit_encoder(ADS)
+    features = encoder.encode(ADS)
     rows = TermWeighting.fit(features).matrix(features).toarray()
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    embedded = made.embed(features)
+    embedded = encoder.embed(features)
     np.testing.assert_allclose(embedded @ embedded.T, rows @ rows.T, atol=0.25)
-    # Likeness is exact, whether its terms are common or rare.
+    # Similarity is exact, for common and for rare terms.
     np.testing.assert_allclose(
-        made.similarity(features, features[:2]), rows @ rows[:2].T, atol=1e-5
+        encoder.similarity(features, features[:2]), rows @ rows[:2].T, atol=1e-5
     )
 
 
@@ -195,15 +197,15 @@ def test_embeddings_nearly_keep_angles():
 
 @given(st.integers(0, 2**16), st.integers(1, 120), st.integers(1, 4), st.integers(2, 7))
 @settings(deadline=None)
-def test_folds_never_cut_a_root_and_none_is_empty(seed, n, k, folds):
+def test_folds_never_split_a_root_and_none_is_empty(seed, n, k, folds):
     rng = np.random.default_rng(seed)
     labels = rng.integers(-1, 2, (n, k)).astype(np.int8)
     roots = rng.integers(0, max(1, n // 2), n).astype(str)
-    found = group_folds(labels, roots, folds, seed)
-    np.testing.assert_array_equal(found, group_folds(labels, roots, folds, seed))
+    fold_of = group_folds(labels, roots, folds, seed)
+    np.testing.assert_array_equal(fold_of, group_folds(labels, roots, folds, seed))
     for root in np.unique(roots):
-        assert len(np.unique(found[roots == root])) == 1
-    assert len(np.unique(found)) == min(folds, len(np.unique(roots)))
+        assert len(np.unique(fold_of[roots == root])) == 1
+    assert len(np.unique(fold_of)) == min(folds, len(np.unique(roots)))
 
 
 @given(st.integers(0, 2**16), st.integers(5, 12))
@@ -213,11 +215,11 @@ def test_a_rare_label_is_spread_over_all_folds(seed, positives):
     labels = np.zeros((200, 2), dtype=np.int8)
     labels[rng.choice(200, positives, replace=False), 0] = 1
     labels[rng.choice(200, 80, replace=False), 1] = 1
-    found = group_folds(labels, np.arange(200).astype(str), 5, seed)
-    sizes = np.bincount(found)
+    fold_of = group_folds(labels, np.arange(200).astype(str), 5, seed)
+    sizes = np.bincount(fold_of)
     assert sizes.max() - sizes.min() <= 1
-    rare = np.bincount(found[labels[:, 0] == 1], minlength=5)
-    common = np.bincount(found[labels[:, 1] == 1], minlength=5)
+    rare = np.bincount(fold_of[labels[:, 0] == 1], minlength=5)
+    common = np.bincount(fold_of[labels[:, 1] == 1], minlength=5)
     assert rare.max() - rare.min() <= 1
     assert common.max() - common.min() <= 4
 
@@ -229,14 +231,14 @@ def test_a_rare_label_is_spread_over_all_folds(seed, positives):
     st.lists(st.lists(st.floats(-1e5, 1e5), min_size=3, max_size=3), min_size=1, max_size=5),
 )
 def test_probabilities_are_those_of_scipy(scores):
-    """Also of scores so large that their powers are no numbers any more."""
+    """Also for scores so large that their exponentials overflow."""
     scores = np.array(scores)
     np.testing.assert_allclose(sigmoid(scores), expit(scores), rtol=1e-12, atol=1e-300)
     expected = scipy_softmax(scores, axis=1)
     np.testing.assert_allclose(softmax(scores), expected, rtol=1e-12, atol=1e-300)
 
 
-def test_the_sigmoid_is_found_again():
+def test_the_sigmoid_is_recovered():
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 2, 20_000)
     truth = rng.random(20_000) < expit(1.7 * scores - 1)
@@ -254,7 +256,7 @@ def test_weights_count_like_repeated_rows():
     np.testing.assert_allclose(weighted, repeated, rtol=1e-3)
 
 
-def test_a_ranking_is_never_turned_round():
+def test_a_ranking_is_never_reversed():
     scores = np.linspace(-1, 1, 50)
     slope, _ = fit_sigmoid(scores, scores < 0, np.ones(50))
     assert slope > 0
@@ -266,7 +268,7 @@ def test_a_perfect_separation_gives_no_certainty():
     assert 0.7 < expit(slope + offset) < 0.95
 
 
-def test_the_temperature_is_found_again():
+def test_the_temperature_is_recovered():
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 2, (20_000, 3))
     odds = np.exp(0.6 * scores)
@@ -286,16 +288,16 @@ def test_the_threshold_gives_nearly_the_best_f1_there_is(seed, offset):
         flagged = proba >= threshold
         return 2 * (flagged & truth).sum() / (flagged.sum() + truth.sum())
 
-    found = f1_threshold(proba, np.ones(20_000))
-    assert 0 < found <= 0.5
-    assert f1(found) >= max(map(f1, np.linspace(0.01, 0.99, 99))) - 0.02
+    threshold = f1_threshold(proba, np.ones(20_000))
+    assert 0 < threshold <= 0.5
+    assert f1(threshold) >= max(map(f1, np.linspace(0.01, 0.99, 99))) - 0.02
 
 
 # --- the whole --------------------------------------------------------------------------------
 
 
 def ads(n=120, sources=LabelSource.SEED, positive_roots=60, families=True):
-    """Half the sentences name a man; roots of two rows, one of each kind where `families`."""
+    """Half of the sentences name a man; with `families`, roots have one row of each kind."""
     jobs = ["cuoco", "saldatore", "autista", "barista", "custode", "tecnico"]
     places = ["a Bari", "in centro", "per il turno di notte", "da subito", "in negozio"]
     texts, labels = [], []
@@ -316,7 +318,8 @@ def ads(n=120, sources=LabelSource.SEED, positive_roots=60, families=True):
 
 
 def test_the_label_of_a_root_does_not_reach_its_own_out_of_fold_rows():
-    # A word of its own in every root decides the label: inside it is learnt, out of fold nothing.
+    # In every root a unique word decides the label: it can be learnt from the root itself, but not
+    # out of fold.
     rng = np.random.default_rng(0)
     roots = np.repeat(np.arange(60), 4)
     words = ["".join(rng.choice(list("abcdefghilmnopqrstuvz"), 9)) for _ in range(60)]
@@ -346,26 +349,26 @@ def test_few_positive_roots_keep_the_default_threshold_and_say_so():
     assert Tfidf().fit(ads(positive_roots=5), seed=1).notes == ()
 
 
-def test_constructed_rows_train_but_choose_nothing():
-    made = ads(sources=LabelSource.CONSTRUCTED)
+def test_constructed_rows_train_but_do_not_calibrate():
+    constructed = ads(sources=LabelSource.CONSTRUCTED)
     classifier = Tfidf()
-    report = classifier.fit(made, seed=1)
+    report = classifier.fit(constructed, seed=1)
     assert report.thresholds.tolist() == [0.5]
     assert "0 roots with it" in report.notes[0]
     assert classifier.predict_proba(["un uomo", "persone"])[:, 0].round().tolist() == [1, 0]
 
     seeds = ads()
     both = TrainingSet(
-        texts=[*seeds.texts, *made.texts],
-        labels=np.vstack([seeds.labels, 1 - made.labels]),  # all wrong
-        weights=np.concatenate([seeds.weights, made.weights * 1e-6]).astype(np.float32),
-        roots=np.concatenate([seeds.roots, made.roots]),
-        sources=[*seeds.sources, *made.sources],
+        texts=[*seeds.texts, *constructed.texts],
+        labels=np.vstack([seeds.labels, 1 - constructed.labels]),  # all wrong
+        weights=np.concatenate([seeds.weights, constructed.weights * 1e-6]).astype(np.float32),
+        roots=np.concatenate([seeds.roots, constructed.roots]),
+        sources=[*seeds.sources, *constructed.sources],
         label_names=("gender",),
         multi=True,
     )
-    alone, beside = Tfidf().fit(seeds, seed=1), Tfidf().fit(both, seed=1)
-    np.testing.assert_allclose(beside.thresholds, alone.thresholds, atol=0.05)
+    seeds_only, with_constructed = Tfidf().fit(seeds, seed=1), Tfidf().fit(both, seed=1)
+    np.testing.assert_allclose(with_constructed.thresholds, seeds_only.thresholds, atol=0.05)
 
 
 def test_probabilities_follow_the_frequency_of_the_label():
@@ -385,8 +388,8 @@ def test_evidence_is_the_word_that_decides():
     classifier = Tfidf()
     classifier.fit(ads(), seed=1)
     text = "Per la cucina cerchiamo un uomo, come cuoco"
-    found = classifier.evidence(text, ["gender"])
-    assert text[found[0].start : found[0].end] == "un uomo"
+    spans = classifier.evidence(text, ["gender"])
+    assert text[spans[0].start : spans[0].end] == "un uomo"
     assert classifier.evidence("!!! ...", ["gender"]) == []
 
 
@@ -405,7 +408,7 @@ def test_the_model_files_hold_arrays_and_json_and_are_written_whole(tmp_path):
 
 
 class Evil:
-    """Leaves a mark when it is made out of a file."""
+    """Makes a folder when it is unpickled."""
 
     def __reduce__(self):
         return os.mkdir, ("made-by-pickle",)
@@ -493,7 +496,7 @@ def test_a_model_of_before_is_read_where_nothing_can_be_written(tmp_path, monkey
     assert not (tmp_path / FILE).exists()
 
 
-def test_a_committee_is_kept_where_it_is_asked_for(tmp_path):
+def test_a_committee_is_kept_if_an_option_says_so(tmp_path):
     data = ads()
     alone, several = Tfidf(), Tfidf(TfidfOptions(committee=True))
     alone.fit(data, seed=1)
@@ -501,10 +504,10 @@ def test_a_committee_is_kept_where_it_is_asked_for(tmp_path):
         alone.score(data.texts, frozenset({"passes"}))
     several.fit(data, seed=1)
     several.save(tmp_path)
-    found = Tfidf.load(tmp_path).score(data.texts, frozenset({"passes", "proba"}))
-    assert found["passes"].shape == (len(data.texts), 5, 1)
-    assert (found["passes"].std(axis=1) > 0).any()
-    np.testing.assert_allclose(found["passes"].mean(axis=1), found["proba"], atol=0.2)
+    scores = Tfidf.load(tmp_path).score(data.texts, frozenset({"passes", "proba"}))
+    assert scores["passes"].shape == (len(data.texts), 5, 1)
+    assert (scores["passes"].std(axis=1) > 0).any()
+    np.testing.assert_allclose(scores["passes"].mean(axis=1), scores["proba"], atol=0.2)
 
 
 def test_texts_without_a_word_are_an_error():

@@ -1,4 +1,4 @@
-"""What the contract does not say of the fine-tuned classifier; models of random weights."""
+"""Tests of the fine-tuned classifier beyond the contract, on models with random weights."""
 
 import json
 import random
@@ -46,8 +46,8 @@ def decoder(tmp_path_factory):
 
 
 def make(model, tuning="lora", **options):
-    chosen = QUICK | {"model": str(model), "tuning": tuning, "lr": LR[tuning]} | options
-    return Transformer(TransformerOptions(**chosen))
+    options = QUICK | {"model": str(model), "tuning": tuning, "lr": LR[tuning]} | options
+    return Transformer(TransformerOptions(**options))
 
 
 @pytest.fixture(scope="module")
@@ -110,16 +110,16 @@ def test_targets_of_the_adapters_can_be_named(encoder, tmp_path):
 
 def test_passes_differ_by_dropout_alone(fitted):
     texts = training().texts
-    found = fitted.score(texts, fitted.offers)
-    assert found["passes"].shape == (len(texts), 8, 2)
-    assert found["embedding"].shape == (len(texts), 32)
-    assert all(array.dtype == np.float32 for array in found.values())
-    assert (found["passes"].std(axis=1) > 0).any()
-    assert np.corrcoef(found["passes"].mean(axis=1).ravel(), found["proba"].ravel())[0, 1] > 0.95
+    scores = fitted.score(texts, fitted.offers)
+    assert scores["passes"].shape == (len(texts), 8, 2)
+    assert scores["embedding"].shape == (len(texts), 32)
+    assert all(array.dtype == np.float32 for array in scores.values())
+    assert (scores["passes"].std(axis=1) > 0).any()
+    assert np.corrcoef(scores["passes"].mean(axis=1).ravel(), scores["proba"].ravel())[0, 1] > 0.95
     np.testing.assert_array_equal(
-        found["passes"], fitted.score(texts, frozenset({"passes"}))["passes"]
+        scores["passes"], fitted.score(texts, frozenset({"passes"}))["passes"]
     )
-    np.testing.assert_array_equal(found["proba"], fitted.predict_proba(texts))
+    np.testing.assert_array_equal(scores["proba"], fitted.predict_proba(texts))
 
 
 def test_embeddings_lie_close_where_texts_mean_the_same(fitted):
@@ -137,8 +137,8 @@ def test_evidence_is_the_word_that_was_learned(encoder):
     classifier = make(encoder)
     classifier.fit(training(), seed=1)
     text = "Prendi martello pesante al mercato!"
-    found = classifier.evidence(text, ["tool"])[0]
-    assert {"martello", "pesante"} & set(text[found.start : found.end].split())
+    span = classifier.evidence(text, ["tool"])[0]
+    assert {"martello", "pesante"} & set(text[span.start : span.end].split())
 
 
 def test_no_random_state_is_left_changed(encoder, tmp_path):
@@ -163,7 +163,7 @@ def test_other_seeds_make_other_models(encoder):
     assert not np.array_equal(first.predict_proba(texts), second.predict_proba(texts))
 
 
-def test_a_collapsed_training_is_repeated_and_told(encoder):
+def test_a_collapsed_training_is_repeated_and_reported(encoder):
     classifier = make(encoder, lr=2e-3, epochs=1, min_steps=6)
     data = training()
     report = classifier.fit(data, seed=1)
@@ -173,7 +173,7 @@ def test_a_collapsed_training_is_repeated_and_told(encoder):
     assert right.mean() > 0.9
 
 
-def test_what_never_learns_is_told(encoder):
+def test_a_model_that_never_learns_is_reported(encoder):
     report = make(encoder, lr=30.0, epochs=1, min_steps=2).fit(training(), seed=1)
     assert any("gave up; change lr or epochs" in note for note in report.notes)
     assert np.isfinite(report.oof).all()
@@ -186,19 +186,19 @@ class Killed(Exception):
     pass
 
 
-def killed_at(call):
-    """A checkpoint that ends the work at that call."""
-    calls = iter(range(call))
+def killed_after(calls):
+    """A checkpoint that can be called that often before it ends the work."""
+    remaining = iter(range(calls))
 
     def checkpoint():
-        if next(calls, None) is None:
+        if next(remaining, None) is None:
             raise Killed
 
     return checkpoint
 
 
-def killed_with(file):
-    """A checkpoint that ends the work once that file is there."""
+def killed_once_there(file):
+    """A checkpoint that ends the work as soon as that file exists."""
 
     def checkpoint():
         if file.exists():
@@ -211,9 +211,9 @@ def test_an_interrupted_training_ends_with_the_same_model(encoder, tmp_path):
     whole = make(encoder)
     expected = whole.fit(training(), seed=1)
     resumed = make(encoder)
-    for call in (3, 20, 25, 30, 12):  # in the first epoch, both folds, the last training
+    for calls in (3, 20, 25, 30, 12):  # in the first epoch, both folds, the last training
         with pytest.raises(Killed):
-            resumed.fit(training(), seed=1, checkpoint=killed_at(call), work=tmp_path)
+            resumed.fit(training(), seed=1, checkpoint=killed_after(calls), work=tmp_path)
     report = resumed.fit(training(), seed=1, work=tmp_path)
     np.testing.assert_array_equal(report.oof, expected.oof)
     assert report.notes == expected.notes
@@ -277,11 +277,11 @@ def child(folder):
 
 
 def killed_when(folder, pattern):
-    """Runs the job and kills it (-9) as soon as a file of that name is there."""
+    """Runs the job and kills it (-9) as soon as there is a file of that name."""
     process = child(folder)
     try:
         while not list(folder.glob(f"training/*/{pattern}")):
-            assert process.poll() is None, "it ended before"
+            assert process.poll() is None, "the job ended before it could be killed"
             time.sleep(0.002)
     finally:
         process.kill()
@@ -330,13 +330,13 @@ def test_an_interrupted_scoring_goes_on_after_the_last_shard(fitted, tmp_path):
     )
     first = tmp_path / "scores" / "000000.passes.npy"
     with pytest.raises(Killed):
-        score_job(tmp_path, job, killed_with(first))
+        score_job(tmp_path, job, killed_once_there(first))
     assert score_job(tmp_path, job, no_checkpoint) == {"scored": 20}
     expected = fitted.score(texts[:20], fitted.offers), fitted.score(texts[20:], fitted.offers)
     for shard, arrays in enumerate(expected):
         for name, array in arrays.items():
-            found = np.load(tmp_path / "scores" / f"{shard:06d}.{name}.npy")
-            np.testing.assert_array_equal(found, array)
+            saved = np.load(tmp_path / "scores" / f"{shard:06d}.{name}.npy")
+            np.testing.assert_array_equal(saved, array)
 
 
 # --- the pretrained model ---------------------------------------------------------------------
@@ -349,11 +349,11 @@ def test_a_pretrained_model_that_went_away_or_changed_is_named(encoder, tmp_path
     (tmp_path / "saved").mkdir()
     classifier.save(tmp_path / "saved")
     config = base / "config.json"
-    told = config.read_text()
-    config.write_text(told + " ")
+    original = config.read_text()
+    config.write_text(original + " ")
     with pytest.raises(ClassifierError, match="base is no longer the pretrained model"):
         Transformer.load(tmp_path / "saved")
-    config.write_text(told)
+    config.write_text(original)
     Transformer.load(tmp_path / "saved")
     shutil.rmtree(base)
     with pytest.raises(ClassifierError, match=r"there is no folder .*base"):

@@ -1,1 +1,1 @@
-"""Classifiers: what learns from the labels. docs/classifiers.md says which for what."""
+"""Classifiers learn from the labels. docs/classifiers.md says which one to choose."""

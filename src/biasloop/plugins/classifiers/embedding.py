@@ -1,4 +1,4 @@
-"""A frozen sentence encoder under a linear head: a text is read once, a training takes seconds."""
+"""A linear head on a frozen sentence encoder: each text is encoded once, training takes seconds."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,12 +17,12 @@ class Embedding(EncodedClassifier):
     options: EmbeddingOptions
 
     def encoder_key(self) -> str:
-        """The id of the one encoder that it may have. Raises ClassifierError without a model."""
-        return self._frozen.id
+        """The id of its only encoder. Raises ClassifierError if the model cannot be loaded."""
+        return self._frozen_encoder.id
 
     def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> SentenceEncoder:
-        """The same whatever the texts. Raises ClassifierError without a model."""
-        return self._frozen
+        """The same encoder for all texts. Raises ClassifierError if the model cannot be loaded."""
+        return self._frozen_encoder
 
     @staticmethod
     def load_encoder(folder: Path) -> SentenceEncoder:
@@ -30,5 +30,5 @@ class Embedding(EncodedClassifier):
         return SentenceEncoder.load(folder)
 
     @cached_property
-    def _frozen(self) -> SentenceEncoder:
+    def _frozen_encoder(self) -> SentenceEncoder:
         return SentenceEncoder(find_pretrained(self.options.model), self.options.max_length)

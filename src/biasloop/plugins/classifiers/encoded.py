@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.learning import Evidence, FitReport, Proba, TrainingSet
 from biasloop.errors import ClassifierError
-from biasloop.plugins.classifiers.erasure import spans, words_and_erased
+from biasloop.plugins.classifiers.erasure import evidence_spans, words_and_erased
 from biasloop.plugins.classifiers.head.head import Head, fit_head
 from biasloop.plugins.classifiers.head.report import require_labels
 from biasloop.plugins.classifiers.options import HeadOptions
@@ -23,11 +23,11 @@ OLD_FORMAT = 4
 
 
 class EncodedClassifier:
-    """See ports.EncoderClassifier; subclasses say which encoder.
+    """See ports.EncoderClassifier; subclasses provide the encoder.
 
-    In a single-label scheme `thresholds` are 0 and the verdict is the most probable class; its
-    probabilities have one temperature for all classes and treat them as equally frequent, which
-    favours rare classes (macro-F1) over accuracy.
+    In a single-label scheme `thresholds` are 0 and the verdict is the most probable class; all
+    classes share one temperature and are treated as equally frequent, which favours rare classes
+    (macro-F1) over accuracy.
     """
 
     options_model: type[HeadOptions] = HeadOptions
@@ -39,17 +39,18 @@ class EncodedClassifier:
 
     @property
     def offers(self) -> frozenset[str]:
-        """What it can score."""
+        """Names of the outputs that `score` can give."""
         passes = {"passes"} if self.options.committee else set()
         return frozenset({"proba", "embedding"} | passes)
 
     @staticmethod
     def load_encoder(folder: Path) -> Encoder:
-        """An encoder that one of this kind has saved. Raises ClassifierError."""
+        """An encoder that a classifier of this kind saved. Raises ClassifierError when it cannot be
+        read."""
         raise NotImplementedError
 
     def encoder_key(self) -> str:
-        """Changes with all that `make_encoder` depends on, except the texts."""
+        """A key that changes with everything `make_encoder` depends on, except the texts."""
         raise NotImplementedError
 
     def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> Encoder:
@@ -64,7 +65,7 @@ class EncodedClassifier:
         checkpoint: Checkpoint = no_checkpoint,
         work: Path | None = None,
     ) -> FitReport:
-        """Trains the head; see classifiers.head. Raises ClassifierError when it cannot."""
+        """Trains the head; see classifiers.head. Raises ClassifierError without a labelled row."""
         require_labels(data)
         if data.features is None:
             encoder = self.encoder = self.encoder or self.make_encoder(data.texts)
@@ -107,12 +108,12 @@ class EncodedClassifier:
                 "classifier.options.committee = true, or choose another strategy"
             )
         head = self.head
-        makers: dict[str, Callable[[Any], NDArray[np.float32]]] = {
+        functions: dict[str, Callable[[Any], NDArray[np.float32]]] = {
             "proba": head.proba,
             "passes": head.passes,
             "embedding": self._trained_encoder.embed,
         }
-        return {name: makers[name](features) for name in sorted(needs)}
+        return {name: functions[name](features) for name in sorted(needs)}
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
@@ -120,14 +121,16 @@ class EncodedClassifier:
         return self.head.thresholds
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
-        """For each label the words whose absence lowers its score most (erasure, Li et al. 2016),
-        strongest first; neighbouring ones are one span."""
+        """For each label the words whose removal lowers its score most (erasure, Li et al. 2016),
+        strongest first; neighbouring words are joined into one span."""
         words, erased = words_and_erased(text)
         scores = self.head.model.scores(self._trained_encoder.encode([text, *erased]))
         drops = scores[0] - scores[1:]
         names = self.head.names
         return [
-            span for label in labels for span in spans(words, drops[:, names.index(label)], label)
+            span
+            for label in labels
+            for span in evidence_spans(words, drops[:, names.index(label)], label)
         ]
 
     def save(self, folder: Path) -> None:
@@ -139,14 +142,15 @@ class EncodedClassifier:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Reads it back. Raises ClassifierError when a file is missing, damaged or foreign."""
+        """Reads a saved classifier. Raises ClassifierError when a file is missing, damaged or not a
+        model file of biasloop."""
         file = folder / FILE
         with readable(file):
             state = read_state(file, OLD_FORMAT)
             classifier = cls(cls.options_model(**state["options"]))
             classifier.encoder = cls.load_encoder(folder / ENCODER)
             classifier._head = Head.from_state(state["head"])
-            classifier.predict_proba([""])  # shapes that do not fit show here
+            classifier.predict_proba([""])  # fails if shapes do not match
         return classifier
 
     @property

@@ -1,4 +1,4 @@
-"""Which words carry a verdict: those whose absence lowers the score (Li et al. 2016)."""
+"""Finds the words that support a verdict: removing them lowers the score (Li et al. 2016)."""
 
 import re
 from collections.abc import Sequence
@@ -10,31 +10,31 @@ from biasloop.domain.learning import Evidence
 
 _WORD = re.compile(r"\w(?:\S*[\w*])?")
 _ERASED = "\N{WHITE SQUARE}"
-STRONG = 0.25
-"""Share of the strongest word's weight from which a word counts as evidence."""
+MIN_SHARE = 0.25
+"""A word counts as evidence from this share of the strongest word's weight."""
 
 Words = Sequence[tuple[int, int]]
 """Start and end of each word of a text."""
 
 
 def words_and_erased(text: str) -> tuple[Words, list[str]]:
-    """The w words of a text, and the w texts that each lack one of them."""
+    """The w words of a text, and w copies of the text with one word each erased."""
     words = [match.span() for match in _WORD.finditer(text)]
     return words, [text[:start] + _ERASED + text[end:] for start, end in words]
 
 
-def spans(words: Words, drops: NDArray[np.float64], label: str) -> list[Evidence]:
-    """Evidence from how far each word's erasure lowers the score, (w,); strongest first, and
-    neighbouring words are one span."""
+def evidence_spans(words: Words, drops: NDArray[np.float64], label: str) -> list[Evidence]:
+    """Evidence for a label, strongest first. `drops` (w,) is how far erasing each word lowers its
+    score; neighbouring words are joined into one span."""
     if not words or drops.max() <= 0:
         return []
-    found: list[Evidence] = []
+    evidence: list[Evidence] = []
     previous = -2
-    for i in np.flatnonzero(drops >= STRONG * drops.max()):
+    for i in np.flatnonzero(drops >= MIN_SHARE * drops.max()):
         (start, end), weight = words[i], float(drops[i])
         if i == previous + 1:
-            last = found.pop()
+            last = evidence.pop()
             start, weight = last.start, last.weight + weight
-        found.append(Evidence(start, end, label, weight))
+        evidence.append(Evidence(start, end, label, weight))
         previous = i
-    return sorted(found, key=lambda span: (-span.weight, span.start))
+    return sorted(evidence, key=lambda span: (-span.weight, span.start))

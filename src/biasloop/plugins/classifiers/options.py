@@ -1,4 +1,4 @@
-"""The options of every classifier; apart from what runs them, which loads torch."""
+"""The options of all classifiers, in a module that does not load torch."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,8 +9,9 @@ from biasloop.plugins.registry import Options
 
 
 class HeadOptions(Options):
-    """`strength` is the inverse of the regularisation (C); `folds` are for calibration and
-    thresholds; `committee` keeps their models for strategies that ask several."""
+    """`strength` is the inverse of the regularisation (C); `folds` is the number of
+    folds for calibration and thresholds; `committee` keeps the models of the folds for strategies
+    that need several models."""
 
     strength: float = Field(8.0, gt=0)
     folds: int = Field(5, ge=2, le=20)
@@ -27,8 +28,8 @@ class TfidfOptions(HeadOptions):
 
 
 class EmbeddingOptions(HeadOptions):
-    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. A dense row
-    needs a far smaller `strength` than one of terms."""
+    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. Dense
+    rows need a much smaller `strength` than rows of terms."""
 
     model: str = Field(min_length=1)
     max_length: int = Field(256, ge=1)
@@ -39,9 +40,10 @@ class TransformerOptions(Options):
     """`model` is a hub id or a local folder. `tuning` "lora" trains adapters of that `rank` (with
     `alpha`) on the `targets`, names of layers or "all-linear"; "full" trains all weights. `lr`
     defaults to what suits the tuning. A batch holds at most `batch_tokens` tokens and
-    `batch_rows` rows; training goes over the rows `epochs` times, and on until `min_steps`
-    batches. `warm_up` is the share of the training in which the learning rate rises. `passes`
-    are the runs with dropout for strategies that ask several models."""
+    `batch_rows` rows; training goes over the rows `epochs` times, or more often if that makes
+    fewer than `min_steps` batches. `warm_up` is the share of the training in which the learning
+    rate rises. `passes` is the number of runs with dropout for strategies that need several
+    models."""
 
     model: str = Field(min_length=1)
     tuning: Literal["lora", "full"] = "lora"

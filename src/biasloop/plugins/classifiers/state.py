@@ -16,25 +16,25 @@ from biasloop.store.atomic import written_whole
 FORMAT = 5
 STATE = "state.json"
 ARRAY = "array"
-"""Key of the object that stands for an array in the JSON, with the array's number."""
+"""Key of the JSON object that stands for an array; its value is the number of the array."""
 OLD_SUFFIX = ".skops"
-"""Of files written before format 5."""
+"""Suffix of files written before format 5."""
 
 
 def write_state(file: Path, state: dict[str, Any]) -> None:
-    """Writes it whole or not at all; arrays may stand anywhere in `state`.
+    """Writes `state`, with arrays anywhere in it, whole or not at all.
 
-    `numpy.load` reads the file, and so does any program that unpacks a zip.
+    `numpy.load` can read the file, and so can any program that unpacks a zip.
     """
     arrays: list[NDArray[Any]] = []
 
-    def number(value: object) -> dict[str, int]:
+    def store_array(value: object) -> dict[str, int]:
         if not isinstance(value, np.ndarray):
             raise TypeError(f"a model file cannot hold a {type(value).__name__}")
         arrays.append(value)
         return {ARRAY: len(arrays) - 1}
 
-    text = json.dumps(state | {"format": FORMAT}, default=number)
+    text = json.dumps(state | {"format": FORMAT}, default=store_array)
     with written_whole(file) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open(STATE, "w", force_zip64=True) as member:
             member.write(text.encode())
@@ -44,29 +44,29 @@ def write_state(file: Path, state: dict[str, Any]) -> None:
 
 
 def read_state(file: Path, old_format: int) -> dict[str, Any]:
-    """Reads it back, or its predecessor of format `old_format`, which is then written again as
-    this one. Raises ClassifierError for foreign types and other formats; a damaged file fails in
-    too many ways to name: see `readable`."""
+    """Reads a state, or its predecessor of format `old_format`, which is then rewritten in the
+    current format. Raises ClassifierError for other formats and for types that a model never has.
+    A damaged file can raise almost anything: see `readable`."""
     old = file.with_suffix(OLD_SUFFIX)
     if old.exists() and not file.exists():
         old_state = _read_skops(old)
         _require_format(old, old_state, old_format)
-        with suppress(OSError):  # then the next one to read it does so
+        with suppress(OSError):  # the next reader will try again
             write_state(file, old_state)
         return old_state
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
 
-        def put_back(value: dict[str, Any]) -> Any:
+        def restore_array(value: dict[str, Any]) -> Any:
             return saved[str(value[ARRAY])] if value.keys() == {ARRAY} else value
 
-        state: dict[str, Any] = json.loads(saved[STATE], object_hook=put_back)
+        state: dict[str, Any] = json.loads(saved[STATE], object_hook=restore_array)
     _require_format(file, state, FORMAT)
     return state
 
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Whatever goes wrong inside, other than a ClassifierError, becomes one that names the file."""
+    """Turns every other exception raised inside into a ClassifierError that names the file."""
     try:
         yield
     except ClassifierError:
@@ -83,7 +83,7 @@ def _read_skops(file: Path) -> dict[str, Any]:
 
     if foreign := set(skops.io.get_untrusted_types(file=file)):
         raise ClassifierError(
-            f"{file} holds types that a model of ours never has: {', '.join(sorted(foreign))}; "
+            f"{file} holds types that no model of biasloop has: {', '.join(sorted(foreign))}; "
             "do not use this file, train again"
         )
     state: dict[str, Any] = skops.io.load(file, trusted=[])

@@ -19,13 +19,13 @@ class Tfidf(EncodedClassifier):
     options: TfidfOptions
 
     def encoder_key(self) -> str:
-        """The bounds of the n-grams and the language data."""
+        """A key of the n-gram lengths and the language data."""
         options = self.options
         language = files_hash(options.language) if options.language else ""
         return f"tfidf-{options.shortest}-{options.longest}-{language}"
 
     def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> TermEncoder:
-        """Raises ClassifierError without a word in any text."""
+        """See ports.EncoderClassifier. Raises ClassifierError when no text contains a word."""
         options = self.options
         encoder = TermEncoder.fit(
             texts,
@@ -36,7 +36,7 @@ class Tfidf(EncodedClassifier):
         )
         if not encoder.vocabularies["chars"]:
             raise ClassifierError(
-                f"the {len(texts)} training texts hold no word; check what was imported"
+                f"the {len(texts)} training texts contain no words; check the imported files"
             )
         return encoder
 

@@ -1,8 +1,9 @@
-"""Fine-tunes a pretrained model, encoder or decoder-only, for the labels.
+"""Fine-tunes a pretrained encoder or decoder-only model to predict the labels.
 
-Thresholds and calibration come out of fold, by root, as those of the linear classifiers do. That
-takes `folds` more trainings, each on the rows of the other folds. The model in service learned
-from all rows, so it is somewhat better, and surer, than those that calibrated it.
+Thresholds and calibration are fitted to out-of-fold scores, by root, as for the linear
+classifiers. That takes `folds` additional trainings, each on the rows of the other folds. The
+final model learns from all rows, so it is somewhat better, and more confident, than the models
+that calibrated it.
 """
 
 import json
@@ -18,27 +19,27 @@ from numpy.typing import NDArray
 from biasloop.domain.learning import Evidence, FitReport, Proba, TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
-from biasloop.plugins.classifiers.deep.batches import filler, tokenise
+from biasloop.plugins.classifiers.deep.batches import padding_token, tokenise
 from biasloop.plugins.classifiers.deep.fitting import Fitter
 from biasloop.plugins.classifiers.deep.network import Tuning, new_network
 from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained
 from biasloop.plugins.classifiers.deep.trained import Trained, load_trained
-from biasloop.plugins.classifiers.deep.training import Plan, own_randomness
-from biasloop.plugins.classifiers.erasure import spans, words_and_erased
+from biasloop.plugins.classifiers.deep.training import Plan, own_random_state
+from biasloop.plugins.classifiers.erasure import evidence_spans, words_and_erased
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.head.report import calibrated, require_labels
 from biasloop.plugins.classifiers.options import TransformerOptions
 from biasloop.ports import Checkpoint, no_checkpoint
 
 LR = {"lora": 1e-3, "full": 1e-4}
-"""Learning rates that served a small sentence encoder on some hundred texts."""
+"""Learning rates that worked for a small sentence encoder on a few hundred texts."""
 
 
 class Transformer:
-    """See ports.Classifier. The seed decides folds, first weights, order and dropout.
+    """See ports.Classifier. The seed decides folds, initial weights, order and dropout.
 
     In a single-label scheme `thresholds` are 0 and the verdict is the most probable class;
-    classes weigh the same in training, which favours rare ones (macro-F1) over accuracy.
+    classes weigh the same in training, which favours rare classes (macro-F1) over accuracy.
     """
 
     offers = frozenset({"proba", "embedding", "passes"})
@@ -56,32 +57,32 @@ class Transformer:
         work: Path | None = None,
     ) -> FitReport:
         """Trains once per fold and once on all rows. A model that does not learn is trained again
-        with other settings, and the notes tell. With `work`, finished folds and epochs are kept
-        there. Raises ClassifierError without a labelled row or a usable pretrained model."""
+        with other settings, which the notes report. Finished folds and epochs are saved in `work`,
+        if given. Raises ClassifierError without a labelled row or a usable pretrained model."""
         require_labels(data)
         options = self.options
         pretrained = find_pretrained(options.model)
-        longest = pretrained.longest(options.max_length)
+        max_length = pretrained.max_length(options.max_length)
         checkpoint()
-        on = hardware.device()
+        device = hardware.device()
         fitter = Fitter(
             make=lambda: new_network(
                 pretrained.model(), tuning(options), len(data.label_names), options.dropout
             ),
-            tokens=tokenise(pretrained.tokenizer, data.texts, longest),
-            pad=filler(pretrained.tokenizer),
+            tokens=tokenise(pretrained.tokenizer, data.texts, max_length),
+            pad=padding_token(pretrained.tokenizer),
             labels=data.labels,
             weights=data.weights,
             names=data.label_names,
             multi=data.multi,
             plan=plan(options),
             seed=seed,
-            on=on,
-            dtype=hardware.dtype(on),
+            device=device,
+            dtype=hardware.dtype(device),
             work=work / self._fingerprint(data, pretrained, seed) if work else None,
             checkpoint=checkpoint,
         )
-        with own_randomness(on):
+        with own_random_state(device):
             fold_of = group_folds(data.labels, data.roots, options.folds, seed)
             scores, notes = fitter.out_of_fold(fold_of)
             learned = fitter.fit(np.arange(len(data.texts)), seed, "all rows")
@@ -91,7 +92,7 @@ class Transformer:
             scorer=learned.scorer,
             names=data.label_names,
             pretrained=pretrained,
-            max_length=longest,
+            max_length=max_length,
             constant=learned.targets.constant,
             calibration=calibration,
             thresholds=report.thresholds,
@@ -111,20 +112,20 @@ class Transformer:
         *,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> dict[str, NDArray[np.float32]]:
-        """See ports.Classifier. Embeddings are the mean-pooled states below the head."""
+        """See ports.Classifier. Embeddings are the mean-pooled states that the head reads."""
         if missing := needs - self.offers:
             raise ClassifierError(
                 f"a transformer cannot give {', '.join(sorted(missing))}; choose another strategy"
             )
-        found = {}
+        outputs = {}
         if needs & {"proba", "embedding"}:
             scores, states = self.trained.scores_and_states(texts, checkpoint)
-            found = {"proba": self.trained.proba(scores), "embedding": states}
+            outputs = {"proba": self.trained.proba(scores), "embedding": states}
         if "passes" in needs:
-            found["passes"] = self.trained.proba_with_dropout(
+            outputs["passes"] = self.trained.proba_with_dropout(
                 texts, self.options.passes, checkpoint
             )
-        return {name: found[name] for name in sorted(needs)}
+        return {name: outputs[name] for name in sorted(needs)}
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
@@ -132,14 +133,16 @@ class Transformer:
         return self.trained.thresholds
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
-        """For each label the words whose absence lowers its score most (erasure, Li et al. 2016),
-        strongest first; neighbouring ones are one span."""
+        """For each label the words whose removal lowers its score most (erasure, Li et al. 2016),
+        strongest first; neighbouring words are joined into one span."""
         words, erased = words_and_erased(text)
         scores, _ = self.trained.scores_and_states([text, *erased])
         drops = scores[0] - scores[1:]
         names = self.trained.names
         return [
-            span for label in labels for span in spans(words, drops[:, names.index(label)], label)
+            span
+            for label in labels
+            for span in evidence_spans(words, drops[:, names.index(label)], label)
         ]
 
     def save(self, folder: Path) -> None:
@@ -150,32 +153,34 @@ class Transformer:
     def load(cls, folder: Path) -> Self:
         """See load_trained."""
         trained, options = load_trained(folder)
-        found = cls(TransformerOptions(**options))
-        found._trained = trained
-        return found
+        classifier = cls(TransformerOptions(**options))
+        classifier._trained = trained
+        return classifier
 
     @property
     def trained(self) -> Trained:
-        """What fit or load brought. Raises ClassifierError before."""
+        """The trained model. Raises ClassifierError before fit or load."""
         if self._trained is None:
             raise ClassifierError("this transformer is not trained; call fit or load first")
         return self._trained
 
     def _fingerprint(self, data: TrainingSet, pretrained: Pretrained, seed: int) -> str:
-        """Of all that decides the trained weights: nothing is resumed on other data."""
-        on = hardware.device()
-        how = [self.options.model_dump(), pretrained.id, seed, on.type, str(hardware.dtype(on))]
+        """A hash of everything that the trained weights depend on, so that only a training on the
+        same data is resumed."""
+        device = hardware.device()
+        machine = [device.type, str(hardware.dtype(device))]
+        setup = [self.options.model_dump(), pretrained.id, seed, *machine]
         rows = [data.texts, data.roots.tolist(), data.labels.tolist(), data.weights.tolist()]
-        return blake2b(json.dumps([how, rows, data.multi]).encode(), digest_size=8).hexdigest()
+        return blake2b(json.dumps([setup, rows, data.multi]).encode(), digest_size=8).hexdigest()
 
 
 def tuning(options: TransformerOptions) -> Tuning:
-    """Which weights learn."""
+    """Which weights are trained, from the options."""
     return Tuning(options.tuning, options.rank, options.alpha, options.targets)
 
 
 def plan(options: TransformerOptions) -> Plan:
-    """How they learn."""
+    """How they are trained, from the options."""
     return Plan(
         lr=options.lr or LR[options.tuning],
         epochs=options.epochs,

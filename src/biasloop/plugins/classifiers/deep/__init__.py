@@ -1,1 +1,1 @@
-"""What the classifiers on pretrained models share: `embedding` and `transformer`."""
+"""Shared by the classifiers on pretrained models, `embedding` and `transformer`."""

@@ -1,4 +1,4 @@
-"""Texts as tokens, and batches of texts of like length, so that little is padding."""
+"""Turns texts into tokens, and into batches of texts of similar length, to save padding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,46 +11,50 @@ Tokens = list[list[int]]
 """Token ids of each text, at least one."""
 Rows = NDArray[np.int64]
 
-SPREAD = 1.25
-"""How far lengths are stretched at random before training batches are cut."""
+MAX_STRETCH = 1.25
+"""Lengths are multiplied by a random factor from 1 to this before training batches are cut."""
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokens:
     """Token ids of every text, cut to `max_length`."""
     if not texts:
         return []
-    readable = [text.encode("utf-8", "replace").decode() for text in texts]  # lone surrogates
-    found = tokenizer(
-        readable,
+    encodable = [text.encode("utf-8", "replace").decode() for text in texts]  # lone surrogates
+    encoding = tokenizer(
+        encodable,
         truncation=True,
         max_length=max_length,
         return_attention_mask=False,
         return_token_type_ids=False,
     )
-    empty = [filler(tokenizer)]
-    return [ids or empty for ids in found["input_ids"]]
+    empty = [padding_token(tokenizer)]
+    return [ids or empty for ids in encoding["input_ids"]]
 
 
-def filler(tokenizer: Any) -> int:
-    """The token that pads. Decoder-only models often have none; any will do, it is masked."""
+def padding_token(tokenizer: Any) -> int:
+    """The id of the padding token. Decoder-only models often have none; any id will do, since it
+    is masked."""
     for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
         if token is not None:
             return int(token)
     return 0
 
 
-def by_length(lengths: NDArray[np.int64], tokens: int, rows: int | None = None) -> list[Rows]:
-    """Row numbers in batches, longest first, each of at most `tokens` tokens with its padding
-    (or of one row) and at most `rows` rows."""
+def batches_by_length(
+    lengths: NDArray[np.int64], tokens: int, rows: int | None = None
+) -> list[Rows]:
+    """Row numbers in batches, longest texts first. A batch has at most `rows` rows, and at most
+    `tokens` tokens including padding unless it is a single row."""
     return _cut(np.argsort(-lengths, kind="stable"), lengths, tokens, rows)
 
 
-def shuffled(
+def shuffled_batches(
     lengths: NDArray[np.int64], tokens: int, rows: int, rng: np.random.Generator
 ) -> list[Rows]:
-    """As `by_length`, in random order, and rows of like length mixed anew each time."""
-    noisy = lengths * rng.uniform(1, SPREAD, len(lengths))
-    batches = _cut(np.argsort(-noisy), lengths, tokens, rows)
+    """Like `batches_by_length`, but in random order; rows of similar length are mixed differently
+    each time."""
+    stretched = lengths * rng.uniform(1, MAX_STRETCH, len(lengths))
+    batches = _cut(np.argsort(-stretched), lengths, tokens, rows)
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
@@ -68,17 +72,17 @@ def _cut(order: Rows, lengths: NDArray[np.int64], tokens: int, rows: int | None)
     return batches
 
 
-def padded(
-    tokens: Tokens, rows: Rows, pad: int, on: torch.device
+def padded_batch(
+    tokens: Tokens, rows: Rows, pad: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Token ids (b, l) and mask (b, l), 1 where a token is one; None where nothing is padding,
-    which spares attention the mask."""
+    """Token ids (b, l) and the attention mask (b, l), 0 for padding; the mask is None when there
+    is no padding, because attention is faster without one."""
     lengths = [len(tokens[row]) for row in rows]
     longest = max(lengths)
     ids = torch.full((len(rows), longest), pad)
     for i, row in enumerate(rows):
         ids[i, : lengths[i]] = torch.tensor(tokens[row])
     if min(lengths) == longest:
-        return ids.to(on), None
+        return ids.to(device), None
     mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
-    return ids.to(on), mask.long().to(on)
+    return ids.to(device), mask.long().to(device)

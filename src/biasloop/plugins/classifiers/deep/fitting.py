@@ -1,4 +1,4 @@
-"""From labelled texts to trained networks: out of fold, watched for collapse, resumed."""
+"""Trains networks on labelled texts, repeats collapsed trainings and resumes killed ones."""
 
 import json
 from collections.abc import Callable
@@ -13,19 +13,19 @@ from biasloop.domain.label import Labels
 from biasloop.plugins.classifiers.deep.batches import Tokens
 from biasloop.plugins.classifiers.deep.network import Network
 from biasloop.plugins.classifiers.deep.scoring import scores_and_states
-from biasloop.plugins.classifiers.deep.targets import Targets, settle
-from biasloop.plugins.classifiers.deep.training import Plan, number, train
+from biasloop.plugins.classifiers.deep.targets import Targets, fill_in_constants
+from biasloop.plugins.classifiers.deep.training import Plan, seed_from, train
 from biasloop.ports import Checkpoint
 from biasloop.store.atomic import write_whole
 
-CHANGES = ((1.0, 1), (1 / 3, 3), (3.0, 3))
-"""Learning rate and length of each attempt, as multiples of what was asked for: one that
-collapsed went too far or not far enough."""
+ATTEMPTS = ((1.0, 1), (1 / 3, 3), (3.0, 3))
+"""Factors of the learning rate and of the number of epochs for each attempt: a training that
+collapsed took steps that were too large or too small."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained network, its copy for scoring, what it was to learn, and what went wrong."""
+    """A trained network, its copy for scoring, its targets, and notes on what went wrong."""
 
     network: Network
     scorer: Network
@@ -35,8 +35,9 @@ class Learned:
 
 @dataclass(frozen=True)
 class Fitter:
-    """Trains networks on rows of one data set. `work` is where it keeps what a killed run has
-    done, if anywhere; `make` gives an untrained network, seeded by torch's random state."""
+    """Trains networks on rows of one data set. `make` returns an untrained network, initialised
+    from torch's random state; finished folds and epochs are saved in the folder `work`, if given,
+    so that a killed run can resume."""
 
     make: Callable[[], Network]
     tokens: Tokens
@@ -47,7 +48,7 @@ class Fitter:
     multi: bool
     plan: Plan
     seed: int
-    on: torch.device
+    device: torch.device
     dtype: torch.dtype
     work: Path | None
     checkpoint: Checkpoint
@@ -57,65 +58,66 @@ class Fitter:
         scores = np.zeros(self.labels.shape)
         notes = []
         for fold in range(fold_of.max() + 1):
-            outside = np.flatnonzero(fold_of == fold)
-            if len(outside) == len(fold_of):
-                break  # one root: no model can be tried on it, scores stay undecided
+            held_out = np.flatnonzero(fold_of == fold)
+            if len(held_out) == len(fold_of):
+                break  # only one root: no model can be tested on it, so the scores stay 0
             name = f"fold {fold + 1}"
             file = self.work / f"{name}.json" if self.work else None
             if file is None or not file.exists():
-                found = self._fold(fold, outside, name)
+                fold_scores, fold_notes = self._score_fold(fold, held_out, name)
                 if file:
                     file.parent.mkdir(parents=True, exist_ok=True)
-                    report = {"scores": found[0].tolist(), "notes": found[1]}
+                    report = {"scores": fold_scores.tolist(), "notes": fold_notes}
                     write_whole(file, json.dumps(report))
             else:
-                kept = json.loads(file.read_text("utf-8"))
-                found = np.array(kept["scores"]), kept["notes"]
-            scores[outside] = found[0]
-            notes += found[1]
+                report = json.loads(file.read_text("utf-8"))
+                fold_scores, fold_notes = np.array(report["scores"]), report["notes"]
+            scores[held_out] = fold_scores
+            notes += fold_notes
         return scores, notes
 
-    def _fold(
-        self, fold: int, outside: NDArray[np.int64], name: str
+    def _score_fold(
+        self, fold: int, held_out: NDArray[np.int64], name: str
     ) -> tuple[NDArray[np.float64], list[str]]:
-        inside = np.setdiff1d(np.arange(len(self.labels)), outside)
-        learned = self.fit(inside, number(self.seed, fold + 1), name)
-        said, _ = scores_and_states(learned.scorer, self._of(outside), self.pad, self.checkpoint)
-        return settle(said, learned.targets.constant), learned.notes
+        training_rows = np.setdiff1d(np.arange(len(self.labels)), held_out)
+        learned = self.fit(training_rows, seed_from(self.seed, fold + 1), name)
+        tokens = self._tokens_of(held_out)
+        scores, _ = scores_and_states(learned.scorer, tokens, self.pad, self.checkpoint)
+        return fill_in_constants(scores, learned.targets.constant), learned.notes
 
     def fit(self, rows: NDArray[np.int64], seed: int, name: str) -> Learned:
-        """A network trained on these rows, again with other settings if it does not learn."""
-        tokens = self._of(rows)
-        targets = Targets.of(self.labels[rows], self.weights[rows], self.multi)
-        tried = []
-        for attempt, change in enumerate(CHANGES):
-            torch.manual_seed(number(seed, attempt))
-            network = self.make().to(self.on)
-            plan = self.plan.changed(*change)
+        """A network trained on these rows, again with other settings if it learns nothing."""
+        tokens = self._tokens_of(rows)
+        targets = Targets.from_labels(self.labels[rows], self.weights[rows], self.multi)
+        failures = []
+        for attempt, (rate, length) in enumerate(ATTEMPTS):
+            torch.manual_seed(seed_from(seed, attempt))
+            network = self.make().to(self.device)
+            plan = self.plan.scaled(rate, length)
             train(
                 network,
                 tokens,
                 self.pad,
                 targets,
                 plan,
-                seed=number(seed, attempt),
+                seed=seed_from(seed, attempt),
                 dtype=self.dtype,
                 state=self.work / f"{name} attempt {attempt}.safetensors" if self.work else None,
                 checkpoint=self.checkpoint,
             )
-            # Merged where a saved model will be: elsewhere the last bits may differ.
-            scorer = network.cpu().for_scoring(self.on, self.dtype)
-            said, _ = scores_and_states(scorer, tokens, self.pad, self.checkpoint)
-            stuck = targets.not_learned(said.astype(np.float64))
-            if not stuck:
+            # Adapters are merged on the CPU, as after loading: elsewhere the last bits may differ.
+            scorer = network.cpu().for_scoring(self.device, self.dtype)
+            scores, _ = scores_and_states(scorer, tokens, self.pad, self.checkpoint)
+            unlearned = targets.unlearned(scores.astype(np.float64))
+            if not unlearned:
                 break
-            labels = ", ".join(self.names[j] for j in stuck)
-            tried.append(f"at a learning rate of {plan.lr:.1e} it learned nothing of {labels}")
+            labels = ", ".join(self.names[j] for j in unlearned)
+            failures.append(f"at a learning rate of {plan.lr:.1e} it learned nothing of {labels}")
         notes = []
-        if tried:
-            end = "gave up; change lr or epochs" if stuck else f"learned at {plan.lr:.1e}"
-            notes.append(f"{name}: the training collapsed: {'; '.join(tried)}; {end}")
+        if failures:
+            end = "gave up; change lr or epochs" if unlearned else f"learned at {plan.lr:.1e}"
+            notes.append(f"{name}: the training collapsed: {'; '.join(failures)}; {end}")
         return Learned(network, scorer, targets, notes)
 
-    def _of(self, rows: NDArray[np.int64]) -> Tokens:
+    def _tokens_of(self, rows: NDArray[np.int64]) -> Tokens:
         return [self.tokens[row] for row in rows]

@@ -1,7 +1,7 @@
 """A pretrained model with a linear head on its mean-pooled states.
 
-Mean pooling serves encoders and decoder-only models alike: no token has a role of its own and
-padding has no place, left or right. The same vectors are what strategies measure distances on.
+Mean pooling suits both encoders and decoder-only models: no token plays a special role, and it
+does not matter on which side the padding is. Strategies measure distances on the same vectors.
 """
 
 from copy import deepcopy
@@ -23,8 +23,8 @@ MODEL = "model"
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Which weights learn: `lora` adapters (Hu et al. 2022) of that rank on the `targets`
-    (names of layers, or "all-linear"), or all of them (`full`); the head always."""
+    """Which weights are trained, besides the head: `lora` trains adapters (Hu et al. 2022) of that
+    rank on the `targets` (names of layers, or "all-linear"), `full` trains all weights."""
 
     kind: Literal["lora", "full"]
     rank: int
@@ -32,7 +32,7 @@ class Tuning:
     targets: str | list[str]
 
     def adapter(self) -> peft.LoraConfig:
-        """As peft takes it. Without dropout of its own: the model has some."""
+        """The configuration for peft, without LoRA dropout: the network has dropout of its own."""
         return peft.LoraConfig(
             r=self.rank, lora_alpha=self.alpha, lora_dropout=0.0, target_modules=self.targets
         )
@@ -50,23 +50,23 @@ class Network(nn.Module):
     def forward(
         self, ids: torch.Tensor, mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """`mask` is as batches.padded makes it. The head computes in float32: rounded to
-        bfloat16 many scores would be equal."""
+        """`mask` is what batches.padded_batch returns. The head computes in float32: rounded to
+        bfloat16, many scores would be equal."""
         pooled = mean_pool(self.model(ids, attention_mask=mask).last_hidden_state, mask)
         with torch.autocast(ids.device.type, enabled=False):
             return self.head(self.dropout(pooled)), pooled
 
-    def for_scoring(self, on: torch.device, dtype: torch.dtype) -> "Network":
-        """A copy that only computes: adapters merged in, the model in `dtype`."""
-        copied = deepcopy(self)
-        if isinstance(copied.model, peft.PeftModel):
-            copied.model = copied.model.merge_and_unload()
-        copied.model.to(dtype)
-        return copied.to(on).eval().requires_grad_(False)
+    def for_scoring(self, device: torch.device, dtype: torch.dtype) -> "Network":
+        """A copy for inference only: adapters merged in, the model in `dtype`."""
+        clone = deepcopy(self)
+        if isinstance(clone.model, peft.PeftModel):
+            clone.model = clone.model.merge_and_unload()
+        clone.model.to(dtype)
+        return clone.to(device).eval().requires_grad_(False)
 
     def save(self, folder: Path) -> None:
-        """Writes what was learned: the head, and the adapter or the whole model, as peft and
-        transformers read them."""
+        """Writes what was trained: the head, and the adapter or the whole model in the formats of
+        peft and transformers."""
         save_file(self.head.state_dict(), folder / HEAD)
         if isinstance(self.model, peft.PeftModel):
             adapter = peft.get_peft_model_state_dict(self.model)
@@ -79,7 +79,7 @@ class Network(nn.Module):
 
 
 def new_network(model: Any, tuning: Tuning, outputs: int, dropout: float) -> Network:
-    """To be trained. Torch's random state decides the head's and the adapters' first weights."""
+    """An untrained network; the head and the adapters are initialised from torch's random state."""
     if tuning.kind == "lora":
         with quiet():
             model = peft.get_peft_model(model, tuning.adapter())
@@ -87,7 +87,7 @@ def new_network(model: Any, tuning: Tuning, outputs: int, dropout: float) -> Net
 
 
 def load_network(model: Any, folder: Path, dropout: float) -> Network:
-    """One that was saved. `model` is the base model of an adapter, else the saved model itself."""
+    """Loads a saved network. `model` is the base model of an adapter, else the saved model."""
     head = load_file(folder / HEAD)
     if (folder / ADAPTER).exists():
         with quiet():
@@ -98,7 +98,7 @@ def load_network(model: Any, folder: Path, dropout: float) -> Network:
 
 
 def mean_pool(states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """The mean (n, e), float32, of the states (n, l, e) of tokens that are no padding."""
+    """The mean (n, e), float32, of the states (n, l, e) of all tokens that are not padding."""
     if mask is None:
         return states.float().mean(dim=1)
     weights = mask.unsqueeze(-1).float()

@@ -1,4 +1,4 @@
-"""Checkpoints from a local folder or the model hub, and what to do when there is none."""
+"""Loads checkpoints from a local folder or the model hub, and says what to do when that fails."""
 
 import logging
 import warnings
@@ -19,20 +19,20 @@ from transformers.utils.hub import cached_file
 
 from biasloop.errors import ClassifierError
 
-FILES = (".json", ".safetensors", ".bin", ".txt", ".model")
+CHECKPOINT_SUFFIXES = (".json", ".safetensors", ".bin", ".txt", ".model")
 """Suffixes of the files of a checkpoint: weights, settings, tokenizer."""
 ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
-"""What settings call the dropout of attention weights. It is turned off: on a CPU its random
-numbers take a quarter of a training."""
+"""Names of the dropout of attention weights in model configurations. It is turned off: on a CPU,
+drawing its random numbers takes a quarter of the training time."""
 UNKNOWN_LENGTH = 10**6
-"""What tokenizers that do not know their model's length say is above this."""
-PATIENCE_SECONDS = 5.0
-"""How long the hub may take to answer at all; its own client would try for minutes."""
+"""A tokenizer that does not know the maximum length of its model reports at least this."""
+HUB_TIMEOUT_SECONDS = 5.0
+"""How long to wait for the hub's first answer; its own client would retry for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """A checkpoint: `name` is a hub id or an absolute folder; `id` changes with its content: the
+    """A checkpoint. `name` is a hub id or an absolute folder; `id` identifies its content: the
     hub's commit, or a hash of the folder's files."""
 
     name: str
@@ -47,64 +47,65 @@ class Pretrained:
             if hasattr(config, name):
                 setattr(config, name, 0.0)
         load = partial(transformers.AutoModel.from_pretrained, config=config, dtype=torch.float32)
-        model = _get(load, self.name, None if Path(self.name).is_dir() else self.id)
+        model = _load(load, self.name, None if Path(self.name).is_dir() else self.id)
         if getattr(model, "pooler", None) is not None:
             model.pooler = None
         model.config.use_cache = False
         return model
 
-    def longest(self, wanted: int) -> int:
-        """Tokens that the model reads, at most `wanted`."""
-        told = self.tokenizer.model_max_length
-        if told >= UNKNOWN_LENGTH:  # RoBERTa and its kin leave two positions unused
-            told = getattr(self.config, "max_position_embeddings", UNKNOWN_LENGTH) - 2
-        return int(min(wanted, told))
+    def max_length(self, limit: int) -> int:
+        """The longest input in tokens: `limit`, or less if the model reads less."""
+        maximum = self.tokenizer.model_max_length
+        if maximum >= UNKNOWN_LENGTH:  # RoBERTa and similar models leave two positions unused
+            maximum = getattr(self.config, "max_position_embeddings", UNKNOWN_LENGTH) - 2
+        return int(min(limit, maximum))
 
 
 def find_pretrained(name: str, commit: str | None = None) -> Pretrained:
-    """The checkpoint of that name: a local folder first, then the hub's cache, then the hub, at
-    that commit or else the newest (of the cache, if it has one).
+    """The checkpoint of that name: a local folder, else the hub's cache, else the hub itself. From
+    the hub it is the given commit, or else the newest one in the cache, or else the newest one.
 
-    Raises ClassifierError, saying what to do, when it is nowhere or of no use.
+    Raises ClassifierError, saying what to do, when there is no such model or it cannot be used.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        name, commit, content = str(folder.resolve()), None, hash_of_files(folder)
+        name, commit, content = str(folder.resolve()), None, checkpoint_hash(folder)
     elif folder.is_absolute() or name.startswith((".", "~")):
         raise ClassifierError(
-            f"there is no folder {name}; name another in classifier.options.model"
+            f"there is no folder {name}; set classifier.options.model to a folder that exists"
         )
     else:
-        file = _get(partial(cached_file, filename="config.json"), name, commit)
+        file = _load(partial(cached_file, filename="config.json"), name, commit)
         commit = content = Path(file).parent.name
-    config = _get(transformers.AutoConfig.from_pretrained, name, commit)
+    config = _load(transformers.AutoConfig.from_pretrained, name, commit)
     if config.is_encoder_decoder:
         raise ClassifierError(
-            f"{name} is an encoder-decoder model; choose an encoder or a decoder-only one"
+            f"{name} is an encoder-decoder model; set classifier.options.model to an encoder or a "
+            "decoder-only model"
         )
-    tokenizer = _get(transformers.AutoTokenizer.from_pretrained, name, commit)
+    tokenizer = _load(transformers.AutoTokenizer.from_pretrained, name, commit)
     return Pretrained(name, content, config, tokenizer)
 
 
-def hash_of_files(folder: Path) -> str:
-    """Of the names and contents of a checkpoint's files."""
-    found = blake2b(digest_size=16)
+def checkpoint_hash(folder: Path) -> str:
+    """A hash of the names and contents of a checkpoint's files."""
+    digest = blake2b(digest_size=16)
     for path in sorted(folder.iterdir()):
-        if path.suffix in FILES:
-            found.update(path.name.encode() + b"\0" + hash_of(path).encode())
-    return found.hexdigest()
+        if path.suffix in CHECKPOINT_SUFFIXES:
+            digest.update(path.name.encode() + b"\0" + file_hash(path).encode())
+    return digest.hexdigest()
 
 
-def hash_of(path: Path) -> str:
-    """Of a file's content."""
-    found = blake2b(digest_size=16)
+def file_hash(path: Path) -> str:
+    """A hash of a file's content."""
+    digest = blake2b(digest_size=16)
     with path.open("rb") as file:
         while chunk := file.read(2**20):
-            found.update(chunk)
-    return found.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
-def _get(load: Callable[..., Any], name: str, commit: str | None) -> Any:
+def _load(load: Callable[..., Any], name: str, commit: str | None) -> Any:
     local = partial(load, name, revision=commit, local_files_only=True)
     with quiet():
         try:
@@ -122,21 +123,21 @@ def _from_hub(load: Callable[[], Any], name: str) -> Any:
     missing = f"the model {name!r} is neither a local folder nor in the hub's cache here, and "
     if constants.is_offline_mode():
         raise ClassifierError(
-            f"{missing}HF_HUB_OFFLINE forbids to download it; unset that, or name a local folder "
-            "in classifier.options.model"
+            f"{missing}HF_HUB_OFFLINE forbids downloading it; unset HF_HUB_OFFLINE, or set "
+            "classifier.options.model to a local folder"
         )
     try:
-        httpx.head(constants.ENDPOINT, timeout=PATIENCE_SECONDS)
+        httpx.head(constants.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
         raise ClassifierError(
-            f"{missing}{constants.ENDPOINT} does not answer; check the network, or name a local "
-            "folder in classifier.options.model"
+            f"{missing}{constants.ENDPOINT} does not answer; check the network, or set "
+            "classifier.options.model to a local folder"
         ) from error
     try:
         return load()
     except Exception as error:
         raise ClassifierError(
-            f"{missing}the hub does not give it: {_first_line(error)}; check the id in "
+            f"{missing}cannot be downloaded: {_first_line(error)}; check the id in "
             "classifier.options.model, and HF_TOKEN if the model is private or gated"
         ) from error
 
@@ -147,16 +148,16 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """transformers without progress bars, load reports and advice."""
-    root = logging.getLogger("transformers")
-    level, bars = root.level, transformers.utils.logging.is_progress_bar_enabled()
-    root.setLevel(logging.ERROR)
+    """Silences the progress bars, load reports and advice of transformers."""
+    logger = logging.getLogger("transformers")
+    level, bars = logger.level, transformers.utils.logging.is_progress_bar_enabled()
+    logger.setLevel(logging.ERROR)
     transformers.utils.logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        root.setLevel(level)
+        logger.setLevel(level)
         if bars:
             transformers.utils.logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""What a trained network says of texts."""
+"""Scores and mean-pooled states of texts, computed by a network."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biasloop.plugins.classifiers.deep.batches import Rows, Tokens, by_length, padded
+from biasloop.plugins.classifiers.deep.batches import Rows, Tokens, batches_by_length, padded_batch
 from biasloop.plugins.classifiers.deep.hardware import batch_tokens
 from biasloop.plugins.classifiers.deep.network import Network, mean_pool
 from biasloop.ports import Checkpoint
@@ -22,48 +22,49 @@ def scores_and_states(
     weight = network.head.weight
     scores = np.zeros((len(tokens), weight.shape[0]), np.float32)
     states = np.zeros((len(tokens), weight.shape[1]), np.float32)
-    found = []
+    outputs = []
     with torch.inference_mode():
         for rows, ids, mask in _batches(tokens, pad, weight.device):
-            found.append((rows, *network(ids, mask)))
+            outputs.append((rows, *network(ids, mask)))
             checkpoint()
-    for rows, said, pooled in found:  # fetched at the end: a GPU need not wait between batches
-        scores[rows], states[rows] = said.cpu().numpy(), pooled.cpu().numpy()
+    # Copied at the end, so that a GPU does not wait between batches.
+    for rows, batch_scores, pooled in outputs:
+        scores[rows], states[rows] = batch_scores.cpu().numpy(), pooled.cpu().numpy()
     return scores, states
 
 
 def mean_states(model: Any, tokens: Tokens, pad: int, checkpoint: Checkpoint) -> Array:
-    """Mean-pooled states (n, e) of n texts, of a model without a head."""
+    """Mean-pooled states (n, e) of n texts by a model without a head."""
     states = np.zeros((len(tokens), model.config.hidden_size), np.float32)
-    found = []
+    outputs = []
     with torch.inference_mode():
         for rows, ids, mask in _batches(tokens, pad, model.device):
-            said = model(ids, attention_mask=mask).last_hidden_state
-            found.append((rows, mean_pool(said, mask)))
+            token_states = model(ids, attention_mask=mask).last_hidden_state
+            outputs.append((rows, mean_pool(token_states, mask)))
             checkpoint()
-    for rows, pooled in found:
+    for rows, pooled in outputs:
         states[rows] = pooled.cpu().numpy()
     return states
 
 
 def _batches(
-    tokens: Tokens, pad: int, on: torch.device
+    tokens: Tokens, pad: int, device: torch.device
 ) -> Iterator[tuple[Rows, torch.Tensor, torch.Tensor | None]]:
     lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
-    for rows in by_length(lengths, batch_tokens(on)):
-        yield rows, *padded(tokens, rows, pad, on)
+    for rows in batches_by_length(lengths, batch_tokens(device)):
+        yield rows, *padded_batch(tokens, rows, pad, device)
 
 
 def scores_with_dropout(
     network: Network, tokens: Tokens, pad: int, passes: int, checkpoint: Checkpoint
 ) -> Array:
-    """Scores (n, p, k) of p passes, each with other units dropped (Gal and Ghahramani 2016)."""
-    found = np.zeros((len(tokens), passes, network.head.out_features), np.float32)
+    """Scores (n, p, k) of p passes with different units dropped (Gal and Ghahramani 2016)."""
+    scores = np.zeros((len(tokens), passes, network.head.out_features), np.float32)
     network.train()
     try:
         for i in range(passes):
             torch.manual_seed(i)
-            found[:, i] = scores_and_states(network, tokens, pad, checkpoint)[0]
+            scores[:, i] = scores_and_states(network, tokens, pad, checkpoint)[0]
     finally:
         network.eval()
-    return found
+    return scores

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
-from biasloop.plugins.classifiers.deep.batches import filler, tokenise
+from biasloop.plugins.classifiers.deep.batches import padding_token, tokenise
 from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained
 from biasloop.plugins.classifiers.deep.scoring import mean_states
-from biasloop.plugins.classifiers.deep.training import own_randomness
+from biasloop.plugins.classifiers.deep.training import own_random_state
 from biasloop.plugins.classifiers.state import readable
 from biasloop.ports import Checkpoint, no_checkpoint
 
@@ -26,25 +26,25 @@ Rows = NDArray[np.float32]
 
 
 class SentenceEncoder:
-    """See ports.Encoder. Rows are mean-pooled states of length 1; they are their own embedding.
+    """See ports.Encoder. Rows are mean-pooled states scaled to length 1, and also the embeddings.
 
-    `id` follows the content of the pretrained model and what is done with it, not the machine: in
-    bfloat16 rows differ a little from those in float32.
+    `id` depends on the content of the pretrained model and on how it is used, but not on the
+    machine: rows in bfloat16 differ slightly from those in float32.
     """
 
     def __init__(self, pretrained: Pretrained, max_length: int) -> None:
         self.pretrained = pretrained
-        self.max_length = pretrained.longest(max_length)
-        told = f"{FORMAT} {pretrained.id} {self.max_length} mean normalised"
-        self.id = blake2b(told.encode(), digest_size=8).hexdigest()
+        self.max_length = pretrained.max_length(max_length)
+        identity = f"{FORMAT} {pretrained.id} {self.max_length} mean normalised"
+        self.id = blake2b(identity.encode(), digest_size=8).hexdigest()
 
     def encode(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> Rows:
         """Feature rows (n, e)."""
         tokenizer = self.pretrained.tokenizer
         tokens = tokenise(tokenizer, texts, self.max_length)
-        found = mean_states(self._model, tokens, filler(tokenizer), checkpoint)
-        length = np.linalg.norm(found, axis=1, keepdims=True)
-        rows: Rows = found / np.maximum(length, np.finfo(np.float32).tiny)
+        states = mean_states(self._model, tokens, padding_token(tokenizer), checkpoint)
+        length = np.linalg.norm(states, axis=1, keepdims=True)
+        rows: Rows = states / np.maximum(length, np.finfo(np.float32).tiny)
         return rows
 
     def embed(self, features: Rows) -> Rows:
@@ -53,8 +53,8 @@ class SentenceEncoder:
 
     def similarity(self, some: Rows, others: Rows) -> Rows:
         """See ports.Encoder."""
-        found: Rows = some @ others.T
-        return found
+        cosines: Rows = some @ others.T
+        return cosines
 
     def pack(self, features: Rows) -> dict[str, NDArray[Any]]:
         """See ports.Encoder."""
@@ -69,7 +69,7 @@ class SentenceEncoder:
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Names the pretrained model, by id and content; it is not copied."""
+        """Writes the name and id of the pretrained model; the model itself is not copied."""
         state = {
             "format": FORMAT,
             "pretrained": {"name": self.pretrained.name, "id": self.pretrained.id},
@@ -80,22 +80,22 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Raises ClassifierError when the pretrained model is not what it was."""
+        """Raises ClassifierError when a file is damaged or the pretrained model has changed."""
         with readable(folder / FILE):
             state = json.loads((folder / FILE).read_text("utf-8"))
-            named = state["pretrained"]
-            found = cls(find_pretrained(named["name"], named["id"]), state["max_length"])
-        if found.id != state["id"]:
+            saved = state["pretrained"]
+            encoder = cls(find_pretrained(saved["name"], saved["id"]), state["max_length"])
+        if encoder.id != state["id"]:
             raise ClassifierError(
-                f"{found.pretrained.name} is no longer the pretrained model that {folder} was made "
-                f"with (it was {named['id']}, it is {found.pretrained.id}); put that one back, or "
-                "train again"
+                f"{encoder.pretrained.name} is no longer the pretrained model that {folder} was "
+                f"made with (it was {saved['id']}, it is {encoder.pretrained.id}); restore the "
+                "earlier one, or train again"
             )
-        return found
+        return encoder
 
     @cached_property
     def _model(self) -> Any:
-        on = hardware.device()
-        with own_randomness(on):
+        device = hardware.device()
+        with own_random_state(device):
             model = self.pretrained.model()
-        return model.to(on, hardware.dtype(on)).eval()
+        return model.to(device, hardware.dtype(device)).eval()

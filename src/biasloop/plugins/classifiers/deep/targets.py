@@ -1,4 +1,4 @@
-"""What a network shall learn: labels, how much each of them weighs, and whether it did."""
+"""What a network should learn: labels and their weights, and whether it has learned them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,21 +13,21 @@ from biasloop.plugins.classifiers.head.calibration import CERTAIN
 
 Array = NDArray[np.float64]
 
-HEAVIEST = 10.0
-"""How much a rare answer weighs at most. Calibration makes up for the rest; without a bound
-single rows would make steps that undo all others."""
-LEARNED = 0.05
-"""How far above chance the mean recall on the training rows must be."""
-NEVER = -1e9
-"""Score of a class that a row was not asked about."""
+MAX_FACTOR = 10.0
+"""The largest factor for a rare answer. Calibration corrects the rest; without a bound, the steps
+for single rows would undo all others."""
+MIN_GAIN = 0.05
+"""How far the mean recall on the training rows must be above chance."""
+MASKED = -1e9
+"""Score given to a class that was not asked about in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Of n rows. `weights` is (n, k), or (n, 1) in a single-label scheme, and sums to n.
+    """Targets of n rows. `weights` is (n, k), or (n, 1) in a single-label scheme, and sums to n.
 
-    `constant` (k,) is CERTAIN or -CERTAIN for labels that have one answer only, or none; nan
-    where there is something to learn.
+    `constant` (k,) is CERTAIN for labels with only positive answers, -CERTAIN for labels with
+    only negative answers or none, and nan where there is something to learn.
     """
 
     labels: Labels
@@ -36,68 +36,70 @@ class Targets:
     multi: bool
 
     @classmethod
-    def of(cls, labels: Labels, weights: NDArray[np.float32], multi: bool) -> Self:
-        """Yes and no of each label weigh the same in all, or each class does; `weights` (n,)."""
-        each = weights.astype(np.float64)
+    def from_labels(cls, labels: Labels, weights: NDArray[np.float32], multi: bool) -> Self:
+        """Balances `weights` (n,): positives and negatives of a label weigh the same in total; in a
+        single-label scheme, all classes do."""
+        row_weights = weights.astype(np.float64)
         if not multi:  # a row without a class teaches nothing
-            each = each * (labels == 1).any(axis=1)
-        asked = each[:, None] * (labels >= 0)
-        yes, no = (asked * (labels == 1)).sum(axis=0), (asked * (labels == 0)).sum(axis=0)
+            row_weights = row_weights * (labels == 1).any(axis=1)
+        answered = row_weights[:, None] * (labels >= 0)
+        yes, no = (answered * (labels == 1)).sum(axis=0), (answered * (labels == 0)).sum(axis=0)
         constant = np.where(yes == 0, -CERTAIN, np.where(no == 0, CERTAIN, np.nan))
         if multi:
             total = np.where(np.isnan(constant), yes + no, 0)
-            share = _over(total, 2 * np.where(labels == 1, yes, no))
-            found = asked * np.minimum(share, HEAVIEST)
+            factor = _divide(total, 2 * np.where(labels == 1, yes, no))
+            balanced = answered * np.minimum(factor, MAX_FACTOR)
         else:
-            share = (labels == 1) @ _over(yes.sum(), np.count_nonzero(yes) * yes)
-            found = (each * np.minimum(share, HEAVIEST))[:, None]
-            found = found * np.isnan(constant).any()
-        mean = found.sum() / len(found) or 1.0
-        return cls(labels, (found / mean).astype(np.float32), constant, multi)
+            factor = (labels == 1) @ _divide(yes.sum(), np.count_nonzero(yes) * yes)
+            balanced = (row_weights * np.minimum(factor, MAX_FACTOR))[:, None]
+            balanced = balanced * np.isnan(constant).any()
+        mean = balanced.sum() / len(balanced) or 1.0
+        return cls(labels, (balanced / mean).astype(np.float32), constant, multi)
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """The rows that teach something."""
+        """The numbers of the rows with a positive weight."""
         return np.flatnonzero((self.weights > 0).any(axis=1))
 
     def loss(self, scores: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
-        """Of the scores (b, k) of these b rows; over all n rows it sums to n times its mean."""
+        """The summed loss of the scores (b, k) of these b rows. As the weights sum to n, the loss
+        of all n rows is n times their weighted mean loss."""
         labels = torch.tensor(self.labels[rows], device=scores.device)
         weights = torch.tensor(self.weights[rows], device=scores.device)
         truth = (labels == 1).float()
         if self.multi:
             losses = functional.binary_cross_entropy_with_logits(scores, truth, reduction="none")
         else:
-            possible = scores.masked_fill(labels < 0, NEVER).log_softmax(dim=1)
-            losses = -(truth * possible).sum(dim=1, keepdim=True)
+            log_proba = scores.masked_fill(labels < 0, MASKED).log_softmax(dim=1)
+            losses = -(truth * log_proba).sum(dim=1, keepdim=True)
         return (weights * losses).sum()
 
-    def not_learned(self, scores: Array) -> list[int]:
-        """Labels whose answers the scores (n, k) of these very rows do not tell apart, be it that
-        all are negative, all positive or random; every class if it is so of the classes."""
+    def unlearned(self, scores: Array) -> list[int]:
+        """Numbers of the labels whose positives and negatives are not told apart by the scores
+        (n, k) of these same rows. In a single-label scheme either no class or all of them."""
         learnable = np.flatnonzero(np.isnan(self.constant))
         if not self.multi:
             classes = self.labels.argmax(axis=1)
-            said = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
-            taught = self.weights[:, 0] > 0
-            recalls = [(said[taught & (classes == j)] == j).mean() for j in learnable]
-            stuck = len(learnable) and np.mean(recalls) <= 1 / len(learnable) + LEARNED
-            return learnable.tolist() if stuck else []
-        found = []
+            predicted = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
+            weighted = self.weights[:, 0] > 0
+            recalls = [(predicted[weighted & (classes == j)] == j).mean() for j in learnable]
+            collapsed = len(learnable) and np.mean(recalls) <= 1 / len(learnable) + MIN_GAIN
+            return learnable.tolist() if collapsed else []
+        unlearned = []
         for j in learnable:
-            taught = self.weights[:, j] > 0
-            yes, no = (taught & (self.labels[:, j] == answer) for answer in (1, 0))
+            weighted = self.weights[:, j] > 0
+            yes, no = (weighted & (self.labels[:, j] == answer) for answer in (1, 0))
             recall = ((scores[yes, j] > 0).mean() + (scores[no, j] <= 0).mean()) / 2
-            if recall <= 0.5 + LEARNED:
-                found.append(int(j))
-        return found
+            if recall <= 0.5 + MIN_GAIN:
+                unlearned.append(int(j))
+        return unlearned
 
 
-def settle(scores: NDArray[np.floating], constant: Array) -> Array:
-    """Scores (m, k) with those of labels that have one answer put in; see `Targets.constant`."""
+def fill_in_constants(scores: NDArray[np.floating], constant: Array) -> Array:
+    """Scores (m, k), replaced for labels that have only one answer; see `Targets.constant`."""
     return np.where(np.isnan(constant), scores.astype(np.float64), constant)
 
 
-def _over(numerator: Array, denominator: Array) -> Array:
-    """The quotient, 0 where the denominator is."""
+def _divide(numerator: Array, denominator: Array) -> Array:
+    """The quotient, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)

@@ -1,4 +1,4 @@
-"""A trained network with all that makes probabilities of texts; kept in a folder."""
+"""A trained network with everything that turns texts into probabilities, and its folder."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from biasloop.domain.learning import Proba
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
-from biasloop.plugins.classifiers.deep.batches import Tokens, filler, tokenise
+from biasloop.plugins.classifiers.deep.batches import Tokens, padding_token, tokenise
 from biasloop.plugins.classifiers.deep.network import MODEL, Network, load_network
-from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained, hash_of
+from biasloop.plugins.classifiers.deep.pretrained import Pretrained, file_hash, find_pretrained
 from biasloop.plugins.classifiers.deep.scoring import scores_and_states, scores_with_dropout
-from biasloop.plugins.classifiers.deep.targets import settle
-from biasloop.plugins.classifiers.deep.training import own_randomness
+from biasloop.plugins.classifiers.deep.targets import fill_in_constants
+from biasloop.plugins.classifiers.deep.training import own_random_state
 from biasloop.plugins.classifiers.head.calibration import Calibration
 from biasloop.plugins.classifiers.state import readable
 from biasloop.ports import Checkpoint, no_checkpoint
@@ -26,13 +26,13 @@ from biasloop.store.atomic import write_whole
 FILE = "model.json"
 FORMAT = 1
 PROBE = ("", "Cerchiamo una persona: 2 anni di esperienza!", "a b c " * 50)
-"""Texts that a saved model must score as before."""
+"""Texts that a model must score the same before and after saving."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """`network` is what was trained, on the CPU; `scorer` its copy that only computes; `constant`
-    (k,) is the score of labels that had one answer, nan elsewhere."""
+    """`network` is the trained network, on the CPU; `scorer` its copy for inference; `constant`
+    (k,) is the score of labels that had only one answer, nan for all others."""
 
     names: tuple[str, ...]
     pretrained: Pretrained
@@ -48,32 +48,33 @@ class Trained:
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Scores (n, k) before calibration, and mean-pooled states (n, e)."""
         scores, states = scores_and_states(self.scorer, *self._input(texts), checkpoint)
-        return settle(scores, self.constant), states
+        return fill_in_constants(scores, self.constant), states
 
     def proba_with_dropout(
         self, texts: Sequence[str], passes: int, checkpoint: Checkpoint
     ) -> NDArray[np.float32]:
-        """Probabilities (n, p, k) of p passes, each with other units dropped."""
-        with own_randomness(hardware.device()):
+        """Probabilities (n, p, k) of p passes with different units dropped."""
+        with own_random_state(hardware.device()):
             scores = scores_with_dropout(self.scorer, *self._input(texts), passes, checkpoint)
-        each = [self.proba(settle(scores[:, i], self.constant)) for i in range(passes)]
-        return np.stack(each, axis=1)
+        probabilities = [
+            self.proba(fill_in_constants(scores[:, i], self.constant)) for i in range(passes)
+        ]
+        return np.stack(probabilities, axis=1)
 
     def proba(self, scores: NDArray[np.float64]) -> Proba:
-        """Calibrated probabilities (n, k) of scores (n, k)."""
+        """Calibrated probabilities (n, k) from scores (n, k)."""
         return self.calibration.proba(scores)
 
     def _input(self, texts: Sequence[str]) -> tuple[Tokens, int]:
         tokenizer = self.pretrained.tokenizer
-        return tokenise(tokenizer, texts, self.max_length), filler(tokenizer)
+        return tokenise(tokenizer, texts, self.max_length), padding_token(tokenizer)
 
     def save(self, folder: Path, options: Mapping[str, Any]) -> None:
-        """Writes what was learned as safetensors, all else as JSON, and makes sure that a model
-        read back scores the same.
+        """Writes trained weights as safetensors and the rest as JSON, then loads the model again to
+        check that it scores the same. Raises ClassifierError when it does not.
 
-        With adapters the pretrained model is named, by id and content, and not copied: each round
-        saves a model, and the next training needs the pretrained one anyway. Raises
-        ClassifierError when what was written does not score the same.
+        With adapters only the name and id of the pretrained model are written, not a copy: each
+        round saves a model, and the next training needs the pretrained one anyway.
         """
         self.network.save(folder)
         if (folder / MODEL).exists():  # a checkpoint of its own
@@ -91,30 +92,30 @@ class Trained:
             "thresholds": self.thresholds.tolist(),
             "constant": self.constant.tolist(),
             "pretrained": {"name": self.pretrained.name, "id": self.pretrained.id},
-            "files": {path.relative_to(folder).as_posix(): hash_of(path) for path in written},
+            "files": {path.relative_to(folder).as_posix(): file_hash(path) for path in written},
         }
         write_whole(folder / FILE, json.dumps(state, indent=1))
-        again, _ = load_trained(folder)
-        before, after = self.scores_and_states(PROBE), again.scores_and_states(PROBE)
+        loaded, _ = load_trained(folder)
+        before, after = self.scores_and_states(PROBE), loaded.scores_and_states(PROBE)
         if not np.array_equal(before[0], after[0]):
             (folder / FILE).unlink()
             raise ClassifierError(
                 f"the model saved in {folder} does not score as the trained one does; please "
-                f"report this, and that it began as {self.pretrained.name}"
+                f"report this with the name of the pretrained model, {self.pretrained.name}"
             )
 
 
 def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
-    """What was saved, and its options. Raises ClassifierError when a file is missing, damaged or
-    foreign, or the pretrained model is not what it was."""
+    """The saved model and its options. Raises ClassifierError when a file is missing, damaged or
+    not a model file of biasloop, or when the pretrained model has changed."""
     with readable(folder / FILE):
         state: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
         _verify(folder, state)
-        on = hardware.device()
-        with own_randomness(on):
+        device = hardware.device()
+        with own_random_state(device):
             pretrained = _pretrained_of(folder, state["pretrained"])
             network = load_network(pretrained.model(), folder, state["dropout"])
-            scorer = network.for_scoring(on, hardware.dtype(on))
+            scorer = network.for_scoring(device, hardware.dtype(device))
         trained = Trained(
             network=network,
             scorer=scorer,
@@ -136,20 +137,21 @@ def _verify(folder: Path, state: dict[str, Any]) -> None:
             f"{folder / FILE} has format {state['format']}, this version reads {FORMAT}; "
             "train again"
         )
-    for name, known in state["files"].items():
-        if hash_of(folder / name) != known:
+    for name, saved_hash in state["files"].items():
+        if file_hash(folder / name) != saved_hash:
             raise ClassifierError(
-                f"{folder / name} is not what was saved; roll back to another model or train again"
+                f"{folder / name} has changed since it was saved; roll back to another model or "
+                "train again"
             )
 
 
-def _pretrained_of(folder: Path, named: Mapping[str, str]) -> Pretrained:
+def _pretrained_of(folder: Path, saved: Mapping[str, str]) -> Pretrained:
     if (folder / MODEL).exists():  # all of its weights were trained
         return find_pretrained(str(folder / MODEL))
-    found = find_pretrained(named["name"], named["id"])
-    if found.id != named["id"]:
+    pretrained = find_pretrained(saved["name"], saved["id"])
+    if pretrained.id != saved["id"]:
         raise ClassifierError(
-            f"{found.name} is no longer the pretrained model that {folder} was trained on (it was "
-            f"{named['id']}, it is {found.id}); put that one back, or train again"
+            f"{pretrained.name} is no longer the pretrained model that {folder} was trained on (it "
+            f"was {saved['id']}, it is {pretrained.id}); restore the earlier one, or train again"
         )
-    return found
+    return pretrained

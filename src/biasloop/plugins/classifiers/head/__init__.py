@@ -1,1 +1,1 @@
-"""The calibrated linear head that classifiers train."""
+"""The calibrated linear head that classifiers train on their features."""

@@ -11,17 +11,18 @@ from biasloop.domain.learning import Proba
 Array = NDArray[np.float64]
 
 CERTAIN = 200.0
-"""Score of a label that is always (or, negative, never) there: exactly 1 or 0 as a float32."""
-ENOUGH_ROOTS = 5
-"""Roots with a yes, and roots with a no, below which a label is not calibrated."""
+"""Score of a label that always applies; negated, of one that never does. As a float32 its
+probability is exactly 1 or 0."""
+MIN_ROOTS = 5
+"""A label is calibrated only with this many roots with positives and as many with negatives."""
 DEFAULT_THRESHOLD = 0.5
-FLATTEST, STEEPEST = 0.05, 20.0
-"""Slopes between which calibration stays: it never turns a ranking round."""
+MIN_SLOPE, MAX_SLOPE = 0.05, 20.0
+"""Bounds of the slope; as it is positive, calibration never reverses a ranking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How scores (n, k) become probabilities; `slope` and `offset` have shape (k,)."""
+    """Maps scores (n, k) to probabilities; `slope` and `offset` have shape (k,)."""
 
     slope: Array
     offset: Array
@@ -36,10 +37,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """Scores (n, k) by models that did not see the row's root, beside what is true of the rows.
+    """Scores (n, k) by models that did not see the row's root, with the true labels (n, k).
 
-    `weights` (n,) are 0 for rows that must not choose anything. A CERTAIN score says that the
-    training rows of its fold had one answer only; it calibrates nothing.
+    `weights` (n,) are 0 for rows that must not influence calibration. A score of CERTAIN means
+    that the training rows of the fold had only one answer; it is ignored.
     """
 
     scores: Array
@@ -49,11 +50,11 @@ class OutOfFold:
     names: tuple[str, ...]
 
     def calibrate(self, multi: bool) -> tuple[Calibration, NDArray[np.float32], list[str]]:
-        """What fits the scheme: the calibration, thresholds (k,), and notes in words."""
+        """The calibration for the kind of scheme, thresholds (k,), and notes for the user."""
         return self.calibrate_labels() if multi else self.calibrate_classes()
 
     def calibrate_labels(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
-        """One sigmoid and one threshold per label, and notes on labels that had too little."""
+        """One sigmoid and one threshold per label, and notes on labels with too few roots."""
         k = len(self.names)
         slope, offset = np.ones(k), np.zeros(k)
         thresholds = np.full(k, DEFAULT_THRESHOLD, dtype=np.float32)
@@ -62,11 +63,14 @@ class OutOfFold:
             scores = self.scores[:, j]
             rows = (self.labels[:, j] >= 0) & (self.weights > 0) & (np.abs(scores) < CERTAIN)
             truth, scores, weights = self.labels[rows, j] == 1, scores[rows], self.weights[rows]
-            yes, no = _distinct(self.roots[rows][truth]), _distinct(self.roots[rows][~truth])
-            if min(yes, no) < ENOUGH_ROOTS:
+            yes, no = (
+                _count_distinct(self.roots[rows][truth]),
+                _count_distinct(self.roots[rows][~truth]),
+            )
+            if min(yes, no) < MIN_ROOTS:
                 notes.append(
                     f"{name}: {yes} roots with it and {no} without among human and seed labels, "
-                    f"{ENOUGH_ROOTS} of each needed; not calibrated, threshold {DEFAULT_THRESHOLD}"
+                    f"{MIN_ROOTS} of each needed; not calibrated, threshold {DEFAULT_THRESHOLD}"
                 )
                 continue
             slope[j], offset[j] = fit_sigmoid(scores, truth, weights)
@@ -74,44 +78,46 @@ class OutOfFold:
         return Calibration(slope, offset, multi=True), thresholds, notes
 
     def calibrate_classes(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
-        """One temperature for all classes. Thresholds are 0: the class is the most probable one."""
+        """One temperature for all classes. Thresholds are 0: the most probable class is chosen."""
         classes = self.labels.argmax(axis=1)
-        known = np.abs(self.scores[np.arange(len(classes)), classes]) < CERTAIN
-        rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & known
+        uncertain = np.abs(self.scores[np.arange(len(classes)), classes]) < CERTAIN
+        rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & uncertain
         slope, notes = 1.0, []
-        if _distinct(self.roots[rows]) < 2 * ENOUGH_ROOTS:
+        roots = _count_distinct(self.roots[rows])
+        if roots < 2 * MIN_ROOTS:
             notes.append(
-                f"{_distinct(self.roots[rows])} roots among human and seed labels, "
-                f"{2 * ENOUGH_ROOTS} needed; not calibrated"
+                f"{roots} roots among human and seed labels, {2 * MIN_ROOTS} needed; not calibrated"
             )
         else:
             slope = fit_temperature(self.scores[rows], classes[rows], self.weights[rows])
-        found = (self.labels == 1).any(axis=0)
+        present = (self.labels == 1).any(axis=0)
         offset = np.zeros(len(self.names))
-        calibration = Calibration(np.where(found, slope, 1.0), offset, multi=False)
+        calibration = Calibration(np.where(present, slope, 1.0), offset, multi=False)
         return calibration, offset.astype(np.float32), notes
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)). Not scipy's, which takes half of the time in which a model loads."""
-    with np.errstate(over="ignore"):  # of inf the quotient is 0, as it should be
+    """1 / (1 + exp(-z)). Not scipy's: importing it takes half of the time that loading a model
+    takes."""
+    with np.errstate(over="ignore"):  # 1 / inf is 0, as it should be
         return 1 / (1 + np.exp(-z))
 
 
 def softmax(z: Array) -> Array:
-    """exp(z) along each row, which then sums to 1."""
-    powers = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    """exp(z), scaled so that each row sums to 1."""
+    exponentials = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def _distinct(roots: NDArray[np.str_]) -> int:
+def _count_distinct(roots: NDArray[np.str_]) -> int:
     return len(np.unique(roots))
 
 
 def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tuple[float, float]:
-    """Slope and offset of P(yes) = sigmoid(slope * score + offset), by weighted likelihood.
+    """Slope and offset of P(yes) = sigmoid(slope * score + offset), by weighted maximum likelihood.
 
-    Targets are drawn in from 0 and 1 as Platt (1999) does, so that few rows give no certainty.
+    Targets are moved away from 0 and 1 as in Platt (1999), so that a few rows do not lead to
+    certainty.
     """
     from scipy.optimize import minimize  # slow to import, and only fitting needs it
 
@@ -127,10 +133,10 @@ def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tupl
             np.array([error @ scores, error.sum()]),
         )
 
-    bounds = [(FLATTEST, STEEPEST), (None, None)]
+    bounds = [(MIN_SLOPE, MAX_SLOPE), (None, None)]
     start = np.array([1.0, np.log((yes + 1) / (no + 1))])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return float(found.x[0]), float(found.x[1])
+    result = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return float(result.x[0]), float(result.x[1])
 
 
 def fit_temperature(scores: Array, truth: NDArray[np.int64], weights: Array) -> float:
@@ -143,17 +149,16 @@ def fit_temperature(scores: Array, truth: NDArray[np.int64], weights: Array) -> 
     def loss(log_slope: float) -> float:
         return -float(weights @ log_softmax(np.exp(log_slope) * scores, axis=1)[rows, truth])
 
-    found = minimize_scalar(loss, bounds=(np.log(FLATTEST), np.log(STEEPEST)), method="bounded")
-    return float(np.exp(found.x))
+    result = minimize_scalar(loss, bounds=(np.log(MIN_SLOPE), np.log(MAX_SLOPE)), method="bounded")
+    return float(np.exp(result.x))
 
 
 def f1_threshold(probabilities: Array, weights: Array) -> float:
-    """The probability from which to say yes for the best expected F1, in (0, 0.5].
+    """The threshold with the best expected F1, in (0, 0.5].
 
-    For calibrated probabilities it is half of the F1 that it attains (Lipton et al. 2014). The
-    expectation runs over all rows, so it does not jump to fit single positives the way the
-    threshold of the best observed F1 does (better or equal on held-out rows, the more so the fewer
-    the positives).
+    For calibrated probabilities it is half of that F1 (Lipton et al. 2014). The expectation is
+    over all rows, so single positives change it less than they change the threshold of the best
+    observed F1. On held-out rows it is as good or better; the fewer the positives, the more so.
     """
     order = np.argsort(-probabilities, kind="stable")
     p, w = probabilities[order], weights[order]

@@ -1,4 +1,4 @@
-"""Folds that never cut a root."""
+"""Assigns rows to folds, without splitting a root."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,11 @@ from biasloop.domain.label import Labels
 def group_folds(
     labels: Labels, groups: NDArray[np.str_], folds: int, seed: int
 ) -> NDArray[np.int64]:
-    """The fold of every row, shape (n,); rows of one group are in one fold.
+    """The fold of every row, shape (n,); all rows of a group are in the same fold.
 
-    Positives of each label are spread evenly, rarest label first (iterative stratification,
-    Sechidis et al. 2011, with groups in the place of rows); groups without any fill up the
-    smaller folds. There are as many folds as groups
-    when groups are fewer than `folds`.
+    The positives of each label are spread evenly, rarest label first (iterative stratification,
+    Sechidis et al. 2011, with groups in place of rows); groups without positives fill up the
+    smaller folds. With fewer groups than `folds`, each group is a fold.
     """
     names, group_of = np.unique(groups, return_inverse=True)
     folds = min(folds, len(names))
@@ -29,12 +28,12 @@ def group_folds(
     order = shuffled[np.lexsort((-sizes[shuffled], rarity.min(axis=1)[shuffled]))]
 
     fold_of = np.zeros(len(names), dtype=np.int64)
-    filled = np.zeros((folds, labels.shape[1]))
-    rows = np.zeros(folds)
+    positives_in = np.zeros((folds, labels.shape[1]))
+    rows_in = np.zeros(folds)
     for group in order:
-        crowded = filled[:, rarest[group]] if positives[group].any() else rows
-        fold = np.lexsort((rows, crowded))[0]
+        load = positives_in[:, rarest[group]] if positives[group].any() else rows_in
+        fold = np.lexsort((rows_in, load))[0]
         fold_of[group] = fold
-        filled[fold] += positives[group]
-        rows[fold] += sizes[group]
+        positives_in[fold] += positives[group]
+        rows_in[fold] += sizes[group]
     return fold_of[group_of]

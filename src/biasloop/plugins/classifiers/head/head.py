@@ -1,6 +1,6 @@
-"""The part of a classifier that is trained: a linear model on feature rows.
+"""The trained part of a classifier: a linear model on feature rows.
 
-Calibrated and thresholded out of fold, see classifiers.report.
+Calibration and thresholds are fitted out of fold, see classifiers.head.report.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from biasloop.ports import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A linear model and the weighting of the rows that it was fitted to."""
+    """A linear model and the weighting of its feature rows."""
 
     weighting: Weighting
     linear: Linear
@@ -36,17 +36,17 @@ class Model:
     def fit(
         cls, features: Any, labels: Labels, weights: NDArray[np.float64], strength: float
     ) -> Self:
-        """Each label from the rows that it was asked of."""
+        """Fits each label to the rows that have an answer for it."""
         weighting = weighting_of(features).fit(features)
         return cls(weighting, fit_linear(weighting.matrix(features), labels, weights, strength))
 
     def scores(self, features: Any) -> NDArray[np.float64]:
-        """Log-odds (n, k) between a label and its absence, were both equally frequent."""
-        found = self.weighting.scores(features, self.linear.coef)
-        return found.astype(np.float64) + self.linear.intercept
+        """Log-odds (n, k) of each label, as if its presence and absence were equally frequent."""
+        scores = self.weighting.scores(features, self.linear.coef)
+        return scores.astype(np.float64) + self.linear.intercept
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What to save."""
+        """The arrays to save."""
         return {
             **self.weighting.arrays(),
             "coef": self.linear.coef,
@@ -55,7 +55,7 @@ class Model:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """From `arrays`."""
+        """The model whose `arrays` these are."""
         fields = dict(arrays)
         linear = Linear(fields.pop("coef"), fields.pop("intercept"))
         kind = TermWeighting if "idf" in fields else Scaling
@@ -64,7 +64,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A fitted head; `committee` holds the models of the folds, where they are asked for."""
+    """A fitted head; `committee` holds the models of the folds if they are needed."""
 
     names: tuple[str, ...]
     model: Model
@@ -82,7 +82,7 @@ class Head:
         return np.stack(members, axis=1)
 
     def state(self) -> dict[str, Any]:
-        """What to save, without pickle."""
+        """What `state.write_state` saves, without pickle."""
         return {
             "names": list(self.names),
             "multi": self.calibration.multi,
@@ -95,7 +95,7 @@ class Head:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """From `state`."""
+        """The head whose `state` this is."""
         return cls(
             tuple(state["names"]),
             Model.from_arrays(state["model"]),
@@ -114,23 +114,23 @@ def fit_head(
     seed: int,
     checkpoint: Checkpoint,
 ) -> tuple[Head, FitReport]:
-    """Trains on all rows of `data.features` that weigh something; the report's `oof`, of all rows,
-    comes from models that did not see the root. The seed decides the folds."""
+    """Trains on all rows of `data.features` with a positive weight; the report's `oof`, of all
+    rows, comes from models that did not see the row's root. The seed decides the folds."""
     assert data.features is not None
     features, weights = data.features, data.weights.astype(np.float64)
-    fold_of, teaches = group_folds(data.labels, data.roots, folds, seed), weights > 0
+    fold_of, weighted = group_folds(data.labels, data.roots, folds, seed), weights > 0
     scores = np.zeros(data.labels.shape)
     members = []
     for fold in range(fold_of.max() + 1):
-        outside = fold_of == fold
-        if outside.all():
-            break  # one root: no model can be tried on it, scores stay undecided
-        inside = ~outside & teaches
-        model = Model.fit(features[inside], data.labels[inside], weights[inside], strength)
-        scores[outside] = model.scores(features[outside])
+        held_out = fold_of == fold
+        if held_out.all():
+            break  # only one root: no model can be tested on it, so the scores stay 0
+        rows = ~held_out & weighted
+        model = Model.fit(features[rows], data.labels[rows], weights[rows], strength)
+        scores[held_out] = model.scores(features[held_out])
         members.append(model)
         checkpoint()
     calibration, report = calibrated(data, scores)
-    model = Model.fit(features[teaches], data.labels[teaches], weights[teaches], strength)
-    kept = tuple(members) if committee else ()
-    return Head(data.label_names, model, calibration, report.thresholds, kept), report
+    model = Model.fit(features[weighted], data.labels[weighted], weights[weighted], strength)
+    models = tuple(members) if committee else ()
+    return Head(data.label_names, model, calibration, report.thresholds, models), report

@@ -27,33 +27,34 @@ def fit_linear(
     weights: NDArray[np.float64],
     strength: float,
 ) -> Linear:
-    """Each label from the rows (n, d) that it was asked of, yes and no weighing the same in all.
+    """Fits each label to the rows (n, d) that have an answer for it; its positives and negatives
+    weigh the same in total.
 
-    A label that has only one answer scores CERTAIN or -CERTAIN everywhere; so does, as a no, one
-    that was never asked.
+    A label with only positive answers scores CERTAIN on all rows; one with only negative answers,
+    or none, scores -CERTAIN.
     """
-    terms, k = rows.shape[1], labels.shape[1]
-    linear = Linear(np.zeros((terms, k), dtype=np.float32), np.zeros(k))
+    d, k = rows.shape[1], labels.shape[1]
+    linear = Linear(np.zeros((d, k), dtype=np.float32), np.zeros(k))
     for j in range(k):
-        asked = np.flatnonzero((labels[:, j] >= 0) & (weights > 0))
-        truth = labels[asked, j] == 1
+        answered = np.flatnonzero((labels[:, j] >= 0) & (weights > 0))
+        truth = labels[answered, j] == 1
         if truth.all() or not truth.any():
             linear.intercept[j] = CERTAIN if truth.any() else -CERTAIN
             continue
         model = _regression(sparse.issparse(rows), strength)
-        model.fit(rows[asked], truth, sample_weight=_balanced(truth, weights[asked]))
+        model.fit(rows[answered], truth, sample_weight=_balanced(truth, weights[answered]))
         linear.coef[:, j] = model.coef_[0]
         linear.intercept[j] = model.intercept_[0]
     return linear
 
 
-def _regression(terms: bool, strength: float) -> Any:
+def _regression(is_sparse: bool, strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression  # slow to import, and only fitting needs it
 
-    if not terms:
+    if not is_sparse:
         return LogisticRegression(C=strength, max_iter=MAX_STEPS)
-    # The dual: the same solution as the primal, up to 20 times faster with fewer rows than
-    # terms. The fixed seed orders its steps.
+    # The dual has the same solution as the primal and is up to 20 times faster with fewer rows
+    # than terms. The seed fixes the order of its steps.
     return LogisticRegression(
         C=strength, solver="liblinear", dual=True, max_iter=MAX_STEPS, random_state=0
     )
@@ -61,5 +62,5 @@ def _regression(terms: bool, strength: float) -> Any:
 
 def _balanced(truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     total, yes = weights.sum(), weights[truth].sum()
-    share: NDArray[np.float64] = np.where(truth, total / (2 * yes), total / (2 * (total - yes)))
-    return weights * share
+    factor: NDArray[np.float64] = np.where(truth, total / (2 * yes), total / (2 * (total - yes)))
+    return weights * factor

@@ -1,8 +1,8 @@
-"""What every training has in common: what it cannot go without, and what is chosen out of fold.
+"""What all classifiers share in training: the check of the labels, and calibration out of fold.
 
 Calibration and thresholds are fitted to out-of-fold scores, by root, of rows that people labelled
-or wrote (sources human and seed) with their weights; constructed and LLM-labelled rows train a
-model, but choose nothing.
+or wrote (sources human and seed), with their weights. Constructed and LLM-labelled rows train a
+model but do not influence calibration and thresholds.
 """
 
 import numpy as np
@@ -24,18 +24,18 @@ def require_labels(data: TrainingSet) -> None:
 
 
 def calibrated(data: TrainingSet, scores: NDArray[np.float64]) -> tuple[Calibration, FitReport]:
-    """From the scores (n, k) of rows by models that did not see their roots.
+    """The calibration and the report, from scores (n, k) by models that did not see the row's root.
 
-    The two numbers that calibrate a label are fitted to all of them at once.
+    The slope and offset of a label are fitted to the scores of all folds together.
     """
-    chooses = np.isin(data.sources, (LabelSource.HUMAN, LabelSource.SEED))
-    weights = data.weights.astype(np.float64) * chooses
-    held_out = OutOfFold(scores, data.labels, weights, data.roots, data.label_names)
-    calibration, thresholds, notes = held_out.calibrate(data.multi)
-    found = (data.labels == 1).any(axis=0)
+    by_people = np.isin(data.sources, (LabelSource.HUMAN, LabelSource.SEED))
+    weights = data.weights.astype(np.float64) * by_people
+    out_of_fold = OutOfFold(scores, data.labels, weights, data.roots, data.label_names)
+    calibration, thresholds, notes = out_of_fold.calibrate(data.multi)
+    present = (data.labels == 1).any(axis=0)
     missing = [
         f"{name}: no row has it; its probability is 0"
-        for name, positive in zip(data.label_names, found, strict=True)
-        if not positive
+        for name, has_rows in zip(data.label_names, present, strict=True)
+        if not has_rows
     ]
     return calibration, FitReport(calibration.proba(scores), thresholds, (*missing, *notes))

@@ -1,1 +1,1 @@
-"""Texts as weighted terms."""
+"""Represents texts as weighted terms."""

@@ -1,7 +1,8 @@
 """Kinds of words as terms for the linear model.
 
-N-grams know words; these terms know kinds of words. "un cuoco" and "un idraulico" share the term
-"determiner ms | person ms", so that a form which no training sentence holds is still recognised.
+N-grams stand for words; these terms stand for kinds of words. "un cuoco" and "un idraulico" share
+the term "determiner ms | person ms", so that a form that is in no training sentence is recognised
+as well.
 """
 
 from collections.abc import Iterator
@@ -9,12 +10,12 @@ from collections.abc import Iterator
 from biasloop.plugins.language.data import Language, Reading
 from biasloop.plugins.language.tokens import Token, tokenise
 
-ENDING = 2
-"""Letters of an unknown word that stand for it."""
+ENDING_LENGTH = 2
+"""An unknown word is represented by this many of its last letters."""
 
 
 def grammar_terms(text: str, language: Language) -> Iterator[str]:
-    """Classes around every word that tells a gender: alone, with a neighbour's class or word."""
+    """The class of each word that can show gender, alone and with neighbouring classes or words."""
     tokens = tokenise(text, language)
     words = ["^", *(token.lower for token in tokens), "$"]
     classes = ["^", *(_class(token, language) for token in tokens), "$"]
@@ -43,17 +44,21 @@ def _class(token: Token, language: Language) -> str:
     if token.paired:
         return f"pair {reading.entry.kind if reading else ''}"
     if reading is not None:
-        return _gendered(token, reading)
+        return _class_with_gender(token, reading)
     word = token.lower
     if word in language.things:
         return "thing"
-    known = next((name for name, words in language.classes.items() if word in words), None)
-    if known or word[0].isdigit():
-        return known or "number"
-    # A capital within a sentence: a title or a name ("il Project Manager").
-    return "other capital" if token.start and token.text[0].isupper() else f"other {word[-ENDING:]}"
+    word_class = next((name for name, words in language.classes.items() if word in words), None)
+    if word_class or word[0].isdigit():
+        return word_class or "number"
+    # A capital letter within a sentence: a title or a name ("il Project Manager").
+    return (
+        "other capital"
+        if token.start and token.text[0].isupper()
+        else f"other {word[-ENDING_LENGTH:]}"
+    )
 
 
-def _gendered(token: Token, first: Reading) -> str:
+def _class_with_gender(token: Token, first: Reading) -> str:
     reading = token.person or token.determiner or first
     return f"{reading.entry.kind} {reading.entry.role} {' '.join(sorted(reading.cells))}"

@@ -1,25 +1,25 @@
-"""Texts to terms: what of a text the linear classifier counts with."""
+"""Splits texts into word and character n-grams for the linear classifier."""
 
 import re
 from itertools import pairwise
 
-# "impiegato/a", "impiegato(a)", "tutt*", "un'": ending, sign and article carry the gender.
+# "impiegato/a", "impiegato(a)", "tutt*", "un'": the ending, sign or article carries the gender.
 _WORD = re.compile(r"(?<=\w)[/(-][\w*@]+|[\w*@]+'?")
-_ALIKE = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"})
+_VARIANTS = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"})
 
 
-# Markdown emphasis around words; an asterisk that follows a letter is an open ending ("tutt*").
+# Markdown emphasis around words; an asterisk after a letter is an open ending ("tutt*").
 _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__|\*|_)(?=\w)(.+?)(?<=\S)\1(?!\w)")
 
 
-def unmarked(text: str) -> str:
-    """The text without Markdown emphasis, which would hide that a word stands beside another."""
+def without_emphasis(text: str) -> str:
+    """The text without Markdown emphasis, whose marks would separate neighbouring words."""
     return _EMPHASIS.sub(r"\2", text)
 
 
-def plain(text: str) -> str:
+def normalised(text: str) -> str:
     """The text in lower case, with one kind of apostrophe and dash."""
-    return text.lower().translate(_ALIKE)
+    return text.lower().translate(_VARIANTS)
 
 
 def word_ngrams(text: str) -> list[str]:
@@ -29,7 +29,7 @@ def word_ngrams(text: str) -> list[str]:
 
 
 def char_ngrams(token: str, shortest: int, longest: int) -> list[str]:
-    """Character n-grams of a token between blanks, so that its first and last letters show."""
+    """Character n-grams of a token with a space at both ends, which mark its start and end."""
     padded = f" {token} "
     return [
         padded[i : i + size]

@@ -1,4 +1,4 @@
-"""The encoder of the linear classifier: texts to the terms that stand in them."""
+"""The encoder of the linear classifier: turns texts into the terms that occur in them."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +13,14 @@ from scipy import sparse
 
 from biasloop.plugins.classifiers.state import read_state, readable, write_state
 from biasloop.plugins.classifiers.terms.grammar import grammar_terms
-from biasloop.plugins.classifiers.terms.ngrams import char_ngrams, plain, unmarked, word_ngrams
+from biasloop.plugins.classifiers.terms.ngrams import (
+    char_ngrams,
+    normalised,
+    without_emphasis,
+    word_ngrams,
+)
 from biasloop.plugins.classifiers.terms.reader import reader_terms
-from biasloop.plugins.classifiers.terms.term_rows import TermRows, interleaved, joined
+from biasloop.plugins.classifiers.terms.term_rows import TermRows, concatenate, interleaved
 from biasloop.plugins.classifiers.terms.weighting import TermWeighting
 from biasloop.plugins.language.cues import cue_terms
 from biasloop.plugins.language.data import Language, read_language
@@ -23,27 +28,29 @@ from biasloop.ports import Checkpoint, no_checkpoint
 
 FILE = "encoder.npz"
 OLD_FORMAT = 1
-IDS = 1
-"""Version of the ids: another one makes the rows of every text again."""
+ID_VERSION = 1
+"""Part of every encoder id; after a change, the rows of all texts are computed again."""
 LANGUAGE = "language"
-"""The language data of an encoder, next to it: its terms are only right with them."""
+"""Folder of the language data that an encoder is saved with: its terms depend on them."""
 BATCH = 4096
-"""Texts between two checkpoints."""
-ENOUGH_TEXTS = 2
-"""Texts nobody labelled in which a term must stand to be known: one alone teaches nothing."""
+"""Texts that are encoded between two checkpoints."""
+MIN_TEXTS = 2
+"""A term of unlabelled texts is used only if this many texts contain it: a term of a single text
+teaches nothing."""
 DIMENSIONS = 256
-COMMON = 0.02
-"""Share of texts from which on a term counts as common."""
+COMMON_SHARE = 0.02
+"""A term is common if more than this share of the texts contain it."""
 
 Vocabulary = dict[str, int]
 
 
 class TermEncoder:
-    """See ports.Encoder. Blocks: words, characters and, where there is a language, grammar, cues
-    and what its reader finds.
+    """See ports.Encoder. Blocks: words, characters and, with language data, grammar, cues and
+    reader terms.
 
-    Frozen: a term it does not know is no term. `vocabularies` holds the column of each term
-    within its block, `found` (d,) in how many of `rows` texts each stood when it was made.
+    The vocabulary is fixed; unknown terms are ignored. `vocabularies` maps each term to its column
+    within its block; `document_counts` (d,) says how many of the `rows` texts that the encoder was
+    made from contain each term.
     """
 
     def __init__(
@@ -51,13 +58,13 @@ class TermEncoder:
         shortest: int,
         longest: int,
         vocabularies: dict[str, Vocabulary],
-        found: NDArray[np.int64],
+        document_counts: NDArray[np.int64],
         rows: int,
         language: Path | None,
     ) -> None:
         self.shortest, self.longest = shortest, longest
         self.vocabularies = vocabularies
-        self.found, self.rows = found, rows
+        self.document_counts, self.rows = document_counts, rows
         self.folder = language
         self.language: Language | None = read_language(language) if language else None
         self.id = self._hash()
@@ -73,32 +80,34 @@ class TermEncoder:
         language: Path | None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> Self:
-        """Knows every term of `texts`, and of `unlabelled` those in ENOUGH_TEXTS of all."""
+        """An encoder with all terms of `texts`, and those terms of `unlabelled` that occur in at
+        least MIN_TEXTS of all texts."""
         names = ["words", "chars", *(("grammar", "cues", "reader") if language else ())]
         empty = np.zeros(0, np.int64)
-        made = cls(shortest, longest, {name: {} for name in names}, empty, 0, language)
-        parts = [made._blocks(part, grow=True) for part in _batches(texts)]
-        always = [len(made.vocabularies[name]) for name in names]
+        encoder = cls(shortest, longest, {name: {} for name in names}, empty, 0, language)
+        parts = [encoder._blocks(part, grow=True) for part in _batches(texts)]
+        labelled_terms = [len(encoder.vocabularies[name]) for name in names]
         for part in _batches(unlabelled):
-            parts.append(made._blocks(part, grow=True))
+            parts.append(encoder._blocks(part, grow=True))
             checkpoint()
-        found = []
-        for b, (name, known) in enumerate(zip(names, always, strict=True)):
-            vocabulary = made.vocabularies[name]
+        document_counts = []
+        for b, (name, labelled) in enumerate(zip(names, labelled_terms, strict=True)):
+            vocabulary = encoder.vocabularies[name]
             counts = sum(
                 (np.bincount(part[b].indices, minlength=len(vocabulary)) for part in parts),
                 np.zeros(len(vocabulary), np.int64),
             )
-            kept = (counts >= ENOUGH_TEXTS) | (np.arange(len(vocabulary)) < known)
-            terms = [term for term, keep in zip(vocabulary, kept, strict=True) if keep]
-            made.vocabularies[name] = {term: i for i, term in enumerate(terms)}
-            found.append(counts[kept])
+            keep = (counts >= MIN_TEXTS) | (np.arange(len(vocabulary)) < labelled)
+            terms = [term for term, kept in zip(vocabulary, keep, strict=True) if kept]
+            encoder.vocabularies[name] = {term: i for i, term in enumerate(terms)}
+            document_counts.append(counts[keep])
         rows = len(texts) + len(unlabelled)
-        return cls(shortest, longest, made.vocabularies, np.concatenate(found), rows, language)
+        counts = np.concatenate(document_counts)
+        return cls(shortest, longest, encoder.vocabularies, counts, rows, language)
 
     @property
     def width(self) -> int:
-        """Terms in all."""
+        """The number of terms in all blocks."""
         return sum(map(len, self.vocabularies.values()))
 
     def encode(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> TermRows:
@@ -108,35 +117,35 @@ class TermEncoder:
             parts.append(interleaved(self._blocks(part, grow=False)))
             checkpoint()
         if not parts:
-            nothing = np.zeros(0, np.int32), np.zeros(1, np.int64)
-            return TermRows(*nothing, len(self.vocabularies), self.width)
-        return joined(parts)
+            no_terms, ends = np.zeros(0, np.int32), np.zeros(1, np.int64)
+            return TermRows(no_terms, ends, len(self.vocabularies), self.width)
+        return concatenate(parts)
 
     def embed(self, features: TermRows) -> NDArray[np.float32]:
-        """A random projection of the TF-IDF rows, (n, DIMENSIONS) of length 1, which nearly keeps
-        their angles (Achlioptas 2003); idf of the texts that the encoder was made of."""
+        """Random projections (n, DIMENSIONS) of the TF-IDF rows, scaled to length 1, which nearly
+        preserve angles (Achlioptas 2003). The IDF is that of the encoder's own texts."""
         from sklearn.preprocessing import normalize
 
         if not self.width:
             return np.zeros((len(features), DIMENSIONS), np.float32)
-        rows = TermWeighting.of_counts(self.found, self.rows).matrix(features)
+        rows = TermWeighting.from_counts(self.document_counts, self.rows).matrix(features)
         dense = sparse.csr_matrix(self._projection.transform(rows)).toarray()
         return np.asarray(normalize(dense), dtype=np.float32)
 
     def similarity(self, some: TermRows, others: TermRows) -> NDArray[np.float32]:
-        """Of the TF-IDF rows; idf of the texts that the encoder was made of."""
+        """Cosine similarities of the TF-IDF rows. The IDF is that of the encoder's own texts."""
         from sklearn.preprocessing import normalize
 
-        weighting = TermWeighting.of_counts(self.found, self.rows)
+        weighting = TermWeighting.from_counts(self.document_counts, self.rows)
         some_rows, other_rows = (normalize(weighting.matrix(part)) for part in (some, others))
-        # Terms that stand in many texts make up most of a sparse product's work.
-        common = self.found > COMMON * self.rows
+        # Common terms take most of the time of a sparse product, so they are multiplied densely.
+        common = self.document_counts > COMMON_SHARE * self.rows
         dense = some_rows[:, common].toarray() @ other_rows[:, common].toarray().T
         rare = some_rows[:, ~common] @ other_rows[:, ~common].T
         return np.asarray(dense + rare.toarray(), dtype=np.float32)
 
     def pack(self, features: TermRows) -> dict[str, NDArray[Any]]:
-        """The columns of the terms, and where each row's blocks end."""
+        """The columns of the terms, and the end of each block of each row."""
         first, last = int(features.ends[0]), int(features.ends[-1])
         return {"terms": features.indices[first:last], "ends": features.ends - first}
 
@@ -146,7 +155,7 @@ class TermEncoder:
 
     def join(self, parts: Sequence[TermRows]) -> TermRows:
         """See ports.Encoder."""
-        return joined(parts)
+        return concatenate(parts)
 
     @cached_property
     def _projection(self) -> Any:
@@ -156,22 +165,23 @@ class TermEncoder:
         return SparseRandomProjection(DIMENSIONS, random_state=0).fit(shape)
 
     def save(self, folder: Path) -> None:
-        """Writes terms and numbers, and a copy of the language data."""
+        """Writes the terms, their document counts and a copy of the language data."""
         if self.folder:
             shutil.copytree(self.folder, folder / LANGUAGE)
         state = {
             "shortest": self.shortest,
             "longest": self.longest,
-            # No term holds a line break: it is white space.
+            # No term contains a line break, so line breaks can separate them.
             "vocabularies": {n: "\n".join(terms) for n, terms in self.vocabularies.items()},
-            "found": self.found,
+            "found": self.document_counts,
             "rows": self.rows,
         }
         write_state(folder / FILE, state)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Reads it back. Raises ClassifierError when a file is missing, damaged or foreign."""
+        """Reads a saved encoder. Raises ClassifierError when a file is missing, damaged or not a
+        model file of biasloop."""
         file = folder / FILE
         with readable(file):
             state = read_state(file, OLD_FORMAT)
@@ -186,12 +196,12 @@ class TermEncoder:
             )
 
     def _blocks(self, texts: Sequence[str], *, grow: bool) -> list[sparse.csr_matrix]:
-        texts = [unmarked(text) for text in texts]
-        lowered = [plain(text) for text in texts]
+        texts = [without_emphasis(text) for text in texts]
+        lowered = [normalised(text) for text in texts]
         words = self._block("words", map(word_ngrams, lowered), grow)
-        # Most tokens come again and again: cut each into characters once, then multiply.
+        # Most tokens are repeated: split each into n-grams only once, then multiply.
         tokens: Vocabulary = {}
-        tokens_of = _present((text.split() for text in lowered), tokens, grow=True)
+        tokens_of = _presence_matrix((text.split() for text in lowered), tokens, grow=True)
         grams = (char_ngrams(token, self.shortest, self.longest) for token in tokens)
         chars = sparse.csr_matrix(tokens_of @ self._block("chars", grams, grow))
         chars.data[:] = 1
@@ -208,10 +218,10 @@ class TermEncoder:
         return blocks
 
     def _block(self, name: str, rows: Iterable[Iterable[str]], grow: bool) -> sparse.csr_matrix:
-        return _present(rows, self.vocabularies[name], grow=grow)
+        return _presence_matrix(rows, self.vocabularies[name], grow=grow)
 
     def _hash(self) -> str:
-        digest = blake2b(repr((IDS, self.shortest, self.longest)).encode(), digest_size=8)
+        digest = blake2b(repr((ID_VERSION, self.shortest, self.longest)).encode(), digest_size=8)
         for name, terms in self.vocabularies.items():
             digest.update("\n".join([name, *terms]).encode("utf-8", "surrogatepass"))
         digest.update(files_hash(self.folder).encode() if self.folder else b"")
@@ -219,17 +229,17 @@ class TermEncoder:
 
 
 def files_hash(folder: Path) -> str:
-    """Changes with any file below the folder."""
+    """A hash of the names and contents of all files in the folder and its subfolders."""
     digest = blake2b(digest_size=8)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def _present(
+def _presence_matrix(
     rows: Iterable[Iterable[str]], vocabulary: Vocabulary, *, grow: bool
 ) -> sparse.csr_matrix:
-    """1 where a term stands in a row, shape (n, known terms)."""
+    """1 where a term occurs in a row, shape (n, size of the vocabulary)."""
     columns: list[int] = []
     ends = [0]
     for row in rows:

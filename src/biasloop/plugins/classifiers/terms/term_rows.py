@@ -1,7 +1,7 @@
-"""Which terms stand in which text: the feature rows of the linear classifier.
+"""The feature rows of the linear classifier: which terms occur in which text.
 
-Presence, not counts: on sentences it is as good, it needs no numbers on disk, and a row's length
-under any weights is one more column of the same sum.
+Only presence is stored, not counts: on sentences it is as good, it needs no numbers on disk, and
+the length of a row under any weights can be computed as one more column of the same sum.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from scipy import sparse
 
 @dataclass(frozen=True, slots=True)
 class TermRows:
-    """n rows of `blocks` blocks each; a term belongs to one block and is a column < `width`.
+    """n rows of `blocks` blocks each; each term belongs to one block and is a column < `width`.
 
     The terms of block b in row i are indices[ends[i * blocks + b] : ends[i * blocks + b + 1]]:
-    `ends` is (n * blocks + 1,), not necessarily from 0, and both may be memory-mapped.
+    `ends` is (n * blocks + 1,) and need not begin with 0; both arrays may be memory-mapped.
     """
 
     indices: NDArray[np.int32]
@@ -30,49 +30,49 @@ class TermRows:
         return (len(self.ends) - 1) // self.blocks
 
     def __getitem__(self, rows: Any) -> "TermRows":
-        """These rows: a slice (which copies nothing), or row numbers or a mask."""
+        """The rows of a slice (which copies nothing), of row numbers or of a mask."""
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:
                 ends = self.ends[start * self.blocks : max(start, stop) * self.blocks + 1]
                 return TermRows(self.indices, ends, self.blocks, self.width)
-        wanted = np.arange(len(self))[rows]
-        parts = (wanted[:, None] * self.blocks + np.arange(self.blocks)).ravel()
+        numbers = np.arange(len(self))[rows]
+        parts = (numbers[:, None] * self.blocks + np.arange(self.blocks)).ravel()
         starts, lengths = self.ends[parts], self.ends[parts + 1] - self.ends[parts]
         ends = np.concatenate([[0], lengths.cumsum()])
         within = np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)
-        taken = np.asarray(self.indices[np.repeat(starts, lengths) + within])
-        return TermRows(taken, ends, self.blocks, self.width)
+        indices = np.asarray(self.indices[np.repeat(starts, lengths) + within])
+        return TermRows(indices, ends, self.blocks, self.width)
 
     def presence(self, ones: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
-        """A row per row and block, shape (n * blocks, width), 1 where the term is there. The
-        matrix shares `ones` where there are at least as many as terms: making them takes time."""
+        """A matrix (n * blocks, width) with a row for each block, 1 where the term occurs. If
+        `ones` is long enough, the matrix shares it, because making a new array takes time."""
         first, last = int(self.ends[0]), int(self.ends[-1])
         if ones is None or len(ones) < last - first:
             ones = np.ones(last - first, np.float32)
         matrix = sparse.csr_matrix((len(self.ends) - 1, self.width), dtype=np.float32)
-        # Not through the constructor, which would look at every index again.
+        # Not through the constructor, which would check every index again.
         matrix.data, matrix.indices = ones[: last - first], self.indices[first:last]
         matrix.indptr = (self.ends - first).astype(np.int32)
         return matrix
 
 
 def interleaved(blocks: Sequence[sparse.csr_matrix]) -> TermRows:
-    """Joins blocks of shape (n, width of the block) each; columns follow the order of blocks."""
+    """Joins the blocks (n, width of the block) of n texts; columns follow the order of blocks."""
     lengths = np.stack([np.diff(block.indptr) for block in blocks], axis=1)
     ends = np.concatenate([[0], lengths.ravel().cumsum()]).astype(np.int64)
     indices = np.empty(ends[-1], dtype=np.int32)
     first = 0
     for b, block in enumerate(blocks):
         starts = ends[b : -1 : len(blocks)] - block.indptr[:-1]
-        places = np.repeat(starts, lengths[:, b]) + np.arange(len(block.indices))
-        indices[places] = block.indices + first
+        positions = np.repeat(starts, lengths[:, b]) + np.arange(len(block.indices))
+        indices[positions] = block.indices + first
         first += block.shape[1]
     return TermRows(indices, ends, len(blocks), first)
 
 
-def joined(parts: Sequence[TermRows]) -> TermRows:
-    """The rows of all parts, one after the other; at least one part."""
+def concatenate(parts: Sequence[TermRows]) -> TermRows:
+    """Concatenates the rows of all parts, of which there must be at least one."""
     indices = [part.indices[int(part.ends[0]) : int(part.ends[-1])] for part in parts]
     lengths = np.concatenate([np.diff(part.ends) for part in parts])
     ends = np.concatenate([[0], lengths.cumsum()])

@@ -1,4 +1,4 @@
-"""From feature rows to the numbers that a linear model is fitted to, and to its scores."""
+"""Weights feature rows for a linear model, and computes its scores."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -11,36 +11,37 @@ from biasloop.plugins.classifiers.terms.term_rows import TermRows
 
 SHARES = np.array([1.0, 1.0, 0.11, 0.24, 0.31], np.float32)
 POWERS = np.array([1.0, 1.0, 0.5, 0.5, 0.5], np.float32)
-"""A block's terms are weighted by SHARE / length**POWER: all sentences have as much to say in
-n-grams, but one that names more people has more to say of people. Both chosen out of fold on the
-Italian seeds. What the reader found has a block of its own as well, so that the words of a long
-sentence do not drown it."""
+"""The terms of block b are weighted by SHARES[b] / length**POWERS[b], where the length is that of
+the block's row: n-grams weigh the same in all sentences, but terms about people weigh more in
+sentences that mention more people. Both were chosen out of fold on the Italian seeds. The reader's
+terms have a block of their own, so that the words of a long sentence do not outweigh them."""
 CHUNK = 8192
-"""Rows that are scored at a time."""
+"""The number of rows that are scored at a time."""
 
 
 class Weighting(Protocol):
-    """Fitted to training rows alone, so that no fold learns from what it is tried on."""
+    """Fitted to training rows only, so that no fold learns from the rows it is tested on."""
 
     @classmethod
     def fit(cls, features: Any) -> Self:
         """From the training rows."""
 
     def matrix(self, features: Any) -> Any:
-        """What the linear model is fitted to, shape (n, d)."""
+        """The weighted rows (n, d) that the linear model is fitted to."""
 
     def scores(self, features: Any, coef: NDArray[np.float32]) -> NDArray[np.float32]:
         """matrix(features) @ coef, shape (n, k); `coef` is (d, k)."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What to save, by the names of its fields."""
+        """The arrays to save, by the names of the fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class TermWeighting:
-    """TF-IDF of presence; each block of a row weighs what SHARES and POWERS give it.
+    """TF-IDF of presence, with each block weighted by SHARES and POWERS.
 
-    `idf` is (d,); a term that the fitted rows lack weighs 0 and adds nothing to a row's length.
+    `idf` is (d,); it is 0 for terms that occur in none of the fitted rows, which then do not count
+    for the length of a row either.
     """
 
     idf: NDArray[np.float32]
@@ -49,13 +50,13 @@ class TermWeighting:
     def fit(cls, features: TermRows) -> Self:
         """From the document frequencies of these rows."""
         terms = features.indices[int(features.ends[0]) : int(features.ends[-1])]
-        return cls.of_counts(np.bincount(terms, minlength=features.width), len(features))
+        return cls.from_counts(np.bincount(terms, minlength=features.width), len(features))
 
     @classmethod
-    def of_counts(cls, found: NDArray[np.int64], rows: int) -> Self:
-        """From the number of rows, of so many, in which each term stands."""
-        idf = np.log((1 + rows) / (1 + found)) + 1
-        return cls(np.where(found > 0, idf, 0).astype(np.float32))
+    def from_counts(cls, document_counts: NDArray[np.int64], rows: int) -> Self:
+        """From the number of rows, out of `rows`, in which each of the d terms occurs."""
+        idf = np.log((1 + rows) / (1 + document_counts)) + 1
+        return cls(np.where(document_counts > 0, idf, 0).astype(np.float32))
 
     def matrix(self, features: TermRows) -> sparse.csr_matrix:
         """Weighted rows (n, d)."""
@@ -64,16 +65,16 @@ class TermWeighting:
         powers, shares = (np.resize(x[: features.blocks], len(length)) for x in (POWERS, SHARES))
         scale = _inverse(length) ** powers * shares
         data = self.idf[presence.indices] * np.repeat(scale, np.diff(presence.indptr))
-        known = data != 0
-        ends = np.concatenate([[0], known.cumsum()])[presence.indptr[:: features.blocks]]
+        nonzero = data != 0
+        ends = np.concatenate([[0], nonzero.cumsum()])[presence.indptr[:: features.blocks]]
         return sparse.csr_matrix(
-            (data[known], presence.indices[known], ends), shape=(len(features), features.width)
+            (data[nonzero], presence.indices[nonzero], ends), shape=(len(features), features.width)
         )
 
     def scores(self, features: TermRows, coef: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The scores and the rows' lengths in one sum over each row's terms."""
+        """See Weighting. One sum over the terms of a row gives its scores and its length."""
         n, k = len(features), coef.shape[1]
-        # A row of a multiple of four numbers is summed faster than a shorter one.
+        # Rows are summed faster when their length is a multiple of four.
         weights = np.zeros((len(self.idf), (k + 4) // 4 * 4), np.float32)
         np.multiply(self.idf[:, None], coef, out=weights[:, :k])
         weights[:, k] = self.idf**2
@@ -97,7 +98,7 @@ class TermWeighting:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Dense rows, each column moved and stretched to mean 0 and deviation 1; both (d,)."""
+    """Standardises the columns of dense rows; mean and standard deviation have shape (d,)."""
 
     mean: NDArray[np.float32]
     deviation: NDArray[np.float32]
@@ -115,7 +116,7 @@ class Scaling:
     def scores(
         self, features: NDArray[np.float32], coef: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Without making the scaled rows."""
+        """See Weighting; computed without making the scaled rows."""
         scaled = coef / self.deviation[:, None]
         return np.asarray(features @ scaled - self.mean @ scaled, dtype=np.float32)
 
@@ -125,7 +126,7 @@ class Scaling:
 
 
 def weighting_of(features: Any) -> type[Weighting]:
-    """The kind that fits these features."""
+    """The class of weighting for this type of features."""
     return TermWeighting if isinstance(features, TermRows) else Scaling
 
 

@@ -1,4 +1,4 @@
-"""The client against a scripted server that speaks the real protocol, and misbehaves."""
+"""Tests of the client with a scripted server that speaks the real protocol and misbehaves."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ from support.llm_server import Asked, LlmServer, Reply, Script, is_probe, struct
 
 SCHEMA = object_schema({"text": {"type": "string"}})
 PRICE = Price(1_000_000.0, 1_000_000.0)
-"""One a token, to count by."""
+"""One unit of money per token, so that costs are easy to check."""
 
 
 def prompts(n: int) -> list[Prompt]:
@@ -38,7 +38,7 @@ def echo(asked: Asked) -> dict[str, str]:
     return {"text": asked["messages"][1]["content"].upper()}
 
 
-def right(n: int) -> list[Answer]:
+def echoes(n: int) -> list[Answer]:
     return [Answer({"text": f"TEXT {i}"}) for i in range(n)]
 
 
@@ -68,8 +68,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def first(n: int, script: Script, then: Script | None = None) -> Script:
-    """The first n requests that are no probes go one way, all others the other."""
-    left = iter(range(n))
+    """The first n requests that are not probes go to `script`, all others to `then`."""
+    remaining = iter(range(n))
     lock = threading.Lock()
     after = then or structured(echo)
 
@@ -77,7 +77,7 @@ def first(n: int, script: Script, then: Script | None = None) -> Script:
         if is_probe(asked):
             return after(asked)
         with lock:
-            early = next(left, None) is not None
+            early = next(remaining, None) is not None
         return (script if early else after)(asked)
 
     return reply
@@ -88,12 +88,12 @@ def first(n: int, script: Script, then: Script | None = None) -> Script:
 
 def test_answers_come_in_the_order_of_the_prompts(stage: Stage) -> None:
     client = stage.client()
-    assert client.ask(prompts(20)) == right(20)
+    assert client.ask(prompts(20)) == echoes(20)
     assert client.stopped is None
     assert stage.server.most_at_once <= 4
 
 
-def test_what_is_sent_is_by_the_protocol(stage: Stage) -> None:
+def test_requests_follow_the_protocol(stage: Stage) -> None:
     stage.client().ask([Prompt("Do.", "this", SCHEMA, temperature=0.7)])
     asked = stage.server.asked[-1]
     assert asked["model"] == "a-model"
@@ -103,12 +103,12 @@ def test_what_is_sent_is_by_the_protocol(stage: Stage) -> None:
 
 
 def test_no_prompt_is_asked_twice(stage: Stage) -> None:
-    assert stage.client().ask(prompts(5) * 2) == right(5) * 2
-    assert stage.client().ask(prompts(6)) == right(6)  # another process, later
+    assert stage.client().ask(prompts(5) * 2) == echoes(5) * 2
+    assert stage.client().ask(prompts(6)) == echoes(6)  # another process, later
     assert sorted(stage.server.prompts) == [f"text {i}" for i in range(6)]
 
 
-def test_another_sample_or_temperature_is_another_question(stage: Stage) -> None:
+def test_another_sample_or_temperature_is_another_request(stage: Stage) -> None:
     one = prompts(1)[0]
     other = [
         Prompt(one.system, one.user, SCHEMA, sample=1),
@@ -130,8 +130,8 @@ def test_tokens_and_cost_are_counted_by_purse(stage: Stage) -> None:
 
 
 def test_forgetting_a_root_drops_the_answers_and_keeps_the_cost(stage: Stage) -> None:
-    told = Prompt("Repeat.", "from the ad", SCHEMA, roots=("ad-1", "ad-2"))
-    stage.client().ask([told, *prompts(1)])
+    prompt = Prompt("Repeat.", "from the ad", SCHEMA, roots=("ad-1", "ad-2"))
+    stage.client().ask([prompt, *prompts(1)])
     before = stage.cache.spending()
     assert stage.cache.forget("ad-2") == 1
     assert stage.cache.forget("ad-2") == 0
@@ -139,7 +139,7 @@ def test_forgetting_a_root_drops_the_answers_and_keeps_the_cost(stage: Stage) ->
     content = b"".join(path.read_bytes() for path in stage.cache._path.parent.glob("llm.db*"))
     assert b"FROM THE AD" not in content
     assert b"TEXT 0" in content
-    stage.client().ask([told])
+    stage.client().ask([prompt])
     assert stage.server.prompts.count("from the ad") == 2
 
 
@@ -154,7 +154,7 @@ def test_a_server_without_structured_output_is_parsed(stage: Stage) -> None:
         return Reply(f"<think>{{hm}}</think> Sure!\n```json\n{json.dumps(echo(asked))}\n```")
 
     stage.server.script = plain
-    assert stage.client().ask(prompts(3)) == right(3)
+    assert stage.client().ask(prompts(3)) == echoes(3)
 
 
 def test_a_server_that_knows_no_schema_is_asked_without(stage: Stage) -> None:
@@ -165,7 +165,7 @@ def test_a_server_that_knows_no_schema_is_asked_without(stage: Stage) -> None:
 
     stage.server.script = old
     client = stage.client()
-    assert client.ask(prompts(3)) == right(3)
+    assert client.ask(prompts(3)) == echoes(3)
     assert client.probe() == DIALECTS[2]
 
 
@@ -176,7 +176,7 @@ def test_a_model_that_takes_no_temperature_is_asked_without(stage: Stage) -> Non
         return structured(echo)(asked)
 
     stage.server.script = reasoning
-    assert stage.client().ask(prompts(2)) == right(2)
+    assert stage.client().ask(prompts(2)) == echoes(2)
     assert stage.server.asked[-1]["max_completion_tokens"] == 50
 
 
@@ -188,7 +188,7 @@ def test_a_model_that_takes_no_temperature_is_asked_without(stage: Stage) -> Non
 )
 def test_a_bad_answer_is_repaired_once(stage: Stage, bad: str) -> None:
     stage.server.script = first(1, lambda _: Reply(bad))
-    assert stage.client().ask(prompts(1)) == right(1)
+    assert stage.client().ask(prompts(1)) == echoes(1)
     again = stage.server.asked[-1]["messages"]
     assert [m["role"] for m in again] == ["system", "user", "assistant", "user"]
     assert again[2]["content"] == bad[:2000]
@@ -209,7 +209,7 @@ def test_three_megabytes_are_cut_off_and_not_asked_again(stage: Stage) -> None:
     long = json.dumps({"text": "a" * 3_000_000})
     stage.server.script = first(1, lambda _: Reply(long))
     client = stage.client(concurrency=1)
-    assert client.ask(prompts(2)) == [Answer(problem=Problem.SCHEMA), right(2)[1]]
+    assert client.ask(prompts(2)) == [Answer(problem=Problem.SCHEMA), echoes(2)[1]]
     assert len(stage.server.prompts) == 2
     assert client.ask(prompts(1)) == [Answer(problem=Problem.SCHEMA)]
     assert len(stage.server.prompts) == 2
@@ -235,7 +235,7 @@ def test_an_endless_stream_ends(stage: Stage) -> None:
 def test_a_slow_or_hanging_answer_is_given_up_and_asked_again(stage: Stage, pause: float) -> None:
     stage.server.script = first(1, lambda _: Reply(send=drip(b" ", pause)))
     client = stage.client(timeout=0.3)
-    assert client.ask(prompts(1)) == right(1)
+    assert client.ask(prompts(1)) == echoes(1)
     assert len(stage.server.prompts) == 2
     worst = 5 + 50  # of the attempt that was given up: the prompt's characters by 3, and an answer
     assert client.spending().cost == worst + (7 + 2) + (3 + 3)
@@ -252,7 +252,7 @@ def busy(**headers: str) -> Script:
 def test_a_storm_of_429_passes(stage: Stage) -> None:
     stage.server.script = first(30, busy(**{"Retry-After": "0.05"}))
     client = stage.client(concurrency=8)
-    assert client.ask(prompts(20)) == right(20)
+    assert client.ask(prompts(20)) == echoes(20)
     assert len(stage.server.prompts) == 50
     assert client.spending().requests == 21  # refused requests cost nothing
 
@@ -260,7 +260,7 @@ def test_a_storm_of_429_passes(stage: Stage) -> None:
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 529])
 def test_a_server_error_passes(stage: Stage, status: int) -> None:
     stage.server.script = first(2, lambda _: Reply(status=status, body=b"oops"))
-    assert stage.client(concurrency=2).ask(prompts(4)) == right(4)
+    assert stage.client(concurrency=2).ask(prompts(4)) == echoes(4)
 
 
 def test_a_storm_without_end_ends_asking(stage: Stage) -> None:
@@ -292,11 +292,11 @@ def test_a_server_that_dies_midway_keeps_what_it_answered(stage: Stage) -> None:
     stage.server._server.handle_error = lambda *_: None  # type: ignore[method-assign]
     client = stage.client(concurrency=1, patience=0.2)
     answers = client.ask(prompts(10))
-    assert answers[:3] == right(3)
+    assert answers[:3] == echoes(3)
     assert [a.problem for a in answers[3:]] == [Problem.NO_ANSWER] * 3 + [Problem.NOT_ASKED] * 4
     assert client.stopped is not None
     stage.server.script = structured(echo)
-    assert stage.client().ask(prompts(10)) == right(10)
+    assert stage.client().ask(prompts(10)) == echoes(10)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -318,10 +318,10 @@ def test_one_refused_prompt_does_not_end_the_others(stage: Stage) -> None:
 
     stage.server.script = picky
     answers = stage.client(concurrency=1).ask(prompts(3))
-    assert answers == [right(3)[0], Answer(problem=Problem.NO_ANSWER), right(3)[2]]
+    assert answers == [echoes(3)[0], Answer(problem=Problem.NO_ANSWER), echoes(3)[2]]
 
 
-def test_a_server_that_refuses_everything_is_said_to(stage: Stage) -> None:
+def test_a_server_that_refuses_everything_is_reported(stage: Stage) -> None:
     stage.server.script = lambda _: Reply(status=422, body=b'{"error": {"message": "never"}}')
     with pytest.raises(LlmRefused, match=r"answered 422: .*never"):
         stage.client().probe()
@@ -330,7 +330,7 @@ def test_a_server_that_refuses_everything_is_said_to(stage: Stage) -> None:
 # --- budgets --------------------------------------------------------------------------------------
 
 
-def test_a_budget_is_never_overrun(stage: Stage) -> None:
+def test_a_budget_is_never_exceeded(stage: Stage) -> None:
     budget = Budget(purse=150.0)
     client = stage.client(budget=budget, concurrency=8)
     answers = client.ask(prompts(100))
@@ -340,10 +340,10 @@ def test_a_budget_is_never_overrun(stage: Stage) -> None:
     assert "of 150 spent for round 0" in client.stopped
     assert client.spending().cost <= 150
     later = stage.client(budget=budget, purse="round 1")
-    assert later.ask(prompts(1)) == right(1)
+    assert later.ask(prompts(1)) == echoes(1)
 
 
-def test_the_budget_in_all_binds_every_purse(stage: Stage) -> None:
+def test_the_total_budget_limits_every_purse(stage: Stage) -> None:
     budget = Budget(total=70.0)
     stage.client(budget=budget).ask(prompts(1))
     client = stage.client(budget=budget, purse="round 1")

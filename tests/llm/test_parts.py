@@ -18,7 +18,7 @@ from biasloop.errors import CampaignError
 from biasloop.llm.answers import read_answer
 from biasloop.llm.judge import judge_prompts
 from biasloop.llm.prompting import fenced, read_prompts
-from biasloop.llm.retry import BASE_SECONDS, CAP_SECONDS, next_try
+from biasloop.llm.retry import BASE_SECONDS, CAP_SECONDS, seconds_to_next_try
 from biasloop.rounds.steps.expand.near_duplicates import ALIKE, NearDuplicates
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ SCHEMA = object_schema({"text": {"type": "string"}})
 def test_waits_double_up_to_a_cap_and_end_with_the_patience(
     attempt: int, elapsed: float, draw: float
 ) -> None:
-    wait = next_try(attempt, elapsed, 120, None, draw)
+    wait = seconds_to_next_try(attempt, elapsed, 120, None, draw)
     longest = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(attempt - 1, 20))
     if wait is None:
         assert elapsed + longest > 120
@@ -41,31 +41,31 @@ def test_waits_double_up_to_a_cap_and_end_with_the_patience(
         assert elapsed + wait <= 120
 
 
-def test_a_wait_that_the_server_names_holds() -> None:
-    assert next_try(5, 0, 120, 7.5, 0.3) == 7.5
-    assert next_try(1, 100, 120, 30.0, 0.0) is None
-    assert next_try(1, 0, 120, -3.0, 0.0) == 0
+def test_a_wait_that_the_server_names_is_kept() -> None:
+    assert seconds_to_next_try(5, 0, 120, 7.5, 0.3) == 7.5
+    assert seconds_to_next_try(1, 100, 120, 30.0, 0.0) is None
+    assert seconds_to_next_try(1, 0, 120, -3.0, 0.0) == 0
 
 
 # --- answers --------------------------------------------------------------------------------------
 
 
 @given(st.text(), st.text(alphabet=st.characters(exclude_characters="{")), st.text())
-def test_the_object_is_found_whatever_stands_around_it(text: str, before: str, after: str) -> None:
+def test_the_object_is_found_in_any_surrounding_text(text: str, before: str, after: str) -> None:
     raw = before + json.dumps({"text": text}) + after
     assert read_answer(raw, SCHEMA) == {"text": text}
 
 
 @given(st.text())
-def test_no_text_makes_it_stumble(raw: str) -> None:
+def test_any_text_can_be_read(raw: str) -> None:
     read_answer(raw, SCHEMA)
 
 
 def test_it_says_what_is_wrong() -> None:
     assert read_answer("no", SCHEMA) == "no JSON object in it"
-    wrong = read_answer('{"a": 1}', SCHEMA)
-    assert "'text' is a required property" in wrong
-    assert "'a' was unexpected" in wrong
+    message = read_answer('{"a": 1}', SCHEMA)
+    assert "'text' is a required property" in message
+    assert "'a' was unexpected" in message
 
 
 # --- prompts --------------------------------------------------------------------------------------
@@ -73,9 +73,9 @@ def test_it_says_what_is_wrong() -> None:
 
 @given(st.text())
 def test_a_fenced_text_cannot_leave_its_fence(text: str) -> None:
-    found = fenced(text)
-    mark = found[3:11]
-    inside = found[12 : -len(mark) - 4]
+    fence = fenced(text)
+    mark = fence[3:11]
+    inside = fence[12 : -len(mark) - 4]
     assert json.loads(inside) == text
     assert mark not in text or len(text) < 3
     assert "\n" not in inside
@@ -112,19 +112,19 @@ def test_every_seed_passes_the_meta_talk_filter_of_its_campaign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[say]\nrole = 'x'", "keys missing or unknown"),
         ("[cells]\nsector = 1", "cells.sector"),
-        ("[filters]\nmeta_talk = ['(']", "no regular expression"),
+        ("[filters]\nmeta_talk = ['(']", "not a regular expression"),
         ("[say", "cannot be used"),
     ],
 )
-def test_a_wrong_prompts_file_is_named(tmp_path: Path, content: str, said: str) -> None:
+def test_a_wrong_prompts_file_is_named(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "prompts.toml").write_text(content)
-    with pytest.raises(CampaignError, match=re.escape(said)) as found:
+    with pytest.raises(CampaignError, match=re.escape(message)) as error:
         read_prompts(tmp_path)
-    assert str(tmp_path / "prompts.toml") in str(found.value)
+    assert str(tmp_path / "prompts.toml") in str(error.value)
 
 
 def test_other_words_are_another_version(tmp_path: Path) -> None:
@@ -137,23 +137,25 @@ def test_other_words_are_another_version(tmp_path: Path) -> None:
 # --- the judge ------------------------------------------------------------------------------------
 
 
-def said(*labels: str) -> Answer:
+def sample(*labels: str) -> Answer:
     return Answer({"reason": "+".join(labels), "labels": list(labels)})
 
 
 def test_most_samples_win() -> None:
-    found = combine_samples([said("age"), said("age", "gender"), said("gender", "age")], SCHEME)
-    assert found == Judgement(("gender", "age"), 2 / 3, "age+gender")
-    assert combine_samples([said("inclusive")], SCHEME) == Judgement(
+    samples = [sample("age"), sample("age", "gender"), sample("gender", "age")]
+    assert combine_samples(samples, SCHEME) == Judgement(("gender", "age"), 2 / 3, "age+gender")
+    assert combine_samples([sample("inclusive")], SCHEME) == Judgement(
         ("inclusive",), 1.0, "inclusive"
     )
 
 
 def test_samples_that_contradict_themselves_lower_the_confidence() -> None:
-    found = combine_samples([said("age"), said("age", "inclusive"), said()], SCHEME)
-    assert found == Judgement(("age",), 1 / 3, "age")
-    assert combine_samples([said("age", "inclusive")], SCHEME) is Problem.SCHEMA
-    assert combine_samples([Answer(problem=Problem.NO_ANSWER), said()], SCHEME) is Problem.NO_ANSWER
+    samples = [sample("age"), sample("age", "inclusive"), sample()]
+    assert combine_samples(samples, SCHEME) == Judgement(("age",), 1 / 3, "age")
+    assert combine_samples([sample("age", "inclusive")], SCHEME) is Problem.SCHEMA
+    assert (
+        combine_samples([Answer(problem=Problem.NO_ANSWER), sample()], SCHEME) is Problem.NO_ANSWER
+    )
 
 
 def test_samples_differ_by_their_number_only(tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ texts = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=25).map(" ".j
 
 
 @given(st.lists(texts, min_size=1, max_size=6), st.lists(texts, max_size=6))
-def test_only_what_is_alike_is_found(indexed: list[str], asked: list[str]) -> None:
+def test_only_similar_texts_are_found(indexed: list[str], asked: list[str]) -> None:
     index = NearDuplicates()
     index.add(indexed)
     for position, number in index.similar_pairs([*asked, *indexed]):
@@ -188,5 +190,5 @@ def test_one_other_word_in_twelve_is_found() -> None:
     sentences = [" ".join(VOCABULARY[n : n + 12]) for n in range(0, 360, 12)]
     index.add(sentences)
     edits = [sentence.replace(words(sentence)[5], "altra") for sentence in sentences]
-    found = {number for _, number in index.similar_pairs(edits)}
-    assert len(found) >= 0.9 * len(sentences)
+    matches = {number for _, number in index.similar_pairs(edits)}
+    assert len(matches) >= 0.9 * len(sentences)

@@ -16,22 +16,22 @@ from support.tiny_llm import tiny_llm
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with tiny_llm() as found:
-        yield found
+    with tiny_llm() as server_url:
+        yield server_url
 
 
 def test_every_answer_is_by_the_schema(open_: Open, url: str) -> None:
     service = open_(url=url, texts=60, timeout_seconds=60, patience_seconds=120)
     done = expand(service)
-    found = synthesis(done)
-    assert (found["stopped"], found["not_asked"]) == (None, 0)
-    assert found["asked"] == 60
-    assert not {"schema", "no_answer"} & set(found["refused"])
-    assert found["spending"]["requests"] > 60
-    assert found["made"] == len(written(service)) > 0
+    summary = synthesis(done)
+    assert (summary["stopped"], summary["not_asked"]) == (None, 0)
+    assert summary["asked"] == 60
+    assert not {"schema", "no_answer"} & set(summary["refused"])
+    assert summary["spending"]["requests"] > 60
+    assert summary["made"] == len(written(service)) > 0
 
 
-def test_its_structured_output_is_found_out(open_: Open, url: str) -> None:
+def test_its_structured_output_is_detected(open_: Open, url: str) -> None:
     service = open_(url=url, timeout_seconds=60, patience_seconds=120)
     with closing(open_model(service.layout, service.settings.llm, "probe")) as model:
         assert model.probe() == DIALECTS[0]
@@ -41,9 +41,9 @@ def test_a_draft_of_the_guideline_is_tried(open_: Open, url: str) -> None:
     service = open_(url=url, timeout_seconds=60, patience_seconds=120, answer_tokens=120)
     old = service.campaign.policy
     draft = draft_of(service, old.text + "\nAnche le età minime.\n")
-    found = describe(service, try_draft(service, draft, old, borderline(service, 10), "rita"))
-    assert (found.scenarios, found.stopped) == (10, None)
-    assert found.spending.requests > 20
-    problems = {judged.problem for case in found.cases for judged in (case.before, case.after)}
+    report = describe(service, try_draft(service, draft, old, borderline(service, 10), "rita"))
+    assert (report.scenarios, report.stopped) == (10, None)
+    assert report.spending.requests > 20
+    problems = {judged.problem for case in report.cases for judged in (case.before, case.after)}
     assert problems <= {None, "no usable answer"}  # by the schema, but at odds with itself
-    assert found.answered > 0
+    assert report.answered > 0

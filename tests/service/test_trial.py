@@ -95,7 +95,7 @@ def test_a_spent_budget_leaves_scenarios_open_and_nothing_is_paid_twice(
     paid = len(model.prompts)
     found = describe(open_(), trial)
     assert 0 < found.answered < len(TEXTS)
-    assert "budget does not hold another request" in found.stopped
+    assert "budget does not cover another request" in found.stopped
     assert {case.after.problem for case in found.cases} == {None, "not asked"}
     again = run(open_(price_out=1000, answer_tokens=1000, round_budget=100))
     assert (again.id, again.stopped) == (trial.id, None)

@@ -1,4 +1,4 @@
-"""From what a model wrote to a value by the schema. Pure."""
+"""Extracts a value that matches a schema from a model's raw answer. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,46 +6,50 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-TRIES = 20
-"""Opening braces that are tried as the start of the object."""
-QUOTED = 2_000
-"""Characters of a bad answer that are shown to the model when it is asked again."""
+MAX_TRIES = 20
+"""How many opening braces are tried as the start of the object."""
+MAX_QUOTED = 2_000
+"""Characters of an invalid answer that are quoted when the model is asked again."""
 
 
 def read_answer(raw: str, schema: Mapping[str, Any]) -> Mapping[str, Any] | str:
-    """The first JSON object in `raw` that is valid by `schema`, or what is wrong with it all.
+    """The first JSON object in `raw` that is valid under `schema`, or else a message that says what
+    is wrong.
 
-    Models without structured output put words, code fences or thoughts around it.
+    Models without structured output put words, code fences or thoughts around the object.
     """
     validator = Draft202012Validator(schema)
-    wrong = "no JSON object in it"
-    for found in _objects(raw):
-        errors = [error.message for error in validator.iter_errors(found)]
+    message = "no JSON object in it"
+    for candidate in _objects(raw):
+        errors = [error.message for error in validator.iter_errors(candidate)]
         if not errors:
-            return found
-        wrong = "; ".join(errors)[:500]
-    return wrong
+            return candidate
+        message = "; ".join(errors)[:500]
+    return message
 
 
 def _objects(raw: str) -> Iterator[dict[str, Any]]:
     decoder = json.JSONDecoder()
-    at = raw.find("{")
-    for _ in range(TRIES):
-        if at < 0:
+    start = raw.find("{")
+    for _ in range(MAX_TRIES):
+        if start < 0:
             return
         try:
-            found, end = decoder.raw_decode(raw, at)
+            value, end = decoder.raw_decode(raw, start)
         except (ValueError, RecursionError):
-            end = at + 1
+            end = start + 1
         else:
-            yield found
-        at = raw.find("{", end)
+            yield value
+        start = raw.find("{", end)
 
 
-def repair(raw: str, wrong: str, schema: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The messages that ask once more after an answer that was no good."""
-    asked = (
-        f"That answer cannot be used: {wrong}. Answer again with one JSON object by this JSON "
+def repair_messages(raw: str, message: str, schema: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The messages that ask again after an invalid answer; `message` says what was wrong."""
+    request = (
+        f"That answer cannot be used: {message}. Answer again with one JSON object by this JSON "
         f"Schema and nothing else: {json.dumps(schema, ensure_ascii=False)}"
     )
-    return [{"role": "assistant", "content": raw[:QUOTED]}, {"role": "user", "content": asked}]
+    return [
+        {"role": "assistant", "content": raw[:MAX_QUOTED]},
+        {"role": "user", "content": request},
+    ]

@@ -1,8 +1,8 @@
-"""What language models were asked, what they answered, and what it cost: one SQLite file.
+"""The requests to language models, their answers and their cost, in one SQLite file.
 
-An answer is on disk before anybody uses it, so a killed expansion goes on without paying twice.
-A request is charged at its highest possible cost before it is sent, and at its real one once it
-is answered: neither a kill nor a dead connection can overrun a budget.
+An answer is on disk before it is used, so a killed expansion resumes without paying twice. A
+request is charged at its highest possible cost before it is sent, and at its actual cost once it
+is answered, so that neither a kill nor a lost connection can exceed a budget.
 """
 
 import json
@@ -39,13 +39,13 @@ CREATE INDEX IF NOT EXISTS requests_purse ON requests (purse);
 def request_key(
     model: str, parameters: Mapping[str, Any], messages: Sequence[Mapping[str, str]], sample: int
 ) -> str:
-    """32 hex digits over all that an answer depends on."""
-    whole = json.dumps([model, parameters, messages, sample], sort_keys=True)
-    return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    """A hash of 32 hex digits of everything that an answer depends on."""
+    content = json.dumps([model, parameters, messages, sample], sort_keys=True)
+    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class AnswerCache:
-    """Safe for many threads and processes. Raises WorkspaceError when the file is damaged or
+    """Can be used by many threads and processes. Raises WorkspaceError when the file is damaged or
     cannot be written."""
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +67,7 @@ class AnswerCache:
         self._db.close()
 
     def answer(self, key: str) -> str | None:
-        """The raw answer to this request; None when there is none yet."""
+        """The raw answer to this request, or None."""
         query = "SELECT answer FROM requests WHERE key = ? AND answer IS NOT NULL LIMIT 1"
         with self._transaction() as db:
             row = db.execute(query, (key,)).fetchone()
@@ -76,8 +76,8 @@ class AnswerCache:
     def begin(
         self, key: str, purse: str, roots: Sequence[str], worst: Spending, budget: Budget
     ) -> int | None:
-        """Charges a request that is about to be sent; returns its number, or None when the budget
-        does not hold so much more."""
+        """Charges a request that is about to be sent, at its highest possible cost `worst`. Returns
+        its number, or None when that would exceed the budget."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction("IMMEDIATE") as db:
             spent, total = db.execute(
@@ -87,28 +87,28 @@ class AnswerCache:
             ).fetchone()
             if spent + worst.cost > budget.purse or total + worst.cost > budget.total:
                 return None
-            done = db.execute(
+            cursor = db.execute(
                 "INSERT INTO requests (key, purse, at, roots, tokens_in, tokens_out, cost) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (key, purse, now, json.dumps(roots), *_charge(worst)),
             )
-            return done.lastrowid
+            return cursor.lastrowid
 
-    def settle(self, number: int, answer: str | None, real: Spending) -> None:
-        """What became of a request. A refused one (`real.requests` is 0) is charged nothing and
-        leaves no trace."""
+    def settle(self, number: int, answer: str | None, actual: Spending) -> None:
+        """Stores the answer to a request and its actual cost. A refused request (`actual.requests`
+        is 0) costs nothing and is deleted."""
         with self._transaction("IMMEDIATE") as db:
-            if not real.requests:
+            if not actual.requests:
                 db.execute("DELETE FROM requests WHERE id = ?", (number,))
                 return
             db.execute(
                 "UPDATE requests SET answer = ?, tokens_in = ?, tokens_out = ?, cost = ? "
                 "WHERE id = ?",
-                (answer, *_charge(real), number),
+                (answer, *_charge(actual), number),
             )
 
     def spending(self, purse: str | None = None) -> Spending:
-        """What was spent for one purse, or in all."""
+        """What was spent for one purse, or in total."""
         query = (
             "SELECT count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), "
             "coalesce(sum(cost), 0) FROM requests WHERE purse = coalesce(?, purse)"
@@ -117,16 +117,17 @@ class AnswerCache:
             return Spending(*db.execute(query, (purse,)).fetchone())
 
     def forget(self, root: str) -> int:
-        """Drops the answers to prompts that held a text of this root; what they cost stays."""
+        """Deletes the answers to prompts that contained a text of this root and returns how many it
+        deleted; their cost stays."""
         with self._transaction("IMMEDIATE") as db:
-            gone = db.execute(
+            deleted = db.execute(
                 "UPDATE requests SET answer = NULL, roots = '[]' "
                 "WHERE EXISTS (SELECT 1 FROM json_each(roots) WHERE value = ?)",
                 (root,),
             ).rowcount
-        with self._lock:  # the log beside the file may hold the old pages
+        with self._lock:  # the write-ahead log may still contain the deleted answers
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return gone
+        return deleted
 
     @contextmanager
     def _transaction(self, kind: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
@@ -145,7 +146,7 @@ class AnswerCache:
     def _failure(self, error: Exception) -> WorkspaceError:
         return WorkspaceError(
             f"the answers of language models in {self._path} cannot be used ({error}); check "
-            "space and rights. Without the file, answers are asked and paid for again"
+            "disk space and permissions. Without the file, answers are requested and paid for again"
         )
 
 

@@ -1,8 +1,8 @@
 """A language model behind any OpenAI-compatible server: many prompts at once, each paid once.
 
-Answers come from the cache where they are known. What is rate-limited, down or slow is asked
-again, within a patience; a spent budget or a server that is out of order ends asking, and the
-rest comes back as not asked.
+Known answers come from the cache. When the server is rate-limited, down or slow, requests are
+repeated for a limited time. After the budget is spent or the server has failed repeatedly, no more
+requests are sent, and the remaining prompts are returned as not asked.
 """
 
 import random
@@ -24,9 +24,9 @@ from biasloop.domain.writing.prompt import (
     object_schema,
 )
 from biasloop.errors import LlmDown, LlmError, LlmRefused
-from biasloop.llm.answers import read_answer, repair
+from biasloop.llm.answers import read_answer, repair_messages
 from biasloop.llm.cache import AnswerCache, request_key
-from biasloop.llm.retry import next_try
+from biasloop.llm.retry import seconds_to_next_try
 from biasloop.llm.server import (
     CUT,
     DIALECTS,
@@ -39,12 +39,12 @@ from biasloop.llm.server import (
 )
 from biasloop.ports import Checkpoint, no_checkpoint
 
-IN_A_ROW = 3
-"""Prompts that fail one after another before the server counts as out of order."""
+MAX_FAILURES = 3
+"""After this many failed prompts in a row, no more requests are sent."""
 CHECK_SECONDS = 0.1
 
 PROBE = Prompt("Answer in one word.", "Is water wet?", object_schema({"wet": {"type": "boolean"}}))
-"""Says nothing of JSON: only a server that enforces the schema answers by it."""
+"""Does not mention JSON: only a server that enforces the schema gives a valid answer."""
 
 
 class _Stopped(Exception):
@@ -53,8 +53,8 @@ class _Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`concurrency` requests at a time, each tried again for `patience` seconds; an answer has at
-    most `tokens` tokens. `budget` is in the currency of `price`."""
+    """`concurrency` requests at a time, each repeated for up to `patience` seconds; an answer has
+    at most `tokens` tokens. `budget` is in the currency of `price`."""
 
     concurrency: int
     patience: float
@@ -64,7 +64,7 @@ class Limits:
 
 
 class LlmClient:
-    """See ports.Generator. `purse` names whom the spending is charged to, such as a round."""
+    """See ports.Generator. `purse` names what the spending is charged to, such as a round."""
 
     def __init__(self, server: Server, limits: Limits, cache: AnswerCache, purse: str) -> None:
         self._server = server
@@ -76,12 +76,12 @@ class LlmClient:
         self._lock = threading.Lock()
         self._failed_in_a_row = 0
         self._not_before = 0.0
-        self._over = threading.Event()
+        self._stop_event = threading.Event()
         self._stopped: str | None = None
 
     @property
     def stopped(self) -> str | None:
-        """In words why it asks no more; None while it does."""
+        """Why no more requests are sent, in words; None while they are."""
         return self._stopped
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class LlmClient:
         self._cache.close()
 
     def spending(self) -> Spending:
-        """What this purse was charged so far, in earlier processes as well."""
+        """What this purse was charged so far, including by earlier processes."""
         return self._cache.spending(self._purse)
 
     def ask(
@@ -100,26 +100,26 @@ class LlmClient:
         checkpoint: Checkpoint = no_checkpoint,
         progress: Callable[[int], None] = lambda _: None,
     ) -> list[Answer]:
-        """The answers, in the order of the prompts; `progress` is told, now and then, how many are
-        done with. Raises WorkspaceError for the cache."""
+        """The answers, in the order of the prompts; `progress` is called now and then with the
+        number of prompts that are done. Raises WorkspaceError when the cache cannot be used."""
         keys = [self._key(prompt, _messages(prompt)) for prompt in prompts]
         distinct = dict(zip(keys, prompts, strict=True))
         with ThreadPoolExecutor(self._limits.concurrency) as pool:
-            asked = {key: pool.submit(self._answer, prompt) for key, prompt in distinct.items()}
+            futures = {key: pool.submit(self._answer, prompt) for key, prompt in distinct.items()}
             try:
-                for done in _wait(asked.values()):
+                for done in _wait(futures.values()):
                     progress(done)
                     checkpoint()
             except BaseException:
                 self._stop("interrupted")
                 raise
-        found = {key: future.result() for key, future in asked.items()}
-        return [found[key] for key in keys]
+        answers = {key: future.result() for key, future in futures.items()}
+        return [answers[key] for key in keys]
 
     def probe(self) -> Dialect:
-        """How this server wants to be asked: found out by asking, once.
+        """The dialect that this server accepts, found once by trying them in turn.
 
-        Raises LlmDown when it does not answer, LlmRefused when it refuses every way.
+        Raises LlmDown when the server does not answer, LlmRefused when it refuses all dialects.
         """
         with self._probing:
             if self._dialect is None:
@@ -127,49 +127,50 @@ class LlmClient:
             return self._dialect
 
     def _find_dialect(self) -> Dialect:
-        refused: PromptRefused | None = None
+        refusal: PromptRefused | None = None
         for dialect in DIALECTS:
             try:
                 raw = self._send(PROBE, _messages(PROBE), dialect, key=None)
             except PromptRefused as error:
-                refused = error
+                refusal = error
                 continue
             except Unanswered as error:
                 raise LlmDown(str(error)) from error
             if not dialect.schema or not isinstance(read_answer(raw, PROBE.schema), str):
                 return dialect
-        if refused is None:
+        if refusal is None:
             return DIALECTS[-1]
-        raise LlmRefused(str(refused)) from refused
+        raise LlmRefused(str(refusal)) from refusal
 
     # --- one prompt ----------------------------------------------------------------------------
 
     def _answer(self, prompt: Prompt) -> Answer:
         try:
             messages = _messages(prompt)
-            raw = self._raw(prompt, messages)
+            raw = self._raw_answer(prompt, messages)
             value = read_answer(raw, prompt.schema)
             if isinstance(value, str) and len(raw) < CUT:
-                messages += repair(raw, value, prompt.schema)
-                value = read_answer(self._raw(prompt, messages), prompt.schema)
+                messages += repair_messages(raw, value, prompt.schema)
+                value = read_answer(self._raw_answer(prompt, messages), prompt.schema)
         except _Stopped:
             return Answer(problem=Problem.NOT_ASKED)
         except (Unanswered, PromptRefused) as error:
-            self._failed(error)
+            self._count_failure(error)
             return Answer(problem=Problem.NO_ANSWER)
         except LlmError as error:
             self._stop(str(error))
             return Answer(problem=Problem.NOT_ASKED)
         return Answer(problem=Problem.SCHEMA) if isinstance(value, str) else Answer(value)
 
-    def _raw(self, prompt: Prompt, messages: Messages) -> str:
+    def _raw_answer(self, prompt: Prompt, messages: Messages) -> str:
         key = self._key(prompt, messages)
-        known = self._cache.answer(key)
-        return self._send(prompt, messages, self.probe(), key) if known is None else known
+        cached = self._cache.answer(key)
+        return self._send(prompt, messages, self.probe(), key) if cached is None else cached
 
     def _send(self, prompt: Prompt, messages: Messages, dialect: Dialect, key: str | None) -> str:
-        """Asks, again and again while that makes sense. Without a key the answer is not kept."""
-        began = time.monotonic()
+        """Sends a request, repeatedly while another try may help. Without a key the answer is not
+        stored in the cache."""
+        start = time.monotonic()
         for attempt in count(1):
             self._wait_for_turn()
             number = self._charge(key or "probe", prompt, messages)
@@ -184,8 +185,8 @@ class LlmClient:
             except Unanswered as error:
                 if not error.charged:
                     self._cache.settle(number, None, Spending())
-                elapsed = time.monotonic() - began
-                pause = next_try(
+                elapsed = time.monotonic() - start
+                pause = seconds_to_next_try(
                     attempt,
                     elapsed,
                     self._limits.patience,
@@ -199,27 +200,31 @@ class LlmClient:
                 self._cache.settle(number, None, Spending())
                 raise
             else:
-                self._cache.settle(number, reply.text if key else None, self._real(reply, messages))
+                self._cache.settle(
+                    number, reply.text if key else None, self._actual_spending(reply, messages)
+                )
                 self._failed_in_a_row = 0
                 return reply.text
         raise AssertionError("count() never ends")
 
     def _charge(self, key: str, prompt: Prompt, messages: Messages) -> int:
-        """Books what this request may cost at most. Raises _Stopped when there is not so much."""
+        """Charges the highest possible cost of this request. Raises _Stopped when the budget does
+        not cover it."""
         worst = self._spending(_tokens(messages), self._limits.tokens)
         number = self._cache.begin(key, self._purse, prompt.roots, worst, self._limits.budget)
         if number is None:
-            spent = self._cache.spending()
+            total = self._cache.spending()
             self._stop(
-                f"the budget does not hold another request: {self.spending().cost:.2f} of "
-                f"{self._limits.budget.purse:g} spent for {self._purse}, {spent.cost:.2f} of "
-                f"{self._limits.budget.total:g} in all (llm.round_budget, llm.budget)"
+                f"the budget does not cover another request: {self.spending().cost:.2f} of "
+                f"{self._limits.budget.purse:g} spent for {self._purse}, {total.cost:.2f} of "
+                f"{self._limits.budget.total:g} in total; raise llm.round_budget or llm.budget"
             )
             raise _Stopped
         return number
 
-    def _real(self, reply: Reply, messages: Messages) -> Spending:
-        """What a reply cost; where the server did not count, by the length of the texts."""
+    def _actual_spending(self, reply: Reply, messages: Messages) -> Spending:
+        """What a reply cost. Tokens that the server did not count are estimated from the length of
+        the texts."""
         tokens_in = _tokens(messages) if reply.tokens_in is None else reply.tokens_in
         tokens_out = reply.tokens_out
         if tokens_out is None:
@@ -240,9 +245,11 @@ class LlmClient:
     # --- all prompts ---------------------------------------------------------------------------
 
     def _wait_for_turn(self) -> None:
-        while (left := self._not_before - time.monotonic()) > 0 and not self._over.wait(left):
+        while (remaining := self._not_before - time.monotonic()) > 0 and not self._stop_event.wait(
+            remaining
+        ):
             pass
-        if self._over.is_set():
+        if self._stop_event.is_set():
             raise _Stopped
 
     def _pause(self, seconds: float, *, for_all: bool) -> None:
@@ -250,19 +257,19 @@ class LlmClient:
             with self._lock:
                 self._not_before = max(self._not_before, time.monotonic() + seconds)
         else:
-            self._over.wait(seconds)
+            self._stop_event.wait(seconds)
 
-    def _failed(self, error: LlmError) -> None:
+    def _count_failure(self, error: LlmError) -> None:
         with self._lock:
             self._failed_in_a_row += 1
-            failed = self._failed_in_a_row
-        if failed >= IN_A_ROW:
+            failures = self._failed_in_a_row
+        if failures >= MAX_FAILURES:
             self._stop(str(error))
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, reason: str) -> None:
         if self._stopped is None:
-            self._stopped = why
-        self._over.set()
+            self._stopped = reason
+        self._stop_event.set()
 
 
 def _messages(prompt: Prompt) -> list[dict[str, str]]:
@@ -277,8 +284,8 @@ def _tokens(messages: Messages) -> int:
 
 
 def _wait(futures: Collection[Future[Answer]]) -> Iterator[int]:
-    """How many are done, every CHECK_SECONDS until all are."""
-    left = set(futures)
-    while left:
-        left = wait(left, timeout=CHECK_SECONDS).not_done
-        yield len(futures) - len(left)
+    """Yields how many are done, every CHECK_SECONDS, until all are."""
+    pending = set(futures)
+    while pending:
+        pending = wait(pending, timeout=CHECK_SECONDS).not_done
+        yield len(futures) - len(pending)

@@ -1,7 +1,7 @@
-"""Whether a text talks the model out of its task: known-answer detection.
+"""Tests whether a text distracts the model from its task: known-answer detection.
 
-Beside each text from outside the model is asked for a code that only its instructions name; a
-model that does not answer with it followed the text (Liu et al. 2024, "Formalizing and
+With each text from outside, the model is asked for a code that only its instructions contain. If
+the answer is not that code, the model followed the text instead (Liu et al. 2024, "Formalizing and
 Benchmarking Prompt Injection Attacks and Defenses").
 """
 
@@ -17,35 +17,36 @@ from biasloop.ports import Checkpoint, Generator, no_checkpoint
 SCHEMA = object_schema({"code": {"type": "string"}})
 
 
-def outsiders(requests: Iterable[TextRequest]) -> list[Item]:
-    """The parents that nobody wrote for the campaign, each once."""
+def outside_parents(requests: Iterable[TextRequest]) -> list[Item]:
+    """The distinct parents that come from real ads, not from the campaign."""
     parents = (parent for request in requests for parent in request.parents)
     return list({p.id: p for p in parents if p.origin is Origin.REAL}.values())
 
 
-def try_texts(
+def check_texts(
     items: Sequence[Item],
     generator: Generator,
     prompts: Prompts,
     *,
     checkpoint: Checkpoint = no_checkpoint,
 ) -> dict[str, bool | None]:
-    """By item id whether the model keeps to its task beside the text; None: it was not asked."""
+    """By item id whether the model keeps to its task when it sees the text; None if it was not
+    asked."""
     answers = generator.ask([guard_prompt(item, prompts) for item in items], checkpoint=checkpoint)
     return {
         item.id: None
         if answer.problem is Problem.NOT_ASKED
-        else answer.value is not None and answer.value["code"] == code_of(item)
+        else answer.value is not None and answer.value["code"] == secret_code(item)
         for item, answer in zip(items, answers, strict=True)
     }
 
 
 def guard_prompt(item: Item, prompts: Prompts) -> Prompt:
-    """Asks for the code beside the item's text."""
-    system, user = prompts.render("guard", code=code_of(item), text=item.text)
+    """A prompt that shows the item's text and asks for the code."""
+    system, user = prompts.render("guard", code=secret_code(item), text=item.text)
     return Prompt(system, user, SCHEMA, roots=item.roots)
 
 
-def code_of(item: Item) -> str:
+def secret_code(item: Item) -> str:
     """Six hex digits that the text cannot know."""
     return blake2b(item.id.encode(), digest_size=3).hexdigest().upper()

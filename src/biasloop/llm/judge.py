@@ -1,4 +1,4 @@
-"""A language model as an annotator: labels for a text under a policy, with a reason."""
+"""A language model as annotator: it labels texts under a policy and gives a reason."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from biasloop.domain.writing.synthesis import CampaignBrief
 from biasloop.llm.prompting import Prompts
 from biasloop.ports import Checkpoint, Generator, no_checkpoint
 
-VARIED = 0.7
-"""Temperature at which samples differ; a single sample is taken at 0."""
+SAMPLING_TEMPERATURE = 0.7
+"""Temperature for several samples, so that they differ; a single sample is taken at 0."""
 
 
 class Judge:
-    """Labels texts under `guide`, by `samples` answers each."""
+    """Labels texts under `guide`, with `samples` answers for each text."""
 
     def __init__(
         self, generator: Generator, prompts: Prompts, guide: CampaignBrief, samples: int = 1
@@ -30,14 +30,14 @@ class Judge:
         *,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> list[Judgement | Problem]:
-        """A judgement for each text, or why there is none. `roots` are the texts'."""
+        """A judgement for each text, or why there is none. `roots` are the roots of each text."""
         k = self._samples
-        asked = [
+        prompts = [
             prompt
-            for text, of in zip(texts, roots, strict=True)
-            for prompt in judge_prompts(self._prompts, self._guide, k, text, of)
+            for text, text_roots in zip(texts, roots, strict=True)
+            for prompt in judge_prompts(self._prompts, self._guide, k, text, text_roots)
         ]
-        answers = self._generator.ask(asked, checkpoint=checkpoint)
+        answers = self._generator.ask(prompts, checkpoint=checkpoint)
         return [
             combine_samples(answers[i * k : (i + 1) * k], self._guide.scheme)
             for i in range(len(texts))
@@ -47,7 +47,7 @@ class Judge:
 def judge_prompts(
     prompts: Prompts, guide: CampaignBrief, samples: int, text: str, roots: tuple[str, ...]
 ) -> list[Prompt]:
-    """What is asked about one text, once a sample."""
+    """The prompts about one text, one for each sample."""
     choices = guide.scheme.choices
     system, user = prompts.render(
         "judge",
@@ -59,5 +59,5 @@ def judge_prompts(
     )
     labels = {"type": "array", "items": {"type": "string", "enum": list(choices)}}
     schema = object_schema({"reason": {"type": "string"}, "labels": labels})
-    temperature = VARIED if samples > 1 else 0.0
+    temperature = SAMPLING_TEMPERATURE if samples > 1 else 0.0
     return [Prompt(system, user, schema, temperature, i, roots) for i in range(samples)]

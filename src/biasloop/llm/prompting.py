@@ -1,7 +1,7 @@
-"""From templates and a campaign's words to prompts.
+"""Fills templates with a campaign's words to make prompts.
 
-What comes from outside stands in the user's part only, quoted as JSON between marks that hold a
-hash of the text: it can neither close its quotation nor forge the mark.
+Texts from outside appear only in the user message, quoted as JSON between marks that contain a hash
+of the text, so that they can neither close the quotation nor forge a mark.
 """
 
 import json
@@ -23,7 +23,7 @@ FILE = "prompts.toml"
 
 
 class Cells(BaseModel):
-    """What cells there are: a name and a description each; forms by label."""
+    """The dimensions of cells: names mapped to descriptions; forms are grouped by label."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +33,7 @@ class Cells(BaseModel):
 
 
 class Filters(BaseModel):
-    """What is not let in; see domain/screening."""
+    """Which generated texts are rejected; see domain/writing/screening."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class Filters(BaseModel):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
         return patterns
 
 
@@ -62,18 +62,18 @@ class PromptsFile(BaseModel):
     @field_validator("say")
     @classmethod
     def _whole(cls, say: dict[str, str]) -> dict[str, str]:
-        if say and (odd := set(say) ^ set(_words())):
-            raise ValueError(f"keys missing or unknown: {', '.join(sorted(odd))}")
+        if say and (mismatched := set(say) ^ set(_words())):
+            raise ValueError(f"keys missing or unknown: {', '.join(sorted(mismatched))}")
         return say
 
 
 class Prompts:
-    """The prompts of a campaign. `version` is a hash of all that they say."""
+    """The prompts of a campaign. `version` is a hash of their templates and words."""
 
     def __init__(self, file: PromptsFile) -> None:
         self.cells = file.cells
         self.filters = file.filters
-        self._environment = jinja2.Environment(  # noqa: S701 - prompts are no HTML
+        self._environment = jinja2.Environment(  # noqa: S701 - prompts are not HTML
             loader=jinja2.FileSystemLoader(HERE),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -86,16 +86,16 @@ class Prompts:
         self.version = blake2b("\x1f".join(parts).encode(), digest_size=4).hexdigest()
 
     def render(self, template: str, **values: Any) -> tuple[str, str]:
-        """(system, user) of a prompt."""
+        """The system message and the user message of a prompt."""
         say = _Say(self._say, values)
-        found = self._environment.get_template(f"{template}.jinja")
-        context = found.new_context({**values, "say": say, "fenced": fenced})
-        system, user = ("".join(found.blocks[name](context)) for name in ("system", "user"))
+        loaded = self._environment.get_template(f"{template}.jinja")
+        context = loaded.new_context({**values, "say": say, "fenced": fenced})
+        system, user = ("".join(loaded.blocks[name](context)) for name in ("system", "user"))
         return system.strip(), user.strip()
 
 
 class _Say(Mapping[str, str]):
-    """The words, each filled in with the values of the prompt."""
+    """The words of a prompt, filled in with its values."""
 
     def __init__(self, words: Mapping[str, jinja2.Template], values: Mapping[str, Any]) -> None:
         self._words = words
@@ -112,15 +112,15 @@ class _Say(Mapping[str, str]):
 
 
 def fenced(text: str) -> str:
-    """A text from outside as data."""
+    """A text from outside, quoted as data between marks."""
     mark = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     return f"<<<{mark} {json.dumps(text, ensure_ascii=False)} {mark}>>>"
 
 
 def read_prompts(campaign: Path) -> Prompts:
-    """The prompts of the campaign in this folder; in English where it has no prompts.toml.
+    """The prompts of the campaign in this folder; in English if it has no prompts.toml.
 
-    Raises CampaignError naming file and fault.
+    Raises CampaignError that names the file and the error.
     """
     path = campaign / FILE
     if not path.exists():
@@ -128,8 +128,8 @@ def read_prompts(campaign: Path) -> Prompts:
     try:
         return Prompts(PromptsFile(**tomllib.loads(path.read_text("utf-8"))))
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise CampaignError(f"{path}: {wrong}") from None
+        errors = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CampaignError(f"{path}: {errors}") from None
     except (OSError, ValueError, TypeError, jinja2.TemplateError) as error:
         raise CampaignError(f"{path} cannot be used: {error}") from None
 

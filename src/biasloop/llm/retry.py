@@ -1,18 +1,18 @@
-"""When to ask a server again. Pure."""
+"""How long to wait before a request is repeated. Pure."""
 
 BASE_SECONDS = 0.5
 CAP_SECONDS = 30.0
 
 
-def next_try(
+def seconds_to_next_try(
     attempt: int, elapsed: float, patience: float, retry_after: float | None, draw: float
 ) -> float | None:
-    """Seconds to wait after failed attempt number `attempt` (from 1); None: give up.
+    """Seconds to wait after failed attempt number `attempt` (from 1); None means give up.
 
-    A wait that the server named holds; else it doubles from BASE_SECONDS to CAP_SECONDS, less up
-    to half of it by `draw` in [0, 1], so that many clients do not come back at once ("equal
-    jitter", Brooker 2015, "Exponential Backoff And Jitter"). Nobody waits beyond `patience`
-    seconds after the first attempt.
+    If the server gave a time, that is used. Otherwise the wait doubles from BASE_SECONDS to
+    CAP_SECONDS, and the random number `draw` in [0, 1] shortens it by up to half, so that many
+    clients do not return at once ("equal jitter", Brooker 2015, "Exponential Backoff And Jitter").
+    No wait ends later than `patience` seconds after the first attempt.
     """
     if retry_after is None:
         longest = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(attempt - 1, 30))

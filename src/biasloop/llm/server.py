@@ -1,4 +1,4 @@
-"""One request to an OpenAI-compatible server, and what every way of failing means."""
+"""Sends a request to an OpenAI-compatible server and classifies its failures."""
 
 import json
 import time
@@ -12,22 +12,23 @@ import openai
 from biasloop.errors import LlmDown, LlmRefused
 
 MAX_BYTES = 2**20
-"""Of one answer; more is cut off."""
+"""A longer answer is cut off."""
 CUT = 2**16
-"""Characters that are kept of an answer that was cut off; a good one is far shorter."""
+"""Characters that are kept of an answer that was cut off; valid answers are far shorter."""
 CONNECT_SECONDS = 10.0
 
 Messages = Sequence[Mapping[str, str]]
 
 
 class Unanswered(LlmDown):
-    """Worth another try. `retry_after` in seconds, where the server said; `charged`, whether it
-    may have worked on an answer all the same; `busy`, whether it asked for fewer requests."""
+    """The request can be repeated. `retry_after` is the wait in seconds that the server asked for;
+    `charged` says whether it may have worked on an answer nevertheless; `busy` says whether it
+    asked for fewer requests."""
 
     def __init__(
-        self, why: str, *, charged: bool, busy: bool = False, retry_after: float | None = None
+        self, message: str, *, charged: bool, busy: bool = False, retry_after: float | None = None
     ) -> None:
-        super().__init__(why)
+        super().__init__(message)
         self.charged = charged
         self.busy = busy
         self.retry_after = retry_after
@@ -39,8 +40,8 @@ class PromptRefused(LlmRefused):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a server wants to be asked: what it calls the limit of an answer, whether it takes a
-    temperature, and whether it answers by a JSON Schema."""
+    """What a server accepts: its name for the limit of output tokens, whether it takes a
+    temperature, and whether it can enforce a JSON Schema."""
 
     limit: str = "max_tokens"
     temperature: bool = True
@@ -75,7 +76,7 @@ class Server:
         connect = min(timeout, CONNECT_SECONDS)
         self._client = openai.OpenAI(
             base_url=base_url,
-            api_key=key or "none",  # local servers want none, the client wants one
+            api_key=key or "none",  # the client requires a key, local servers ignore it
             max_retries=0,
             http_client=httpx2.Client(
                 transport=_Capped(timeout),
@@ -97,27 +98,28 @@ class Server:
         temperature: float,
         tokens: int,
     ) -> Reply:
-        """Raises Unanswered, PromptRefused, or LlmRefused when the server takes no request."""
-        more: dict[str, Any] = {dialect.limit: tokens}
+        """The reply to these messages. Raises Unanswered, PromptRefused, or LlmRefused when the
+        server refuses all requests."""
+        optional: dict[str, Any] = {dialect.limit: tokens}
         if dialect.temperature:
-            more["temperature"] = temperature
+            optional["temperature"] = temperature
         if dialect.schema:
-            named = {"name": "answer", "schema": dict(schema), "strict": True}
-            more["response_format"] = {"type": "json_schema", "json_schema": named}
+            named_schema = {"name": "answer", "schema": dict(schema), "strict": True}
+            optional["response_format"] = {"type": "json_schema", "json_schema": named_schema}
         try:
             response = self._client.chat.completions.with_raw_response.create(
-                model=self.model, messages=cast(Any, messages), **more
+                model=self.model, messages=cast(Any, messages), **optional
             )
         except _TooLong as error:
             return Reply(error.head.decode("utf-8", "replace")[:CUT].ljust(CUT))
         except openai.APITimeoutError as error:
             unsent = isinstance(error.__cause__, httpx2.ConnectTimeout)
-            why = f"{self._url} gave no answer in {self._timeout:g} s; {_ADVICE}"
-            raise Unanswered(why, charged=not unsent) from error
+            message = f"{self._url} gave no answer in {self._timeout:g} s; {_ADVICE}"
+            raise Unanswered(message, charged=not unsent) from error
         except openai.APIConnectionError as error:
             unsent = isinstance(error.__cause__, httpx2.ConnectError)
-            why = f"{self._url} cannot be reached ({error.__cause__ or error}); {_ADVICE}"
-            raise Unanswered(why, charged=not unsent) from error
+            message = f"{self._url} cannot be reached ({error.__cause__ or error}); {_ADVICE}"
+            raise Unanswered(message, charged=not unsent) from error
         except openai.APIStatusError as error:
             raise self._refusal(error) from error
         except openai.OpenAIError as error:
@@ -126,18 +128,20 @@ class Server:
 
     def _refusal(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
-        said = f"{self._url}, model {self.model!r}, answered {status}: {str(error.message)[:300]}"
+        message = (
+            f"{self._url}, model {self.model!r}, answered {status}: {str(error.message)[:300]}"
+        )
         if status == httpx2.codes.TOO_MANY_REQUESTS:
-            why = f"{said}; lower llm.concurrency or raise llm.patience_seconds"
-            return Unanswered(why, charged=False, busy=True, retry_after=_retry_after(error))
+            message += "; lower llm.concurrency or raise llm.patience_seconds"
+            return Unanswered(message, charged=False, busy=True, retry_after=_retry_after(error))
         if status >= 500 or status in (httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.CONFLICT):
-            return Unanswered(said, charged=False, retry_after=_retry_after(error))
+            return Unanswered(message, charged=False, retry_after=_retry_after(error))
         if status in (401, 403, 404):
-            return LlmRefused(f"{said}; check llm.base_url, llm.model and LLM_API_KEY")
-        return PromptRefused(f"{said}; check that the model's context is long enough")
+            return LlmRefused(f"{message}; check llm.base_url, llm.model and LLM_API_KEY")
+        return PromptRefused(f"{message}; check that the model's context is long enough")
 
 
-_ADVICE = "check that it runs, and llm.base_url"
+_ADVICE = "check that the server is running and that llm.base_url is right"
 
 
 def _retry_after(error: openai.APIStatusError) -> float | None:
@@ -148,13 +152,13 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
 
 
 def _reply(body: str) -> Reply:
-    """What stands in a response's body; a body of another kind is taken for the answer itself."""
+    """The reply in a response's body; a body in another format is taken as the answer itself."""
     try:
-        found = json.loads(body)
-        text = found["choices"][0]["message"]["content"]
+        response = json.loads(body)
+        text = response["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return Reply(body[:CUT])
-    usage = found.get("usage")
+    usage = response.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     return Reply(
         text[:CUT] if isinstance(text, str) else "",
@@ -171,7 +175,7 @@ def _count(value: object) -> int | None:
 
 
 class _TooLong(openai.OpenAIError):
-    """Passes through the client as it is."""
+    """An OpenAIError, so that the client lets it through unchanged."""
 
     def __init__(self, head: bytes) -> None:
         super().__init__(f"an answer of over {MAX_BYTES} bytes")
@@ -179,26 +183,26 @@ class _TooLong(openai.OpenAIError):
 
 
 class _Capped(httpx2.HTTPTransport):
-    """A read time-out bounds each wait for a piece of an answer; this bounds the whole of it."""
+    """Limits the time of a whole answer; a read time-out limits only the wait for each piece."""
 
     def __init__(self, timeout: float) -> None:
         super().__init__()
         self._seconds = timeout
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        until = time.monotonic() + self._seconds
+        deadline = time.monotonic() + self._seconds
         response = super().handle_request(request)
         assert isinstance(response.stream, httpx2.SyncByteStream)
-        response.stream = _CappedStream(response.stream, until, request)
+        response.stream = _CappedStream(response.stream, deadline, request)
         return response
 
 
 class _CappedStream(httpx2.SyncByteStream):
     def __init__(
-        self, stream: httpx2.SyncByteStream, until: float, request: httpx2.Request
+        self, stream: httpx2.SyncByteStream, deadline: float, request: httpx2.Request
     ) -> None:
         self._stream = stream
-        self._until = until
+        self._deadline = deadline
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
@@ -209,7 +213,7 @@ class _CappedStream(httpx2.SyncByteStream):
             head += piece[: max(0, 4 * CUT - len(head))]
             if size > MAX_BYTES:
                 raise _TooLong(head)
-            if time.monotonic() > self._until:
+            if time.monotonic() > self._deadline:
                 raise httpx2.ReadTimeout("the answer does not end", request=self._request)
             yield piece
 

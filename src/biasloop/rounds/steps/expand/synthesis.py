@@ -29,7 +29,7 @@ from biasloop.domain.writing.synthesis import (
     SyntheticItem,
     TextRequest,
 )
-from biasloop.llm.guard import outsiders, try_texts
+from biasloop.llm.guard import check_texts, outside_parents
 from biasloop.llm.judge import Judge
 from biasloop.llm.prompting import Prompts
 from biasloop.ports import Checkpoint, Generator, Pool
@@ -126,7 +126,7 @@ def _keep_safe(
     checkpoint: Checkpoint,
 ) -> list[TextRequest]:
     """Drops the requests whose parents contain instructions that the model obeys."""
-    resists = try_texts(outsiders(requests), generator, prompts, checkpoint=checkpoint)
+    resists = check_texts(outside_parents(requests), generator, prompts, checkpoint=checkpoint)
     safe = []
     for request in requests:
         results = {p.id: resists.get(p.id, True) for p in request.parents}

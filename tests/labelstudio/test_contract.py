@@ -1,4 +1,4 @@
-"""What the adapter promises, held against the real server."""
+"""Tests that the adapter keeps the contract of its port with the real server."""
 
 import json
 from dataclasses import replace
@@ -43,7 +43,7 @@ def test_whoami_names_version_and_account(
 # --- project ----------------------------------------------------------------------------------
 
 
-def test_a_project_is_made_once_and_found_again(label_studio_server: Server) -> None:
+def test_a_project_is_created_once_and_found_again(label_studio_server: Server) -> None:
     title = f"test {uuid4().hex[:12]}"
     ids = set()
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_a_project_of_somebody_else_with_our_title_is_refused(label_studio_serve
     ).raise_for_status()
     with (
         LabelStudioClient(label_studio_server.url, label_studio_server.token, CONFIG) as client,
-        pytest.raises(LabelStudioRefused, match="did not make"),
+        pytest.raises(LabelStudioRefused, match="did not create"),
     ):
         client.ensure_project(title, LABEL_CONFIG, INSTRUCTION)
 
@@ -112,14 +112,14 @@ def test_before_there_is_a_project(label_studio_server: Server) -> None:
 # --- push -------------------------------------------------------------------------------------
 
 
-def test_pushing_twice_makes_no_double(label_studio_client: LabelStudioClient) -> None:
+def test_pushing_twice_creates_no_duplicates(label_studio_client: LabelStudioClient) -> None:
     first = label_studio_client.push(items(5))
     again = label_studio_client.push(items(8))
     assert {item: again[item] for item in first} == first
     assert len(states(label_studio_client)) == len(again) == len(set(again.values())) == 8
 
 
-def test_people_see_tasks_in_the_order_of_the_push(
+def test_annotators_see_tasks_in_the_order_of_the_push(
     label_studio_client: LabelStudioClient, annotator: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_client, "PUSH_SIZE", 3)
@@ -137,8 +137,8 @@ def test_people_see_tasks_in_the_order_of_the_push(
 def test_item_ids_of_digits_are_found_exactly(label_studio_client: LabelStudioClient) -> None:
     batch = [LabelTask(i, "t", "c", 1) for i in ("0012", "12", "1e3", "1000", "12.0", "null")]
     ids = label_studio_client.push(batch)
-    found = label_studio_client.task_ids([task.item_id for task in batch])
-    assert found == {item: [task] for item, task in ids.items()}
+    task_ids = label_studio_client.task_ids([task.item_id for task in batch])
+    assert task_ids == {item: [task] for item, task in ids.items()}
     assert label_studio_client.task_ids(["0012", "120", ""]) == {"0012": [ids["0012"]]}
 
 
@@ -148,27 +148,29 @@ def test_a_thousand_items_fit_the_url(label_studio_client: LabelStudioClient) ->
     assert len(states(label_studio_client)) == 1000
 
 
-def test_what_an_attempt_left_is_looked_for_after_the_newest_task(
+def test_tasks_of_an_earlier_attempt_are_looked_up_after_the_newest_task(
     label_studio_client: LabelStudioClient,
 ) -> None:
     before = label_studio_client.push(items(3))
     known = PushedTask(items(3)[2].item_id, before[items(3)[2].item_id])
     batch = items(5, prefix="later")
-    left = label_studio_client.push(batch[:2], known)
+    earlier = label_studio_client.push(batch[:2], known)
     sent = label_studio_client.push(batch, known)
-    assert {item: sent[item] for item in left} == left
+    assert {item: sent[item] for item in earlier} == earlier
     assert len(states(label_studio_client)) == 8
 
 
-def test_among_all_tasks_where_the_newest_is_gone(label_studio_client: LabelStudioClient) -> None:
+def test_all_tasks_are_looked_up_if_the_newest_was_deleted(
+    label_studio_client: LabelStudioClient,
+) -> None:
     """On SQLite the next tasks get the ids of those that were deleted."""
     before = label_studio_client.push(items(3))
     newest = PushedTask(*list(before.items())[-1])
     label_studio_client.withdraw([newest.task_id])
     batch = items(4, prefix="later")
-    left = label_studio_client.push(batch[:1], newest)
+    earlier = label_studio_client.push(batch[:1], newest)
     sent = label_studio_client.push(batch, newest)
-    assert {item: sent[item] for item in left} == left
+    assert {item: sent[item] for item in earlier} == earlier
     assert len(states(label_studio_client)) == 6
 
 
@@ -192,14 +194,14 @@ def test_a_prelabel_is_shown_where_the_project_says_so(
 
 
 def lose_answers(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """The next imports reach the server and are committed there; their answers get lost."""
+    """The server commits the next imports, but its answers are lost."""
     send = httpx.Client.send
-    left = [times]
+    remaining = [times]
 
     def lossy(self: httpx.Client, request: httpx.Request, **kwargs: Any) -> httpx.Response:
         answer = send(self, request, **kwargs)
-        if request.url.path.endswith("/import") and left[0]:
-            left[0] -= 1
+        if request.url.path.endswith("/import") and remaining[0]:
+            remaining[0] -= 1
             assert answer.is_success
             raise httpx.ReadTimeout("lost on the way", request=request)
         return answer
@@ -237,10 +239,10 @@ def test_an_import_that_nobody_saw_committed_is_down_and_then_repeated(
     assert len(states(label_studio_client)) == 3
 
 
-def test_an_import_committed_late_leaves_no_double(
+def test_an_import_committed_late_leaves_no_duplicates(
     label_studio_client: LabelStudioClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An earlier call's import becomes visible only after the next call looked."""
+    """The import of an earlier call becomes visible only after the next call has looked it up."""
     late = LabelStudioClient._newer_than
     first: dict[str, int] = {}
 
@@ -364,11 +366,11 @@ def test_pages_and_tasks_without_item_id(
         json=[{"data": {"text": "by hand", "context": ""}}],
         headers={"Authorization": f"Token {label_studio_server.token}"},
     ).raise_for_status()
-    found = [state.item_id for state in label_studio_client.changed_since(None)]
-    assert found == [task.item_id for task in items(4)]
+    item_ids = [state.item_id for state in label_studio_client.changed_since(None)]
+    assert item_ids == [task.item_id for task in items(4)]
 
 
-def test_a_task_is_shown_to_the_next_person_when_more_votes_are_wanted(
+def test_a_task_is_shown_to_the_next_annotator_when_more_votes_are_needed(
     label_studio_client: LabelStudioClient, annotator: Annotator, label_studio_server: Server
 ) -> None:
     [task_id] = label_studio_client.push(items(1)).values()
@@ -415,7 +417,7 @@ def _only(client: LabelStudioClient) -> TaskState:
 
 
 def _second(client: LabelStudioClient, server: Server) -> Annotator:
-    """Another person at the same project."""
+    """Another annotator of the same project."""
     email = f"{uuid4().hex[:12]}@example.org"
     client.add_annotator(email, "a-long-Password-2")
     return Annotator.sign_in(server.url, email, "a-long-Password-2", client.project)
@@ -432,7 +434,7 @@ def test_withdrawing(label_studio_client: LabelStudioClient, annotator: Annotato
     assert set(label_studio_client.task_ids(list(ids))) == {"item-0002", "item-0003"}
 
 
-# --- people -----------------------------------------------------------------------------------
+# --- annotators -------------------------------------------------------------------------------
 
 
 def test_an_annotator_signs_in_and_labels(
@@ -539,9 +541,9 @@ def test_a_project_that_is_gone_is_refused(label_studio_server: Server) -> None:
     with LabelStudioClient(
         label_studio_server.url, label_studio_server.token, CONFIG, project=987_654
     ) as client:
-        with pytest.raises(LabelStudioRefused, match="not there"):
+        with pytest.raises(LabelStudioRefused, match="does not exist"):
             client.push(items(1))
-        with pytest.raises(LabelStudioRefused, match="not there"):
+        with pytest.raises(LabelStudioRefused, match="does not exist"):
             client.ensure_project("any", LABEL_CONFIG, INSTRUCTION)
 
 

@@ -65,7 +65,7 @@ def test_a_server_survives_its_killed_parent_and_is_adopted(
     moved = embedded(server, data_dir, free_port(), lines)
     adopted.start()
     try:
-        assert lines == [f"Label Studio is running already at http://127.0.0.1:{port}"]
+        assert lines == [f"Label Studio is already running at http://127.0.0.1:{port}"]
         assert (data_dir / "label-studio.pid").read_text() == pid
         with pytest.raises(LabelStudioRefused, match="taken"):
             embedded(server, data_dir, port, [], token="f" * 40).start()

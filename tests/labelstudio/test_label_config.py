@@ -30,7 +30,7 @@ names = st.lists(
 
 
 @given(names, st.booleans(), st.data())
-def test_labels_keep_their_order_and_the_negative_is_none_of_them(
+def test_labels_keep_their_order_without_the_none_label(
     labels: list[str], multi: bool, data: st.DataObject
 ) -> None:
     none = data.draw(st.sampled_from(labels)) if multi else None
@@ -67,22 +67,22 @@ def test_context_and_other_controls() -> None:
     assert config.scheme.labels == ("age", "gender")
 
 
-def test_a_choice_answers_to_its_alias() -> None:
+def test_the_name_of_a_choice_is_its_alias() -> None:
     tags = '<Choices name="c" toName="text"><Choice value="Età" alias="age"/><Choice value="x"/>'
     assert parse_label_config(view(TEXT, tags, "</Choices>"), None).scheme.labels == ("age", "x")
 
 
 @pytest.mark.parametrize(
-    ("xml", "none_label", "says"),
+    ("xml", "none_label", "message"),
     [
         (view(TEXT), None, "exactly one"),
         (view(TEXT, CHOICES, CHOICES.replace('"label"', '"other"')), None, "label, other"),
-        (view(CHOICES), None, "no <Text>"),
-        (view('<Image name="text" value="$text"/>', CHOICES), None, "no <Text>"),
+        (view(CHOICES), None, "not a <Text>"),
+        (view('<Image name="text" value="$text"/>', CHOICES), None, "not a <Text>"),
         (view(TEXT, CHOICES.replace('toName="text"', "")), None, "no toName"),
         (view(TEXT, CHOICES), "inclusive", "choices are: none, age, gender"),
         (view(TEXT, CHOICES.replace("multiple", "single")), "none", "remove none_label"),
-        (view(TEXT, CHOICES.replace("gender", "age")), None, "given twice: age"),
+        (view(TEXT, CHOICES.replace("gender", "age")), None, "duplicate <Choice>: age"),
         (view(TEXT, '<Choices name="c" toName="text" value="$options"/>'), None, "too few"),
         (
             view(
@@ -102,12 +102,12 @@ def test_a_choice_answers_to_its_alias() -> None:
         ('<!DOCTYPE x [<!ENTITY a "aa">]><View>&a;</View>', None, "DOCTYPE"),
     ],
 )
-def test_what_cannot_drive_the_loop_is_refused(xml: str, none_label: str, says: str) -> None:
-    with pytest.raises(CampaignError, match=says):
+def test_unusable_configs_are_refused(xml: str, none_label: str, message: str) -> None:
+    with pytest.raises(CampaignError, match=message):
         parse_label_config(xml, none_label)
 
 
-def test_white_space_is_no_difference_a_label_is() -> None:
+def test_configs_differ_by_labels_but_not_by_white_space() -> None:
     one = view(TEXT, CHOICES)
     assert same_config(one, f'<?xml version="1.0"?>\n{one.replace("><", "> <")}')
     assert same_config(one, one.replace('name="text" value="$text"', "value='$text' name='text'"))

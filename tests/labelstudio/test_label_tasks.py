@@ -58,7 +58,7 @@ def test_what_was_chosen_comes_back_once_in_order(labels: list[str]) -> None:
     assert chosen([region(label) for label in labels], "label") == tuple(dict.fromkeys(labels))
 
 
-def test_what_is_no_label_stays_visible() -> None:
+def test_values_that_are_not_labels_stay_visible() -> None:
     assert chosen([region("age", 5, ["gender"])], "label") == ("age", "5", "['gender']")
     assert (
         chosen([{"type": "choices", "from_name": "label", "value": {"choices": "age"}}], "label")
@@ -123,12 +123,12 @@ def marked(start: Any, end: Any, to_name: str = "text", **value: Any) -> dict[st
         marked(2, 9),
         marked(2, 9, text="30 anni"),
         marked(2, 9, text="30\\nanni"),
-        marked(3, 10, text="30 anni"),  # as a browser counts behind an emoji
+        marked(3, 10, text="30 anni"),  # as a browser counts after an emoji
     ],
 )
-def test_spans_as_they_were_drawn(value: dict[str, Any]) -> None:
-    found = spans([value, region("age"), marked(0, 999, "context")], "text", "👩 30 anni")
-    assert found == [Span(2, 9, "age"), Span(2, 9, "gender")]
+def test_spans_are_read_exactly_as_marked(value: dict[str, Any]) -> None:
+    result = [value, region("age"), marked(0, 999, "context")]
+    assert spans(result, "text", "👩 30 anni") == [Span(2, 9, "age"), Span(2, 9, "gender")]
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,16 @@ def test_spans_as_they_were_drawn(value: dict[str, Any]) -> None:
     ],
 )
 def test_spans_that_are_not_in_the_text(value: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no"):
+    with pytest.raises(ValueError, match="a span"):
         spans([value], "text", "Max 30 an")
 
 
-def test_marked_words_are_whole_and_told_once() -> None:
-    drawn = [marked(0, 5, labels=["age"]), marked(4, 8, labels=["age"])]
-    assert tasks.marked(drawn, "text", "Max 30 anni") == [Span(0, 6, "age"), Span(4, 11, "age")]
+def test_marked_words_are_whole_and_listed_once() -> None:
+    overlapping = [marked(0, 5, labels=["age"]), marked(4, 8, labels=["age"])]
+    assert tasks.marked(overlapping, "text", "Max 30 anni") == [
+        Span(0, 6, "age"),
+        Span(4, 11, "age"),
+    ]
     assert tasks.marked([marked(0, 3, labels=["age"])] * 2, "text", "Max") == [Span(0, 3, "age")]
     assert tasks.marked([marked(0, 99)], "text", "Max") == []
 

@@ -1,4 +1,4 @@
-"""One call to Label Studio, and what its failures mean."""
+"""Wraps calls to Label Studio and explains their failures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _ADVICE = {
     401: "the token is not valid there; copy it again from Account & Settings",
-    403: "the account of this token lacks the right; use an administrator's token",
-    404: "it is not there (any more), or the token's account may not see it",
+    403: "the account of this token lacks the permission; use an administrator's token",
+    404: "it does not exist (any more), or the token's account may not see it",
 }
 
 
@@ -26,16 +26,16 @@ def calling(url: str, purpose: str) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        raise _from_answer(url, purpose, error) from error
+        raise _error_from_answer(url, purpose, error) from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise LabelStudioRefused(
-            f"cannot {purpose}: {url!r} is no address of a Label Studio; write it as "
+            f"cannot {purpose}: {url!r} is not the address of a Label Studio; write it as "
             "http://host:port"
         ) from error
     except httpx.TimeoutException as error:
         raise LabelStudioDown(
-            f"cannot {purpose}: Label Studio at {url} did not answer in time; it may still have "
-            "done it, so look before asking again"
+            f"cannot {purpose}: Label Studio at {url} did not answer in time; it may have "
+            "done it nevertheless, so check before you repeat it"
         ) from error
     except httpx.TransportError as error:
         raise LabelStudioDown(
@@ -43,10 +43,10 @@ def calling(url: str, purpose: str) -> Iterator[None]:
         ) from error
 
 
-def _from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:
+def _error_from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:
     status = error.status_code
     if not isinstance(error.body, dict | list):
-        # A proxy, a page of Django's, or something else altogether on that port.
+        # A proxy, an error page of Django, or an unrelated server on that port.
         return LabelStudioDown(
             f"cannot {purpose}: {url} answered {status} without JSON; is that Label Studio, and "
             "has it finished starting?"
@@ -56,7 +56,7 @@ def _from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:
             f"cannot {purpose}: Label Studio at {url} failed ({status}): {_detail(error.body)}; "
             "see its log if this goes on"
         )
-    advice = _ADVICE.get(status, "correct what it complains about")
+    advice = _ADVICE.get(status, "correct what it refers to")
     return LabelStudioRefused(
         f"cannot {purpose}: Label Studio at {url} refused ({status}): {_detail(error.body)}; "
         f"{advice}"
@@ -64,7 +64,7 @@ def _from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:
 
 
 def _detail(body: Any) -> str:
-    """The server's own words, without its bookkeeping."""
+    """The server's own message, without its metadata."""
     if isinstance(body, dict):
         body = body.get("validation_errors") or body.get("detail") or body
     return str(body)[:500]
@@ -72,6 +72,7 @@ def _detail(body: Any) -> str:
 
 @contextmanager
 def may_be_gone() -> Iterator[None]:
+    """Ignores that Label Studio does not find what the call refers to."""
     from label_studio_sdk.core.api_error import ApiError
 
     try:

@@ -14,25 +14,30 @@ from biasloop.labelstudio.tasks import (
 )
 
 MARKER = "Made by biasloop, which sends tasks and settings here: please change them there."
-"""The description of our project; with the title it tells ours from others'."""
+"""The description of our project; with the title it distinguishes it from other projects."""
 
-
-WAKING = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
+WEBHOOK_EVENTS = (
+    "ANNOTATION_CREATED",
+    "ANNOTATIONS_CREATED",
+    "ANNOTATION_UPDATED",
+    "ANNOTATIONS_DELETED",
+)
+"""The events for which Label Studio calls the webhook."""
 
 
 class LabelStudioClient(TaskClient):
-    """The one project of this campaign in Label Studio (see the port for what methods promise)."""
+    """This campaign's project in Label Studio; see the port for what the methods guarantee."""
 
     # --- project ------------------------------------------------------------------------------
 
     def ensure_project(
         self, title: str, label_config: str, instruction: str, *, prelabels: bool = False
     ) -> int:
-        """Makes the project or finds it again; `instruction` is Markdown, `prelabels` says whether
-        annotators see those of the tasks.
+        """Creates the project or finds it again; `instruction` is Markdown, `prelabels` says
+        whether annotators see the prelabels of tasks.
 
-        Raises LabelStudioRefused when it has another label config: annotations made under one
-        must not be read under another.
+        Raises LabelStudioRefused when the project has another label config: annotations made with
+        one config must not be read with another.
         """
         settings = {
             "expert_instruction": to_html(instruction),
@@ -40,17 +45,17 @@ class LabelStudioClient(TaskClient):
             "sampling": "Sequential sampling",
             "show_collab_predictions": prelabels,
         }
-        with self._calling(f"make or find the project {title!r}"):
+        with self._calling(f"create or find the project {title!r}"):
             project = self._find(title)
             if project is None:
-                made = self._sdk.projects.create(
+                created = self._sdk.projects.create(
                     title=title, description=MARKER, label_config=label_config, **settings
                 )
-                # A second process on this workspace may have made it as well: the first one counts.
+                # A second process on this workspace may have created one too: the first counts.
                 project = self._find(title)
-                if project.id != made.id:
+                if project.id != created.id:
                     with may_be_gone():
-                        self._sdk.projects.delete(made.id)
+                        self._sdk.projects.delete(created.id)
             elif not same_config(project.label_config, label_config):
                 raise LabelStudioRefused(
                     f"project {project.id} ({title!r}) at {self.url} has another label config than "
@@ -65,24 +70,25 @@ class LabelStudioClient(TaskClient):
     def _find(self, title: str) -> Any:
         if self._project is not None:
             return self._sdk.projects.get(self._project)
-        same = [p for p in self._sdk.projects.list(title=title) if p.title == title]
-        ours = sorted(p.id for p in same if p.description == MARKER)
-        if same and not ours:
+        same_title = [p for p in self._sdk.projects.list(title=title) if p.title == title]
+        ours = sorted(p.id for p in same_title if p.description == MARKER)
+        if same_title and not ours:
             raise LabelStudioRefused(
-                f"Label Studio at {self.url} has a project {title!r} that biasloop did not make; "
-                "rename one of the two"
+                f"Label Studio at {self.url} has a project {title!r} that biasloop did not "
+                "create; rename that project"
             )
         return self._sdk.projects.get(ours[0]) if ours else None
 
     def task_url(self, task_id: int | None = None) -> str:
-        """Where a person labels: the stream of tasks, or one task."""
-        what = "labeling=1" if task_id is None else f"task={task_id}"
-        return f"{self.url}/projects/{self.project}/data?{what}"
+        """Where an annotator labels: the stream of tasks, or one task."""
+        query = "labeling=1" if task_id is None else f"task={task_id}"
+        return f"{self.url}/projects/{self.project}/data?{query}"
 
     def add_webhook(self, url: str) -> None:
-        """Has Label Studio call `url`, without content, when an annotation comes, changes or goes.
+        """Makes Label Studio call `url`, without content, when an annotation is created, changed or
+        deleted.
 
-        It never retries and a call may get lost: this wakes the loop, the poll is the truth.
+        It never retries and a call may get lost: the call only wakes the loop, which then polls.
         """
         with self._calling("set up the webhook"):
             hooks = self._sdk.webhooks.list(project=str(self.project))
@@ -90,15 +96,15 @@ class LabelStudioClient(TaskClient):
                 self._sdk.webhooks.create(
                     url=url,
                     project=self.project,
-                    actions=list(WAKING),
+                    actions=list(WEBHOOK_EVENTS),
                     send_for_all_actions=False,
                     send_payload=False,
                 )
 
-    # --- people -------------------------------------------------------------------------------
+    # --- annotators ---------------------------------------------------------------------------
 
     def add_annotator(self, email: str, password: str) -> Account:
-        """Makes an account, or finds it (its password stays what it was); it may label.
+        """Creates an account that may label, or finds it and leaves its password unchanged.
 
         Every member of a Label Studio Community organization may label all of its projects.
         """

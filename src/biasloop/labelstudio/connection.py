@@ -11,17 +11,17 @@ from biasloop.labelstudio.label_config import LabelConfig
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who answers, and as whom we speak."""
+    """The version of the server, and the e-mail address of the token's account."""
 
     version: str
     email: str
 
 
 class Connection:
-    """What every call needs. Close it, or use it in a `with`.
+    """A signed-in client for one server. Close it, or use it in a `with`.
 
-    `token` is a legacy token or a personal access token; `project` the id that `ensure_project`
-    returned before, so that a renamed project is found too.
+    `token` is a legacy token or a personal access token; `project` is the id that
+    `ensure_project` returned earlier, so that a renamed project is found too.
     """
 
     def __init__(
@@ -58,17 +58,17 @@ class Connection:
         self._http.close()
 
     def whoami(self) -> Server:
-        """Checks address and token; for `biasloop doctor`."""
+        """Checks the address and the token, for `biasloop doctor`."""
         with self._calling("sign in"):
             email = self._sdk.users.whoami().email
             return Server(version=str(self._sdk.versions.get().release), email=str(email))
 
     @property
     def project(self) -> int:
-        """Its id. Raises LabelStudioRefused before there is one."""
+        """The id of the project. Raises LabelStudioRefused before there is one."""
         if self._project is None:
             raise LabelStudioRefused(
-                f"there is no project for this campaign at {self.url} yet; `biasloop up` makes it"
+                f"there is no project for this campaign at {self.url} yet; `biasloop up` creates it"
             )
         return self._project
 

@@ -1,4 +1,4 @@
-"""A Label Studio of our own: installed, started, adopted and stopped."""
+"""Installs, starts, adopts and stops a Label Studio of our own."""
 
 import os
 import socket
@@ -22,11 +22,11 @@ STOP_SECONDS = 15.0
 
 
 class EmbeddedLabelStudio:
-    """Label Studio in a virtual environment of its own (it forces old libraries on its
-    neighbours), with SQLite in `data_dir`, for one administrator.
+    """Label Studio in its own virtual environment (it requires old versions of shared libraries),
+    with SQLite in `data_dir` and one administrator.
 
-    The server outlives a killed parent on purpose: annotators go on, and the next `start` adopts
-    it. `on_line` is told what happens, a line at a time.
+    The server deliberately survives a killed parent: annotators can go on, and the next `start`
+    adopts it. `on_line` is called with messages for the user, a line at a time.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class EmbeddedLabelStudio:
     # --- install ------------------------------------------------------------------------------
 
     def install(self) -> None:
-        """Makes the virtual environment if it is missing or was left half made."""
+        """Creates the virtual environment if it is missing or incomplete."""
         if self._installed():
             return
         self._on_line(f"Installing Label Studio {VERSION} into {self._venv} (1 GB, some minutes)")
@@ -71,7 +71,7 @@ class EmbeddedLabelStudio:
         self._on_line(f"Label Studio {VERSION} is installed")
 
     def _installed(self) -> bool:
-        # pip installs a package after what it depends on, and writes its RECORD last.
+        # pip installs a package after its dependencies, and writes its RECORD last.
         record = f"lib/python*/site-packages/label_studio-{VERSION}.dist-info/RECORD"
         return self._program.exists() and any(self._venv.glob(record))
 
@@ -80,31 +80,31 @@ class EmbeddedLabelStudio:
         return self._venv / "bin" / "label-studio"
 
     def _run(self, *command: str) -> None:
-        last: deque[str] = deque(maxlen=15)
+        last_lines: deque[str] = deque(maxlen=15)
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             for line in process.stdout or ():
-                last.append(line)
+                last_lines.append(line)
                 if line.startswith(("Collecting", "Installing")):
                     self._on_line(line.rstrip()[:100])
         if process.returncode:
             raise LabelStudioRefused(
                 f"installing Label Studio into {self._venv} failed; `{' '.join(command)}` ended "
-                f"with {process.returncode}:\n{''.join(last)}"
-                "Correct that (network, disk space?) and start again"
+                f"with {process.returncode}:\n{''.join(last_lines)}"
+                "Correct that (check network and disk space) and start again"
             )
 
     # --- run ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Adopts the server that is running already, or starts one and waits until it answers.
+        """Adopts a server that is already running, or starts one and waits until it answers.
 
-        Raises LabelStudioRefused when the port is taken by something else or the server dies,
+        Raises LabelStudioRefused when the port is taken by something else or the server ends,
         LabelStudioDown when it does not answer in time.
         """
-        if self._answers():
-            self._on_line(f"Label Studio is running already at {self.url}")
+        if self._is_up():
+            self._on_line(f"Label Studio is already running at {self.url}")
             return
         if not self._is_on_our_port():
             self.stop()
@@ -112,14 +112,14 @@ class EmbeddedLabelStudio:
             self._check_port()
             self._launch()
         try:
-            self._wait()
+            self._wait_until_up()
         except BaseException:
             self.stop()
             raise
         self._on_line(f"Label Studio is running at {self.url}")
 
     def stop(self) -> None:
-        """Ends the server, adopted or not; none running is no error."""
+        """Stops the server, adopted or not; it is no error if none is running."""
         process = self._process()
         if process is not None:
             process.terminate()
@@ -138,7 +138,7 @@ class EmbeddedLabelStudio:
         self._on_line("Starting Label Studio (half a minute the first time)")
         command = [str(self._program), "start", "--no-browser", "--internal-host", HOST]
         with self.log.open("ab") as log:
-            # A session of its own: neither Ctrl-C nor the end of the parent reaches it.
+            # In its own session, so that neither Ctrl-C nor the end of the parent stops it.
             self._child = subprocess.Popen(
                 [*command, "--port", str(self._port)],
                 env=self._environment(),
@@ -148,18 +148,19 @@ class EmbeddedLabelStudio:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        born = psutil.Process(self._child.pid).create_time()
-        self._pid_file.write_text(f"{self._child.pid} {born} {self._port}")
+        created = psutil.Process(self._child.pid).create_time()
+        self._pid_file.write_text(f"{self._child.pid} {created} {self._port}")
 
     def _environment(self) -> dict[str, str]:
-        """Ours, less what Label Studio would take for its own; it reads plain names as well."""
+        """Our environment, with the settings of Label Studio instead of the variables that it would
+        interpret; it also reads some names without a prefix."""
         email, password, token = self._account
-        ours = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("LABEL_STUDIO_", "HEARTEX_", "DJANGO_", "PYTHON", "BIASLOOP_"))
         }
-        return ours | {
+        return inherited | {
             "LABEL_STUDIO_BASE_DATA_DIR": str(self._data_dir.resolve()),
             "LABEL_STUDIO_USERNAME": email,
             "LABEL_STUDIO_PASSWORD": password,
@@ -173,13 +174,13 @@ class EmbeddedLabelStudio:
             "LATEST_VERSION_CHECK": "false",
             "SENTRY_DSN": "",
             "FRONTEND_SENTRY_DSN": "",
-            # Our webhook listens on loopback, which its protection would block.
+            # Our webhook listens on loopback, which this protection would block.
             "SSRF_PROTECTION_ENABLED": "false",
         }
 
-    def _wait(self) -> None:
+    def _wait_until_up(self) -> None:
         deadline = time.monotonic() + BOOT_SECONDS
-        while not self._answers():
+        while not self._is_up():
             if self._process() is None:
                 raise LabelStudioRefused(
                     f"Label Studio ended while starting; the end of {self.log}:\n{self._tail()}"
@@ -191,7 +192,7 @@ class EmbeddedLabelStudio:
                 )
             time.sleep(0.3)
 
-    def _answers(self) -> bool:
+    def _is_up(self) -> bool:
         """Whether our own server is up. Raises LabelStudioRefused when another one answers."""
         headers = {"Authorization": f"Token {self._account[2]}"}
         try:
@@ -203,29 +204,29 @@ class EmbeddedLabelStudio:
             return True
         if health.is_server_error or whoami.is_server_error:
             return False
-        raise self._taken()
+        raise self._port_taken()
 
     def _check_port(self) -> None:
-        # Label Studio would go on to the next free port without a word to us.
+        # Label Studio would silently use the next free port.
         with socket.socket() as probe:
             if probe.connect_ex((HOST, self._port)) == 0:
-                raise self._taken()
+                raise self._port_taken()
 
-    def _taken(self) -> LabelStudioError:
+    def _port_taken(self) -> LabelStudioError:
         return LabelStudioRefused(
             f"port {self._port} is taken by something that is not this workspace's Label Studio; "
             "end it, or set another labelstudio.port in biasloop.toml"
         )
 
     def _process(self) -> psutil.Process | None:
-        """The server that some run of ours started here, if it lives."""
+        """The server that this or an earlier run started, if it is still running."""
         if self._child is not None:
-            self._child.poll()  # else it stays a zombie after its end
+            self._child.poll()  # otherwise it stays a zombie after it ends
         try:
-            pid, born, _ = self._pid_file.read_text().split()
+            pid, created, _ = self._pid_file.read_text().split()
             process = psutil.Process(int(pid))
-            # A number is used again after a while, a number and its birth are not.
-            return process if abs(process.create_time() - float(born)) < 1 else None
+            # A process id can be reused, but not with the same creation time.
+            return process if abs(process.create_time() - float(created)) < 1 else None
         except (FileNotFoundError, ValueError, psutil.Error):
             return None
 

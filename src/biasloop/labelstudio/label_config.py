@@ -1,4 +1,4 @@
-"""What a campaign's label_config.xml says to the loop. Pure."""
+"""Reads a campaign's label_config.xml. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from biasloop.domain.label import Scheme
 from biasloop.errors import CampaignError
 
 OWN_KEYS = ("item_id", "round")
-"""Data keys that every task carries besides the text and its context."""
+"""Keys in the data of every task besides the text and its context."""
 
 _TEXT_TAGS = ("Text", "HyperText", "Header", "Paragraphs")
 _NAMES_TAGS = ("Choice", "Label")
@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\$([\w.\[\]-]+)")
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    """The one `Choices` over one `Text` that drives the loop; other controls are none of it.
+    """The `Choices` over a `Text` that the loop uses; it ignores all other controls.
 
     `choices` and `text` are names of tags; `value` and `context` are keys of a task's data.
     """
@@ -32,13 +32,13 @@ class LabelConfig:
 def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
     """Reads the label config of a campaign.
 
-    Labels stand in the order of the config. A Choice answers to its `alias` where it has one, as
-    in Label Studio's results. `Choices` with perRegion are about spans, not about the text, and
-    do not count. Raises CampaignError when the config cannot drive the loop.
+    Labels are in the order of the config. The name of a Choice is its `alias` if it has one, as in
+    Label Studio's results. `Choices` with perRegion are about spans, not about the text, and are
+    ignored. Raises CampaignError when the config cannot be used.
     """
     root = _parse(xml)
-    choices = _the_choices(root)
-    text = _its_text(root, choices)
+    choices = _text_choices(root)
+    text = _text_of(root, choices)
     multi = choices.get("choice", "single") == "multiple"
     return LabelConfig(
         scheme=_scheme(choices, multi, none_label),
@@ -50,17 +50,17 @@ def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
 
 
 def choice_hints(xml: str) -> dict[str, str]:
-    """What stands beside each label where it is chosen: the name that is shown, and the hint."""
+    """What annotators see next to each label: the displayed name and the hint."""
     return {
         tag.get("alias") or _attribute(tag, "value"): " ".join(
             words for words in (tag.get("html"), tag.get("hint")) if words
         )
-        for tag in _the_choices(_parse(xml)).iter("Choice")
+        for tag in _text_choices(_parse(xml)).iter("Choice")
     }
 
 
 def same_config(one: str, other: str) -> bool:
-    """Whether two label configs differ in white space or order of attributes only."""
+    """Whether two label configs are equal except for white space and the order of attributes."""
     return _canonical(one) == _canonical(other)
 
 
@@ -70,36 +70,36 @@ def _canonical(xml: str) -> str:
 
 
 def _parse(xml: str) -> ET.Element:
-    # Entity bombs and external entities need a document type; no label config does.
+    # Entity bombs and external entities need a DOCTYPE; label configs do not.
     if "<!DOCTYPE" in xml:
         raise CampaignError("label_config.xml: a DOCTYPE is not allowed; remove it")
     try:
         return ET.fromstring(xml)  # noqa: S314
     except ET.ParseError as error:
         raise CampaignError(
-            f"label_config.xml is no well-formed XML: {error}; correct that place"
+            f"label_config.xml is not well-formed XML: {error}; correct it there"
         ) from error
 
 
-def _the_choices(root: ET.Element) -> ET.Element:
-    found = [tag for tag in root.iter("Choices") if tag.get("perRegion", "false") != "true"]
-    if len(found) != 1:
-        names = ", ".join(tag.get("name", "?") for tag in found) or "none"
+def _text_choices(root: ET.Element) -> ET.Element:
+    choices = [tag for tag in root.iter("Choices") if tag.get("perRegion", "false") != "true"]
+    if len(choices) != 1:
+        names = ", ".join(tag.get("name", "?") for tag in choices) or "none"
         raise CampaignError(
-            "label_config.xml: exactly one <Choices> over the text must drive the loop; found "
-            f"{len(found)} ({names}); keep one, or set perRegion on those about spans"
+            "label_config.xml: exactly one <Choices> about the text is needed; found "
+            f'{len(choices)} ({names}); keep one, or set perRegion="true" on those about spans'
         )
-    return found[0]
+    return choices[0]
 
 
-def _its_text(root: ET.Element, choices: ET.Element) -> ET.Element:
+def _text_of(root: ET.Element, choices: ET.Element) -> ET.Element:
     target = _attribute(choices, "toName")
     for tag in root.iter("Text"):
         if tag.get("name") == target:
             return tag
     raise CampaignError(
-        f'label_config.xml: <Choices name="{choices.get("name")}"> is over "{target}", which is '
-        "no <Text>; point toName to the one <Text> that is labelled"
+        f'label_config.xml: <Choices name="{choices.get("name")}"> refers to "{target}", which '
+        "is not a <Text>; set toName to the name of the <Text> that is labelled"
     )
 
 
@@ -107,10 +107,10 @@ def _scheme(choices: ET.Element, multi: bool, none_label: str | None) -> Scheme:
     if choices.find("Choice//Choice") is not None:
         raise CampaignError("label_config.xml: nested <Choice> tags; write one flat list")
     names = [tag.get("alias") or _attribute(tag, "value") for tag in choices.iter("Choice")]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
         raise CampaignError(
-            f"label_config.xml: <Choice> given twice: {', '.join(twice)}; remove one of each"
+            f"label_config.xml: duplicate <Choice>: {', '.join(duplicates)}; keep one of each"
         )
     if none_label is not None and not multi:
         raise CampaignError(
@@ -119,25 +119,25 @@ def _scheme(choices: ET.Element, multi: bool, none_label: str | None) -> Scheme:
         )
     if none_label is not None and none_label not in names:
         raise CampaignError(
-            f'none_label = "{none_label}" is no <Choice> in label_config.xml; choices are: '
+            f'none_label = "{none_label}" is not a <Choice> in label_config.xml; choices are: '
             f"{', '.join(names) or 'none'}; correct campaign.toml"
         )
     labels = tuple(name for name in names if name != none_label)
     if len(labels) < (1 if multi else 2):
         raise CampaignError(
-            f"label_config.xml: {len(labels)} labels are too few to learn; add <Choice> tags"
+            f"label_config.xml: {len(labels)} labels are too few; add <Choice> tags"
         )
     return Scheme(labels=labels, multi=multi, none_label=none_label)
 
 
 def _context(root: ET.Element, value: str) -> str | None:
-    shown = {
+    tag_of = {
         match[1]: tag.tag
         for tag in root.iter()
         if tag.tag not in _NAMES_TAGS and (match := _VARIABLE.fullmatch(tag.get("value", "")))
     }
-    others = [key for key in shown if key not in (value, *OWN_KEYS)]
-    if len(others) > 1 or any(shown[key] not in _TEXT_TAGS for key in others):
+    others = [key for key in tag_of if key not in (value, *OWN_KEYS)]
+    if len(others) > 1 or any(tag_of[key] not in _TEXT_TAGS for key in others):
         raise CampaignError(
             f"label_config.xml refers to {', '.join('$' + key for key in others)}; a task has "
             f"${value}, one more text for its context (in a <Text> or <Header>), $item_id and "

@@ -1,4 +1,4 @@
-"""A person's session in Label Studio: sign in by the web form, take the next task, submit."""
+"""An annotator's session in Label Studio: sign in with the web form, get tasks, submit."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ CSRF = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
 class Session:
-    """Does what the browser does. Raises LabelStudioRefused for a wrong password,
+    """Sends the same requests as a browser. Raises LabelStudioRefused for a wrong password,
     LabelStudioDown when the server does not answer. Close it, or use it in a `with`."""
 
     def __init__(self, url: str, email: str, password: str, timeout: float = 60.0) -> None:
@@ -56,7 +56,7 @@ class Session:
         return None if answer.status_code == httpx.codes.NOT_FOUND else dict(answer.json())
 
     def submit(self, task_id: int, result: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
-        """Submits an annotation; a task that was withdrawn meanwhile is no error."""
+        """Submits an annotation; it is no error if the task has been withdrawn meanwhile."""
         self._send(
             "POST",
             f"/api/tasks/{task_id}/annotations/",

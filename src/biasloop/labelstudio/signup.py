@@ -1,7 +1,7 @@
-"""An account with a password, by the sign-up form.
+"""Creates an account with a password, through the sign-up form.
 
-Label Studio Community has no API that sets a password. With sign-up closed the form still takes
-the organization's invitation, which the administrator's token can ask for.
+Label Studio Community has no API that sets a password. While sign-up is closed, the form still
+accepts the organization's invitation, which can be requested with the administrator's token.
 """
 
 import re
@@ -14,10 +14,10 @@ _TAG = re.compile(r"<[^>]+>")
 
 
 def sign_up(url: str, invitation: str, email: str, password: str, timeout: float) -> None:
-    """Fills in the form. Raises LabelStudioRefused with the form's own complaints."""
+    """Submits the form. Raises LabelStudioRefused with the form's own error messages."""
     import httpx
 
-    purpose = f"make an account for {email}"
+    purpose = f"create an account for {email}"
     with calling(url, purpose), httpx.Client(base_url=url, timeout=timeout) as http:
         form = http.get("/user/signup/", params={"token": invitation})
         answer = http.post(
@@ -35,8 +35,8 @@ def sign_up(url: str, invitation: str, email: str, password: str, timeout: float
         return
     if answer.is_server_error:
         raise LabelStudioDown(f"cannot {purpose}: Label Studio at {url} failed; see its log")
-    complaints = " ".join(_TAG.sub(" ", " ".join(_FIELD_ERRORS.findall(answer.text))).split())
+    messages = " ".join(_TAG.sub(" ", " ".join(_FIELD_ERRORS.findall(answer.text))).split())
     raise LabelStudioRefused(
         f"cannot {purpose}: Label Studio at {url} says: "
-        f"{complaints or f'status {answer.status_code}'}; choose another address or password"
+        f"{messages or f'status {answer.status_code}'}; choose another address or password"
     )

@@ -1,4 +1,4 @@
-"""The tasks of our project in Label Studio: sent, listed, shown again and withdrawn."""
+"""Sends, lists, shows again and withdraws the tasks of our project in Label Studio."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,56 +16,56 @@ T = TypeVar("T")
 
 PUSH_SIZE = 1000
 LOOKUP_SIZE = 300  # item ids in one URL, which must stay under 16 KB
-PAGE_SIZE = 400  # the server's seconds per task grow with the size of a page
+PAGE_SIZE = 400  # on larger pages the server takes longer per task
 WITH_ANNOTATIONS = (
     "id,data,updated_at,overlap,annotations,result,was_cancelled,completed_by,lead_time"
 )
-"""`include` thins out tasks and annotations alike: half the time of the whole."""
+"""The fields of tasks and annotations that are read; reading all fields takes twice as long."""
 
 
 class TaskClient(Connection):
-    """See the port `LabelStudio` for what the methods promise."""
+    """See the port `LabelStudio` for what the methods guarantee."""
 
     def task_ids(self, item_ids: Sequence[str]) -> dict[str, list[int]]:
-        """Ids of the tasks of each item that has any; more than one where there are doubles."""
-        found: dict[str, list[int]] = {}
+        """Ids of the tasks of each item that has any; more than one if there are duplicates."""
+        ids: dict[str, list[int]] = {}
         for chunk in _chunks(item_ids, LOOKUP_SIZE):
-            wanted = task_filter("data.item_id", "in_list", "String", list(chunk))
-            for task in self._tasks("id,data", [wanted]):
-                found.setdefault(task["data"]["item_id"], []).append(task["id"])
-        return found
+            in_chunk = task_filter("data.item_id", "in_list", "String", list(chunk))
+            for task in self._tasks("id,data", [in_chunk]):
+                ids.setdefault(task["data"]["item_id"], []).append(task["id"])
+        return ids
 
     def push(self, tasks: Sequence[LabelTask], newest: PushedTask | None = None) -> dict[str, int]:
-        """Sends only what is missing, in this order; returns the task id of every item.
+        """Sends the tasks that the server lacks, in this order; returns the task id of every item.
 
-        A lost answer does not mean that the server did nothing, so what it has is looked up,
-        never assumed: among the tasks after the `newest` known, where an attempt that was cut off
-        left its own; among all if that one is gone, since ids of deleted tasks may come again.
-        Should an import of an earlier call be committed only now, there are more of them than
-        were counted; the later of two are doubles and go.
+        The server may have done its work although its answer was lost, so the existing tasks are
+        always looked up. Tasks of an interrupted attempt come after the `newest` known task; if
+        that was deleted, all tasks are searched, because ids of deleted tasks may be reused. If
+        the server commits an import of an earlier call during this one, there are more tasks than
+        expected; then the later of two tasks of an item is deleted as a duplicate.
         """
-        after = newest.task_id if newest and self._has(newest) else 0
-        there = self._newer_than(after)
-        last = max((task_id for ids in there.values() for task_id in ids), default=after)
-        missing = [task for task in tasks if task.item_id not in there]
+        after = newest.task_id if newest and self._exists(newest) else 0
+        existing = self._newer_than(after)
+        last = max((task_id for ids in existing.values() for task_id in ids), default=after)
+        missing = [task for task in tasks if task.item_id not in existing]
         for chunk in _chunks(missing, PUSH_SIZE):
             for item_id, ids in self._import(chunk, last).items():
-                there.setdefault(item_id, []).extend(ids)
+                existing.setdefault(item_id, []).extend(ids)
                 last = max(last, *ids)
-        if missing and self._count(after) != sum(map(len, there.values())):
-            there = self._newer_than(after)
-        self.withdraw([double for item_id, ids in there.items() if item_id for double in ids[1:]])
-        if gone := [task.item_id for task in tasks if task.item_id not in there]:
+        if missing and self._count(after) != sum(map(len, existing.values())):
+            existing = self._newer_than(after)
+        self.withdraw([extra for item_id, ids in existing.items() if item_id for extra in ids[1:]])
+        if deleted := [task.item_id for task in tasks if task.item_id not in existing]:
             raise LabelStudioDown(
-                f"{len(gone)} tasks were deleted from project {self.project} at {self.url} while "
-                "they were sent; the next attempt sends them again"
+                f"{len(deleted)} tasks were deleted from project {self.project} at {self.url} "
+                "while they were sent; the next attempt sends them again"
             )
-        return {task.item_id: there[task.item_id][0] for task in tasks}
+        return {task.item_id: existing[task.item_id][0] for task in tasks}
 
     def _import(self, tasks: Sequence[LabelTask], last: int) -> dict[str, list[int]]:
-        """The new tasks of every item; `last` is an id that they lie above."""
+        """The ids of the new tasks of every item; all of them are above `last`."""
         ids: Sequence[int] | None = None
-        lost: LabelStudioDown | None = None
+        failure: LabelStudioDown | None = None
         try:
             with self._calling(f"import {len(tasks)} tasks"):
                 request = [to_json(task, self._config) for task in tasks]
@@ -74,38 +74,38 @@ class TaskClient(Connection):
                 )
                 ids = answer.task_ids
         except LabelStudioDown as error:
-            lost = error
+            failure = error
         if ids and len(ids) == len(tasks):
             return {task.item_id: [task_id] for task, task_id in zip(tasks, ids, strict=True)}
-        there = self._newer_than(last)
-        if lost and not all(task.item_id in there for task in tasks):
-            raise lost
-        return there
+        imported = self._newer_than(last)
+        if failure and not all(task.item_id in imported for task in tasks):
+            raise failure
+        return imported
 
     def _newer_than(self, last: int) -> dict[str, list[int]]:
         """Task ids above `last` by item id; "" for tasks that are not ours."""
-        found: dict[str, list[int]] = {}
+        ids: dict[str, list[int]] = {}
         for task in self._tasks("id,data", above=last):
-            found.setdefault(task["data"].get("item_id", ""), []).append(task["id"])
-        return found
+            ids.setdefault(task["data"].get("item_id", ""), []).append(task["id"])
+        return ids
 
-    def _has(self, task: PushedTask) -> bool:
-        found = self._page([task_filter("id", "equal", "Number", task.task_id)], "id,data").items
-        return any(one.dict()["data"].get("item_id") == task.item_id for one in found or ())
+    def _exists(self, task: PushedTask) -> bool:
+        tasks = self._page([task_filter("id", "equal", "Number", task.task_id)], "id,data").items
+        return any(same.dict()["data"].get("item_id") == task.item_id for same in tasks or ())
 
     def _count(self, after: int) -> int:
         """How many tasks have an id above `after`."""
         return int(self._page([_above(after)], "id", page_size=1).response.total)
 
     def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
-        """Tasks updated at or after `moment` by the server's clock (None: all), by task id.
+        """Tasks updated at or after `moment` by the server's clock (None: all), ordered by task id.
 
-        A new, changed, skipped or deleted annotation all move `updated_at` of their task; a draft
-        does not. It is set a little before it can be seen, so let `moment` lie some seconds before
-        the newest `updated_at` read so far. A task that is gone altogether is not told: compare
-        `task_ids`. Tasks without an item id are not ours and left out.
+        A new, changed, skipped or deleted annotation updates `updated_at` of its task; a draft
+        does not. The time is set slightly before the change becomes visible, so `moment` should be
+        a few seconds before the newest `updated_at` read so far. Deleted tasks are not reported:
+        compare `task_ids`. Tasks without an item id are not ours and are left out.
 
-        Not by the export: that leaves a copy of what it sends on Label Studio's disk each time.
+        This does not use the export, which would leave a copy on Label Studio's disk each time.
         """
         since = (
             []
@@ -113,7 +113,7 @@ class TaskClient(Connection):
             else [task_filter("updated_at", "greater_or_equal", "Datetime", timestamp(moment))]
         )
         for page in self._pages(WITH_ANNOTATIONS, since):
-            emails = self._addresses(annotators(page))
+            emails = self._emails_of(annotators(page))
             yield from (
                 to_state(task, emails, self._config) for task in page if "item_id" in task["data"]
             )
@@ -127,16 +127,17 @@ class TaskClient(Connection):
     def _pages(
         self, include: str, filters: Sequence[dict[str, Any]] = (), above: int = 0
     ) -> Iterator[list[dict[str, Any]]]:
-        """Tasks by id. By the last id, not by page number: deletions meanwhile would shift it.
+        """Pages of tasks in order of id. Each begins after the last id, not at a page number, which
+        deletions would shift.
 
-        The server makes the next page while the caller works on this one.
+        The next page is requested while the caller works on this one.
         """
-        with ThreadPoolExecutor(1) as ahead:
-            asked: Future[Any] | None = ahead.submit(self._page, [*filters, _above(above)], include)
-            while asked:
-                page = [task.dict() for task in asked.result().items or ()]
+        with ThreadPoolExecutor(1) as pool:
+            future: Future[Any] | None = pool.submit(self._page, [*filters, _above(above)], include)
+            while future:
+                page = [task.dict() for task in future.result().items or ()]
                 last = page[-1]["id"] if len(page) == PAGE_SIZE else None
-                asked = last and ahead.submit(self._page, [*filters, _above(last)], include)
+                future = last and pool.submit(self._page, [*filters, _above(last)], include)
                 yield page
 
     def _page(
@@ -157,24 +158,24 @@ class TaskClient(Connection):
             )
 
     def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
-        """Shows a task to people who have not answered it until it has `overlap` annotations;
-        `done` says whether it has so many already.
+        """Shows a task to annotators who have not answered it until it has `overlap` annotations;
+        `done` says whether it already has that many.
 
-        Label Studio draws that conclusion only when an annotation comes or goes, not from here.
+        `done` must be given, because Label Studio updates it only when annotations change.
         """
-        with self._calling(f"set the votes wanted on task {task_id}"):
+        with self._calling(f"set the number of votes for task {task_id}"):
             self._sdk.tasks.update(str(task_id), overlap=overlap, is_labeled=done)
 
     def give_back(self, annotation: RawAnnotation) -> None:
-        """Deletes an annotation, so that its author is shown the task again; one that changed
-        since it was read, or is gone, is left alone."""
+        """Deletes an annotation, so that its annotator is shown the task again. An annotation that
+        was changed or deleted since it was read is left alone."""
         with self._calling(f"give annotation {annotation.id} back"), may_be_gone():
-            found = self._sdk.annotations.get(annotation.id)
-            if found.updated_at == annotation.updated_at:
+            current = self._sdk.annotations.get(annotation.id)
+            if current.updated_at == annotation.updated_at:
                 self._sdk.annotations.delete(annotation.id)
 
     def withdraw(self, task_ids: Sequence[int]) -> None:
-        """Deletes tasks (and what hangs on them); ids that are gone already are no error."""
+        """Deletes tasks with their annotations; ids that do not exist any more are no error."""
         for chunk in _chunks(task_ids, PUSH_SIZE):
             with self._calling(f"withdraw {len(chunk)} tasks"):
                 self._sdk.actions.create(
@@ -183,8 +184,8 @@ class TaskClient(Connection):
                     selected_items={"all": False, "included": list(chunk)},
                 )
 
-    def _addresses(self, numbers: set[int]) -> dict[int, str]:
-        if not numbers <= self._emails.keys():
+    def _emails_of(self, account_ids: set[int]) -> dict[int, str]:
+        if not account_ids <= self._emails.keys():
             with self._calling("list accounts"):
                 self._emails |= {int(user.id): user.email for user in self._sdk.users.list()}
         return self._emails

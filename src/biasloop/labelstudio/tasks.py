@@ -1,4 +1,4 @@
-"""Between our words and Label Studio's task JSON. Pure."""
+"""Converts between our values and Label Studio's JSON. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,11 +9,12 @@ from biasloop.domain.task import LabelTask, RawAnnotation, TaskState
 from biasloop.labelstudio.label_config import LabelConfig
 
 PRELABEL = "prelabel"
-"""The one model version that Label Studio is to show; the first import makes it the project's."""
+"""The model version whose predictions Label Studio shows; the first import sets it for the
+project."""
 
 
 def to_json(task: LabelTask, config: LabelConfig) -> dict[str, Any]:
-    """The task as Label Studio imports it. Nothing in it tells the arm."""
+    """The task as Label Studio imports it. Nothing in it reveals the arm."""
     data: dict[str, Any] = {config.value: task.text, "item_id": task.item_id, "round": task.round}
     if config.context is not None:
         data[config.context] = task.context
@@ -34,9 +35,9 @@ def to_json(task: LabelTask, config: LabelConfig) -> dict[str, Any]:
 
 
 def to_state(task: Mapping[str, Any], emails: Mapping[int, str], config: LabelConfig) -> TaskState:
-    """A listed or exported task with the annotations that it has now.
+    """A listed or exported task with its current annotations.
 
-    `emails` maps the number of an account to its address; a deleted account keeps its number.
+    `emails` maps account ids to e-mail addresses; a deleted account keeps its id.
     """
     item_id = str(task["data"]["item_id"])
     return TaskState(
@@ -62,7 +63,7 @@ def to_state(task: Mapping[str, Any], emails: Mapping[int, str], config: LabelCo
 
 
 def annotators(tasks: Iterable[Mapping[str, Any]]) -> set[int]:
-    """The numbers of the accounts that annotated these tasks."""
+    """The ids of the accounts that annotated these tasks."""
     return {
         annotation["completed_by"]
         for task in tasks
@@ -72,45 +73,45 @@ def annotators(tasks: Iterable[Mapping[str, Any]]) -> set[int]:
 
 
 def chosen(result: Sequence[Mapping[str, Any]], choices_name: str) -> tuple[str, ...]:
-    """What was chosen in the `Choices` of that name, each once, in order.
+    """The labels chosen in the `Choices` of that name, each once, in order.
 
-    Label Studio checks no result: what is no string comes back as one that no scheme has, so that
-    the annotation is set aside instead of counted in part.
+    Label Studio does not check results: a value that is not a string is converted to one, which no
+    scheme contains, so that the annotation is set aside instead of being counted in part.
     """
-    names: list[str] = []
+    labels: list[str] = []
     for region in result:
         match region:
             case {"type": "choices", "from_name": name, "value": {"choices": [*values]}}:
-                names += [str(value) for value in values if name == choices_name]
-    return tuple(dict.fromkeys(names))
+                labels += [str(value) for value in values if name == choices_name]
+    return tuple(dict.fromkeys(labels))
 
 
 def spans(result: Sequence[Mapping[str, Any]], text_name: str, text: str) -> list[Span]:
-    """The spans marked in the `Text` of that name, whose content is `text`, as they were drawn.
+    """The spans marked in the `Text` of that name, whose content is `text`, exactly as marked.
 
-    Raises ValueError for one that is not in the text, or not what it says it is.
+    Raises ValueError for a span that is outside the text or does not match it.
     """
-    found = []
+    marked_spans = []
     for region in result:
         match region:
             case {"type": "labels", "to_name": name, "value": value} if name == text_name:
-                start, end = _place(value, text)
-                found += [Span(start, end, str(label)) for label in value["labels"]]
-    return found
+                start, end = _position(value, text)
+                marked_spans += [Span(start, end, str(label)) for label in value["labels"]]
+    return marked_spans
 
 
 def marked(result: Sequence[Mapping[str, Any]], text_name: str, text: str) -> list[Span]:
-    """The same spans as whole words, each once; none where one is not in the text."""
+    """The same spans extended to whole words, each once; no spans at all if one is invalid."""
     try:
-        drawn = spans(result, text_name, text)
+        exact = spans(result, text_name, text)
     except ValueError:
         return []
-    whole = (align_to_words(span, text) for span in drawn)
-    return list(dict.fromkeys(span for span in whole if span))
+    aligned = (align_to_words(span, text) for span in exact)
+    return list(dict.fromkeys(span for span in aligned if span))
 
 
 def rewrites(result: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What was written into text areas, without white space around it."""
+    """The texts written into text areas, without surrounding white space."""
     return [
         str(line).strip()
         for region in result
@@ -120,34 +121,34 @@ def rewrites(result: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _place(value: Mapping[str, Any], text: str) -> tuple[int, int]:
-    """Where a span is, in characters: a browser counts one beyond U+FFFF as two."""
+def _position(value: Mapping[str, Any], text: str) -> tuple[int, int]:
+    """Start and end of a span in characters. Browsers count characters beyond U+FFFF as two."""
     start, end, labels = value.get("start"), value.get("end"), value.get("labels")
     if not (isinstance(start, int) and isinstance(end, int) and isinstance(labels, list)):
-        raise ValueError("no place, or no labels")
-    said = str(value["text"]).replace("\\n", "\n").split() if "text" in value else None
+        raise ValueError("a span has no start, end or labels")
+    words = str(value["text"]).replace("\\n", "\n").split() if "text" in value else None
     for codec, width in (("utf-32-le", 4), ("utf-16-le", 2)):
         units = text.encode(codec)
         if 0 <= start < end <= len(units) // width:
             first, last = (len(units[: width * i].decode(codec, "ignore")) for i in (start, end))
-            if said is None or text[first:last].split() == said:
+            if words is None or text[first:last].split() == words:
                 return first, last
-    raise ValueError("not in the text")
+    raise ValueError("a span is not in the text")
 
 
 def moment(value: str | datetime) -> datetime:
-    """An aware UTC datetime out of Label Studio's ISO 8601."""
-    read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return read.astimezone(UTC)
+    """A UTC datetime, with time zone, from Label Studio's ISO 8601 format."""
+    parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return parsed.astimezone(UTC)
 
 
 def timestamp(value: datetime) -> str:
-    """The one format that a filter of Label Studio reads."""
+    """The only time format that filters of Label Studio accept."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def task_filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
-    """One condition on a list of tasks."""
+    """A filter for a list of tasks."""
     return {
         "filter": f"filter:tasks:{column}",
         "operator": operator,
@@ -157,11 +158,13 @@ def task_filter(column: str, operator: str, kind: str, value: Any) -> dict[str, 
 
 
 def to_html(markdown: str) -> str:
-    """Label Studio shows instructions as HTML; HTML within the Markdown comes out as text."""
+    """The Markdown as HTML, which Label Studio shows; HTML tags in it become plain text."""
     from markdown_it import MarkdownIt
 
     return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown))
 
 
-def _annotator(number: int | None, emails: Mapping[int, str]) -> str:
-    return "deleted account" if number is None else emails.get(number, f"account {number}")
+def _annotator(account_id: int | None, emails: Mapping[int, str]) -> str:
+    return (
+        "deleted account" if account_id is None else emails.get(account_id, f"account {account_id}")
+    )

@@ -245,8 +245,8 @@ class LlmClient:
     # --- all prompts ---------------------------------------------------------------------------
 
     def _wait_for_turn(self) -> None:
-        while (remaining := self._not_before - time.monotonic()) > 0 and not self._stop_event.wait(
-            remaining
+        while (delay := self._not_before - time.monotonic()) > 0 and not self._stop_event.wait(
+            delay
         ):
             pass
         if self._stop_event.is_set():

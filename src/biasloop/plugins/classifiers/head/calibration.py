@@ -63,10 +63,8 @@ class OutOfFold:
             scores = self.scores[:, j]
             rows = (self.labels[:, j] >= 0) & (self.weights > 0) & (np.abs(scores) < CERTAIN)
             truth, scores, weights = self.labels[rows, j] == 1, scores[rows], self.weights[rows]
-            yes, no = (
-                _count_distinct(self.roots[rows][truth]),
-                _count_distinct(self.roots[rows][~truth]),
-            )
+            roots = self.roots[rows]
+            yes, no = _count_distinct(roots[truth]), _count_distinct(roots[~truth])
             if min(yes, no) < MIN_ROOTS:
                 notes.append(
                     f"{name}: {yes} roots with it and {no} without among human and seed labels, "

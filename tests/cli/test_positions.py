@@ -108,9 +108,9 @@ def test_withdrawn_everywhere(workspace: Path) -> None:
     ("row", "why"),
     [
         ("a@example.org,,woman,", "has not agreed"),
-        ("a@example.org,yes,woman,", "is no date"),
-        ("a@example.org,2999-01-01,woman,", "agrees only on 2999-01-01"),
-        ("anna,2026-01-01,woman,", "no e-mail address"),
+        ("a@example.org,yes,woman,", "is not a date"),
+        ("a@example.org,2999-01-01,woman,", "in the future: 2999-01-01"),
+        ("anna,2026-01-01,woman,", "not the e-mail address"),
         (f"a@example.org,2026-01-01,{'x' * 81},", "over 80 characters"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_row_that_is_not_kept(workspace: Path, row: str, why: str) -> None:
 def test_nothing_to_withdraw_and_nothing_to_read(workspace: Path) -> None:
     done = CliRunner().invoke(app, ["annotator", "withdraw", "a@example.org"])
     assert done.exit_code == 1
-    assert "nothing is kept of" in str(done.exception)
+    assert "nothing is stored about" in str(done.exception)
     file = table(workspace, "a@example.org", columns="annotator")
     done = CliRunner().invoke(app, ["annotator", "positions", str(file)])
     assert done.exit_code == 1

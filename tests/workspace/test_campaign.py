@@ -1,4 +1,4 @@
-"""A campaign folder as people write it, or wrote it for earlier versions."""
+"""Reading campaign folders, including those written for earlier versions."""
 
 from pathlib import Path
 
@@ -14,20 +14,20 @@ def folder(tmp_path: Path) -> Path:
     return small_campaign(tmp_path / "annunci")
 
 
-def say(folder: Path, line: str) -> None:
-    """Puts a line into the campaign's file, above its first section."""
+def prepend_line(folder: Path, line: str) -> None:
+    """Adds a line to campaign.toml, above its first section."""
     path = folder / "campaign.toml"
     path.write_text(f"{line}\n{path.read_text('utf-8')}", "utf-8")
 
 
-def test_a_campaign_may_still_name_its_verdict_on_ads(folder: Path) -> None:
+def test_the_dropped_setting_ad_verdict_is_still_accepted(folder: Path) -> None:
     without = read_campaign(folder).about
-    say(folder, 'ad_verdict = "any"')
+    prepend_line(folder, 'ad_verdict = "any"')
     assert read_campaign(folder).about == without
 
 
 @pytest.mark.parametrize("line", ['ad_verdict = "all"', 'titel = "Annunci"'])
-def test_what_a_campaign_cannot_say_is_named(folder: Path, line: str) -> None:
-    say(folder, line)
+def test_an_invalid_setting_is_named(folder: Path, line: str) -> None:
+    prepend_line(folder, line)
     with pytest.raises(CampaignError, match=line.partition(" ")[0]):
         read_campaign(folder)

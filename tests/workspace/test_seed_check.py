@@ -1,4 +1,4 @@
-"""What `biasloop validate` finds wrong in seed files, and that the shipped ones are right."""
+"""The problems that `biasloop validate` reports in seed files; the shipped files have none."""
 
 import json
 from pathlib import Path
@@ -36,20 +36,20 @@ def problems(*rows: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("campaign", ["job_ads_it", "job_ads_en"])
-def test_the_shipped_seeds_are_right(campaign: str) -> None:
+def test_the_shipped_seeds_have_no_problems(campaign: str) -> None:
     paths = sorted(p for p in (ROOT / "seeds" / campaign).glob("*.jsonl") if p.stem != "ads")
     scheme = read_campaign(ROOT / "annotation_config" / campaign).scheme
     assert validate(seed_rows(paths), scheme).problems == []
 
 
 def test_a_good_row_has_no_problem_and_is_counted() -> None:
-    found = validate([("line 1", GOOD)], SCHEME)
-    assert found.problems == []
-    assert (found.rows, found.quadruples, found.labels["gender"]) == (1, 1, 1)
+    findings = validate([("line 1", GOOD)], SCHEME)
+    assert findings.problems == []
+    assert (findings.rows, findings.quadruples, findings.labels["gender"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"labels": ["height"]}, "a label outside the scheme"),
         ({"labels": ["gender", "inclusive"]}, "the negative label together with another"),
@@ -57,26 +57,29 @@ def test_a_good_row_has_no_problem_and_is_counted() -> None:
         ({"text": "  "}, "needs a text"),
         ({"spans": [{"start": 10, "end": 90, "label": "gender"}]}, "not inside the text"),
         ({"spans": [{"start": 11, "end": 18, "label": "gender"}]}, "cuts a word"),
-        ({"spans": [{"start": 10, "end": 18, "label": "age"}]}, "the sentence has not"),
+        ({"spans": [{"start": 10, "end": 18, "label": "age"}]}, "the sentence does not have"),
         ({"rewrite": None}, "needs a neutral rewrite"),
-        ({"hard_negative": True}, "a hard negative has no label"),
+        ({"hard_negative": True}, "a hard negative must not have a bias label"),
         ({"root": ""}, "needs an id and a root"),
         ({"colour": "red"}, "unknown keys ['colour']"),
-        ({"versions": [{"form": "plural", "text": "x", "labels": ["gender"]}]}, "'plural' is none"),
+        (
+            {"versions": [{"form": "plural", "text": "x", "labels": ["gender"]}]},
+            "'plural' is not one of",
+        ),
     ],
 )
-def test_what_is_wrong_is_said(change: dict[str, Any], told: str) -> None:
-    assert any(told in problem for problem in problems(GOOD | change)), problems(GOOD | change)
+def test_every_problem_is_reported(change: dict[str, Any], message: str) -> None:
+    assert any(message in problem for problem in problems(GOOD | change)), problems(GOOD | change)
 
 
-def test_texts_and_ids_that_come_twice_are_found_also_among_versions() -> None:
-    again = {**GOOD, "id": "2", "text": "CERCHIAMO  una cuoca.", "spans": [], "versions": []}
-    assert any("the same text is in line 1" in problem for problem in problems(GOOD, again))
-    assert any("the id '1' was there before" in problem for problem in problems(GOOD, GOOD))
+def test_duplicate_texts_and_ids_are_reported_also_among_versions() -> None:
+    duplicate = {**GOOD, "id": "2", "text": "CERCHIAMO  una cuoca.", "spans": [], "versions": []}
+    assert any("the same text is in line 1" in problem for problem in problems(GOOD, duplicate))
+    assert any("an earlier row has the same id '1'" in problem for problem in problems(GOOD, GOOD))
 
 
 @pytest.mark.parametrize("line", ["{", "[1]"])
-def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_not_a_json_object_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "seeds.jsonl"
     path.write_text(json.dumps(GOOD) + "\n" + line + "\n", "utf-8")
     with pytest.raises(DataError, match="line 2"):

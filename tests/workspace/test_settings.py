@@ -40,8 +40,8 @@ def every_setting() -> Iterator[tuple[str, str, FieldInfo]]:
     """(section, name, field); the section is "" at the top."""
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, BaseModel):
-            for inner, found in type(field.default).model_fields.items():
-                yield name, inner, found
+            for inner_name, inner_field in type(field.default).model_fields.items():
+                yield name, inner_name, inner_field
         else:
             yield "", name, field
 
@@ -49,29 +49,29 @@ def every_setting() -> Iterator[tuple[str, str, FieldInfo]]:
 # --- the template ---------------------------------------------------------------------------------
 
 
-def test_the_template_says_every_setting_and_what_it_means() -> None:
+def test_the_template_describes_every_setting() -> None:
     section, lines = "", template().splitlines()
-    stands: dict[tuple[str, str], str] = {}
+    comments: dict[tuple[str, str], str] = {}
     for before, line in pairwise(lines):
         if line.startswith("["):
             section = line[1 : line.index("]")]
         elif line.startswith("# ") and " = " in line:
-            stands[section, line[2:].partition(" = ")[0]] = before
+            comments[section, line[2:].partition(" = ")[0]] = before
     described = {
         (section, name): f"# {field.description}" for section, name, field in every_setting()
     }
-    assert stands == described
+    assert comments == described
     assert all(len(text) > 10 and text.endswith(".") for text in described.values())
 
 
-def test_the_template_means_the_defaults(workspace: Path) -> None:
+def test_the_template_holds_the_defaults(workspace: Path) -> None:
     assert read_settings(workspace) == Settings()
-    taken = [
+    uncommented = [
         line[2:] if line.startswith("# ") and " = " in line else line
         for line in template().splitlines()
     ]
-    values = tomllib.loads("\n".join(taken))  # every # taken away
-    assert read_settings(put(workspace, "\n".join(taken))) == Settings()
+    values = tomllib.loads("\n".join(uncommented))
+    assert read_settings(put(workspace, "\n".join(uncommented))) == Settings()
     for section, name, _ in every_setting():
         assert name in (values[section] if section else values)
 
@@ -81,19 +81,19 @@ def test_the_template_means_the_defaults(workspace: Path) -> None:
 
 def test_a_file_says_what_differs(workspace: Path) -> None:
     put(workspace, "seed = 7\n[loop]\nbatch_size = 20\ninterval_minutes = 1.5\n[web]\nport = 9\n")
-    found = read_settings(workspace)
-    assert (found.seed, found.loop.batch_size, found.web.port) == (7, 20, 9)
-    assert found.loop.low_water == Settings().loop.low_water
-    assert found.opening.batch_size == 20
-    assert found.opening.interval == timedelta(seconds=90)
+    settings = read_settings(workspace)
+    assert (settings.seed, settings.loop.batch_size, settings.web.port) == (7, 20, 9)
+    assert settings.loop.low_water == Settings().loop.low_water
+    assert settings.opening.batch_size == 20
+    assert settings.opening.interval == timedelta(seconds=90)
     with pytest.raises(ValueError, match="frozen"):
-        found.seed = 8
+        settings.seed = 8
     with pytest.raises(ValueError, match="frozen"):
-        found.loop.batch_size = 8
+        settings.loop.batch_size = 8
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("sed = 1", "sed: "),
         ("[loop]\nbatchsize = 1", "loop.batchsize: "),
@@ -105,19 +105,21 @@ def test_a_file_says_what_differs(workspace: Path) -> None:
         ("loop = 3", "loop: "),
     ],
 )
-def test_a_wrong_key_is_refused_by_name(workspace: Path, text: str, told: str) -> None:
+def test_a_wrong_key_is_refused_by_name(workspace: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         read_settings(put(workspace, text))
-    assert f"biasloop.toml (or BIASLOOP_* in the environment): {told}" in str(error.value)
+    assert f"biasloop.toml (or BIASLOOP_* in the environment): {message}" in str(error.value)
 
 
-def test_an_unknown_key_is_refused_with_those_known_in_its_place(workspace: Path) -> None:
-    for text, known in (("sed = 1", "seed, ledger_url, loop,"), ("[web]\nhots = 1", "host, port")):
-        with pytest.raises(ConfigError, match=f"no such setting here; known are {known}"):
+def test_the_message_about_an_unknown_key_lists_the_settings_of_its_section(
+    workspace: Path,
+) -> None:
+    for text, names in (("sed = 1", "seed, ledger_url, loop,"), ("[web]\nhots = 1", "host, port")):
+        with pytest.raises(ConfigError, match=f"no such setting; the settings here are {names}"):
             read_settings(put(workspace, text))
 
 
-def test_every_wrong_key_is_told_at_once(workspace: Path) -> None:
+def test_all_wrong_keys_are_reported_together(workspace: Path) -> None:
     with pytest.raises(ConfigError, match=r"loop\.x: .*; sed: |sed: .*; loop\.x: "):
         read_settings(put(workspace, "sed = 1\n[loop]\nx = 1"))
 
@@ -129,10 +131,10 @@ def test_broken_toml_names_the_file(workspace: Path, content: bytes) -> None:
         read_settings(workspace)
 
 
-def test_what_is_no_workspace_says_how_to_make_one(tmp_path: Path) -> None:
+def test_the_message_without_a_workspace_says_how_to_make_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path, tmp_path / "not there", tmp_path / "file"):
-        with pytest.raises(ConfigError, match=r"is no workspace.*`biasloop init DIR"):
+        with pytest.raises(ConfigError, match=r"is not a workspace.*`biasloop init DIR"):
             read_settings(folder)
 
 
@@ -153,15 +155,15 @@ def test_the_environment_wins_over_the_file(
     monkeypatch.setenv("BIASLOOP_LOOP__BATCH_SIZE", "5")
     monkeypatch.setenv("BIASLOOP_EXPANDER__NAMES", '["a", "b"]')
     monkeypatch.setenv("BIASLOOP_WEB__PORT", "")  # as an unset variable of a container
-    found = read_settings(workspace)
-    assert (found.seed, found.loop.batch_size) == (9, 5)
-    assert found.loop.budget == 300  # the rest of a section stays the file's
-    assert found.expander.names == ("a", "b")
-    assert found.web.port == Settings().web.port
+    settings = read_settings(workspace)
+    assert (settings.seed, settings.loop.batch_size) == (9, 5)
+    assert settings.loop.budget == 300  # the rest of a section stays the file's
+    assert settings.expander.names == ("a", "b")
+    assert settings.web.port == Settings().web.port
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("LOOP__BATCH_SIZE", "many", "loop.batch_size"),
         ("LOOP__BATCHSIZE", "5", "loop.batchsize"),
@@ -170,10 +172,10 @@ def test_the_environment_wins_over_the_file(
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(f"BIASLOOP_{name}", value)
-    with pytest.raises(ConfigError, match=rf"BIASLOOP_\* in the environment.*{told}"):
+    with pytest.raises(ConfigError, match=rf"BIASLOOP_\* in the environment.*{message}"):
         read_settings(workspace)
 
 
@@ -186,17 +188,17 @@ def mode(path: Path) -> int:
 
 def test_secrets_are_read_back_and_never_shown(tmp_path: Path) -> None:
     write_secrets(tmp_path, {"LABEL_STUDIO_TOKEN": "geheim=1", "OTHER": "geheim2"})
-    found = read_secrets(tmp_path)
-    assert {name: value.get_secret_value() for name, value in found.items()} == {
+    secrets = read_secrets(tmp_path)
+    assert {name: value.get_secret_value() for name, value in secrets.items()} == {
         "LABEL_STUDIO_TOKEN": "geheim=1",
         "OTHER": "geheim2",
     }
-    assert "geheim" not in str(found) + repr(found)
-    assert isinstance(found["OTHER"], SecretStr)
+    assert "geheim" not in str(secrets) + repr(secrets)
+    assert isinstance(secrets["OTHER"], SecretStr)
 
 
 @pytest.mark.parametrize("earlier", [None, 0o644, 0o666])
-def test_a_secrets_file_is_its_owners_alone(tmp_path: Path, earlier: int | None) -> None:
+def test_only_the_owner_can_read_a_secrets_file(tmp_path: Path, earlier: int | None) -> None:
     if earlier is not None:
         (tmp_path / "secrets").write_text("OLD=1\n")
         (tmp_path / "secrets").chmod(earlier)
@@ -213,15 +215,15 @@ def test_a_secrets_file_is_its_owners_alone(tmp_path: Path, earlier: int | None)
 def test_secrets_that_others_may_read_are_refused(tmp_path: Path, bits: int) -> None:
     write_secrets(tmp_path, {"TOKEN": "geheim"})
     (tmp_path / "secrets").chmod(bits)
-    with pytest.raises(ConfigError, match=r"run: chmod 600 .*/secrets") as told:
+    with pytest.raises(ConfigError, match=r"run: chmod 600 .*/secrets") as error:
         read_secrets(tmp_path)
-    assert "geheim" not in str(told.value)
+    assert "geheim" not in str(error.value)
 
 
 def test_secrets_of_the_environment_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_secrets(tmp_path) == {}
     write_secrets(tmp_path, {"LABEL_STUDIO_TOKEN": "file", "LABEL_STUDIO_PASSWORD": "file"})
     monkeypatch.setenv("BIASLOOP_LABEL_STUDIO_TOKEN", "environment")
-    found = read_secrets(tmp_path)
-    assert found["LABEL_STUDIO_TOKEN"].get_secret_value() == "environment"
-    assert found["LABEL_STUDIO_PASSWORD"].get_secret_value() == "file"
+    secrets = read_secrets(tmp_path)
+    assert secrets["LABEL_STUDIO_TOKEN"].get_secret_value() == "environment"
+    assert secrets["LABEL_STUDIO_PASSWORD"].get_secret_value() == "file"

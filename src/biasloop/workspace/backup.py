@@ -1,8 +1,8 @@
 """A copy of a workspace, taken while it runs. The copy is a workspace itself.
 
-The ledger comes first: what it names (items, models, tasks) is in the copies made after it. What
-people label meanwhile, the first poll of the copy brings in again from Label Studio, and
-`biasloop reconcile` mends the rest.
+The ledger is copied first, so that whatever it names (items, models, tasks) is in the files copied
+after it. Annotations made meanwhile reach the copy with its first poll of Label Studio, and
+`biasloop reconcile` corrects the rest.
 """
 
 import shutil
@@ -17,37 +17,38 @@ from biasloop.store.shards import writer_lock
 from biasloop.workspace.layout import Layout
 
 LEDGER = "ledger.db"
-REMADE = ("features", "scores", "work", "exports")
-"""Folders that are left out: all in them can be made again."""
-DATABASES = (".db", ".sqlite3")
-BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database; the copy of the database holds it already."""
-TRANSIENT = (".tmp", ".lock", ".new", ".part")
+REPRODUCIBLE = ("features", "scores", "work", "exports")
+"""Folders that are left out, since everything in them can be made again."""
+DATABASE_SUFFIXES = (".db", ".sqlite3")
+SIDECAR_SUFFIXES = ("-wal", "-shm", "-journal")
+"""Files that SQLite keeps next to a database; the copied database includes their content."""
+TEMPORARY_SUFFIXES = (".tmp", ".lock", ".new", ".part")
+IGNORED_SUFFIXES = (*SIDECAR_SUFFIXES, *TEMPORARY_SUFFIXES)
 LOCK_SECONDS = 600.0
 
 
-def back_up(layout: Layout, to: Path, tell: Callable[[str], None]) -> int:
-    """Copies the workspace to the new folder `to`; returns the bytes of the copy.
+def back_up(layout: Layout, to: Path, progress: Callable[[str], None]) -> int:
+    """Copies the workspace to the new folder `to`; returns the size of the copy in bytes.
 
-    A ledger that is no file of the workspace is not in it. Raises WorkspaceError when `to` is
-    there already or lies inside the workspace, or when something cannot be read or written; then
-    nothing is left of the copy.
+    A ledger outside the workspace (PostgreSQL) is not copied. `progress` is called with the name of
+    each file or folder before it is copied. Raises WorkspaceError when `to` exists or is inside the
+    workspace, or when something cannot be read or written; an unfinished copy is removed.
     """
     if to.exists():
-        raise WorkspaceError(f"{to} is there already; give a new folder")
+        raise WorkspaceError(f"{to} exists already; give a new folder")
     if layout.folder in to.resolve().parents:
-        raise WorkspaceError(f"{to} lies inside the workspace; give a folder outside of it")
+        raise WorkspaceError(f"{to} is inside the workspace; give a folder outside it")
     try:
         with written_whole(to) as temporary:
             temporary.mkdir(parents=True, mode=0o700)
             names = sorted(path.name for path in layout.folder.iterdir())
             for name in sorted(names, key=lambda name: name != LEDGER):
-                if name not in REMADE and not name.endswith((*BESIDE, *TRANSIENT)):
-                    tell(name)
+                if name not in REPRODUCIBLE and not name.endswith(IGNORED_SUFFIXES):
+                    progress(name)
                     _copy(layout, name, temporary)
     except (OSError, sqlite3.Error) as error:
         raise WorkspaceError(
-            f"the backup to {to} failed: {error}; check free space and rights, then try again"
+            f"the backup to {to} failed: {error}; check free space and permissions, then try again"
         ) from error
     return sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
 
@@ -55,7 +56,7 @@ def back_up(layout: Layout, to: Path, tell: Callable[[str], None]) -> int:
 def _copy(layout: Layout, name: str, to: Path) -> None:
     source = layout.folder / name
     if source == layout.pool:
-        with writer_lock(source, LOCK_SECONDS):  # an import waits for us
+        with writer_lock(source, LOCK_SECONDS):  # imports wait until the copy is done
             _copy_tree(source, to / name)
     elif source.is_dir():
         _copy_tree(source, to / name)
@@ -64,13 +65,13 @@ def _copy(layout: Layout, name: str, to: Path) -> None:
 
 
 def _copy_tree(source: Path, to: Path) -> None:
-    ignored = shutil.ignore_patterns(*(f"*{end}" for end in (*BESIDE, *TRANSIENT)), "*.log")
+    ignored = shutil.ignore_patterns(*(f"*{suffix}" for suffix in IGNORED_SUFFIXES), "*.log")
     shutil.copytree(source, to, ignore=ignored, copy_function=_copy_file)
 
 
 def _copy_file(source: str, to: str) -> str:
-    """A database by SQLite itself, which copies one state of it while others write."""
-    if not source.endswith(DATABASES):
+    """Copies a file; a database through SQLite, for a consistent copy while others write."""
+    if not source.endswith(DATABASE_SUFFIXES):
         return shutil.copy2(source, to)
     with (
         closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as database,

@@ -1,4 +1,4 @@
-"""A campaign: a folder that says what is labelled, how, and in which language."""
+"""A campaign: a folder with the labels, the guideline, the labelling page and the language."""
 
 import tomllib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ GUIDELINE = "guidelines.md"
 
 
 class CampaignFile(BaseModel):
-    """campaign.toml. `labels` describes every choice in one line."""
+    """The content of campaign.toml. `labels` holds a one-line description of each choice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,8 +33,8 @@ class CampaignFile(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_ad_verdict(cls, values: Any) -> Any:
-        """Campaign folders made before it was dropped say `ad_verdict = "any"`, all that was ever
-        possible: a text is flagged if one of its sentences is."""
+        """Accepts `ad_verdict = "any"` in older campaign folders. It was the only possible value
+        (a text is flagged if one of its sentences is), so the setting was dropped."""
         if isinstance(values, dict) and values.get("ad_verdict") == "any":
             return {name: value for name, value in values.items() if name != "ad_verdict"}
         return values
@@ -42,8 +42,8 @@ class CampaignFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What the campaign folder says. `label_config` is the XML, untouched; `hints` is what stands
-    next to each choice."""
+    """The content of a campaign folder. `label_config` is the XML as it is in the file; `hints` are
+    the explanations that annotators see next to each choice, by label."""
 
     folder: Path
     about: CampaignFile
@@ -53,7 +53,7 @@ class Campaign:
 
     @property
     def policy(self) -> Policy:
-        """The guideline as the folder has it now: `policy adopt` may write it while others run.
+        """The guideline, read at each call: `policy adopt` may change it meanwhile.
 
         Raises CampaignError when it cannot be read.
         """
@@ -66,45 +66,46 @@ class Campaign:
 
     @property
     def seed_files(self) -> list[Path]:
-        """Labelled seed sentences; ads.jsonl next to them is unlabelled."""
+        """The files of labelled seed sentences: all but ads.jsonl, which has no labels."""
         return sorted(p for p in (self.folder / "seeds").glob("*.jsonl") if p.name != "ads.jsonl")
 
     @property
     def language_data(self) -> Path | None:
-        """Words, forms and clauses of the campaign's language, for rewriter and classifier."""
+        """The folder with words, inflections and clauses of the campaign's language, for rewriter
+        and classifier; None if the campaign has none."""
         path = self.folder / "counterfactual"
         return path if path.is_dir() else None
 
     @property
     def ad_file(self) -> Path | None:
-        """Unlabelled example ads that come with the campaign."""
+        """The file of unlabelled example ads; None if the campaign has none."""
         path = self.folder / "seeds" / "ads.jsonl"
         return path if path.exists() else None
 
 
 def read_campaign(folder: Path) -> Campaign:
-    """Reads and checks a campaign folder. Raises CampaignError naming file and fault."""
+    """Reads and checks a campaign folder. Raises CampaignError with file and problem."""
     try:
         about = CampaignFile(**tomllib.loads(_read(folder / "campaign.toml")))
     except tomllib.TOMLDecodeError as error:
         raise CampaignError(f"{folder / 'campaign.toml'} is not valid TOML: {error}") from None
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise CampaignError(f"{folder / 'campaign.toml'}: {wrong}") from None
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CampaignError(f"{folder / 'campaign.toml'}: {problems}") from None
     xml = _read(folder / "label_config.xml")
     controls = parse_label_config(xml, about.none_label)
-    unknown = set(about.labels) ^ set(controls.scheme.choices)
-    if about.labels and unknown:
+    mismatched = set(about.labels) ^ set(controls.scheme.choices)
+    if about.labels and mismatched:
         raise CampaignError(
-            f"{folder}: campaign.toml and label_config.xml differ in the labels "
-            f"{', '.join(sorted(unknown))}"
+            f"{folder}: these labels are in only one of campaign.toml and label_config.xml: "
+            f"{', '.join(sorted(mismatched))}"
         )
-    said = {
+    hints = {
         label: f"{about.labels.get(label, '')} {hint}".strip()
         for label, hint in choice_hints(xml).items()
     }
-    _read(folder / GUIDELINE)
-    return Campaign(folder, about, xml, controls, {k: v for k, v in said.items() if v})
+    _read(folder / GUIDELINE)  # so that an unreadable guideline is reported now
+    return Campaign(folder, about, xml, controls, {k: v for k, v in hints.items() if v})
 
 
 def _read(path: Path) -> str:
@@ -117,14 +118,15 @@ def _read(path: Path) -> str:
 
 
 def shipped(name: str) -> tuple[Path, Path]:
-    """(configuration, seeds) folders of a campaign that ships with biasloop, or at a path.
+    """The folders (configuration, seeds) of a campaign that ships with biasloop; `name` may also be
+    the path of a campaign folder.
 
-    Raises CampaignError, listing the shipped ones.
+    Raises CampaignError, which lists the shipped campaigns, when there is neither.
     """
-    given = Path(name)
-    if (given / "campaign.toml").exists():
-        return given, given / "seeds"
-    for base in _homes():
+    folder = Path(name)
+    if (folder / "campaign.toml").exists():
+        return folder, folder / "seeds"
+    for base in _base_folders():
         if (base / "annotation_config" / name / "campaign.toml").exists():
             return base / "annotation_config" / name, base / "seeds" / name
     raise CampaignError(
@@ -134,16 +136,17 @@ def shipped(name: str) -> tuple[Path, Path]:
 
 
 def shipped_names() -> list[str]:
-    """The campaigns that ship with biasloop."""
-    files_ = (file for base in _homes() for file in base.glob("annotation_config/*/campaign.toml"))
-    return sorted({file.parent.name for file in files_})
+    """The names of the campaigns that ship with biasloop."""
+    pattern = "annotation_config/*/campaign.toml"
+    return sorted({file.parent.name for base in _base_folders() for file in base.glob(pattern)})
 
 
-def _homes() -> list[Path]:
+def _base_folders() -> list[Path]:
+    """Folders that may hold the shipped campaigns."""
     package = Path(str(files("biasloop")))
     return [package / "campaigns", package.parents[1]]  # installed wheel, source tree
 
 
 def guide_of(campaign: Campaign) -> CampaignBrief:
-    """What a model is told of a campaign."""
+    """What the prompts of a language model say about the campaign."""
     return CampaignBrief(campaign.scheme, campaign.about.labels, campaign.policy)

@@ -11,9 +11,10 @@ from biasloop.workspace.settings_file import SETTINGS_FILE, template
 
 
 def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> None:
-    """Makes a workspace from a shipped campaign or a campaign folder; needs nothing running.
+    """Makes a workspace in `folder` from a shipped campaign or a campaign folder. Needs no server.
+    `seed` goes into the settings.
 
-    Raises WorkspaceError when the folder is a workspace already or is not empty.
+    Raises WorkspaceError when the folder is a workspace already, is not empty or cannot be written.
     """
     configuration, seeds = shipped(campaign)
     read_campaign(configuration)

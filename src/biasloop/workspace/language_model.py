@@ -1,4 +1,4 @@
-"""The language model of a workspace, as its settings and secrets say."""
+"""Opens the language model that settings and secrets of a workspace name."""
 
 from biasloop.domain.writing.prompt import Budget, Price
 from biasloop.llm.cache import AnswerCache
@@ -10,7 +10,8 @@ from biasloop.workspace.settings import LlmSettings
 
 
 def open_model(layout: Layout, settings: LlmSettings, purse: str) -> LlmClient:
-    """A client that charges `purse`. Raises ConfigError when the settings name no model."""
+    """A client whose spending is charged to `purse`. Raises ConfigError when the settings name no
+    model."""
     settings.require()
     key = read_secrets(layout.folder).get("LLM_API_KEY")
     server = Server(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are; nothing here opens them."""
+    """The paths of a workspace; nothing here reads or writes them."""
 
     folder: Path
 
@@ -17,7 +17,7 @@ class Layout:
 
     @property
     def pool(self) -> Path:
-        """Arrow shards."""
+        """The pool: Arrow shards."""
         return self.folder / "pool"
 
     @property
@@ -27,7 +27,7 @@ class Layout:
 
     @property
     def features(self) -> Path:
-        """What never changes of the items, by encoder and shard."""
+        """Feature rows of the items, by encoder and shard."""
         return self.folder / "features"
 
     @property
@@ -47,12 +47,12 @@ class Layout:
 
     @property
     def llm(self) -> Path:
-        """What language models were asked and what they answered."""
+        """Cache of requests to language models and their answers."""
         return self.folder / "llm.db"
 
     @property
     def positions(self) -> Path:
-        """What annotators said of themselves, with consent."""
+        """What annotators stated about themselves, with their consent."""
         return self.folder / "positions.json"
 
     @property
@@ -66,6 +66,7 @@ class Layout:
         return f"sqlite:///{self.folder / 'ledger.db'}"
 
     def job(self, round_id: int | None, step: str) -> Path:
-        """Where a child process works, named by (round, step); removed when the round closes."""
+        """Working folder of a child process, by round (None: work by hand) and step; removed when
+        the round closes."""
         name = "manual" if round_id is None else f"{round_id:04d}"
         return self.folder / "work" / f"{name}-{step}"

@@ -1,7 +1,9 @@
-"""What annotators said of themselves: read from a CSV, kept with their consent, reported by group.
+"""Positions: what annotators stated about themselves (as gender or age), stored with their consent
+and reported by group.
 
-One file of the workspace holds it, readable for its owner alone; ledger, exports, models and logs
-never do. So withdrawing takes it out of everything but backups made before.
+They are stored in one file of the workspace, which only its owner can read, and nowhere else: not
+in ledger, exports, models or logs. Withdrawing a position thus removes it from everything but
+earlier backups.
 """
 
 import json
@@ -20,22 +22,22 @@ from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake.files import BadRow, records
 from biasloop.store.atomic import remove_leftovers, written_whole
 
-WHO, CONSENT = "annotator", "consent"
+ANNOTATOR_COLUMN, CONSENT_COLUMN = "annotator", "consent"
 MAX_CHARACTERS = 80
-"""Characters of a dimension, and of what somebody says of it."""
+"""Longest name of a dimension, and longest answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What a person says of themselves, by dimension, since they agreed to it."""
+    """An annotator's answers by dimension, and the date on which they agreed to their storage."""
 
     consent: date
-    said: Mapping[str, str]
+    answers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The people who said the same of themselves, and how they vote; see GroupView."""
+    """The annotators who gave the same answer, and how they vote; see GroupView."""
 
     group: str
     people: int
@@ -46,8 +48,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """What people may say of themselves, as gender: the groups that may be shown, and whether
-    others are hidden."""
+    """A question about annotators, as gender: the groups that may be shown, and whether there are
+    others, which are hidden because so few people are in them."""
 
     dimension: str
     hidden: bool
@@ -55,71 +57,72 @@ class Dimension:
 
 
 class Positions:
-    """The positions of a workspace, by e-mail address in lower case."""
+    """The positions of a workspace, in the file `path`, by e-mail address in lower case."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def all(self) -> dict[str, Position]:
-        """Raises WorkspaceError when the file is damaged."""
+        """Every position by e-mail address. Raises WorkspaceError when the file is damaged."""
         try:
-            kept = json.loads(self._path.read_text("utf-8"))
+            stored = json.loads(self._path.read_text("utf-8"))
             return {
-                who: Position(date.fromisoformat(one["consent"]), one["said"])
-                for who, one in kept.items()
+                email: Position(date.fromisoformat(position["consent"]), position["said"])
+                for email, position in stored.items()
             }
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WorkspaceError(
-                f"cannot read {self._path}: {error}; take it from a backup, or delete it and read "
-                "the CSV again (`biasloop annotator positions`)"
+                f"cannot read {self._path}: {error}; restore it from a backup, or delete it and "
+                "read the CSV again (`biasloop annotator positions`)"
             ) from error
 
     def add(self, file: Path, today: date) -> tuple[int, list[str]]:
         """Reads a CSV with the columns `annotator`, `consent` (the date on which they agreed) and
-        one for each dimension; empty cells say nothing. A row replaces what was known.
+        one for each dimension; empty cells are ignored. A row replaces an earlier position.
 
-        Returns how many were taken, and for every row that was not why. Raises DataError when the
-        file cannot be read or lacks a column.
+        Returns the number of accepted rows, and a message for every refused one. Raises DataError
+        when the file cannot be read or lacks a column.
         """
-        known, refused, taken = self.all(), [], 0
-        for line, _, row in records(file, {WHO, CONSENT}, lambda _: None):
+        positions, refusals, accepted = self.all(), [], 0
+        for line, _, row in records(file, {ANNOTATOR_COLUMN, CONSENT_COLUMN}, lambda _: None):
             try:
-                who, position = _read(row, today)
+                email, position = _read_row(row, today)
             except ValueError as error:
-                refused.append(f"line {line}: {error}")
+                refusals.append(f"line {line}: {error}")
                 continue
-            known[who] = position
-            taken += 1
-        self._write(known)
-        return taken, refused
+            positions[email] = position
+            accepted += 1
+        self._write(positions)
+        return accepted, refusals
 
-    def withdraw(self, who: str) -> None:
-        """Forgets what this person said. Raises DataError when there is nothing."""
-        known = self.all()
-        if known.pop(who.strip().lower(), None) is None:
+    def withdraw(self, email: str) -> None:
+        """Deletes the position of this annotator. Raises DataError when there is none."""
+        positions = self.all()
+        if positions.pop(email.strip().lower(), None) is None:
             raise DataError(
-                f"nothing is kept of {who!r}; addresses are those of Label Studio accounts"
+                f"nothing is stored about {email!r}; give the e-mail address of a Label Studio "
+                "account"
             )
-        self._write(known)
+        self._write(positions)
 
     def _write(self, positions: Mapping[str, Position]) -> None:
-        kept = {
-            who: {"consent": one.consent.isoformat(), "said": dict(one.said)}
-            for who, one in sorted(positions.items())
+        content = {
+            email: {"consent": position.consent.isoformat(), "said": dict(position.answers)}
+            for email, position in sorted(positions.items())
         }
         try:
-            remove_leftovers(self._path)  # they may hold what is withdrawn
+            remove_leftovers(self._path)  # they may hold a withdrawn position
             with (
                 written_whole(self._path) as temporary,
                 open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file,
             ):
-                json.dump(kept, file, ensure_ascii=True, indent=1)
+                json.dump(content, file, ensure_ascii=True, indent=1)
         except OSError as error:
             raise WorkspaceError(
                 f"cannot write {self._path}: {error.strerror}; nothing changed; check free space "
-                "and rights"
+                "and permissions"
             ) from error
 
 
@@ -131,16 +134,25 @@ def by_group(
     scheme: Scheme,
     seed: int,
 ) -> list[Dimension]:
-    """For each dimension its groups that may be shown, and whether others are hidden."""
-    people = {vote.annotator for vote in votes}
-    said = {who: positions[who.lower()].said for who in people if who.lower() in positions}
+    """Reports votes by group, one entry per dimension.
+
+    `consensus` holds the labels, `roots` the ad of each item, by item id.
+    """
+    annotators = {vote.annotator for vote in votes}
+    answers_by_annotator = {
+        annotator: positions[annotator.lower()].answers
+        for annotator in annotators
+        if annotator.lower() in positions
+    }
     report = []
-    for dimension in sorted({name for position in said.values() for name in position}):
+    for dimension in sorted(
+        {name for answers in answers_by_annotator.values() for name in answers}
+    ):
         groups: dict[str, set[str]] = {}
-        for who, position in said.items():
-            if dimension in position:
-                groups.setdefault(position[dimension], set()).add(who)
-        names = groups_to_show(groups, people)
+        for annotator, answers in answers_by_annotator.items():
+            if dimension in answers:
+                groups.setdefault(answers[dimension], set()).add(annotator)
+        names = groups_to_show(groups, annotators)
         views = {n: view_group(votes, groups[n], consensus, roots, scheme, seed) for n in names}
         report.append(
             Dimension(
@@ -155,28 +167,29 @@ def by_group(
     return report
 
 
-def _read(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Position]:
-    """Raises ValueError with what is wrong."""
+def _read_row(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Position]:
+    """(e-mail address, position) of a CSV row. Raises ValueError when the row is not valid."""
     if isinstance(row, BadRow):
         raise ValueError(str(row))
     cells = {str(k).strip(): str(v).strip() for k, v in row.items() if v is not None}
-    who, consent = cells.pop(WHO, "").lower(), cells.pop(CONSENT, "")
-    if "@" not in who:
-        raise ValueError(f"{who!r} is no e-mail address of an annotator")
+    email, consent = cells.pop(ANNOTATOR_COLUMN, "").lower(), cells.pop(CONSENT_COLUMN, "")
+    if "@" not in email:
+        raise ValueError(f"{email!r} is not the e-mail address of an annotator")
     if not consent:
-        raise ValueError(f"{who} has not agreed: `{CONSENT}` is empty")
+        raise ValueError(f"{email} has not agreed: `{CONSENT_COLUMN}` is empty")
     try:
-        since = date.fromisoformat(consent)
+        consent_date = date.fromisoformat(consent)
     except ValueError:
         raise ValueError(
-            f"{consent!r} is no date; `{CONSENT}` holds the day on which {who} agreed, as "
-            f"{today.isoformat()}"
+            f"{consent!r} is not a date; `{CONSENT_COLUMN}` must be the day on which {email} "
+            f"agreed, such as {today.isoformat()}"
         ) from None
-    if since > today:
-        raise ValueError(f"{who} agrees only on {consent}")
-    said = {name: value for name, value in cells.items() if name and value}
-    if too_long := [n for n, value in said.items() if max(len(n), len(value)) > MAX_CHARACTERS]:
+    if consent_date > today:
+        raise ValueError(f"the consent of {email} is dated in the future: {consent}")
+    answers = {name: value for name, value in cells.items() if name and value}
+    if too_long := [n for n, value in answers.items() if max(len(n), len(value)) > MAX_CHARACTERS]:
         raise ValueError(
-            f"{who}: {too_long[0][:MAX_CHARACTERS]!r} is over {MAX_CHARACTERS} characters"
+            f"{email}: {too_long[0][:MAX_CHARACTERS]!r}, or its value, has over {MAX_CHARACTERS} "
+            "characters"
         )
-    return who, Position(since, said)
+    return email, Position(consent_date, answers)

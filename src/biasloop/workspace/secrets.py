@@ -1,4 +1,4 @@
-"""What must never reach a log, the ledger or a page."""
+"""Secrets: they must never reach a log, the ledger or a page."""
 
 import os
 from pathlib import Path
@@ -8,16 +8,13 @@ from pydantic import SecretStr
 from biasloop.errors import ConfigError
 
 SECRETS_FILE = "secrets"
-
-
 SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD", "LLM_API_KEY")
 
 
 def read_secrets(workspace: Path) -> dict[str, SecretStr]:
-    """Secrets by name: the environment's (BIASLOOP_<NAME>) over the workspace's file.
+    """Secrets by name, from the environment (BIASLOOP_<NAME>) or else from the workspace's file.
 
-    The file holds lines NAME=value and must be readable by its owner alone.
-    Raises ConfigError when others may read it.
+    The file has lines NAME=value. Raises ConfigError when others than its owner may read it.
     """
     path = workspace / SECRETS_FILE
     values: dict[str, str] = {}
@@ -29,15 +26,15 @@ def read_secrets(workspace: Path) -> dict[str, SecretStr]:
             if equals:
                 values[name.strip()] = value.strip()
     for name in SECRET_NAMES:
-        if found := os.environ.get(f"BIASLOOP_{name}"):
-            values[name] = found
+        if value := os.environ.get(f"BIASLOOP_{name}"):
+            values[name] = value
     return {name: SecretStr(value) for name, value in values.items()}
 
 
 def write_secrets(workspace: Path, values: dict[str, str]) -> None:
-    """Writes the secrets file with mode 0600 from its first byte on."""
+    """Writes the secrets file; it has mode 0600 before the first byte is written."""
     path = workspace / SECRETS_FILE
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(handle, 0o600)  # a file that was there keeps its mode
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)  # os.open leaves the mode of an existing file as it is
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())

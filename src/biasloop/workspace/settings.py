@@ -1,4 +1,4 @@
-"""What can be set, section by section, and what the parts of biasloop are given of it."""
+"""The settings, section by section, and what other parts of biasloop take from them."""
 
 from datetime import timedelta
 from typing import Any, Literal
@@ -21,78 +21,78 @@ class Section(BaseModel):
 
 
 class LoopSettings(Section):
-    """What opens a round, what is in it, what ends the campaign."""
+    """When a round opens, what it contains, when the campaign ends."""
 
-    batch_size: int = Field(50, ge=1, description="Items a round sends to people.")
+    batch_size: int = Field(50, ge=1, description="Items that a round sends to annotators.")
     low_water: int = Field(
         5,
         ge=0,
-        description="Tasks left open per annotator, half of the batch at most, at which a round "
-        "counts as annotated and the next one is made.",
+        description="A round counts as annotated, and the next one is made, when only that many "
+        "tasks per annotator are open (at most half of the batch).",
     )
     min_new_items: int = Field(
-        1, ge=1, description="Unlabelled items that the pool must hold before a round opens."
+        1, ge=1, description="Unlabelled items that the pool must have before a round opens."
     )
     interval_minutes: float = Field(
-        0, ge=0, description="Shortest time between the openings of two rounds."
+        0, ge=0, description="Minimum time between the openings of two rounds."
     )
-    budget: int = Field(1000, ge=1, description="Items people are asked about in all; then stop.")
+    budget: int = Field(1000, ge=1, description="Items to ask about in all; then the loop stops.")
     deadline_hours: float = Field(
-        72, gt=0, description="After this long without a label, status says that nobody labels."
+        72, gt=0, description="Time without a new label after which status says that nobody labels."
     )
     audit_block: int = Field(
-        200, ge=0, description="Audit items a campaign begins with, spread over the first batches."
+        200, ge=0, description="Audit items in the first batches of a campaign, in all."
     )
     audit_share: float = Field(
-        0.1, ge=0, le=1, description="Share of audit items in a batch after that."
+        0.1, ge=0, le=1, description="Share of audit items in later batches."
     )
     random_share: float = Field(
-        0.1, ge=0, le=1, description="Share of items drawn at random from train roots."
+        0.1, ge=0, le=1, description="Share of items chosen at random from train roots."
     )
     gold_share: float = Field(
         0,
         ge=0,
         le=0.5,
-        description="Share of items whose answer is known, to see how people judge.",
+        description="Share of items with a known answer, to measure how reliable annotators are.",
     )
-    max_per_ad: int = Field(3, ge=1, description="Most sentences of one ad in a batch.")
+    max_per_ad: int = Field(3, ge=1, description="Maximum sentences of one ad in a batch.")
     promote: Literal["auto", "manual"] = Field(
         "auto",
-        description="Whether the newest model goes into service by itself unless it is worse.",
+        description="auto: a new model goes into service unless it is worse; manual: by command.",
     )
 
 
 class StoppingSettings(Section):
-    """When there is nothing more to gain from asking people."""
+    """When more labels are not worth their cost."""
 
     mode: Literal["advise", "rule", "off"] = Field(
-        "advise", description="advise: status says so; rule: no round opens any more; off: neither."
+        "advise", description="advise: status says so; rule: no more rounds open; off: neither."
     )
     needs: tuple[CriterionName, ...] = Field(
         ("gain", "kappa"),
         min_length=1,
-        description="Criteria that must all say so: gain, kappa, delta_f, change, uncertainty.",
+        description="Criteria that must all be met: gain, kappa, delta_f, change, uncertainty.",
     )
-    rounds: int = Field(3, ge=1, description="Criterion gain: the last rounds it looks at.")
+    rounds: int = Field(3, ge=1, description="Criterion gain: number of last rounds compared.")
     gain: float = Field(
-        0.02, gt=0, description="Criterion gain: they gained surely less macro-F1 than this."
+        0.02, gt=0, description="Criterion gain: met if macro-F1 surely rose by less than this."
     )
 
 
 class StrategySettings(Section):
-    """Which items people are asked about."""
+    """Which items annotators are asked about."""
 
-    name: str = Field("auto", description="Strategy of the acquisition arm.")
-    options: dict[str, Any] = Field({}, description="Its options.")
+    name: str = Field("auto", description="Strategy that chooses the items.")
+    options: dict[str, Any] = Field({}, description="Options of the plug-in.")
 
 
 class ClassifierSettings(Section):
-    """Which model learns from the labels."""
+    """Which classifier learns from the labels."""
 
-    name: str = Field("tfidf", description="Classifier.")
-    options: dict[str, Any] = Field({}, description="Its options.")
+    name: str = Field("tfidf", description="Name of the classifier.")
+    options: dict[str, Any] = Field({}, description="Options of the plug-in.")
     constructed_weight: float = Field(
-        0.5, ge=0, description="Weight of a counterfactual version beside a human label's 1."
+        0.5, ge=0, description="Weight of a counterfactual version; a human label has 1."
     )
     cascade: int = Field(
         20_000,
@@ -109,46 +109,48 @@ class ExpanderSettings(Section):
 
 
 class LlmSettings(Section):
-    """The model that writes and judges; its key is the secret LLM_API_KEY."""
+    """The language model that writes and judges texts; its key is the secret LLM_API_KEY."""
 
-    base_url: str = Field("", description="Any OpenAI-compatible server, http://127.0.0.1:8000/v1.")
+    base_url: str = Field(
+        "", description="An OpenAI-compatible server, as http://127.0.0.1:8000/v1."
+    )
     model: str = Field("", description="The model's name on that server.")
-    concurrency: int = Field(8, ge=1, le=256, description="Requests at a time.")
-    timeout_seconds: float = Field(60, gt=0, description="Longest wait for one whole answer.")
+    concurrency: int = Field(8, ge=1, le=256, description="Number of simultaneous requests.")
+    timeout_seconds: float = Field(60, gt=0, description="Maximum time for one complete answer.")
     patience_seconds: float = Field(
-        120, gt=0, description="How long a request is tried again on 429, 5xx and time-outs."
+        120, gt=0, description="How long a request is repeated on 429, 5xx and time-outs."
     )
     answer_tokens: int = Field(
-        1000, ge=16, description="Most tokens of one answer, the model's thinking included."
+        1000, ge=16, description="Maximum number of tokens of one answer, including reasoning."
     )
-    judge_samples: int = Field(1, ge=1, le=25, description="Judgements that are asked per text.")
+    judge_samples: int = Field(1, ge=1, le=25, description="Number of judgements per text.")
     prelabel: bool = Field(
         False,
-        description="Whether annotators see the model's labels as a first answer. It saves clicks "
-        "and pulls people towards the model, on audit items as well.",
+        description="Whether annotators see the model's labels as a first answer. This saves "
+        "clicks but biases annotators towards the model, on audit items as well.",
     )
-    price_in: float = Field(0, ge=0, description="Price of a million tokens in, any currency.")
-    price_out: float = Field(0, ge=0, description="Price of a million tokens out.")
-    round_budget: float = Field(1, ge=0, description="What one round may cost, in that currency.")
-    budget: float = Field(20, ge=0, description="What all requests together may cost.")
+    price_in: float = Field(0, ge=0, description="Price of a million input tokens, any currency.")
+    price_out: float = Field(0, ge=0, description="Price of a million output tokens.")
+    round_budget: float = Field(1, ge=0, description="Maximum cost of one round, in that currency.")
+    budget: float = Field(20, ge=0, description="Maximum cost of all requests together.")
 
     def require(self) -> None:
-        """Raises ConfigError when they name no model."""
+        """Raises ConfigError when no server or no model is set."""
         if not (self.base_url and self.model):
             raise ConfigError(
-                "no language model is set: give llm.base_url and llm.model in biasloop.toml, and "
+                "no language model is set: set llm.base_url and llm.model in biasloop.toml, and "
                 "its key as LLM_API_KEY in the file `secrets` or as BIASLOOP_LLM_API_KEY"
             )
 
 
 class ProbationSettings(Section):
-    """When texts that a language model wrote may teach."""
+    """When classifiers learn from texts that a language model wrote."""
 
     every: int = Field(
-        3, ge=1, description="Rounds from one review of all that it wrote to the next."
+        3, ge=1, description="Number of rounds from one review of these texts to the next."
     )
     weight: float = Field(
-        0.5, gt=0, description="Weight of a text that a review kept beside a human label's 1."
+        0.5, gt=0, description="Weight of a text that a review kept; a human label has 1."
     )
     unproven_weight: float = Field(
         0, ge=0, description="Weight of a text that no review has judged yet."
@@ -156,40 +158,40 @@ class ProbationSettings(Section):
 
 
 class VotesSettings(Section):
-    """How many people judge an item."""
+    """How many annotators judge an item."""
 
     per_item: int = Field(
-        1, ge=1, description="Votes on every item; a round waits until its items have so many."
+        1, ge=1, description="Votes on every item; a round waits until its items have that many."
     )
     audit: int = Field(
-        2, ge=1, description="Votes on an audit item; those beyond per_item hold no round up."
+        2, ge=1, description="Votes on an audit item; no round waits for those beyond per_item."
     )
     tie_break: int = Field(
-        1, ge=0, description="Further votes on an audit item whose voters disagree."
+        1, ge=0, description="Additional votes on an audit item whose annotators disagree."
     )
     consensus: ConsensusMethod = Field(
         ConsensusMethod.MAJORITY,
-        description="What votes come to: majority, or dawid_skene (weighs them by reliability).",
+        description="How votes are resolved: majority, or dawid_skene (weighs by reliability).",
     )
     soft: bool = Field(
-        False, description="Whether a model learns from differing votes instead of their consensus."
+        False, description="Whether a model learns from differing votes, not their consensus."
     )
 
 
 class LabelStudioSettings(Section):
-    """Where people label."""
+    """The Label Studio server on which annotators work."""
 
     url: str = Field("", description="A Label Studio server; empty: biasloop starts its own.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the embedded server.")
     email: str = Field("admin@biasloop.local", description="Administrator of the embedded server.")
     venv: str = Field(
-        "", description="Virtual environment of the embedded server; empty: beside biasloop's."
+        "", description="Virtual environment of the embedded server; empty: next to biasloop's."
     )
-    timeout_seconds: float = Field(60, gt=0, description="Longest wait for one answer.")
+    timeout_seconds: float = Field(60, gt=0, description="Maximum time for one answer.")
 
 
 class SchedulerSettings(Section):
-    """How often the loop looks."""
+    """How often the loop runs, polls and retries."""
 
     tick_seconds: float = Field(1, gt=0, description="Time between two ticks.")
     poll_seconds: float = Field(
@@ -199,23 +201,23 @@ class SchedulerSettings(Section):
         24, gt=0, description="Time between two full comparisons with Label Studio."
     )
     lease_seconds: float = Field(
-        15, gt=0, le=600, description="A step whose process is silent for so long is taken over."
+        15, gt=0, le=600, description="A step is taken over if its process is silent that long."
     )
     retry_base_seconds: float = Field(
-        2, gt=0, le=600, description="Wait after a first failure; doubles."
+        2, gt=0, le=600, description="Wait after a first failure; it doubles with each further one."
     )
-    retry_cap_seconds: float = Field(300, gt=0, le=600, description="Longest wait after a failure.")
+    retry_cap_seconds: float = Field(300, gt=0, le=600, description="Maximum wait after a failure.")
 
 
 class WebSettings(Section):
-    """The page."""
+    """The web page."""
 
-    host: str = Field("127.0.0.1", description="Address it listens on.")
-    port: int = Field(8090, ge=1, le=65535, description="Port it listens on.")
+    host: str = Field("127.0.0.1", description="Address that it listens on.")
+    port: int = Field(8090, ge=1, le=65535, description="Port that it listens on.")
     names: tuple[str, ...] = Field(
         (),
-        description="Host names, beside localhost and this machine's, whose forms are taken: that "
-        "of a proxy before the page.",
+        description="Host names, besides localhost and this machine's, that forms may come from, "
+        "such as that of a proxy in front of the page.",
     )
 
 
@@ -230,7 +232,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    seed: int = Field(0, ge=0, description="Seeds the split and every draw.")
+    seed: int = Field(0, ge=0, description="Seed of the split and of every random choice.")
     ledger_url: str = Field(
         "", description="SQLAlchemy URL of the ledger; empty: SQLite in the workspace."
     )
@@ -255,17 +257,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, whose content comes in as init arguments."""
+        """The environment overrides the file, whose content is passed as init arguments."""
         return env_settings, init_settings
 
     @property
     def vote_plan(self) -> VotePlan:
-        """How many votes an item gets."""
+        """The number of votes that items get."""
         return VotePlan(self.votes.per_item, self.votes.audit, self.votes.tie_break)
 
     @property
     def opening(self) -> OpeningRules:
-        """What the decision to open a round needs."""
+        """The rules by which rounds open."""
         return OpeningRules(
             batch_size=self.loop.batch_size,
             min_new_items=self.loop.min_new_items,
@@ -275,12 +277,14 @@ class Settings(BaseSettings):
 
     @property
     def probation_terms(self) -> ProbationTerms:
-        """On which terms what a language model wrote may teach."""
-        found = self.probation
-        return ProbationTerms(found.every, found.weight, found.unproven_weight)
+        """The terms on which classifiers learn from texts that a language model wrote."""
+        section = self.probation
+        return ProbationTerms(section.every, section.weight, section.unproven_weight)
 
     @property
     def stopping_advice(self) -> StoppingRule | None:
-        """What advice on stopping goes by; None when nobody wants any."""
-        found = self.stopping
-        return None if found.mode == "off" else StoppingRule(found.needs, found.rounds, found.gain)
+        """The rule by which biasloop advises to stop; None when it gives no advice."""
+        section = self.stopping
+        if section.mode == "off":
+            return None
+        return StoppingRule(section.needs, section.rounds, section.gain)

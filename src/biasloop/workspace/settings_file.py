@@ -1,7 +1,7 @@
-"""The settings of a workspace: biasloop.toml, overridden by BIASLOOP_* in the environment.
+"""Reads the settings of a workspace: biasloop.toml, overridden by BIASLOOP_* in the environment.
 
-One frozen model, read once; unknown keys are refused. Secrets are not among them: they come from
-the environment or from the workspace's `secrets` file and are never logged or shown.
+Unknown keys are refused. Secrets are no settings: they come from the environment or from the file
+`secrets` of the workspace, and are never logged or shown.
 """
 
 import tomllib
@@ -20,14 +20,14 @@ SETTINGS_FILE = "biasloop.toml"
 
 
 def read_settings(workspace: Path) -> Settings:
-    """The settings of this workspace. Raises ConfigError, naming each wrong key."""
+    """The settings of this workspace. Raises ConfigError, which names every wrong key."""
     path = workspace / SETTINGS_FILE
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(
-            f"{workspace} is no workspace: it has no {SETTINGS_FILE}; "
-            "`biasloop init DIR --campaign NAME` makes one, --workspace names another"
+            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}; make one with "
+            "`biasloop init DIR --campaign NAME`, or name another one with --workspace"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
@@ -36,27 +36,29 @@ def read_settings(workspace: Path) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in error.errors())
-        raise ConfigError(f"{path} (or BIASLOOP_* in the environment): {wrong}") from None
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {_describe(e)}" for e in error.errors()
+        )
+        raise ConfigError(f"{path} (or BIASLOOP_* in the environment): {problems}") from None
     except SettingsError as error:
         raise ConfigError(f"BIASLOOP_* in the environment: {error}; it must be JSON") from None
 
 
-def _told(error: ErrorDetails) -> str:
-    """What is wrong with a key; of an unknown one, which there are in its place."""
+def _describe(error: ErrorDetails) -> str:
+    """What is wrong with a key; for an unknown one, also which settings its section has."""
     if error["type"] != "extra_forbidden":
         return error["msg"]
-    known: Mapping[str, FieldInfo] = Settings.model_fields
+    fields: Mapping[str, FieldInfo] = Settings.model_fields
     for section in error["loc"][:-1]:
-        known = type(known[str(section)].default).model_fields
-    return f"there is no such setting here; known are {', '.join(known)}"
+        fields = type(fields[str(section)].default).model_fields
+    return f"there is no such setting; the settings here are {', '.join(fields)}"
 
 
 def template() -> str:
-    """The biasloop.toml that `init` writes: every setting, commented out, with its meaning."""
+    """The biasloop.toml that `init` writes: every setting, commented out, with its description."""
     lines = [
-        "# Settings of this biasloop workspace. Every line shows the default; take the # away",
-        "# to change it. BIASLOOP_<SECTION>__<NAME> in the environment wins over this file.",
+        "# Settings of this biasloop workspace. Every line shows the default; remove the # to",
+        "# change it. BIASLOOP_<SECTION>__<NAME> in the environment overrides this file.",
     ]
     sections = []
     for name, field in Settings.model_fields.items():

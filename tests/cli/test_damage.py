@@ -34,7 +34,7 @@ def backup(cli_with_model: Cli, tmp_path: Path) -> Path:
 def test_a_damaged_ledger(cli_with_model: Cli, backup: Path) -> None:
     before = cli_with_model.json("status")
     spoil(cli_with_model.workspace / "ledger.db")
-    says(cli_with_model, "ledger.db", "damaged", "put a backup in its place")
+    says(cli_with_model, "ledger.db", "damaged", "replace it with a backup")
     shutil.rmtree(cli_with_model.workspace)
     backup.rename(cli_with_model.workspace)
     assert cli_with_model.json("status") == before

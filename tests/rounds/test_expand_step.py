@@ -248,7 +248,7 @@ def test_a_takedown_reaches_all_that_was_written(service: Service, model: LlmSer
     model.script = structured(script)
     while not any(root in row["roots"] for row in service.ledger.rejections(1000)):
         expand(service)
-    service.ledger.bury(root, service.pool.erase(root), NOW)
+    service.ledger.record_takedown(root, service.pool.erase(root), NOW)
     forget_answers(service, root)
     assert not [r for r in service.ledger.rejections(1000) if "zirconio" in r["text"] + r["detail"]]
     files = list(service.layout.folder.glob("llm.db*"))

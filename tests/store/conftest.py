@@ -1,4 +1,4 @@
-"""A ledger on each kind of database."""
+"""Fixtures of a ledger, on SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Iterator
 
@@ -24,6 +24,6 @@ def another(database_url: str) -> Iterator[Callable[[], Ledger]]:
 @pytest.fixture
 def ledger(another: Callable[[], Ledger]) -> Ledger:
     """An empty ledger at the newest schema."""
-    made = another()
-    made.migrate()
-    return made
+    empty = another()
+    empty.migrate()
+    return empty

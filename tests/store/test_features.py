@@ -1,4 +1,4 @@
-"""Feature rows of the pool: made once, kept, the same as made afresh."""
+"""Stored feature rows of the pool: computed once, and the same as computed again."""
 
 from pathlib import Path
 
@@ -23,9 +23,9 @@ LABELLED = ["Cerchiamo un cuoco", "Cerchiamo personale"]
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArrowPool:
     monkeypatch.setattr(pool_module, "SHARD_ROWS", 20)
     monkeypatch.setattr(pool_module, "CHUNK_ROWS", 5)
-    made = ArrowPool(tmp_path / "pool")
-    fill(made, range(45))
-    return made
+    pool = ArrowPool(tmp_path / "pool")
+    fill(pool, range(45))
+    return pool
 
 
 @pytest.fixture
@@ -42,48 +42,50 @@ def shards_of(store: FeatureStore, encoder_id: str, folder: Path) -> dict[str, i
     return {path.name: path.stat().st_mtime_ns for path in (folder / encoder_id).glob("0*")}
 
 
-def test_kept_rows_are_those_that_the_encoder_makes(store: FeatureStore, pool: ArrowPool) -> None:
-    encoder = store.encoder(Tfidf(), LABELLED)
-    texts = pool.texts(range(len(pool)))
-    expected = encoder.encode(texts).presence().toarray()
-    for _ in ("made", "kept"):
-        parts = [store.shard(encoder, shard) for shard in pool.shards()]
-        found = np.vstack([part.presence().toarray() for part in parts])
-        np.testing.assert_array_equal(found, expected)
-
-
-def test_rows_come_from_kept_shards_and_from_others_alike(
+def test_stored_rows_are_those_that_the_encoder_computes(
     store: FeatureStore, pool: ArrowPool
 ) -> None:
     encoder = store.encoder(Tfidf(), LABELLED)
-    wanted = np.array([0, 3, 19, 20, 44])
-    expected = encoder.encode(pool.texts(wanted)).presence().toarray()
+    texts = pool.texts(range(len(pool)))
+    expected = encoder.encode(texts).presence().toarray()
+    for _ in ("computed", "stored"):
+        parts = [store.shard(encoder, shard) for shard in pool.shards()]
+        stored = np.vstack([part.presence().toarray() for part in parts])
+        np.testing.assert_array_equal(stored, expected)
+
+
+def test_rows_are_the_same_from_stored_shards_and_from_others(
+    store: FeatureStore, pool: ArrowPool
+) -> None:
+    encoder = store.encoder(Tfidf(), LABELLED)
+    rows = np.array([0, 3, 19, 20, 44])
+    expected = encoder.encode(pool.texts(rows)).presence().toarray()
     for shard in (None, *pool.shards()):
         if shard:
             store.shard(encoder, shard)
-        found = store.rows(encoder, wanted)
-        np.testing.assert_array_equal(found.presence().toarray(), expected)
+        features = store.rows(encoder, rows)
+        np.testing.assert_array_equal(features.presence().toarray(), expected)
 
 
-def test_likeness_is_that_of_the_rows_asked_about(store: FeatureStore, pool: ArrowPool) -> None:
+def test_similarity_is_that_of_the_given_rows(store: FeatureStore, pool: ArrowPool) -> None:
     encoder = store.encoder(Tfidf(), LABELLED)
     rows = np.array([30, 4, 17, 4, 44])
-    made = []
+    loaded = []
 
     def load() -> Encoder:
-        made.append(encoder)
+        loaded.append(encoder)
         return encoder
 
-    likeness = store.similarity(load, rows)
-    assert not made
+    similarity = store.similarity(load, rows)
+    assert not loaded
     some, others = np.array([4, 0]), np.array([3, 1, 2])
-    found = likeness(some, others)
+    computed = similarity(some, others)
     texts = encoder.encode(pool.texts(rows))
-    np.testing.assert_allclose(found, encoder.similarity(texts[some], texts[others]), atol=1e-6)
-    np.testing.assert_allclose(found[:, 0], found[:, 1])
+    np.testing.assert_allclose(computed, encoder.similarity(texts[some], texts[others]), atol=1e-6)
+    np.testing.assert_allclose(computed[:, 0], computed[:, 1])
 
 
-def test_an_append_leaves_what_is_there_alone(
+def test_an_append_leaves_stored_rows_alone(
     store: FeatureStore, pool: ArrowPool, tmp_path: Path
 ) -> None:
     encoder = store.encoder(Tfidf(), LABELLED)
@@ -123,14 +125,14 @@ def test_a_killed_attempt_leaves_nothing_that_counts(
     folder = tmp_path / "features" / encoder.id
     (folder / "000000.4711").mkdir()
     (folder / "000000.4711" / "terms.npy").write_bytes(b"half")
-    (folder / module.MADE).unlink()
+    (folder / module.BUILD_FILE).unlink()
     again = store.encoder(Tfidf(), LABELLED)
     assert again.id == encoder.id
     assert len(store.shard(again, pool.shards()[0])) == pool.shards()[0][2]
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "garbage"])
-def test_damaged_rows_are_named_with_the_way_out(
+def test_the_message_about_damaged_rows_names_the_folder_to_delete(
     store: FeatureStore, pool: ArrowPool, tmp_path: Path, damage: str
 ) -> None:
     encoder = store.encoder(Tfidf(), LABELLED)

@@ -33,16 +33,16 @@ on_the_ledger = settings(
 
 
 def annotation(key: str = "ls:1", item: str = "a" * 20, **changes: object) -> Annotation:
-    made = vote(item, "age", key=key, policy_id="p" * 12, at=NOW, seconds=3.5, task_id=7)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    default = vote(item, "age", key=key, policy_id="p" * 12, at=NOW, seconds=3.5, task_id=7)
+    return replace(default, **changes)  # type: ignore[arg-type]
 
 
-def written(news: list[Annotation]) -> list[Annotation]:
-    """As they come back: with sequence numbers from 1."""
+def numbered(news: list[Annotation]) -> list[Annotation]:
+    """The annotations as the ledger returns them: with sequence numbers from 1."""
     return [replace(new, seq=number) for number, new in enumerate(news, 1)]
 
 
-def steps_to(ledger: Ledger, *records: object, now: datetime = NOW) -> None:
+def commit_next_step(ledger: Ledger, *records: object, now: datetime = NOW) -> None:
     """Commits records with the next step of the newest round."""
     ledger.rounds.open({}, now)
     held = ledger.rounds.claim(now, "me", now + MINUTE)
@@ -61,9 +61,9 @@ def test_an_annotation_comes_back_as_it_went_in(ledger: Ledger) -> None:
         annotation("ls:2", standing=Standing.ASIDE, labels=("età",), reason="nothing chosen"),
     ]
     assert ledger.record(news) == 3
-    assert ledger.annotations() == written(news)
+    assert ledger.annotations() == numbered(news)
     assert ledger.annotations_on([news[0].item_id, "x"]) == [
-        a for a in written(news) if a.item_id == news[0].item_id
+        a for a in numbered(news) if a.item_id == news[0].item_id
     ]
     assert ledger.annotations_on([]) == ledger.annotations_on(["x"]) == []
 
@@ -71,8 +71,8 @@ def test_an_annotation_comes_back_as_it_went_in(ledger: Ledger) -> None:
 def test_times_are_utc_whatever_zone_they_came_in(ledger: Ledger) -> None:
     rome = timezone(timedelta(hours=2))
     ledger.record([annotation(at=NOW.astimezone(rome))])
-    found = ledger.annotations()[0].at
-    assert (found, found.utcoffset()) == (NOW, timedelta(0))
+    stored = ledger.annotations()[0].at
+    assert (stored, stored.utcoffset()) == (NOW, timedelta(0))
     with pytest.raises(Exception, match="naive"):
         ledger.record([annotation("ls:2", at=NOW.replace(tzinfo=None))])
 
@@ -97,14 +97,14 @@ example = count()
 
 @on_the_ledger
 @given(history=versions)
-def test_a_version_is_appended_only_when_it_says_something_new(
+def test_a_version_is_appended_only_when_it_differs(
     ledger: Ledger, history: list[list[Annotation]]
 ) -> None:
-    mine = f"{next(example)}:"
+    prefix = f"{next(example)}:"
     current: dict[str, Annotation] = {}
     snapshots = {ledger.sequence(): dict(current)}
-    for told in history:
-        news = [replace(a, key=mine + a.key) for a in told]
+    for batch in history:
+        news = [replace(a, key=prefix + a.key) for a in batch]
         appended = 0
         for new in news:
             if new.key not in current or not new.has_same_content(current[new.key]):
@@ -117,9 +117,9 @@ def test_a_version_is_appended_only_when_it_says_something_new(
         last = {new.key: new for new in news}
         assert ledger.record(list(last.values())) == 0  # twice adds nothing
     for sequence, expected in snapshots.items():
-        found = {a.key: a for a in ledger.annotations(sequence) if a.key.startswith(mine)}
-        assert {k: replace(a, seq=0) for k, a in found.items()} == expected
-        assert all(a.seq <= sequence for a in found.values())
+        stored = {a.key: a for a in ledger.annotations(sequence) if a.key.startswith(prefix)}
+        assert {k: replace(a, seq=0) for k, a in stored.items()} == expected
+        assert all(a.seq <= sequence for a in stored.values())
     assert ledger.answered_items() == {
         a.item_id
         for a in ledger.annotations()
@@ -137,7 +137,7 @@ def test_many_at_once(ledger: Ledger) -> None:
 def test_what_was_read_at_a_sequence_number_stays(
     ledger: Ledger, another: Callable[[], Ledger]
 ) -> None:
-    """Sequence numbers become visible in their order, whoever writes (R4: a model records one)."""
+    """Sequence numbers become visible in their order (R4: a model records one)."""
     writers, reader, done = [another() for _ in range(3)], another(), threading.Event()
 
     def write(writer: int) -> None:
@@ -169,9 +169,9 @@ def test_what_was_read_at_a_sequence_number_stays(
 def test_selections_come_in_the_order_of_rounds_and_positions(ledger: Ledger) -> None:
     first = Selection("a" * 20, 5, Arm.AUDIT, 0.25, 1)
     second = Selection("b" * 20, 2, Arm.ACQUISITION, None, 0)
-    steps_to(ledger, first, second)
+    commit_next_step(ledger, first, second)
     ledger.rounds.cancel(0, "again", NOW)
-    steps_to(ledger, second)
+    commit_next_step(ledger, second)
     assert ledger.selections() == [(0, second), (0, first), (1, second)]
     assert ledger.selections(1) == [(1, second)]
     assert ledger.selections(2) == []
@@ -182,9 +182,9 @@ def test_the_newest_consensus_on_an_item_holds(ledger: Ledger) -> None:
     old = Consensus("a" * 20, ("age",), ("age", "gender"), 1, {"age": 1.0, "gender": 0.0})
     other = replace(old, item_id="b" * 20)
     new = replace(old, labels=("inclusive",), votes=3, support={"age": 1 / 3, "gender": 0.0})
-    steps_to(ledger, old, other)
+    commit_next_step(ledger, old, other)
     ledger.rounds.cancel(0, "again", NOW)
-    steps_to(ledger, new)
+    commit_next_step(ledger, new)
     assert ledger.consensus() == [new, other]
     assert ledger.consensus(up_to_round=0) == [old, other]
 
@@ -196,15 +196,15 @@ def model(name: str, *items: str) -> ModelVersion:
     return ModelVersion(name, "tfidf", 3, f"models/{name}", {"rows": {"human": 2}}, items)
 
 
-def test_models_and_what_they_saw(ledger: Ledger) -> None:
+def test_models_and_what_they_were_trained_on(ledger: Ledger) -> None:
     ledger.add([model("m1", "a" * 20, "b" * 20)], NOW)
-    steps_to(ledger, model("m2", "b" * 20), now=NOW + MINUTE)
+    commit_next_step(ledger, model("m2", "b" * 20), now=NOW + MINUTE)
     assert ledger.models.all() == [(NOW, None, model("m1")), (NOW + MINUTE, 0, model("m2"))]
     assert ledger.models.get("m2") == model("m2")
     assert ledger.models.trained_on("m1") == ["a" * 20, "b" * 20]
-    assert ledger.models.that_saw(["b" * 20]) == ["m1", "m2"]
-    assert ledger.models.that_saw(["a" * 20, "c" * 20]) == ["m1"]
-    assert ledger.models.that_saw([]) == []
+    assert ledger.models.trained_on_any(["b" * 20]) == ["m1", "m2"]
+    assert ledger.models.trained_on_any(["a" * 20, "c" * 20]) == ["m1"]
+    assert ledger.models.trained_on_any([]) == []
     with pytest.raises(LedgerError, match=r"no model 'm3'; known: m1, m2"):
         ledger.models.get("m3")
 
@@ -215,8 +215,8 @@ def test_the_last_promotion_names_the_model_in_service(ledger: Ledger) -> None:
     for name in ("m1", "m2", "m1"):
         ledger.add([Promotion(name, f"why {name}")], NOW)
     assert ledger.models.in_service() == model("m1")
-    told = [(NOW, Promotion(name, f"why {name}")) for name in ("m1", "m2", "m1")]
-    assert ledger.models.promotions() == told
+    expected = [(NOW, Promotion(name, f"why {name}")) for name in ("m1", "m2", "m1")]
+    assert ledger.models.promotions() == expected
 
 
 def test_an_unknown_model_is_not_promoted(ledger: Ledger) -> None:
@@ -230,16 +230,16 @@ def test_evaluations_keep_their_report(ledger: Ledger) -> None:
     first = Evaluation("m1", None, {"audit": {"micro": None}})
     second = Evaluation("m2", "m1", {"audit": {"micro": [0.5, 0.4, 0.6]}})
     ledger.add([first], NOW)
-    steps_to(ledger, second)
+    commit_next_step(ledger, second)
     assert ledger.models.evaluations() == [(None, first), (0, second)]
 
 
 # --- policies, trip, tombstones -------------------------------------------------------------------
 
 
-def test_a_trip_tells_everything_in_order(ledger: Ledger) -> None:
+def test_a_trip_lists_everything_in_order(ledger: Ledger) -> None:
     item = "a" * 20
-    told: list[tuple[str, int | None, str]] = []
+    expected: list[tuple[str, int | None, str]] = []
     ledger.record([annotation(item="b" * 20)])  # another item's trip
     records: list[tuple[object, str, str]] = [
         (Selection(item, 5, Arm.AUDIT, 0.25, 1), "selected", "audit"),
@@ -248,24 +248,24 @@ def test_a_trip_tells_everything_in_order(ledger: Ledger) -> None:
         (model("m1", item), "trained on", "m1"),
     ]
     for minute, (record, fact, detail) in enumerate(records):
-        steps_to(ledger, record, now=NOW + minute * MINUTE)
-        told.append((fact, 0, detail))
+        commit_next_step(ledger, record, now=NOW + minute * MINUTE)
+        expected.append((fact, 0, detail))
     ledger.record([annotation("ls:2", at=NOW + 4 * MINUTE)])
     ledger.record([annotation("ls:2", at=NOW + 5 * MINUTE, standing=Standing.ASIDE, reason="late")])
-    ledger.bury("ad-1", [item], NOW + 6 * MINUTE)
-    told += [
+    ledger.record_takedown("ad-1", [item], NOW + 6 * MINUTE)
+    expected += [
         ("vote", None, 'human by anna@example.org: ["age"] '),
         ("aside", None, 'human by anna@example.org: ["age"] late'),
         ("taken down", None, "ad-1"),
     ]
     trip = ledger.trip(item)
-    assert [(row["fact"], row["round_id"], row["detail"]) for row in trip] == told
-    assert [row["at"] for row in trip] == [NOW + n * MINUTE for n in range(len(told))]
+    assert [(row["fact"], row["round_id"], row["detail"]) for row in trip] == expected
+    assert [row["at"] for row in trip] == [NOW + n * MINUTE for n in range(len(expected))]
 
 
-def test_burying_twice_is_once(ledger: Ledger) -> None:
-    ledger.bury("ad-1", ["a" * 20], NOW)
-    ledger.bury("ad-1", ["a" * 20, "b" * 20], NOW + MINUTE)
+def test_a_takedown_recorded_twice_counts_once(ledger: Ledger) -> None:
+    ledger.record_takedown("ad-1", ["a" * 20], NOW)
+    ledger.record_takedown("ad-1", ["a" * 20, "b" * 20], NOW + MINUTE)
     assert [row["at"] for row in ledger.trip("a" * 20)] == [NOW]
     assert [row["at"] for row in ledger.trip("b" * 20)] == [NOW + MINUTE]
 

@@ -1,4 +1,4 @@
-"""What steers the loop from the ledger, and what the ledger says when its database fails."""
+"""Bookmarks, leases, pauses and events; messages when the database of the ledger fails."""
 
 import threading
 from collections.abc import Callable
@@ -15,16 +15,16 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def test_a_bookmark_holds_what_was_last_put_there(ledger: Ledger) -> None:
+def test_a_bookmark_holds_the_last_value(ledger: Ledger) -> None:
     assert ledger.control.bookmark("poll_cursor") is None
     for value in ("2026-03-01", 17, {"a": ["è"]}, None):
         ledger.control.set_bookmark("poll_cursor", value)
-        ledger.control.set_bookmark("other", "mine")
+        ledger.control.set_bookmark("other", "value")
         assert ledger.control.bookmark("poll_cursor") == value
-    assert ledger.control.bookmark("other") == "mine"
+    assert ledger.control.bookmark("other") == "value"
 
 
-def test_a_lease_is_held_by_one(ledger: Ledger) -> None:
+def test_a_lease_has_one_owner(ledger: Ledger) -> None:
     assert ledger.control.hold_lease("scheduler", "a", NOW, 10)
     assert ledger.control.hold_lease("other", "b", NOW, 10)
     assert not ledger.control.hold_lease("scheduler", "b", NOW + 9 * SECOND, 10)
@@ -34,7 +34,7 @@ def test_a_lease_is_held_by_one(ledger: Ledger) -> None:
     assert not ledger.control.hold_lease("scheduler", "a", NOW + 19 * SECOND, 10)
 
 
-def test_a_lease_is_given_back_by_its_holder_only(ledger: Ledger) -> None:
+def test_only_its_owner_can_release_a_lease(ledger: Ledger) -> None:
     ledger.control.hold_lease("scheduler", "a", NOW, 10)
     ledger.control.release_lease("scheduler", "b")
     assert not ledger.control.hold_lease("scheduler", "b", NOW, 10)
@@ -55,7 +55,7 @@ def test_two_never_hold_the_same_lease(another: Callable[[], Ledger], ledger: Le
             assert sum(pool.map(race, range(4))) == 1
 
 
-def test_the_last_word_on_pausing_holds(ledger: Ledger) -> None:
+def test_the_pause_state_is_that_of_the_last_change(ledger: Ledger) -> None:
     assert ledger.control.pause_state() == "running"
     for kind in ("paused", "imported", "draining", "running"):
         ledger.control.note(kind, {"by": "hand"}, NOW)
@@ -65,10 +65,10 @@ def test_the_last_word_on_pausing_holds(ledger: Ledger) -> None:
 def test_events_come_newest_first(ledger: Ledger) -> None:
     for number in range(4):
         ledger.control.note("imported", {"file": f"{number}.csv"}, NOW + number * SECOND)
-    found = ledger.control.events(limit=2)
-    assert [event["data"]["file"] for event in found] == ["3.csv", "2.csv"]
-    assert (found[0]["at"], found[0]["kind"]) == (NOW + 3 * SECOND, "imported")
-    assert found[0]["round_id"] is None
+    newest = ledger.control.events(limit=2)
+    assert [event["data"]["file"] for event in newest] == ["3.csv", "2.csv"]
+    assert (newest[0]["at"], newest[0]["kind"]) == (NOW + 3 * SECOND, "imported")
+    assert newest[0]["round_id"] is None
     assert len(ledger.control.events()) == 4
 
 
@@ -87,16 +87,16 @@ def test_when_each_kind_of_event_last_happened(ledger: Ledger) -> None:
 # --- a database that fails ------------------------------------------------------------------------
 
 
-def refusal(url: str) -> str:
-    """What migrating and reading says."""
-    with pytest.raises(LedgerError) as told:  # noqa: PT012 - either may notice first
+def error_message(url: str) -> str:
+    """The message of the error when the ledger at this URL is migrated and read."""
+    with pytest.raises(LedgerError) as error:  # noqa: PT012 - either may notice first
         ledger = Ledger(url)
         try:
             ledger.migrate()
             ledger.rounds.all()
         finally:
             ledger.close()
-    return str(told.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -109,17 +109,17 @@ def refusal(url: str) -> str:
         "postgresql+psycopg://user:geheim@host:port/name",
     ],
 )
-def test_a_wrong_url_says_how_a_right_one_looks(url: str) -> None:
-    said = refusal(url)
-    assert "sqlite:///FILE or postgresql+psycopg://" in said
-    assert "geheim" not in said
+def test_the_message_about_a_wrong_url_shows_a_valid_one(url: str) -> None:
+    message = error_message(url)
+    assert "sqlite:///FILE or postgresql+psycopg://" in message
+    assert "geheim" not in message
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database at all " * 300)
-    said = refusal(f"sqlite:///{tmp_path / 'ledger.db'}")
-    assert str(tmp_path / "ledger.db") in said
-    assert said.endswith("the file is damaged: put a backup in its place")
+    message = error_message(f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert str(tmp_path / "ledger.db") in message
+    assert message.endswith("the file is damaged: replace it with a backup")
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:
@@ -130,26 +130,26 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     content = bytearray((tmp_path / "ledger.db").read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     (tmp_path / "ledger.db").write_bytes(content)
-    assert refusal(url).endswith("the file is damaged: put a backup in its place")
+    assert error_message(url).endswith("the file is damaged: replace it with a backup")
 
 
 @pytest.mark.parametrize("name", ["", "not/there/ledger.db"])
 def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
-    said = refusal(f"sqlite:///{tmp_path / name}")
-    assert said.endswith("check that the workspace exists, may be written and has free space")
+    message = error_message(f"sqlite:///{tmp_path / name}")
+    assert message.endswith("check that the workspace exists, is writable and has free space")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid"])
 def test_a_server_that_does_not_answer(host: str) -> None:
-    said = refusal(f"postgresql+psycopg://user:geheim@{host}/name")
-    assert f"user:***@{host}" in said
-    assert said.endswith("check ledger_url, and that the server runs")
+    message = error_message(f"postgresql+psycopg://user:geheim@{host}/name")
+    assert f"user:***@{host}" in message
+    assert message.endswith("check ledger_url, and whether the server runs")
 
 
 def test_a_database_that_is_not_there(postgres_url: str) -> None:
-    said = refusal(f"{postgres_url}_not")
-    assert "does not exist" in said
-    assert said.endswith("check ledger_url, and that the server runs")
+    message = error_message(f"{postgres_url}_not")
+    assert "does not exist" in message
+    assert message.endswith("check ledger_url, and whether the server runs")
 
 
 def test_a_lock_held_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

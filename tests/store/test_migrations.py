@@ -1,4 +1,4 @@
-"""The migrations make the schema that the code believes in, on both databases."""
+"""The migrations make the schema that the code expects, on both databases."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,9 +16,9 @@ from biasloop.store.schema import metadata
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    found = Database(database_url)
-    yield found
-    found.close()
+    opened = Database(database_url)
+    yield opened
+    opened.close()
 
 
 def differences(database: Database) -> Any:
@@ -29,13 +29,13 @@ def differences(database: Database) -> Any:
 
 def whole_schema(database: Database) -> dict[str, Any]:
     with database.read() as connection:
-        look = sa.inspect(connection)
+        inspector = sa.inspect(connection)
         tables = {
-            name: (str(look.get_columns(name)), look.get_pk_constraint(name))
-            for name in look.get_table_names()
+            name: (str(inspector.get_columns(name)), inspector.get_pk_constraint(name))
+            for name in inspector.get_table_names()
         }
         version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        return tables | {"views": look.get_view_names(), "version": version}
+        return tables | {"views": inspector.get_view_names(), "version": version}
 
 
 def test_an_empty_database_differs(database: Database) -> None:
@@ -65,8 +65,8 @@ def test_tasks_pushed_before_they_were_numbered_are_kept(database: Database) -> 
             )
     database.migrate()
     with database.read() as connection:
-        found = connection.execute(sa.text("SELECT seq, task_id, item_id FROM tasks")).all()
-        assert [tuple(row) for row in found] == [(1, 5, "a"), (2, 8, "b")]
+        rows = connection.execute(sa.text("SELECT seq, task_id, item_id FROM tasks")).all()
+        assert [tuple(row) for row in rows] == [(1, 5, "a"), (2, 8, "b")]
         assert connection.execute(sa.text("SELECT count(*) FROM item_trip")).scalar() == 2
 
 
@@ -78,7 +78,7 @@ def test_a_ledger_of_a_newer_biasloop_is_refused(database: Database) -> None:
         database.migrate()
 
 
-def test_check_wants_the_schema(database_url: str) -> None:
+def test_check_requires_the_schema(database_url: str) -> None:
     ledger = Ledger(database_url)
     with pytest.raises(LedgerError, match="no tables"):
         ledger.check()

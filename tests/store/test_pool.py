@@ -1,4 +1,4 @@
-"""The pool on disk: what it keeps, what it refuses, and what a kill at any moment leaves."""
+"""The pool on disk: reading, appending, erasing, damage, and writers killed at any moment."""
 
 import json
 import signal
@@ -73,7 +73,7 @@ def test_all_ads_come_in_order_without_the_erased(pool: ArrowPool, small_shards:
     assert list(ArrowPool(pool._folder).all_ads()) == [ad for ad in ads if ad.id != "ad-7"]
 
 
-def test_what_goes_in_comes_out(pool: ArrowPool, small_shards: None) -> None:
+def test_items_and_ads_come_back_as_they_were_added(pool: ArrowPool, small_shards: None) -> None:
     ads, items = fill(pool, range(30))
     child = synthetic_item((items[0], items[4]), "Una frase nuova", "swap")
     seed = seed_item("seed:1", "Cercasi ragazza", "moda")
@@ -140,7 +140,7 @@ def test_any_appends_leave_every_text_once(
     assert pool.rows_of(list(expected)).tolist() == list(range(len(expected)))
 
 
-def test_text_that_is_no_unicode_is_refused(pool: ArrowPool) -> None:
+def test_text_that_is_not_unicode_is_refused(pool: ArrowPool) -> None:
     with pytest.raises(PoolError, match="cannot store one of these items"):
         pool.append([seed_item("r", "\ud800")])
     assert len(pool) == 0
@@ -223,10 +223,10 @@ def test_a_damaged_manifest_is_named(pool: ArrowPool, content: bytes) -> None:
         len(pool)
 
 
-def test_a_missing_manifest_never_costs_the_shards(pool: ArrowPool) -> None:
+def test_a_missing_manifest_does_not_delete_the_shards(pool: ArrowPool) -> None:
     _, items = fill(pool, range(1))
     (pool._folder / "manifest.json").unlink()
-    with pytest.raises(PoolError, match=r"manifest\.json is missing beside its shards"):
+    with pytest.raises(PoolError, match=r"manifest\.json is missing, but its shards"):
         pool.append(items)
     assert list(pool._folder.glob("items-*.arrow"))
 
@@ -281,8 +281,8 @@ def here():
 """
 
 
-def killed_there(script: str, folder: Path) -> None:
-    """Runs the script until it says that it is there, and kills it with SIGKILL."""
+def run_and_kill(script: str, folder: Path) -> None:
+    """Runs the script until it prints "here", and kills it with SIGKILL."""
     command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -328,9 +328,9 @@ pool.append(seed_item("seed", f"frase {i}") for i in range(100))
 @pytest.mark.parametrize(
     "moment", [IN_THE_MIDDLE_OF_A_SHARD, BEFORE_THE_MANIFEST, IN_THE_MIDDLE_OF_THE_MANIFEST]
 )
-def test_a_killed_append_is_mended_by_the_same_append(pool: ArrowPool, moment: str) -> None:
-    killed_there(moment + APPEND, pool._folder)
-    assert len(pool) == 40, "what was committed stands, the rest does not show"
+def test_a_killed_append_is_completed_by_the_same_append(pool: ArrowPool, moment: str) -> None:
+    run_and_kill(moment + APPEND, pool._folder)
+    assert len(pool) == 40, "only committed shards are visible"
     items = [seed_item("seed", f"frase {i}") for i in range(100)]
     assert pool.append(items) == (60, 40)
     assert pool.items(range(100)) == items
@@ -351,7 +351,7 @@ def test_a_killed_erase_is_whole_or_nothing(
     pool: ArrowPool, small_shards: None, moment: str, erased_before: bool
 ) -> None:
     fill(pool, range(30))
-    killed_there(f"{moment}\npool.erase('ad-2')", pool._folder)
+    run_and_kill(f"{moment}\npool.erase('ad-2')", pool._folder)
     assert pool.column("erased").any() == erased_before
     assert (pool.ads(["ad-2"])["ad-2"].text == "") == erased_before
     assert len(pool.erase("ad-2")) == 2

@@ -32,7 +32,7 @@ def test_they_are_kept_and_counted_newest_first(ledger: Ledger) -> None:
 def test_a_takedown_blanks_what_descends_from_the_ad(ledger: Ledger) -> None:
     ledger.add([rejection("uno", "a"), rejection("due", "a", "b"), rejection("tre", "bb")], NOW)
     for _ in range(2):
-        ledger.bury("b", ["item"], NOW)
+        ledger.record_takedown("b", ["item"], NOW)
         assert [row["text"] for row in ledger.rejections()] == ["tre", "", "uno"]
         assert [row["detail"] for row in ledger.rejections()] == ["judged: tre", "", "judged: uno"]
     assert ledger.count_rejections() == 3

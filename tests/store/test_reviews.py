@@ -1,4 +1,4 @@
-"""Reviews of what language models wrote, in the ledger: appended, the last one counts."""
+"""Reviews of texts by language models, in the ledger: appended, the last one counts."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 figures = st.floats(-1, 1, allow_subnormal=False)
 estimates = st.builds(BoundedEstimate, figures, figures)
-made = st.builds(
+random_reviews = st.builds(
     Review,
     kept=st.booleans(),
     why=st.sampled_from(["no gain: è così", "mean average precision +0.020"]),
@@ -37,7 +37,7 @@ def test_there_are_none_at_first(ledger: Ledger) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(reviews=st.lists(made, max_size=3))
+@given(reviews=st.lists(random_reviews, max_size=3))
 def test_they_come_back_as_they_went_in_and_in_order(ledger: Ledger, reviews: list[Review]) -> None:
     before = ledger.reviews()
     for review in reviews:

@@ -27,20 +27,20 @@ LEASE = timedelta(seconds=15)
 
 
 def claim(ledger: Ledger, now: datetime = NOW, owner: str = "me") -> Claim:
-    found = ledger.rounds.claim(now, owner, now + LEASE)
-    assert found is not None
-    return found
+    claimed = ledger.rounds.claim(now, owner, now + LEASE)
+    assert claimed is not None
+    return claimed
 
 
 def advance(ledger: Ledger, state: State) -> None:
-    """Opens a round and takes it to `state`, not further than people."""
+    """Opens a round and commits its steps until it is in `state`."""
     opened = ledger.rounds.open({}, NOW)
     assert opened is not None
     while ledger.rounds.get(opened.id).state is not state:
         ledger.rounds.commit(claim(ledger), Done(), NOW)
 
 
-def test_what_was_written_before_the_clock_was_set_back_holds_no_round_up(ledger: Ledger) -> None:
+def test_times_from_before_the_clock_was_set_back_delay_no_round(ledger: Ledger) -> None:
     ledger.rounds.open({}, NOW)
     held = claim(ledger, NOW, "dead")
     back = NOW - timedelta(hours=2)
@@ -61,7 +61,7 @@ def test_a_round_opens_once(ledger: Ledger) -> None:
     assert ledger.rounds.all() == (first,)
 
 
-def test_the_next_round_opens_behind_people(ledger: Ledger) -> None:
+def test_the_next_round_opens_once_the_last_is_labelled(ledger: Ledger) -> None:
     advance(ledger, State.PUSHED)
     assert ledger.rounds.open({}, NOW) is None
     ledger.rounds.commit(claim(ledger), Done(), NOW)
@@ -107,8 +107,8 @@ def test_two_never_get_the_same_claim(ledger: Ledger, another: Callable[[], Ledg
             return ledgers[i % 2].rounds.claim(now, f"owner {i}", now + LEASE)
 
         with ThreadPoolExecutor(6) as pool:
-            won = [found for found in pool.map(race, range(6)) if found]
-        assert [found.token for found in won] == [number + 1]
+            won = [claimed for claimed in pool.map(race, range(6)) if claimed]
+        assert [claimed.token for claimed in won] == [number + 1]
 
 
 def test_a_lease_holds_until_it_ends(ledger: Ledger) -> None:
@@ -123,7 +123,7 @@ def test_a_lease_holds_until_it_ends(ledger: Ledger) -> None:
     assert second.round == first.round
 
 
-def test_who_is_late_but_was_not_replaced_may_commit(ledger: Ledger) -> None:
+def test_a_late_process_may_commit_if_no_other_took_over(ledger: Ledger) -> None:
     ledger.rounds.open({}, NOW)
     ledger.rounds.commit(claim(ledger), Done(), NOW + 10 * LEASE)
     assert ledger.rounds.get(0).state is State.EXPANDED
@@ -176,7 +176,7 @@ def test_a_commit_is_whole_or_not_at_all(ledger: Ledger) -> None:
     assert ledger.control.events(1)[0]["data"] == {"x": 1}
 
 
-def test_a_failure_stands_beside_the_state(ledger: Ledger) -> None:
+def test_a_failure_leaves_the_state(ledger: Ledger) -> None:
     ledger.rounds.open({}, NOW)
     for attempt in (1, 2):
         now = NOW + attempt * LEASE
@@ -204,7 +204,7 @@ def test_a_wait_is_no_failure(ledger: Ledger) -> None:
     assert ledger.rounds.get(0).waits_for is None
 
 
-def test_waking_hurries_waits_and_no_failure(ledger: Ledger) -> None:
+def test_waking_ends_waits_but_not_the_back_off_after_a_failure(ledger: Ledger) -> None:
     advance(ledger, State.PUSHED)
     ledger.rounds.wait(claim(ledger), Wait(NOW + LEASE, "people"))
     ledger.rounds.wake(State.ANNOTATED)
@@ -231,7 +231,7 @@ def test_a_cancelled_round_is_over(ledger: Ledger) -> None:
 # --- several rounds -------------------------------------------------------------------------------
 
 
-def test_what_is_on_its_way_to_people_comes_first(ledger: Ledger) -> None:
+def test_rounds_that_are_not_labelled_yet_come_first(ledger: Ledger) -> None:
     advance(ledger, State.ANNOTATED)
     ledger.rounds.open({}, NOW)
     for state in BEFORE_LABELLING + DURING_LABELLING:
@@ -243,7 +243,7 @@ def test_what_is_on_its_way_to_people_comes_first(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("state", AFTER_LABELLING)
-def test_only_the_oldest_round_behind_people_goes_on(ledger: Ledger, state: State) -> None:
+def test_only_the_oldest_labelled_round_goes_on(ledger: Ledger, state: State) -> None:
     advance(ledger, State.ANNOTATED)
     advance(ledger, State.ANNOTATED)
     while ledger.rounds.get(0).state is not state:

@@ -45,14 +45,14 @@ def test_the_newest_run_of_a_trial_counts(ledger: Ledger) -> None:
     again = replace(TRIAL, at=NOW + timedelta(hours=2), stopped=None)
     for trial in (TRIAL, other, again):
         ledger.trials.add(trial)
-    assert [(found["id"], found["at"]) for found in ledger.trials.all()] == [
+    assert [(row["id"], row["at"]) for row in ledger.trials.all()] == [
         (again.id, again.at),
         (other.id, other.at),
     ]
     assert ledger.trials.newest() == again
 
 
-def test_which_trial_is_meant_must_be_plain(ledger: Ledger) -> None:
+def test_a_prefix_must_match_one_trial(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="no trial yet"):
         ledger.trials.newest()
     ledger.trials.add(TRIAL)
@@ -66,27 +66,27 @@ def test_which_trial_is_meant_must_be_plain(ledger: Ledger) -> None:
 
 
 def test_comments_stay_with_their_trial(ledger: Ledger) -> None:
-    one, two = Comment(1, "rita", "why?", NOW), Comment(2, "ugo", "<i>", NOW)
-    ledger.trials.comment("0a0a0a0a", one)
-    ledger.trials.comment("0b0b0b0b", two)
-    ledger.trials.comment("0a0a0a0a", two)
-    assert ledger.trials.comments("0a0a0a0a") == [one, two]
+    first, second = Comment(1, "rita", "why?", NOW), Comment(2, "ugo", "<i>", NOW)
+    ledger.trials.comment("0a0a0a0a", first)
+    ledger.trials.comment("0b0b0b0b", second)
+    ledger.trials.comment("0a0a0a0a", second)
+    assert ledger.trials.comments("0a0a0a0a") == [first, second]
 
 
 def test_a_takedown_takes_the_text_out_of_every_run(ledger: Ledger) -> None:
     ledger.trials.add(TRIAL)
     ledger.trials.add(TRIAL)
     for _ in range(2):
-        ledger.bury("ad-2", ["item-1"], NOW)
+        ledger.record_takedown("ad-2", ["item-1"], NOW)
     gone, *others = ledger.trials.newest().cases
     assert gone.scenario == replace(CASES[0].scenario, text="")
     assert gone.after == Judgement(("gender", "age"), 1.0, "")
     assert tuple(others) == CASES[1:]
-    with ledger._db.read() as connection:  # the run before it holds it no more, either
+    with ledger._db.read() as connection:  # nor in the run before
         assert "Cercasi" not in str(connection.exec_driver_sql("SELECT cases FROM trials").all())
 
 
-def test_versions_are_found_by_how_they_begin(ledger: Ledger) -> None:
+def test_versions_are_found_by_a_prefix_of_their_id(ledger: Ledger) -> None:
     assert ledger.policies.current() is None
     old, new = Policy("old"), Policy("new", {"age": "years"})
     ledger.policies.add(old, NOW)

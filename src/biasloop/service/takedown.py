@@ -33,13 +33,13 @@ def take_down(service: Service, ad_id: str) -> Takedown:
     ledger, now = service.ledger, datetime.now(UTC)
     items = service.pool.erase(ad_id)
     rmtree(service.layout.features, ignore_errors=True)  # words of the ad; made again
-    ledger.bury(ad_id, items, now)
+    ledger.record_takedown(ad_id, items, now)
     forget_answers(service, ad_id)
     ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": len(items)}, now)
     tasks = sorted(ledger.task_ids().keys() & set(items))
     if tasks:
         _withdraw(service, ad_id, tasks)
-    return Takedown(ad_id, items, len(tasks), ledger.models.that_saw(items))
+    return Takedown(ad_id, items, len(tasks), ledger.models.trained_on_any(items))
 
 
 def forget_answers(service: Service, ad_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, whenever the writer is killed."""
+"""Atomic writes: a file or folder appears whole or not at all, even if the writer is killed."""
 
 import glob
 import os
@@ -13,11 +13,11 @@ DAY = 24 * 3600.0
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder, to write a file or a folder to; what was written takes
-    the place of `path` at the end of the block.
+    """Yields a temporary path in the same folder; the file or folder written there is renamed to
+    `path` at the end of the block.
 
-    When the block raises, `path` is as it was and nothing else is left. A folder does not replace
-    another that has something in it: remove the old one at the end of the block.
+    If the block raises, `path` is unchanged and the temporary file or folder is removed. A folder
+    cannot replace one that is not empty: remove that at the end of the block.
     """
     remove_leftovers(path, older_than=DAY)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -30,13 +30,13 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file, text as UTF-8."""
+    """Writes a file atomically; text as UTF-8."""
     with written_whole(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def remove_leftovers(path: Path, older_than: float = 0) -> None:
-    """Removes what killed writers of `path` left behind, if it is that many seconds old."""
+    """Removes what killed writers of `path` left, if it is older than that many seconds."""
     for leftover in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         with suppress(FileNotFoundError):
             if time.time() - leftover.lstat().st_ctime > older_than:

@@ -1,4 +1,4 @@
-"""What the loop is told and remembers in the ledger: events, bookmarks, leases."""
+"""Events, bookmarks and leases in the ledger, by which processes steer the loop."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,33 +12,32 @@ from biasloop.store.schema import bookmarks, events, leases
 
 
 class Event(StrEnum):
-    """What happens apart from changes of a round's State and of the loop's PauseState, which are
-    events as well."""
+    """Kinds of event. Changes of a round's State and of the loop's PauseState are events too."""
 
     IMPORTED = "imported"
     TAKEN_DOWN = "taken down"
     FAILED = "failed"  # a step of a round
     GUIDELINE_ADOPTED = "guideline adopted"
-    GUIDELINE_BACK = "guideline"  # a version that was in force before is so again
+    GUIDELINE_BACK = "guideline"  # an earlier version is in force again
     POLICY_DECIDED = "policy decision"
 
 
 class Bookmark(StrEnum):
-    """What is remembered from one process to the next."""
+    """Names of the values that outlive a process."""
 
     PROJECT = "labelstudio_project"
     POLL_CURSOR = "poll_cursor"
-    TROUBLE = "labelstudio_trouble"  # why the last poll failed; None: it did not
+    TROUBLE = "labelstudio_trouble"  # why the last poll failed; None if it succeeded
 
 
 class Control:
-    """Events, bookmarks and leases. Events are only ever added to."""
+    """Events, bookmarks and leases. Events are only ever appended."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def note(self, kind: Event | State | PauseState, data: dict[str, Any], now: datetime) -> None:
-        """Records an event that belongs to no round."""
+        """Records an event that is not about a round."""
         with self._db.write() as connection:
             connection.execute(sa.insert(events).values(at=now, kind=str(kind), data=data))
 
@@ -49,13 +48,13 @@ class Control:
             return [dict(row._mapping) for row in connection.execute(query)]
 
     def events_of(self, round_id: int) -> dict[str, datetime]:
-        """When each kind of event last happened to a round."""
+        """Time of the last event of each kind in a round."""
         query = sa.select(events.c.kind, events.c.at).where(events.c.round_id == round_id)
         with self._db.read() as connection:
             return {row.kind: row.at for row in connection.execute(query.order_by(events.c.seq))}
 
     def last_event(self, kind: Event | State | PauseState) -> datetime | None:
-        """When such an event last happened."""
+        """Time of the last event of this kind; None if there was none."""
         query = (
             sa.select(events.c.at).where(events.c.kind == str(kind)).order_by(events.c.seq.desc())
         )
@@ -63,7 +62,7 @@ class Control:
             return connection.execute(query.limit(1)).scalar()
 
     def pause_state(self) -> PauseState:
-        """What the loop is told to do."""
+        """Whether the loop should run, drain or pause."""
         query = (
             sa.select(events.c.kind)
             .where(events.c.kind.in_(list(PauseState)))
@@ -74,19 +73,19 @@ class Control:
             return PauseState(connection.execute(query).scalar() or PauseState.RUNNING)
 
     def bookmark(self, name: Bookmark) -> Any:
-        """The remembered value; None when there is none."""
+        """The stored value; None if there is none."""
         with self._db.read() as connection:
             query = sa.select(bookmarks.c.value).where(bookmarks.c.name == str(name))
             return connection.execute(query).scalar()
 
     def set_bookmark(self, name: Bookmark, value: Any) -> None:
-        """Remembers a value."""
+        """Stores a value."""
         with self._db.write() as connection:
             connection.execute(sa.delete(bookmarks).where(bookmarks.c.name == str(name)))
             connection.execute(sa.insert(bookmarks).values(name=str(name), value=value))
 
     def hold_lease(self, name: str, owner: str, now: datetime, seconds: float) -> bool:
-        """Takes or keeps the named lease; False while somebody else holds it."""
+        """Takes or renews the named lease; False while another owner holds it."""
         with self._db.write() as connection:
             row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
             if row is not None and row.owner != owner and not has_passed(row.until, now):
@@ -97,7 +96,7 @@ class Control:
             return True
 
     def release_lease(self, name: str, owner: str) -> None:
-        """Gives the lease back."""
+        """Releases the lease, if this owner holds it."""
         with self._db.write() as connection:
             connection.execute(
                 sa.delete(leases).where(leases.c.name == name, leases.c.owner == owner)

@@ -1,4 +1,4 @@
-"""The ledger's database: engine, transactions, migrations. SQLite and PostgreSQL alike."""
+"""The database of the ledger, SQLite or PostgreSQL: engine, transactions, migrations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,37 +13,38 @@ from biasloop.errors import LedgerError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
-_WRITER_LOCK = 0x62696173  # "bias": one advisory lock for every writer on PostgreSQL
+_WRITER_LOCK = 0x62696173  # "bias": the advisory lock that all writers share on PostgreSQL
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """Aware UTC datetimes; SQLite keeps them naive."""
+    """Time-zone-aware datetimes in UTC; SQLite stores them without a time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuses naive datetimes."""
+        """Converts to UTC. Raises ValueError for a datetime without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a naive datetime reached the ledger")
+            raise ValueError("the ledger takes no naive datetime: give it a time zone")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Gives them back aware, in UTC."""
+        """Adds the time zone UTC."""
         if value is None:
             return None
-        # PostgreSQL answers in the session's time zone.
+        # PostgreSQL returns the time zone of the session.
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Database:
-    """One engine; `read` and `write` are the only ways in.
+    """The engine of one database; every access goes through `read` or `write`.
 
-    `write` is the one writer helper (R2): it takes the database's write lock at its start, so
-    that sequence numbers become visible in their order, and nothing but SQL happens inside.
+    `write` takes the write lock when it begins, so that sequence numbers become visible in their
+    order. Its block must do nothing but SQL (R2), since other writers wait. All methods raise
+    LedgerError when the database fails.
     """
 
     def __init__(self, url: str) -> None:
@@ -51,7 +52,7 @@ class Database:
         try:
             self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
         except (sa.exc.ArgumentError, ImportError, ValueError):
-            # The reason may hold a piece of the password.
+            # Without the cause, which may contain a part of the password.
             raise LedgerError(
                 "ledger_url names no database that biasloop can open; write sqlite:///FILE or "
                 "postgresql+psycopg://USER:PASSWORD@HOST/NAME (and %40 for an @ in the password)"
@@ -62,11 +63,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view for reading."""
+        """A read transaction, which sees one consistent state."""
         postgresql = self._engine.dialect.name == "postgresql"
         options = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
         with (
-            self._wrapped(),
+            self._ledger_errors(),
             self._engine.connect() as connection,
             connection.execution_options(**options).begin(),
         ):
@@ -74,9 +75,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A short writing transaction; committed at the end, rolled back on any error."""
+        """A short write transaction: committed at the end of the block, rolled back on an error."""
         with (
-            self._wrapped(),
+            self._ledger_errors(),
             self._engine.connect() as connection,
             connection.execution_options(biasloop_write=True).begin(),
         ):
@@ -85,9 +86,9 @@ class Database:
             yield connection
 
     def migrate(self, version: str = "head") -> None:
-        """Brings the schema to that version, the newest. Repeatable."""
+        """Upgrades the schema to a version, by default the newest. Repeatable."""
         if version == "head" and self._version() == _newest_version():
-            return  # what nearly every command finds, without the time that Alembic takes to load
+            return  # the usual case, which saves the time that Alembic takes to load
         from alembic import command
         from alembic.config import Config
         from alembic.util import CommandError
@@ -98,14 +99,14 @@ class Database:
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, version)
-            except CommandError as error:  # it knows no such version
+            except CommandError as error:  # the version of the schema is unknown
                 raise LedgerError(
                     f"the ledger {self._where} was written by a newer biasloop ({error}); "
-                    "install that one"
+                    "update biasloop"
                 ) from None
 
     def _version(self) -> str | None:
-        """The version of the schema; None for an empty database."""
+        """The current version of the schema; None for an empty database."""
         with self.read() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
                 return None
@@ -123,38 +124,40 @@ class Database:
         return self._engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def _wrapped(self) -> Iterator[None]:
+    def _ledger_errors(self) -> Iterator[None]:
+        """Turns errors of the database driver into LedgerError."""
         try:
             yield
         except sa.exc.DBAPIError as error:
-            said = f"the ledger {self._where} failed: {error.orig}{_advice(error)}"
-            raise LedgerError(said) from error
+            message = f"the ledger {self._where} failed: {error.orig}{_advice(error)}"
+            raise LedgerError(message) from error
 
 
 def _newest_version() -> str:
-    """The version that migrations end at: files are named for it, 0001_…."""
+    """The version of the last migration; file names begin with it, as 0001_…."""
     return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def _advice(error: sa.exc.DBAPIError) -> str:
+    """What the user can do, to append to the message; "" for an unknown error."""
     text = str(error.orig).lower()
     if "disk" in text and "full" in text:
         return "; free some disk space, nothing was lost"
     if "i/o error" in text:
         return "; check the disk and its free space, nothing was lost"
     if "locked" in text:
-        return f"; another process held the write lock for over {BUSY_SECONDS} s"
+        return f"; another process held the write lock for over {BUSY_SECONDS} s: try again"
     if "malformed" in text or "not a database" in text:
-        return "; the file is damaged: put a backup in its place"
+        return "; the file is damaged: replace it with a backup"
     if "readonly" in text or "unable to open" in text:
-        return "; check that the workspace exists, may be written and has free space"
+        return "; check that the workspace exists, is writable and has free space"
     if "connection" in text or "resolve host" in text:
-        return "; check ledger_url, and that the server runs"
+        return "; check ledger_url, and whether the server runs"
     return ""
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN would come too late
+    connection.isolation_level = None  # no implicit BEGIN of the driver, which would come too late
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

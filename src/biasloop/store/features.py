@@ -1,7 +1,7 @@
-"""Feature rows of the pool, made once per item and kept: a folder per encoder, memory-mapped.
+"""Stored feature rows of the pool: computed once per item, a folder per encoder, memory-mapped.
 
-An append costs the new rows only. Everything here can be made again from the pool, so a takedown
-simply removes it.
+After an append only the new rows are computed. Everything can be computed again from the pool, so
+a takedown simply deletes it.
 """
 
 import json
@@ -19,17 +19,18 @@ from biasloop.errors import PoolError
 from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
 from biasloop.store.atomic import write_whole, written_whole
 
-MADE = "made.json"
-"""What an encoder was made of; written last, so a folder without it does not count."""
-SAMPLE = 50_000
-"""Pool items that an encoder is made of, at most."""
-OUTGROWN = 2
-"""An encoder is made anew when there are so many times the texts that it was made of, so that
-the work of encoding everything again is spread over at least as many new items."""
+BUILD_FILE = "made.json"
+"""Describes the data that an encoder was made from. It is written last: a folder without it is
+incomplete and ignored."""
+MAX_SAMPLE = 50_000
+"""Maximum number of pool items that an encoder is made from."""
+MAX_GROWTH = 2
+"""A new encoder is made once there are this many times the texts that the old one was made from. So
+the cost of encoding everything again is spread over at least as many new items."""
 
 
 class FeatureStore:
-    """Encoders and the rows they made, in a folder, for one pool.
+    """The encoder of a pool and the feature rows that it computed, in a folder.
 
     Methods raise PoolError when a file cannot be read or written, ClassifierError when an encoder
     cannot be made.
@@ -40,18 +41,22 @@ class FeatureStore:
         self._pool = pool
 
     def encoder(self, classifier: EncoderClassifier, labelled: Sequence[str]) -> Encoder:
-        """The kept encoder while it fits; else one made of the labelled texts and a sample of the
-        pool, which takes its place."""
-        size = {"key": classifier.encoder_key(), "labelled": len(labelled), "pool": len(self._pool)}
-        for made in sorted(self._folder.glob(f"*/{MADE}")):
-            was = json.loads(made.read_text("utf-8"))
-            grown = max(size[name] / max(1, was[name]) for name in ("labelled", "pool"))
-            if was["key"] == size["key"] and grown < OUTGROWN:
-                return classifier.load_encoder(made.parent / "encoder")
-        sample = np.unique(np.linspace(0, len(self._pool) - 1, SAMPLE).astype(np.int64))
+        """The stored encoder if it has the same options and was made from enough texts; else a new
+        one from the labelled texts and a sample of the pool, which replaces it."""
+        build = {
+            "key": classifier.encoder_key(),
+            "labelled": len(labelled),
+            "pool": len(self._pool),
+        }
+        for path in sorted(self._folder.glob(f"*/{BUILD_FILE}")):
+            old = json.loads(path.read_text("utf-8"))
+            growth = max(build[name] / max(1, old[name]) for name in ("labelled", "pool"))
+            if old["key"] == build["key"] and growth < MAX_GROWTH:
+                return classifier.load_encoder(path.parent / "encoder")
+        sample = np.unique(np.linspace(0, len(self._pool) - 1, MAX_SAMPLE).astype(np.int64))
         texts = self._pool.texts(sample) if len(self._pool) else []
         encoder = classifier.make_encoder(labelled, texts)
-        self._keep(encoder, size)
+        self._save_encoder(encoder, build)
         return encoder
 
     def shard(
@@ -61,50 +66,54 @@ class FeatureStore:
         *,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> Features:
-        """The rows of one shard of the pool (number, first row, rows), made if they are not yet
-        there."""
+        """The feature rows of a shard of the pool, given as (number, first row, number of rows).
+        They are computed and stored if they are not yet."""
         number, start, rows = shard
         folder = self._folder / encoder.id / f"{number:06d}"
         if not folder.exists():
             texts = self._pool.texts(range(start, start + rows))
-            self._write(folder, encoder.pack(encoder.encode(texts, checkpoint=checkpoint)))
+            self._write_arrays(folder, encoder.pack(encoder.encode(texts, checkpoint=checkpoint)))
         try:
-            # "c": torch takes no read-only arrays; nothing is ever written back.
+            # "c" since torch refuses read-only arrays; nothing is written back to the file.
             arrays = {path.stem: np.load(path, mmap_mode="c") for path in folder.glob("*.npy")}
             features = encoder.unpack(arrays)
             if len(features) != rows:
                 raise ValueError(f"{len(features)} rows instead of {rows}")
         except (OSError, ValueError, KeyError) as error:
             raise PoolError(
-                f"the features in {folder} cannot be read ({error!r}); delete that folder: what "
-                "was in it is made again when it is needed"
+                f"the features in {folder} cannot be read ({error!r}); delete that folder: "
+                "its content is computed again when it is needed"
             ) from None
         return features
 
     def rows(
         self, encoder: Encoder, rows: Rows, *, checkpoint: Checkpoint = no_checkpoint
     ) -> Features:
-        """These pool rows, which are sorted: kept ones, and the others made for the occasion."""
+        """The features of these pool rows, which are sorted. Rows of shards that are not stored are
+        computed, but not stored."""
         parts = []
         for number, start, count in self._pool.shards():
-            wanted = rows[(rows >= start) & (rows < start + count)]
+            rows_in_shard = rows[(rows >= start) & (rows < start + count)]
             if (self._folder / encoder.id / f"{number:06d}").exists():
-                parts.append(self.shard(encoder, (number, start, count))[wanted - start])
-            elif len(wanted):
-                parts.append(encoder.encode(self._pool.texts(wanted), checkpoint=checkpoint))
+                parts.append(self.shard(encoder, (number, start, count))[rows_in_shard - start])
+            elif len(rows_in_shard):
+                texts = self._pool.texts(rows_in_shard)
+                parts.append(encoder.encode(texts, checkpoint=checkpoint))
         return encoder.join(parts)
 
     def similarity(self, encoder: Callable[[], Encoder], rows: Rows) -> Similarity:
-        """That of these pool rows; the encoder is made only when it is asked about some."""
+        """A function that returns the cosine similarities (n, n') of two selections of these pool
+        rows, given as positions in `rows`. `encoder` is called only when it is used."""
 
-        def features(places: Rows) -> Features:
-            wanted, back = np.unique(rows[places], return_inverse=True)
-            found: Features = self.rows(encoder(), wanted)[back]
-            return found
+        def features(positions: Rows) -> Features:
+            unique_rows, inverse = np.unique(rows[positions], return_inverse=True)
+            in_order: Features = self.rows(encoder(), unique_rows)[inverse]
+            return in_order
 
         return lambda some, others: encoder().similarity(features(some), features(others))
 
-    def _keep(self, encoder: Encoder, size: dict[str, Any]) -> None:
+    def _save_encoder(self, encoder: Encoder, build: dict[str, Any]) -> None:
+        """Saves the encoder and deletes all others with their rows."""
         for other in self._folder.glob("*"):
             if other.name != encoder.id:
                 shutil.rmtree(other, ignore_errors=True)
@@ -113,22 +122,22 @@ class FeatureStore:
         try:
             (folder / "encoder").mkdir(parents=True)
             encoder.save(folder / "encoder")
-            write_whole(folder / MADE, json.dumps(size))
+            write_whole(folder / BUILD_FILE, json.dumps(build))
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise _write_error(folder, error) from error
 
-    def _write(self, folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    def _write_arrays(self, folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
         try:
             with written_whole(folder) as temporary:
                 temporary.mkdir(parents=True)
                 for name, array in arrays.items():
                     np.save(temporary / f"{name}.npy", array)
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise _write_error(folder, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> PoolError:
+def _write_error(folder: Path, error: OSError) -> PoolError:
     return PoolError(
         f"cannot write the features in {folder}: {error.strerror or error}; "
-        "check free space and rights, then do the same again"
+        "check free space and permissions, then try again"
     )

@@ -1,4 +1,4 @@
-"""The ledger: the SQL database with every fact about rounds, tasks, annotations and models."""
+"""The ledger: the SQL database with all facts about rounds, tasks, annotations and models."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -20,7 +20,7 @@ from biasloop.store.database import Database
 from biasloop.store.models import Models
 from biasloop.store.policies import Policies
 from biasloop.store.records import (
-    annotation,
+    annotation_from_row,
     append_annotations,
     current_annotations,
     insert_records,
@@ -36,11 +36,11 @@ from biasloop.store.schema import (
     tasks,
     tombstones,
 )
-from biasloop.store.trials import Trials, blank
+from biasloop.store.trials import Trials, blank_texts_of_ad
 
 
 class Ledger:
-    """Everything biasloop knows for a fact. Raises LedgerError when the database fails."""
+    """The facts of a workspace. Every method raises LedgerError when the database fails."""
 
     def __init__(self, url: str) -> None:
         self._db = Database(url)
@@ -61,7 +61,8 @@ class Ledger:
     # --- annotations ---------------------------------------------------------------------------
 
     def record(self, news: Sequence[Annotation]) -> int:
-        """Appends annotations that say something new; returns how many. Repeatable."""
+        """Appends the annotations that differ from their current versions; returns how many.
+        Repeatable."""
         with self._db.write() as connection:
             return append_annotations(connection, news)
 
@@ -69,7 +70,9 @@ class Ledger:
         """The current version of every annotation, as of a sequence number (None: now)."""
         where = [] if up_to is None else [annotations.c.seq <= up_to]
         with self._db.read() as connection:
-            return [annotation(row) for row in connection.execute(current_annotations(*where))]
+            return [
+                annotation_from_row(row) for row in connection.execute(current_annotations(*where))
+            ]
 
     def answered_items(self) -> set[str]:
         """Ids of the items that need no further answer: someone labelled or skipped them, or they
@@ -83,20 +86,20 @@ class Ledger:
             return set(connection.execute(query).scalars())
 
     def annotations_on(self, item_ids: Sequence[str]) -> list[Annotation]:
-        """Current versions for these items."""
+        """The current version of every annotation of these items."""
         with self._db.read() as connection:
-            found = current_annotations(annotations.c.item_id.in_(list(item_ids)))
-            return [annotation(row) for row in connection.execute(found)]
+            query = current_annotations(annotations.c.item_id.in_(list(item_ids)))
+            return [annotation_from_row(row) for row in connection.execute(query)]
 
     def sequence(self) -> int:
-        """The ledger sequence number now: the newest annotation version."""
+        """The current sequence number: that of the newest annotation version; 0 without any."""
         with self._db.read() as connection:
             return connection.execute(sa.select(sa.func.max(annotations.c.seq))).scalar() or 0
 
     # --- batches -------------------------------------------------------------------------------
 
     def selections(self, round_id: int | None = None) -> list[tuple[int, Selection]]:
-        """(round, selection) in the order of rounds and positions."""
+        """(round id, selection) pairs of one round or all, by round and position."""
         query = sa.select(selections).order_by(selections.c.round_id, selections.c.position)
         if round_id is not None:
             query = query.where(selections.c.round_id == round_id)
@@ -116,26 +119,26 @@ class Ledger:
             ]
 
     def audit_items(self, item_ids: Sequence[str]) -> set[str]:
-        """Which of these items people were asked about in the audit arm."""
+        """The ids of those of these items that were selected in the audit arm."""
         table = selections.c
         query = sa.select(table.item_id).where(table.item_id.in_(list(item_ids)))
         with self._db.read() as connection:
             return set(connection.execute(query.where(table.arm == Arm.AUDIT)).scalars())
 
     def live_selections(self) -> list[tuple[int, Selection]]:
-        """Selections of all rounds that were not cancelled."""
+        """(round id, selection) pairs of all rounds that were not cancelled."""
         cancelled = {r.id for r in self.rounds.all() if r.state is State.CANCELLED}
         return [(i, s) for i, s in self.selections() if i not in cancelled]
 
     def task_ids(self) -> dict[str, int]:
-        """Task id per item id, the newest, of every item ever pushed."""
+        """The newest task id of every item ever pushed, by item id."""
         with self._db.read() as connection:
             query = sa.select(tasks.c.item_id, tasks.c.task_id).order_by(tasks.c.seq)
             rows = connection.execute(query)
             return {row.item_id: row.task_id for row in rows}
 
     def newest_task(self, before: datetime) -> PushedTask | None:
-        """The last task that was pushed before that moment; None before the first."""
+        """The last task that was pushed before this time; None if there was none."""
         query = sa.select(tasks.c.item_id, tasks.c.task_id).where(tasks.c.at < before)
         with self._db.read() as connection:
             query = query.order_by(tasks.c.seq.desc())
@@ -143,7 +146,7 @@ class Ledger:
             return PushedTask(row.item_id, row.task_id) if row else None
 
     def consensus(self, up_to_round: int | None = None) -> list[Consensus]:
-        """The newest consensus on every item."""
+        """The newest consensus on every item, from rounds up to `up_to_round` (None: all)."""
         where = [] if up_to_round is None else [consensus.c.round_id <= up_to_round]
         newest = (
             sa.select(consensus.c.item_id, sa.func.max(consensus.c.round_id).label("round_id"))
@@ -168,14 +171,14 @@ class Ledger:
             ]
 
     def add(self, records: Iterable[Any], now: datetime, round_id: int | None = None) -> None:
-        """Writes facts outside of a round's commit: models of `biasloop train`, promotions."""
+        """Records facts outside the commit of a step, such as promotions by command."""
         with self._db.write() as connection:
             insert_records(connection, round_id, records, now)
 
     # --- what language models wrote -------------------------------------------------------------
 
     def count_rejections(self) -> int:
-        """How many written texts were refused so far."""
+        """The number of texts refused so far."""
         with self._db.read() as connection:
             return connection.execute(
                 sa.select(sa.func.count()).select_from(rejections)
@@ -189,7 +192,7 @@ class Ledger:
             return [dict(row._mapping) for row in connection.execute(query)]
 
     def reviews(self) -> list[tuple[int | None, Review]]:
-        """(round, review of all texts written so far), oldest first; the last one counts."""
+        """(round id, review of all texts written so far), oldest first; the last one counts."""
         names = [field.name for field in fields(Review)]
         with self._db.read() as connection:
             rows = connection.execute(sa.select(reviews).order_by(reviews.c.seq)).mappings()
@@ -198,26 +201,26 @@ class Ledger:
     # --- trip, tombstones ----------------------------------------------------------------------
 
     def trip(self, item_id: str) -> list[dict[str, Any]]:
-        """Everything that happened to an item, in order: at, fact, round_id, detail (R5)."""
+        """Everything that happened to an item, oldest first: at, fact, round_id, detail (R5)."""
         query = sa.select(item_trip).where(item_trip.c.item_id == item_id).order_by("at")
         with self._db.read() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
-    def bury(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
-        """Tombstones for an ad's items; blanks refused texts and scenarios of trials that descend
-        from it. Repeatable."""
+    def record_takedown(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
+        """Adds tombstones for the items of an ad, and blanks refused texts and scenarios of trials
+        that descend from it. Repeatable."""
         with self._db.write() as connection:
-            blank(connection, ad_id)
-            written = connection.execute(sa.select(rejections.c.seq, rejections.c.roots))
-            gone = [row.seq for row in written if ad_id in row.roots]
-            for begin in range(0, len(gone), 500):
-                these = rejections.c.seq.in_(gone[begin : begin + 500])
-                connection.execute(sa.update(rejections).where(these).values(text="", detail=""))
-            known = set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
+            blank_texts_of_ad(connection, ad_id)
+            refused = connection.execute(sa.select(rejections.c.seq, rejections.c.roots))
+            descendants = [row.seq for row in refused if ad_id in row.roots]
+            for begin in range(0, len(descendants), 500):
+                chunk = rejections.c.seq.in_(descendants[begin : begin + 500])
+                connection.execute(sa.update(rejections).where(chunk).values(text="", detail=""))
+            buried = set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
             rows = [
                 {"item_id": item, "ad_id": ad_id, "at": now}
                 for item in item_ids
-                if item not in known
+                if item not in buried
             ]
             if rows:
                 connection.execute(sa.insert(tombstones), rows)

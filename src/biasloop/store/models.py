@@ -1,4 +1,4 @@
-"""Model versions in the ledger: what they learned from, how good they are, which is in service."""
+"""Model versions in the ledger: their training items, evaluations and promotions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,13 +12,13 @@ from biasloop.store.schema import evaluations, models, promotions, trained_on
 
 
 class Models:
-    """Models, their audit reports and promotions; they are only ever added to."""
+    """Models, their audit reports and promotions; they are only ever appended."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def all(self) -> list[tuple[datetime, int | None, ModelVersion]]:
-        """(finished at, round, model), oldest first; `trained_on` is left empty."""
+        """(finished at, round id, model), oldest first. The models' `trained_on` is left empty."""
         with self._db.read() as connection:
             return [
                 (
@@ -30,12 +30,12 @@ class Models:
             ]
 
     def get(self, model_id: str) -> ModelVersion:
-        """One model. Raises LedgerError, listing the known ones."""
-        known = {model.id: model for _, _, model in self.all()}
-        if model_id not in known:
-            names = ", ".join(known) or "none yet"
+        """One model, without `trained_on`. Raises LedgerError for an unknown id."""
+        models_by_id = {model.id: model for _, _, model in self.all()}
+        if model_id not in models_by_id:
+            names = ", ".join(models_by_id) or "none yet"
             raise LedgerError(f"there is no model {model_id!r}; known: {names}")
-        return known[model_id]
+        return models_by_id[model_id]
 
     def promotions(self) -> list[tuple[datetime, Promotion]]:
         """Every promotion, oldest first; the last one names the model in service."""
@@ -44,12 +44,12 @@ class Models:
             return [(row.at, Promotion(row.model_id, row.why)) for row in rows]
 
     def in_service(self) -> ModelVersion | None:
-        """The model whose verdicts count now."""
+        """The model in service; None before the first promotion."""
         history = self.promotions()
         return self.get(history[-1][1].model_id) if history else None
 
     def evaluations(self) -> list[tuple[int | None, Evaluation]]:
-        """(round, audit report), oldest first."""
+        """(round id, audit report), oldest first."""
         with self._db.read() as connection:
             rows = connection.execute(sa.select(evaluations).order_by(evaluations.c.seq))
             return [
@@ -57,7 +57,7 @@ class Models:
                 for row in rows
             ]
 
-    def that_saw(self, item_ids: Sequence[str]) -> list[str]:
+    def trained_on_any(self, item_ids: Sequence[str]) -> list[str]:
         """Ids of the models trained on any of these items."""
         query = sa.select(trained_on.c.model_id).distinct()
         with self._db.read() as connection:

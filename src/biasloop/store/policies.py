@@ -1,4 +1,4 @@
-"""Guideline versions in the ledger: what was in force when, and what was decided on older votes."""
+"""Versions of the guideline in the ledger: when each was in force, and decisions on older votes."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,21 +11,26 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.policy import Policy, PolicyDecision, VoteAction
 from biasloop.store.control import Event
 from biasloop.store.database import Database
-from biasloop.store.records import annotation, append_annotations, current_annotations, the_one
+from biasloop.store.records import (
+    annotation_from_row,
+    append_annotations,
+    current_annotations,
+    unique_match,
+)
 from biasloop.store.schema import events, policies
 
 
 class Policies:
-    """The guideline's versions and the decisions on them; both are only ever added to."""
+    """The versions of the guideline and the decisions on them; both are only ever appended."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def add(self, policy: Policy, now: datetime) -> None:
-        """This version is in force from now on, if it was not already."""
+        """Puts this version into force, unless it is already."""
         with self._db.write() as connection:
             history = _history(connection)
-            if policy.id not in {name for _, name in history}:
+            if policy.id not in {policy_id for _, policy_id in history}:
                 row = {"id": policy.id, "at": now, "text": policy.text, "labels": policy.labels}
                 connection.execute(sa.insert(policies), row)
             elif history[-1][1] != policy.id:
@@ -35,34 +40,38 @@ class Policies:
                 )
 
     def all(self) -> list[tuple[datetime, Policy]]:
-        """Every version that was in force, with the moment it first was; oldest first."""
+        """(first time in force, version), oldest first."""
         query = sa.select(policies).order_by(policies.c.at, policies.c.id)
         with self._db.read() as connection:
             return [(row.at, Policy(row.text, row.labels)) for row in connection.execute(query)]
 
     def current(self) -> Policy | None:
-        """The version in force; None before there is one."""
+        """The version in force; None before the first."""
         history = self.history()
         return self.find(history[-1][1]) if history else None
 
-    def find(self, name: str) -> Policy:
-        """The version whose id begins so. Raises LedgerError, listing the known ones."""
-        known = {policy.id: policy for _, policy in reversed(self.all())}
-        return known[the_one(list(known), name, "version of the guideline", "versions")]
+    def find(self, prefix: str) -> Policy:
+        """The only version whose id begins with the prefix. Raises LedgerError, which lists the
+        versions, if there is none or more than one."""
+        versions = {policy.id: policy for _, policy in reversed(self.all())}
+        return versions[
+            unique_match(list(versions), prefix, "version of the guideline", "versions")
+        ]
 
     def history(self) -> list[tuple[datetime, str]]:
-        """(moment, id of the version that came into force then), oldest first; a version that came
-        back stands there again."""
+        """(time, id of the version that came into force then), oldest first. A version that came
+        into force twice is listed twice."""
         with self._db.read() as connection:
             return _history(connection)
 
     def decide(
         self, decision: PolicyDecision, revise: Callable[[list[Annotation]], list[Annotation]]
     ) -> int:
-        """Records a decision on votes under older versions, and what `revise` makes of the current
-        annotations; returns how many changed."""
+        """Records a decision on votes under older versions, and the annotations that `revise`
+        returns for the current ones; returns how many changed."""
         with self._db.write() as connection:
-            current = [annotation(row) for row in connection.execute(current_annotations())]
+            rows = connection.execute(current_annotations())
+            current = [annotation_from_row(row) for row in rows]
             changed = append_annotations(connection, revise(current))
             data = {name: value for name, value in asdict(decision).items() if name != "at"}
             connection.execute(
@@ -73,7 +82,7 @@ class Policies:
             return changed
 
     def decisions(self) -> list[PolicyDecision]:
-        """What was decided so far, oldest first."""
+        """All decisions, oldest first."""
         query = (
             sa.select(events)
             .where(events.c.kind == str(Event.POLICY_DECIDED))

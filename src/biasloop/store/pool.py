@@ -1,7 +1,7 @@
-"""The pool: all ads and items, in immutable numbered Arrow shards through `datasets`.
+"""The pool: all ads and items, in immutable numbered Arrow shards written with `datasets`.
 
-Readers need no lock: every public call looks whether the manifest changed and works on one state
-of it. Writers take turns by a file lock that the system frees when its holder dies.
+Readers need no lock: every public call reads the manifest again if it has changed, and works on
+that state. Writers take turns by a file lock, which the system releases when its holder dies.
 """
 
 from collections import Counter
@@ -19,7 +19,14 @@ from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
 from biasloop.errors import PoolError
 from biasloop.store import shards as files
-from biasloop.store.series import AD_FIELDS, ITEM_FIELDS, Series, features, to_item, to_table
+from biasloop.store.series import (
+    AD_FIELDS,
+    ITEM_FIELDS,
+    Series,
+    dataset_features,
+    to_item,
+    to_table,
+)
 from biasloop.store.shards import Shard
 
 SHARD_ROWS = 50_000
@@ -32,7 +39,7 @@ COLUMNS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """What is in the pool. Erased ads and items are counted apart, and only there."""
+    """Counts of the pool. Erased ads and items are only in `erased_ads` and `erased_items`."""
 
     ads: int
     items: int
@@ -44,6 +51,8 @@ class PoolStats:
 
 @dataclass(frozen=True, slots=True)
 class _State:
+    """The pool as of one manifest, which `signature` identifies."""
+
     signature: tuple[int, ...]
     items: Series
     ads: Series
@@ -58,8 +67,8 @@ class _State:
 class ArrowPool:
     """The pool in a folder, which is made when something is first added.
 
-    Every method raises PoolError when a file of the pool is damaged, gone or cannot be written,
-    and the writing ones when another writer holds the lock for over `lock_timeout` seconds.
+    Every method raises PoolError when a file of the pool is damaged, missing or cannot be written;
+    writing methods also when another writer holds the lock for over `lock_timeout` seconds.
     """
 
     def __init__(self, folder: Path, lock_timeout: float = 60.0) -> None:
@@ -68,22 +77,22 @@ class ArrowPool:
         self._last: _State | None = None
 
     def __len__(self) -> int:
-        """Rows so far, erased ones included."""
+        """The number of rows, including erased ones."""
         return self._state().items.rows
 
     def append(self, items: Iterable[Item], ads: Iterable[Ad] = ()) -> tuple[int, int]:
-        """Adds the ads, then the items, whose id is new; returns (items added, item duplicates).
+        """Adds ads and then items whose ids are new; returns (items added, duplicate items).
 
-        Streams: a shard counts as soon as it is full, so that a killed call leaves whole shards,
-        and the same call again adds the rest.
+        The arguments are streamed: a shard is committed as soon as it is full. If a call is killed,
+        the same call adds the rest.
         """
         with self._writing():
             self._extend("ads", ads)
             return self._extend("items", items)
 
     def column(self, name: str, stop: int | None = None) -> NDArray[Any]:
-        """A column of the items in rows [0, stop): id, text_hash, split, origin, root (the first
-        one), group, operation, ad_id as str arrays, erased as bool; shape (stop,)."""
+        """A column of the item rows [0, stop), shape (stop,): id, text_hash, split, origin, root
+        (the first one), group, operation or ad_id as str array, or erased as bool array."""
         if name not in COLUMNS:
             raise ValueError(
                 f"the pool has no column {name!r}; known: {', '.join(sorted(COLUMNS))}"
@@ -91,7 +100,7 @@ class ArrowPool:
         return self._state().items.column(name, stop)
 
     def items(self, rows: Sequence[int] | Rows) -> list[Item]:
-        """Whole items, in the order asked. An erased one has no text."""
+        """The items of these rows, in the same order. An erased item has no text."""
         taken = self._state().items.take(np.asarray(rows, dtype=np.int64), ITEM_FIELDS)
         return [
             to_item(dict(zip(taken, values, strict=True)))
@@ -99,22 +108,22 @@ class ArrowPool:
         ]
 
     def texts(self, rows: Sequence[int] | Rows) -> list[str]:
-        """Their texts, in the order asked."""
+        """The texts of these rows, in the same order."""
         return self._state().items.take(np.asarray(rows, dtype=np.int64), ("text",))["text"]
 
     def rows_of(self, item_ids: Sequence[str]) -> Rows:
-        """Row per item id, -1 where unknown, shape (len(item_ids),)."""
+        """The row of each item id, -1 if unknown, shape (len(item_ids),)."""
         return self._state().items.find(item_ids)
 
     def ads(self, ad_ids: Sequence[str]) -> dict[str, Ad]:
-        """Ads by id; unknown ids are left out. An erased one has no text."""
+        """The ads by id, without unknown ids. An erased ad has no text."""
         ads = self._state().ads
         rows = ads.find(ad_ids)
         taken = ads.take(rows[rows >= 0], AD_FIELDS)
         return {values[0]: Ad(*values) for values in zip(*taken.values(), strict=True)}
 
     def all_ads(self) -> Iterator[Ad]:
-        """Every ad that is not erased, in the order in which they came; a stream."""
+        """Yields every ad that is not erased, in the order of import."""
         ads = self._state().ads
         for begin in range(0, ads.rows, CHUNK_ROWS):
             rows = np.arange(begin, min(begin + CHUNK_ROWS, ads.rows))
@@ -124,12 +133,12 @@ class ArrowPool:
                     yield Ad(*values)
 
     def shards(self) -> list[tuple[int, int, int]]:
-        """(number, first row, rows) of every shard of items. These never change; only what an
-        erased ad leaves in a shard does."""
+        """(number, first row, number of rows) of every shard of items. These never change, not even
+        when an ad is erased."""
         return [(s.number, s.start, s.rows) for s in self._state().items.shards]
 
     def stats(self) -> PoolStats:
-        """Counts for people to look at."""
+        """Counts for reports."""
         state = self._state()
         erased, erased_ads = state.items.column("erased"), state.ads.column("erased")
         return PoolStats(
@@ -142,33 +151,34 @@ class ArrowPool:
         )
 
     def erase(self, ad_id: str) -> list[str]:
-        """Blanks title and text of the ad and of every item that has it among its roots, for ever;
-        returns the ids of these items, the same ones when it is called again.
+        """Blanks title and text of the ad, and the text of every item that has it among its roots,
+        forever; returns the ids of these items. Repeatable.
 
-        All of it counts at once, or nothing. Raises PoolError when nothing comes from that ad.
+        Atomic: all of it is erased or nothing. Raises PoolError when the pool has neither the ad
+        nor an item that descends from it.
         """
         import pyarrow.compute as pc
 
         with self._writing() as state:
-            ad = [pc.equal(table["id"], ad_id) for table in state.ads.tables]
-            items = [_descends(table, ad_id) for table in state.items.tables]
+            ad_masks = [pc.equal(table["id"], ad_id) for table in state.ads.tables]
+            item_masks = [_descendant_mask(table, ad_id) for table in state.items.tables]
             ids = [
                 item_id
-                for table, mask in zip(state.items.tables, items, strict=True)
+                for table, mask in zip(state.items.tables, item_masks, strict=True)
                 for item_id in table["id"].filter(mask).to_pylist()
             ]
-            if not ids and not any(pc.any(mask).as_py() for mask in ad):
+            if not ids and not any(pc.any(mask).as_py() for mask in ad_masks):
                 raise PoolError(f"no ad {ad_id!r} in the pool {self._folder}; check the ad's id")
             manifest = state.shards()
-            manifest["ads"] = self._blanked(state.ads, ad, ("text", "title"))
-            manifest["items"] = self._blanked(state.items, items, ("text",))
+            manifest["ads"] = self._blank(state.ads, ad_masks, ("text", "title"))
+            manifest["items"] = self._blank(state.items, item_masks, ("text",))
             if manifest != state.shards():
                 files.replace_manifest(self._folder, manifest)
-            self._sweep(manifest)
+            self._delete_unlisted(manifest)
             return ids
 
     def _state(self) -> _State:
-        """The pool as it is now."""
+        """The current state of the pool."""
         while True:
             last, now = self._last, files.signature(self._folder)
             if last is not None and last.signature == now:
@@ -183,25 +193,25 @@ class ArrowPool:
             except PoolError:
                 if files.signature(self._folder) == now:
                     raise
-                continue  # a file was erased from, and replaced, while we were opening it
+                continue  # an erasure replaced a shard while it was being opened
             self._last = state
             return state
 
     @contextmanager
     def _writing(self) -> Iterator[_State]:
-        """Holds the writer lock; gives the state that the writer starts from."""
+        """Holds the writer lock; yields the state from which the writer starts."""
         with files.writer_lock(self._folder, self._lock_timeout):
             state = self._state()
-            self._sweep(state.shards())
+            self._delete_unlisted(state.shards())
             if not state.signature:
                 files.replace_manifest(self._folder, state.shards())
             yield self._state()
 
-    def _sweep(self, manifest: files.Manifest) -> None:
-        """Removes what a killed writer left, and shards that were erased from."""
-        named = {shard.file for shards in manifest.values() for shard in shards}
+    def _delete_unlisted(self, manifest: files.Manifest) -> None:
+        """Deletes shards that are not in the manifest: left by killed writers, or replaced."""
+        listed = {shard.file for shards in manifest.values() for shard in shards}
         for path in self._folder.glob("*.arrow"):
-            if path.name not in named:
+            if path.name not in listed:
                 path.unlink()
 
     def _extend(self, name: str, records: Iterable[Ad] | Iterable[Item]) -> tuple[int, int]:
@@ -231,23 +241,24 @@ class ArrowPool:
         return added, seen - added
 
     def _commit(self, name: str, table: Any) -> None:
-        """One more shard: from here on it counts."""
+        """Writes one more shard and lists it in the manifest."""
         state = self._state()
         series = state.series(name)
         shard = files.write_shard(
             self._folder,
             Shard(name, len(series.shards), series.rows, table.num_rows, size=0),
             table,
-            features(name),
+            dataset_features(name),
         )
         manifest = state.shards()
         manifest[name] += (shard,)
         files.replace_manifest(self._folder, manifest)
 
-    def _blanked(
+    def _blank(
         self, series: Series, masks: Sequence[Any], columns: Sequence[str]
     ) -> tuple[Shard, ...]:
-        """The shards of a series, those rewritten in which a masked row still has its text."""
+        """Blanks columns of the masked rows; returns the shards of the series. Shards in which no
+        masked row has a text are not rewritten."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -258,13 +269,15 @@ class ArrowPool:
             values = {name: table[name] for name in table.column_names}
             values |= {name: pc.if_else(mask, "", table[name]) for name in columns}
             values["erased"] = pc.or_(mask, table["erased"])
-            again = replace(shards[i], version=shards[i].version + 1)
+            new_shard = replace(shards[i], version=shards[i].version + 1)
             blanked = pa.Table.from_pydict(values, schema=table.schema)
-            shards[i] = files.write_shard(self._folder, again, blanked, features(again.series))
+            shards[i] = files.write_shard(
+                self._folder, new_shard, blanked, dataset_features(new_shard.series)
+            )
         return tuple(shards)
 
 
-def _descends(table: Any, ad_id: str) -> Any:
+def _descendant_mask(table: Any, ad_id: str) -> Any:
     """Mask of the items that have `ad_id` among their roots, as a pyarrow array."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -277,4 +290,5 @@ def _descends(table: Any, ad_id: str) -> Any:
 
 
 def _size(tables: Iterable[Any]) -> int:
+    """Size in bytes."""
     return sum(table.nbytes for table in tables)

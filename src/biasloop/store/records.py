@@ -1,4 +1,4 @@
-"""How each kind of fact that a step returns becomes rows."""
+"""Writes the facts that steps return as rows of the ledger."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -25,7 +25,7 @@ Values = dict[str, Any]
 def insert_records(
     connection: Connection, round_id: int | None, records: Iterable[Any], now: datetime
 ) -> None:
-    """Writes the facts of a step; annotations only where they say something new."""
+    """Writes the facts of a step; of annotations, those that differ from their current version."""
     facts = list(records)
     for kind, table in _TABLES.items():
         rows = [
@@ -54,15 +54,15 @@ _TABLES: dict[type[Any], sa.Table] = {
 
 
 def append_annotations(connection: Connection, news: Sequence[Annotation]) -> int:
-    """Appends those that differ from the current version of their key; returns how many."""
+    """Appends the annotations that differ from their current versions; returns how many."""
     current: dict[str, Annotation] = {}
     for keys in _chunks({new.key for new in news}):
         for row in connection.execute(current_annotations(schema.annotations.c.key.in_(keys))):
-            current[row.key] = annotation(row)
+            current[row.key] = annotation_from_row(row)
     rows = []
     for new in news:
-        known = current.get(new.key)
-        if known is None or not new.has_same_content(known):
+        old = current.get(new.key)
+        if old is None or not new.has_same_content(old):
             current[new.key] = new
             rows.append({k: v for k, v in asdict(new).items() if k != "seq"})
     _insert(connection, schema.annotations, rows)
@@ -70,14 +70,14 @@ def append_annotations(connection: Connection, news: Sequence[Annotation]) -> in
 
 
 def current_annotations(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """The newest version of every key among the rows that match, in ledger order."""
+    """The newest version of every key among the rows that match, by sequence number."""
     table = schema.annotations
     newest = sa.select(sa.func.max(table.c.seq)).where(*where).group_by(table.c.key)
     return sa.select(table).where(table.c.seq.in_(newest)).order_by(table.c.seq)
 
 
-def annotation(row: Row[Any]) -> Annotation:
-    """A row of the table `annotations` as the domain has it."""
+def annotation_from_row(row: Row[Any]) -> Annotation:
+    """The annotation of a row of the table `annotations`."""
     return Annotation(
         key=row.key,
         item_id=row.item_id,
@@ -105,15 +105,19 @@ def _insert(connection: Connection, table: sa.Table, rows: Sequence[Values]) -> 
 
 
 def _chunks(keys: Iterable[str], size: int = 500) -> Iterable[list[str]]:
-    ordered = sorted(keys)  # databases limit the number of parameters of one statement
+    """The keys in chunks, since databases limit the number of parameters of a statement."""
+    ordered = sorted(keys)
     return (ordered[i : i + size] for i in range(0, len(ordered), size))
 
 
-def the_one(known: Sequence[str], name: str, one: str, several: str) -> str:
-    """The one id, of these from the newest on, that begins with this name. Raises LedgerError,
-    listing the newest; it calls them `one` or `several`."""
-    fitting = [id_ for id_ in known if name and id_.startswith(name)]
-    if len(fitting) != 1:
-        told = f"several {several} begin" if fitting else f"no {one} begins"
-        raise LedgerError(f"{told} with {name!r}; known: {', '.join(known[:10]) or 'none yet'}")
-    return fitting[0]
+def unique_match(ids: Sequence[str], prefix: str, singular: str, plural: str) -> str:
+    """The only one of the ids that begins with the prefix.
+
+    Raises LedgerError if there is none or more than one, or if the prefix is empty. The message
+    lists the first ids (`ids` has the newest first) and calls them `singular` or `plural`.
+    """
+    matches = [id_ for id_ in ids if prefix and id_.startswith(prefix)]
+    if len(matches) != 1:
+        problem = f"several {plural} begin" if matches else f"no {singular} begins"
+        raise LedgerError(f"{problem} with {prefix!r}; known: {', '.join(ids[:10]) or 'none yet'}")
+    return matches[0]

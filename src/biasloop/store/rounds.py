@@ -1,4 +1,4 @@
-"""Rounds in the ledger: open, claim, commit, wait, fail, cancel."""
+"""Rounds in the ledger: open, claim, commit, wait, fail, cancel them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,11 +25,11 @@ from biasloop.store.database import Database
 from biasloop.store.records import insert_records
 from biasloop.store.schema import events, rounds
 
-_URGENT = dict.fromkeys(BEFORE_LABELLING, 0) | {State.PUSHED: 1}
+_PRIORITY = dict.fromkeys(BEFORE_LABELLING, 0) | {State.PUSHED: 1}
 
 
 class Rounds:
-    """The rounds of the campaign; every move is one short transaction."""
+    """The rounds of the campaign; every change is one short transaction."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -42,7 +42,7 @@ class Rounds:
             )
 
     def get(self, round_id: int) -> Round:
-        """One round. Raises LedgerError when there is none of that number."""
+        """One round. Raises LedgerError when there is no round with this id."""
         with self._db.read() as connection:
             row = connection.execute(sa.select(rounds).where(rounds.c.id == round_id)).first()
         if row is None:
@@ -50,7 +50,8 @@ class Rounds:
         return _round(row)
 
     def open(self, facts: Mapping[str, Any], now: datetime) -> Round | None:
-        """Opens the next round; None when another process just did."""
+        """Opens the next round; None if a round is not labelled yet, as when another process has
+        just opened one."""
         with self._db.write() as connection:
             live = sa.select(sa.func.count()).where(
                 rounds.c.state.not_in([*FINISHED, *AFTER_LABELLING])
@@ -73,26 +74,26 @@ class Rounds:
         return self.get(number)
 
     def claim(self, now: datetime, owner: str, until: datetime) -> Claim | None:
-        """The most urgent due round whose lease is free, by compare-and-set; None if none is.
+        """Claims the most urgent round that is due and whose lease is free; None if there is none.
 
-        Rounds on their way to people come first (R6: annotators do not wait for the machine), and
-        only the oldest round behind them trains.
+        Rounds that annotators have not labelled yet come first (R6: annotators do not wait for the
+        machine). Of the labelled rounds only the oldest goes on.
         """
         with self._db.write() as connection:
             rows = connection.execute(
                 sa.select(rounds).where(rounds.c.state.not_in(FINISHED)).order_by(rounds.c.id)
             ).all()
-            behind = [row.id for row in rows if row.state in AFTER_LABELLING]
+            labelled = [row.id for row in rows if row.state in AFTER_LABELLING]
             due = [
                 row
                 for row in rows
                 if has_passed(row.retry_at, now)
                 and has_passed(row.lease_until, now)
-                and row.id not in behind[1:]
+                and row.id not in labelled[1:]
             ]
             if not due:
                 return None
-            row = min(due, key=lambda row: (_URGENT.get(row.state, 2), row.id))
+            row = min(due, key=lambda row: (_PRIORITY.get(row.state, 2), row.id))
             token = row.token + 1
             connection.execute(
                 sa.update(rounds)
@@ -102,16 +103,16 @@ class Rounds:
         return Claim(_round(row), token, owner)
 
     def renew(self, claim: Claim, until: datetime) -> None:
-        """Keeps the claim while its step runs. Raises LostLease when it is gone."""
+        """Extends the claim while its step runs. Raises LostLease when it no longer holds."""
         with self._db.write() as connection:
-            self._move(connection, claim, lease_until=until)
+            self._update(connection, claim, lease_until=until)
 
     def commit(self, claim: Claim, done: Done, now: datetime) -> None:
-        """Facts, records, event and the new state in one transaction. Raises LostLease."""
+        """Stores facts, records, event and new state in one transaction. Raises LostLease."""
         _, state = STEPS[claim.round.state]
         with self._db.write() as connection:
-            facts = self._facts(connection, claim.round.id) | dict(done.facts)
-            self._move(
+            facts = self._stored_facts(connection, claim.round.id) | dict(done.facts)
+            self._update(
                 connection,
                 claim,
                 state=state,
@@ -128,9 +129,9 @@ class Rounds:
             _event(connection, claim.round.id, state, done.facts, now)
 
     def wait(self, claim: Claim, wait: Wait) -> None:
-        """Gives the claim back until a later moment. Raises LostLease."""
+        """Releases the claim until a later time. Raises LostLease."""
         with self._db.write() as connection:
-            self._move(
+            self._update(
                 connection,
                 claim,
                 attempts=0,
@@ -142,10 +143,10 @@ class Rounds:
             )
 
     def fail(self, claim: Claim, error: str, retry_at: datetime, now: datetime) -> None:
-        """Records a failure beside the state; the same step runs again. Raises LostLease."""
+        """Records a failure; the state stays, so the same step runs again. Raises LostLease."""
         attempts = claim.round.attempts + 1
         with self._db.write() as connection:
-            self._move(
+            self._update(
                 connection,
                 claim,
                 attempts=attempts,
@@ -158,7 +159,7 @@ class Rounds:
             _event(connection, claim.round.id, Event.FAILED, data, now)
 
     def wake(self, state: State) -> None:
-        """Rounds that wait in this state are due at once; failures keep their back-off."""
+        """Makes rounds that wait in this state due at once; after a failure the back-off stays."""
         with self._db.write() as connection:
             connection.execute(
                 sa.update(rounds)
@@ -167,11 +168,11 @@ class Rounds:
             )
 
     def cancel(self, round_id: int, why: str, now: datetime) -> Round:
-        """Ends a round for good; whoever works on it loses the lease.
+        """Ends a round for good; a process that works on it loses the lease.
 
-        Raises LedgerError when it is over already.
+        Raises LedgerError when there is no such round, or when it is closed or cancelled already.
         """
-        found = self.get(round_id)
+        round_ = self.get(round_id)
         with self._db.write() as connection:
             changed = connection.execute(
                 sa.update(rounds)
@@ -188,19 +189,20 @@ class Rounds:
                 )
             ).rowcount
             if not changed:
-                raise LedgerError(f"round {round_id} is {found.state} already")
+                raise LedgerError(f"round {round_id} is {round_.state} already")
             _event(connection, round_id, State.CANCELLED, {"why": why}, now)
         return self.get(round_id)
 
     @staticmethod
-    def _facts(connection: Connection, round_id: int) -> dict[str, Any]:
+    def _stored_facts(connection: Connection, round_id: int) -> dict[str, Any]:
         stored = connection.execute(
             sa.select(rounds.c.facts).where(rounds.c.id == round_id)
         ).scalar_one()
         return dict(stored)
 
     @staticmethod
-    def _move(connection: Connection, claim: Claim, **values: Any) -> None:
+    def _update(connection: Connection, claim: Claim, **values: Any) -> None:
+        """Changes the claimed round. Raises LostLease when the claim no longer holds."""
         changed = connection.execute(
             sa.update(rounds)
             .where(

@@ -1,4 +1,4 @@
-"""The tables of the ledger. Facts are appended, never changed; `rounds` and `leases` move."""
+"""The tables of the ledger. Facts are only appended; rounds and leases are updated."""
 
 import sqlalchemy as sa
 
@@ -14,11 +14,11 @@ metadata = sa.MetaData(
 )
 
 
-def _when(name: str = "at") -> sa.Column[object]:
+def _time_column(name: str = "at") -> sa.Column[object]:
     return sa.Column(name, UtcDateTime, nullable=False)
 
 
-def _round() -> sa.Column[object]:
+def _round_id_column() -> sa.Column[object]:
     return sa.Column("round_id", sa.Integer, sa.ForeignKey("rounds.id"), nullable=True)
 
 
@@ -28,7 +28,7 @@ rounds = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("facts", sa.JSON, nullable=False),
-    _when("opened_at"),
+    _time_column("opened_at"),
     sa.Column("closed_at", UtcDateTime),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("error", sa.Text),
@@ -44,7 +44,7 @@ leases = sa.Table(
     metadata,
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("owner", sa.String(80), nullable=False),
-    _when("until"),
+    _time_column("until"),
 )
 
 bookmarks = sa.Table(
@@ -58,8 +58,8 @@ events = sa.Table(
     "events",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    _when(),
-    _round(),
+    _time_column(),
+    _round_id_column(),
     sa.Column("kind", sa.String(24), nullable=False),
     sa.Column("data", sa.JSON, nullable=False),
 )
@@ -68,7 +68,7 @@ policies = sa.Table(
     "policies",
     metadata,
     sa.Column("id", sa.String(12), primary_key=True),
-    _when(),
+    _time_column(),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
 )
@@ -85,7 +85,7 @@ annotations = sa.Table(
     sa.Column("asked", sa.JSON, nullable=False),
     sa.Column("policy_id", sa.String(12), nullable=False),
     sa.Column("annotator", sa.String(254), nullable=False),
-    _when(),
+    _time_column(),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("seconds", sa.Float),
     sa.Column("task_id", sa.Integer, index=True),
@@ -101,18 +101,18 @@ selections = sa.Table(
     sa.Column("arm", sa.String(16), nullable=False),
     sa.Column("probability", sa.Float),
     sa.Column("position", sa.Integer, nullable=False),
-    _when(),
+    _time_column(),
 )
 
 tasks = sa.Table(
     "tasks",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    # Not unique: on SQLite, Label Studio gives the ids of deleted tasks again.
+    # Not unique: on SQLite, Label Studio reuses the ids of deleted tasks.
     sa.Column("task_id", sa.Integer, nullable=False),
     sa.Column("item_id", sa.String(20), nullable=False, index=True),
-    _round(),
-    _when(),
+    _round_id_column(),
+    _time_column(),
 )
 
 consensus = sa.Table(
@@ -124,15 +124,15 @@ consensus = sa.Table(
     sa.Column("asked", sa.JSON, nullable=False),
     sa.Column("votes", sa.Integer, nullable=False),
     sa.Column("support", sa.JSON, nullable=False),
-    _when(),
+    _time_column(),
 )
 
 models = sa.Table(
     "models",
     metadata,
     sa.Column("id", sa.String(24), primary_key=True),
-    _round(),
-    _when(),
+    _round_id_column(),
+    _time_column(),
     sa.Column("classifier", sa.String(40), nullable=False),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("folder", sa.Text, nullable=False),
@@ -151,7 +151,7 @@ promotions = sa.Table(
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("model_id", sa.String(24), sa.ForeignKey("models.id"), nullable=False),
-    _when(),
+    _time_column(),
     sa.Column("why", sa.Text, nullable=False),
 )
 
@@ -159,10 +159,10 @@ evaluations = sa.Table(
     "evaluations",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    _round(),
+    _round_id_column(),
     sa.Column("model_id", sa.String(24), sa.ForeignKey("models.id"), nullable=False),
     sa.Column("baseline_id", sa.String(24)),
-    _when(),
+    _time_column(),
     sa.Column("report", sa.JSON, nullable=False),
 )
 
@@ -170,8 +170,8 @@ rejections = sa.Table(
     "rejections",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    _round(),
-    _when(),
+    _round_id_column(),
+    _time_column(),
     sa.Column("reason", sa.String(24), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
@@ -186,7 +186,7 @@ trials = sa.Table(
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("id", sa.String(8), nullable=False, index=True),
-    _when(),
+    _time_column(),
     sa.Column("by", sa.String(254), nullable=False),
     sa.Column("draft", sa.JSON, nullable=False),
     sa.Column("draft_id", sa.String(12), nullable=False),
@@ -203,7 +203,7 @@ comments = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("trial", sa.String(8), nullable=False, index=True),
     sa.Column("scenario", sa.Integer, nullable=False),
-    _when(),
+    _time_column(),
     sa.Column("by", sa.String(254), nullable=False),
     sa.Column("text", sa.Text, nullable=False),
 )
@@ -212,8 +212,8 @@ reviews = sa.Table(
     "reviews",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
-    _round(),
-    _when(),
+    _round_id_column(),
+    _time_column(),
     sa.Column("kept", sa.Boolean, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("up_to", sa.Integer, nullable=False),
@@ -231,7 +231,7 @@ tombstones = sa.Table(
     metadata,
     sa.Column("item_id", sa.String(20), primary_key=True),
     sa.Column("ad_id", sa.Text, nullable=False),
-    _when(),
+    _time_column(),
 )
 
 item_trip = sa.table(
@@ -242,4 +242,4 @@ item_trip = sa.table(
     sa.column("round_id", sa.Integer),
     sa.column("detail", sa.String),
 )
-"""The view where an item is: it follows from the facts (R5)."""
+"""A view of everything that happened to each item, derived from the facts (R5)."""

@@ -1,4 +1,4 @@
-"""Score files: one per model and shard, memory-mapped."""
+"""Score files: one per model, shard and kind of score, memory-mapped."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,16 +12,16 @@ from biasloop.errors import PoolError
 from biasloop.store.atomic import written_whole
 
 Shards = list[tuple[int, int, int]]
-"""(number, first row, rows) of every shard of the pool."""
+"""(number, first row, number of rows) of every shard of the pool."""
 
 
 def score_file(folder: Path, shard: int, name: str) -> Path:
-    """Where the scores of that name are, of one shard."""
+    """The file of the scores `name` of a shard."""
     return folder / f"{shard:06d}.{name}.npy"
 
 
 def write_scores(folder: Path, shard: int, parts: Sequence[Mapping[str, NDArray[Any]]]) -> None:
-    """Writes the scores of one shard, given in parts of some rows each."""
+    """Writes the scores of a shard; each part holds the scores of some of its rows, by name."""
     for name in parts[0]:
         with (
             written_whole(score_file(folder, shard, name)) as temporary,
@@ -30,17 +30,17 @@ def write_scores(folder: Path, shard: int, parts: Sequence[Mapping[str, NDArray[
             np.save(file, np.concatenate([part[name] for part in parts]))
 
 
-def spread(
-    parts: Sequence[Mapping[str, NDArray[Any]]], places: Rows, rows: int
+def scatter_scores(
+    parts: Sequence[Mapping[str, NDArray[Any]]], positions: Rows, n_rows: int
 ) -> dict[str, NDArray[np.float32]]:
-    """The scores of some rows of a shard, given in parts, at their places among all; the others
-    are NaN: not scored."""
-    whole = {}
+    """Scores for all `n_rows` rows of a shard, from the scores of the rows at `positions`, which
+    are given in parts. Rows that were not scored are NaN."""
+    all_scores = {}
     for name in parts[0]:
-        found = np.concatenate([part[name] for part in parts])
-        whole[name] = np.full((rows, *found.shape[1:]), np.nan, np.float32)
-        whole[name][places] = found
-    return whole
+        scores = np.concatenate([part[name] for part in parts])
+        all_scores[name] = np.full((n_rows, *scores.shape[1:]), np.nan, np.float32)
+        all_scores[name][positions] = scores
+    return all_scores
 
 
 def read_scores(folder: Path, name: str, shards: Shards, rows: Rows) -> NDArray[np.float32]:
@@ -50,23 +50,24 @@ def read_scores(folder: Path, name: str, shards: Shards, rows: Rows) -> NDArray[
     """
     parts = []
     for number, start, count in shards:
-        wanted = rows[(rows >= start) & (rows < start + count)] - start
-        if len(wanted):
-            parts.append(_map(score_file(folder, number, name))[wanted])
+        positions = rows[(rows >= start) & (rows < start + count)] - start
+        if len(positions):
+            parts.append(_map_file(score_file(folder, number, name))[positions])
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
 def read_thresholds(folder: Path) -> NDArray[np.float32]:
     """The model's thresholds (k,)."""
-    return _map(folder / "thresholds.npy")
+    return _map_file(folder / "thresholds.npy")
 
 
-def _map(path: Path) -> NDArray[np.float32]:
+def _map_file(path: Path) -> NDArray[np.float32]:
+    """The memory-mapped array of a file. Raises PoolError when it cannot be read."""
     try:
-        found: NDArray[np.float32] = np.load(path, mmap_mode="r")
+        array: NDArray[np.float32] = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise PoolError(
             f"the score file {path} cannot be read ({error}); delete its folder and run "
-            "`biasloop tick`: the score step makes it again"
+            "`biasloop tick`: the score step computes it again"
         ) from None
-    return found
+    return array

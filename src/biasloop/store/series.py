@@ -1,4 +1,4 @@
-"""What a row of the pool holds, and reading a series of shards as one table."""
+"""The columns of the pool, and a series of shards (of ads or items) that is read as one table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ ITEM_FIELDS = (
 AD_FIELDS = ("id", "text", "title", "language", "source")
 
 
-def features(name: str) -> Any:
-    """The `datasets` features of a series."""
+def dataset_features(name: str) -> Any:
+    """The column types of a series ("items" or "ads"), for `datasets`."""
     from datasets import Features, List, Value
 
     string, number = Value("string"), Value("int64")
@@ -32,7 +32,7 @@ def features(name: str) -> Any:
 
 
 def to_table(name: str, records: Sequence[Ad | Item]) -> Any:
-    """The records as a pyarrow table. Raises PoolError for text that is not Unicode."""
+    """The records as a pyarrow table. Raises PoolError for text that is not valid Unicode."""
     import pyarrow as pa
 
     fields = ITEM_FIELDS if name == "items" else AD_FIELDS
@@ -41,13 +41,15 @@ def to_table(name: str, records: Sequence[Ad | Item]) -> Any:
         columns["root"] = [roots[0] for roots in columns["roots"]]
     columns["erased"] = [False] * len(records)
     try:
-        return pa.Table.from_pydict(columns, schema=features(name).arrow_schema)
-    except (ValueError, TypeError) as error:  # lone surrogates, above all
-        raise PoolError(f"the pool cannot store one of these {name}: {error}; mend it") from error
+        return pa.Table.from_pydict(columns, schema=dataset_features(name).arrow_schema)
+    except (ValueError, TypeError) as error:  # mostly lone surrogates
+        raise PoolError(
+            f"the pool cannot store one of these {name}: {error}; correct it and try again"
+        ) from error
 
 
 def to_item(row: dict[str, Any]) -> Item:
-    """The item of a row, given as ITEM_FIELDS."""
+    """The item of a row, a dictionary of ITEM_FIELDS."""
     row["split"], row["origin"] = Split(row["split"]), Origin(row["origin"])
     row["roots"], row["parents"] = tuple(row["roots"]), tuple(row["parents"])
     return Item(**row)
@@ -55,31 +57,32 @@ def to_item(row: dict[str, Any]) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Ids of rows [0, n) to their rows: sorted UTF-8 ids, and the row of each; both (n,)."""
+    """Finds rows by id: the ids of rows [0, n) in UTF-8, sorted, and the row of each; both (n,)."""
 
     ids: NDArray[np.bytes_]
     rows: Rows
 
     def find(self, ids: Sequence[str]) -> Rows:
-        """Row per id, -1 where unknown, shape (len(ids),)."""
+        """The row of each id, -1 if unknown, shape (len(ids),)."""
         if not len(self.ids) or not len(ids):
             return np.full(len(ids), -1, dtype=np.int64)
-        wanted = _encode(ids)
-        place = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
-        return np.where(self.ids[place] == wanted, self.rows[place], -1)
+        encoded = _encode(ids)
+        position = np.minimum(np.searchsorted(self.ids, encoded), len(self.ids) - 1)
+        return np.where(self.ids[position] == encoded, self.rows[position], -1)
 
     def extended(self, ids: NDArray[np.bytes_]) -> "Index":
-        """With the ids of the rows that follow; merging spares sorting the old ones again."""
+        """The index with the ids of the next rows as well. Merges them, which is faster than
+        sorting all ids again."""
         order = np.argsort(ids, kind="stable")
-        place = np.searchsorted(self.ids, ids[order])
-        wide = self.ids.astype(np.promote_types(self.ids.dtype, ids.dtype), copy=False)
+        positions = np.searchsorted(self.ids, ids[order])
+        wide_ids = self.ids.astype(np.promote_types(self.ids.dtype, ids.dtype), copy=False)
         return Index(
-            np.insert(wide, place, ids[order]),
-            np.insert(self.rows, place, len(self.rows) + order.astype(np.int64)),
+            np.insert(wide_ids, positions, ids[order]),
+            np.insert(self.rows, positions, len(self.rows) + order.astype(np.int64)),
         )
 
 
-NO_IDS = Index(np.empty(0, dtype="S1"), np.empty(0, dtype=np.int64))
+EMPTY_INDEX = Index(np.empty(0, dtype="S1"), np.empty(0, dtype=np.int64))
 
 
 def _encode(ids: Sequence[str]) -> NDArray[np.bytes_]:
@@ -87,24 +90,24 @@ def _encode(ids: Sequence[str]) -> NDArray[np.bytes_]:
 
 
 class Series:
-    """The shards of one kind, read as one table. Never changes; the index is made when asked for.
+    """The shards of ads or items, read as one immutable table. The index is built on first use.
 
-    `earlier` is the series before the last change: what still holds is taken over from it.
+    `earlier` is the series before the last change; shards that are still valid are taken from it.
     """
 
     def __init__(self, folder: Path, shards: tuple[Shard, ...], earlier: "Series | None") -> None:
-        known: dict[Shard, Any] = {}
+        open_tables: dict[Shard, Any] = {}
         if earlier is not None:
-            known = dict(zip(earlier.shards, earlier.tables, strict=True))
+            open_tables = dict(zip(earlier.shards, earlier.tables, strict=True))
         self.shards: tuple[Shard, ...] = shards
-        self.tables: list[Any] = [known.get(s) or open_shard(folder, s) for s in shards]
+        self.tables: list[Any] = [open_tables.get(s) or open_shard(folder, s) for s in shards]
         self.starts = np.array([shard.start for shard in shards], dtype=np.int64)
         self.rows = sum(shard.rows for shard in shards)
-        # Erasing keeps ids and rows, so that an index stays true for the rows it knows.
-        self._index: Index = NO_IDS if earlier is None else earlier._index
+        # Erasing changes neither ids nor rows, so an index stays valid for its rows.
+        self._index: Index = EMPTY_INDEX if earlier is None else earlier._index
 
     def find(self, ids: Sequence[str]) -> Rows:
-        """Row per id, -1 where unknown."""
+        """The row of each id, -1 if unknown, shape (len(ids),)."""
         index = self._index  # read once: another thread may extend it meanwhile
         if len(index.rows) < self.rows:
             new = self._pieces("id", len(index.rows), self.rows)
@@ -113,28 +116,30 @@ class Series:
         return index.find(ids)
 
     def column(self, name: str, stop: int | None = None) -> NDArray[Any]:
-        """Rows [0, stop) of a column, as str or bool array."""
+        """Rows [0, stop) of a column as str array, of `erased` as bool array."""
         kind = np.bool_ if name == "erased" else np.str_
         end = self.rows if stop is None else min(stop, self.rows)
         pieces = [np.array(p.to_pylist(), dtype=kind) for p in self._pieces(name, 0, end)]
         return np.concatenate([np.empty(0, dtype=kind), *pieces])
 
     def take(self, rows: Rows, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Those columns of `rows`, in the order asked. Raises PoolError for a row out of range."""
+        """The values of these rows, by column, in the same order. Raises PoolError for a row out
+        of range."""
         if len(rows) and not 0 <= rows.min() <= rows.max() < self.rows:
             raise PoolError(
                 f"row {rows.min() if rows.min() < 0 else rows.max()} is not in the pool, which has "
                 f"{self.rows}; was a pool of another workspace scored?"
             )
         order = np.argsort(rows, kind="stable")
-        owner = np.searchsorted(self.starts, rows[order], side="right") - 1
+        shard_numbers = np.searchsorted(self.starts, rows[order], side="right") - 1
         taken: dict[str, list[Any]] = {name: [] for name in columns}
-        for i in np.unique(owner):
-            part = self.tables[i].select(columns).take(rows[order][owner == i] - self.starts[i])
+        for i in np.unique(shard_numbers):
+            positions = rows[order][shard_numbers == i] - self.starts[i]
+            part = self.tables[i].select(columns).take(positions)
             for name in columns:
                 taken[name] += part[name].to_pylist()
-        back = np.argsort(order)
-        return {name: [values[i] for i in back] for name, values in taken.items()}
+        inverse = np.argsort(order)
+        return {name: [values[i] for i in inverse] for name, values in taken.items()}
 
     def _pieces(self, name: str, start: int, stop: int) -> Iterator[Any]:
         """Rows [start, stop) of a column, shard by shard, as pyarrow arrays."""

@@ -1,8 +1,8 @@
-"""Immutable Arrow files, the manifest that lists them, and reading over several of them.
+"""Immutable Arrow files (shards) and the manifest that lists them.
 
-A file counts once the manifest names it, and the manifest is only ever replaced whole; so a
-killed writer leaves at most files nobody looks at. No file is written twice under one name: a
-shard that is erased from comes back as the next `version`.
+Only files in the manifest count, and the manifest is replaced atomically, so a killed writer leaves
+at most files that are ignored. A file is never overwritten: erasing writes the shard again under
+the next `version`.
 """
 
 import json
@@ -24,13 +24,13 @@ MANIFEST = "manifest.json"
 SERIES = ("items", "ads")
 FIELDS = ("number", "start", "rows", "size", "version", "crc")
 BLOCK = 2**20
-RESTORE = "put it back from a backup, or remove the whole folder and import again"
+RESTORE = "restore it from a backup, or delete the whole folder and import again"
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Rows [start, start + rows) of a series, in a file of `size` bytes with checksum `crc`
-    (None: written by a version that took none)."""
+    (None: written by an old version, without one)."""
 
     series: str
     number: int
@@ -50,7 +50,7 @@ Manifest = Mapping[str, tuple[Shard, ...]]
 
 
 def signature(folder: Path) -> tuple[int, ...]:
-    """Changes whenever the manifest does; () while there is none."""
+    """Identifies the version of the manifest: it changes with every replacement; () without one."""
     try:
         stat = (folder / MANIFEST).stat()
     except FileNotFoundError:
@@ -59,19 +59,19 @@ def signature(folder: Path) -> tuple[int, ...]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The shards of the pool in `folder`. Raises PoolError when the manifest is damaged or gone."""
+    """The shards of the pool in `folder`. Raises PoolError when its manifest is damaged or lost."""
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_bytes())
-        manifest = {name: tuple(Shard(name, **entry) for entry in found[name]) for name in SERIES}
+        content = json.loads(path.read_bytes())
+        manifest = {name: tuple(Shard(name, **entry) for entry in content[name]) for name in SERIES}
     except FileNotFoundError:
         if any(folder.glob("*.arrow")):
-            raise PoolError(f"{path} is missing beside its shards; {RESTORE}") from None
+            raise PoolError(f"{path} is missing, but its shards are there; {RESTORE}") from None
         return dict.fromkeys(SERIES, ())
     except (ValueError, KeyError, TypeError) as error:
         raise PoolError(f"{path} is damaged ({error!r}); {RESTORE}") from None
     except OSError as error:
-        raise PoolError(f"cannot read {path}: {error.strerror}; check its rights") from None
+        raise PoolError(f"cannot read {path}: {error.strerror}; check its permissions") from None
     for name, shards in manifest.items():
         starts = np.cumsum([0, *(shard.rows for shard in shards)])
         if any((s.number, s.start) != (i, starts[i]) for i, s in enumerate(shards)):
@@ -80,7 +80,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def replace_manifest(folder: Path, manifest: Manifest) -> None:
-    """Makes `manifest` the pool's, in one step. Raises PoolError (disk full, rights)."""
+    """Replaces the manifest of the pool atomically. Raises PoolError (disk full, permissions)."""
     content = {
         name: [{key: getattr(shard, key) for key in FIELDS} for shard in shards]
         for name, shards in manifest.items()
@@ -91,12 +91,13 @@ def replace_manifest(folder: Path, manifest: Manifest) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise write_error(folder, error) from error
 
 
 def write_shard(folder: Path, shard: Shard, table: Any, features: Any) -> Shard:
-    """Writes a pyarrow table to `shard.file`, safely on disk; it counts only once the manifest
-    names it. Returns the shard with its rows and size. Raises PoolError (disk full, rights)."""
+    """Writes a pyarrow table to `shard.file` and flushes it to disk; it counts only once it is in
+    the manifest. Returns the shard with rows, size and checksum. Raises PoolError (disk full,
+    permissions)."""
     from datasets.arrow_writer import ArrowWriter
 
     path = folder / shard.file
@@ -108,28 +109,28 @@ def write_shard(folder: Path, shard: Shard, table: Any, features: Any) -> Shard:
             os.fsync(written.fileno())
         return replace(shard, rows=table.num_rows, size=path.stat().st_size, crc=_crc(path))
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise write_error(folder, error) from error
 
 
 def open_shard(folder: Path, shard: Shard) -> Any:
-    """The shard as a memory-mapped pyarrow table. Raises PoolError when it is damaged or gone."""
+    """The shard as a memory-mapped pyarrow table. Raises PoolError when it is damaged or lost."""
     import pyarrow as pa
 
     path = folder / shard.file
     try:
         if path.stat().st_size != shard.size:
             raise ValueError(f"{path.stat().st_size} bytes instead of {shard.size}")
-        # Arrow trusts what it maps: a flipped byte may end the process.
+        # Arrow does not validate files: a flipped byte may crash the process.
         if shard.crc is not None and _crc(path) != shard.crc:
-            raise ValueError("its checksum is another than when it was written")
-        # As datasets.Dataset.from_file does, which takes two seconds to load first.
+            raise ValueError("its checksum differs from that at writing")
+        # The same as datasets.Dataset.from_file, whose import takes two seconds.
         table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
         if table.num_rows != shard.rows:
             raise ValueError(f"{table.num_rows} rows instead of {shard.rows}")
         return table
     except FileNotFoundError:
         raise PoolError(f"shard {path} is missing; {RESTORE}") from None
-    except (ValueError, OSError) as error:  # pyarrow's errors are both
+    except (ValueError, OSError) as error:  # pyarrow raises both
         raise PoolError(f"shard {path} is damaged ({error}); {RESTORE}") from error
 
 
@@ -143,8 +144,9 @@ def _crc(path: Path) -> int:
 
 @contextmanager
 def writer_lock(folder: Path, timeout: float) -> Iterator[None]:
-    """Keeps other writers away, in this process and others; the system frees the lock when its
-    holder dies. Makes the folder. Raises PoolError after `timeout` seconds, naming the holder."""
+    """Excludes other writers, in this process and others; the system releases the lock when its
+    holder dies. Makes the folder. Raises PoolError, which names the holder, after `timeout`
+    seconds."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / "writer.lock", timeout=timeout)
@@ -154,23 +156,23 @@ def writer_lock(folder: Path, timeout: float) -> Iterator[None]:
         lock.acquire()
         holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
     except Timeout:
-        who = holder.read_text() if holder.exists() else "another process"
+        holder_name = holder.read_text() if holder.exists() else "another process"
         raise PoolError(
-            f"{who} has been writing to the pool {folder} for over {timeout:g} s; "
-            "wait for it to end, then do the same again"
+            f"{holder_name} has been writing to the pool {folder} for over {timeout:g} s; "
+            "wait until it ends, then try again"
         ) from None
     except OSError as error:
         lock.release()
-        raise unwritable(folder, error) from error
+        raise write_error(folder, error) from error
     try:
         yield
     finally:
         lock.release()
 
 
-def unwritable(folder: Path, error: OSError) -> PoolError:
-    """What to raise for an `error` met in writing."""
+def write_error(folder: Path, error: OSError) -> PoolError:
+    """The PoolError to raise for an error in writing."""
     return PoolError(
         f"cannot write the pool in {folder}: {error.strerror or error}; "
-        "check free space and rights, then do the same again"
+        "check free space and permissions, then try again"
     )

@@ -1,4 +1,4 @@
-"""Trials of the guideline's drafts in the ledger, and what people say of them."""
+"""Trials of drafts of the guideline in the ledger, and comments on them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,18 +13,18 @@ from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
-from biasloop.store.records import the_one
+from biasloop.store.records import unique_match
 from biasloop.store.schema import comments, trials
 
 
 class Trials:
-    """Trials and comments; both are only ever added to, and of a trial the newest run counts."""
+    """Trials and comments; both are only ever appended. The newest run of a trial counts."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def add(self, trial: Trial) -> None:
-        """Keeps a run of a trial."""
+        """Records a run of a trial."""
         row = {
             "id": trial.id,
             "at": trial.at,
@@ -41,35 +41,36 @@ class Trials:
             connection.execute(sa.insert(trials), row)
 
     def all(self) -> list[dict[str, Any]]:
-        """id, at, by, draft_id and against of every trial by its newest run, newest first."""
+        """id, at, by, draft_id and against of the newest run of every trial, newest first."""
         c = trials.c
         query = sa.select(c.id, c.at, c.by, c.draft_id, c.against).where(c.seq.in_(_newest_runs()))
         with self._db.read() as connection:
             rows = connection.execute(query.order_by(c.seq.desc()))
             return [dict(row._mapping) for row in rows]
 
-    def find(self, name: str) -> Trial:
-        """The trial whose id begins so. Raises LedgerError, listing the known ones."""
-        known = [found["id"] for found in self.all()]
-        if not known:
+    def find(self, prefix: str) -> Trial:
+        """The only trial whose id begins with the prefix. Raises LedgerError, which lists the
+        trials, if there is none or more than one."""
+        ids = [row["id"] for row in self.all()]
+        if not ids:
             raise LedgerError("there is no trial yet; `biasloop policy try DRAFT.md` makes one")
-        whole = the_one(known, name, "trial", "trials")
-        newest = sa.select(trials).where(trials.c.id == whole).order_by(trials.c.seq.desc())
+        trial_id = unique_match(ids, prefix, "trial", "trials")
+        newest = sa.select(trials).where(trials.c.id == trial_id).order_by(trials.c.seq.desc())
         with self._db.read() as connection:
             return _trial(connection.execute(newest.limit(1)).one())
 
     def newest(self) -> Trial:
-        """The one that was run last. Raises LedgerError when there is none."""
-        known = self.all()
-        return self.find(known[0]["id"] if known else "")
+        """The trial that was run last. Raises LedgerError when there is none."""
+        rows = self.all()
+        return self.find(rows[0]["id"] if rows else "")
 
     def comment(self, trial: str, comment: Comment) -> None:
-        """Keeps what somebody says of a scenario of this trial."""
+        """Records a comment on a scenario of this trial."""
         with self._db.write() as connection:
             connection.execute(sa.insert(comments), {"trial": trial} | asdict(comment))
 
     def comments(self, trial: str) -> list[Comment]:
-        """What was said of this trial, oldest first."""
+        """The comments on this trial, oldest first."""
         query = sa.select(comments).where(comments.c.trial == trial).order_by(comments.c.seq)
         with self._db.read() as connection:
             return [
@@ -77,25 +78,24 @@ class Trials:
             ]
 
 
-def blank(connection: Connection, ad_id: str) -> None:
-    """Takes out of every trial what descends from an ad: texts, and reasons that may quote them."""
+def blank_texts_of_ad(connection: Connection, ad_id: str) -> None:
+    """Blanks in all trials the texts that descend from an ad, and the reasons, which may quote
+    them."""
     for row in connection.execute(sa.select(trials.c.seq, trials.c.cases)).all():
         if any(ad_id in case["scenario"]["roots"] for case in row.cases):
-            blanked = [_blanked(case, ad_id) for case in row.cases]
-            connection.execute(
-                sa.update(trials).where(trials.c.seq == row.seq).values(cases=blanked)
-            )
+            cases = [_without_texts_of_ad(case, ad_id) for case in row.cases]
+            connection.execute(sa.update(trials).where(trials.c.seq == row.seq).values(cases=cases))
 
 
-def _blanked(case: Mapping[str, Any], ad_id: str) -> dict[str, Any]:
+def _without_texts_of_ad(case: Mapping[str, Any], ad_id: str) -> dict[str, Any]:
     scenario = case["scenario"]
     if ad_id not in scenario["roots"]:
         return dict(case)
-    said = {
+    judgements = {
         side: case[side] | {"reason": ""} if isinstance(case[side], dict) else case[side]
         for side in ("before", "after")
     }
-    return dict(case) | said | {"scenario": scenario | {"text": ""}}
+    return dict(case) | judgements | {"scenario": scenario | {"text": ""}}
 
 
 def _newest_runs() -> sa.Select[Any]:
@@ -126,12 +126,13 @@ def _case(row: Mapping[str, Any]) -> Case:
             item_id=scenario["item_id"],
             roots=tuple(scenario["roots"]),
         ),
-        before=_said(row["before"]),
-        after=_said(row["after"]),
+        before=_judgement(row["before"]),
+        after=_judgement(row["after"]),
     )
 
 
-def _said(value: Any) -> Judgement | Problem:
+def _judgement(value: Any) -> Judgement | Problem:
+    """Reads a judgement, or the problem in its place, from its JSON value."""
     if isinstance(value, str):
         return Problem(value)
     return Judgement(tuple(value["labels"]), value["confidence"], value["reason"])

@@ -26,8 +26,8 @@ def read_secrets(workspace: Path) -> dict[str, SecretStr]:
             if equals:
                 values[name.strip()] = value.strip()
     for name in SECRET_NAMES:
-        if value := os.environ.get(f"BIASLOOP_{name}"):
-            values[name] = value
+        if secret := os.environ.get(f"BIASLOOP_{name}"):
+            values[name] = secret
     return {name: SecretStr(value) for name, value in values.items()}
 
 

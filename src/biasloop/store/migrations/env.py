@@ -1,4 +1,4 @@
-"""Alembic runs the migrations on the connection that the ledger hands it."""
+"""Run by Alembic: applies the migrations on the connection that the ledger passes."""
 
 from alembic import context
 

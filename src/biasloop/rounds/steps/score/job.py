@@ -12,7 +12,7 @@ from biasloop.rounds.steps.score.cascade import LINEAR, Shortlist, shortlist
 from biasloop.rounds.steps.score.handover import ScoreJob
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import score_file, spread, write_scores
+from biasloop.store.scores import scatter_scores, score_file, write_scores
 
 CHUNK_TEXTS = 5_000
 
@@ -53,7 +53,7 @@ def score(folder: Path, job: ScoreJob, checkpoint: Checkpoint) -> Result:
                 )
                 for begin in range(0, max(1, len(selected)), CHUNK_TEXTS)
             ]
-            parts = [spread(parts, selected, rows)]
+            parts = [scatter_scores(parts, selected, rows)]
         write_scores(job.out, number, parts)
         checkpoint()
         scored += rows

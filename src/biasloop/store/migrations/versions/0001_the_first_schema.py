@@ -24,7 +24,7 @@ UNION ALL SELECT item_id, at, 'taken down', NULL, ad_id FROM tombstones
 
 
 def upgrade() -> None:
-    """The first schema."""
+    """Makes all tables."""
     op.create_table(
         "annotations",
         sa.Column("seq", sa.Integer(), nullable=False),

@@ -1,4 +1,4 @@
-"""A task's id may come again: rows of `tasks` are numbered in the order in which they came"""
+"""Numbers the rows of `tasks` in the order of insertion, since task ids may be reused"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,7 @@ UNION ALL SELECT item_id, at, 'taken down', NULL, ad_id FROM tombstones
 
 
 def upgrade() -> None:
-    """Copies what is there, by task id."""
+    """Copies the existing rows in the order of task ids."""
     op.execute("DROP VIEW item_trip")
     op.execute("CREATE TABLE tasks_before AS SELECT task_id, item_id, round_id, at FROM tasks")
     op.drop_table("tasks")

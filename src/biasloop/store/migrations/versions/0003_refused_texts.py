@@ -1,4 +1,4 @@
-"""Texts of language models that were refused"""
+"""Adds refused texts by language models"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Texts of language models that were refused."""
+    """Adds the table `rejections`."""
     op.create_table(
         "rejections",
         sa.Column("seq", sa.Integer(), nullable=False),

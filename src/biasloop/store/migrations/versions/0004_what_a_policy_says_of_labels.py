@@ -1,4 +1,4 @@
-"""A policy is the guideline and what is said of each label beside its choice"""
+"""Adds to a policy the explanations that annotators see next to the labels"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Versions from before have no such words."""
+    """Existing versions get no explanations."""
     with op.batch_alter_table("policies", schema=None) as batch_op:
         batch_op.add_column(sa.Column("labels", sa.JSON(), nullable=False, server_default="{}"))

@@ -1,4 +1,4 @@
-"""Trials of the guideline's drafts, and comments on them"""
+"""Adds trials of drafts of the guideline, and comments on them"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Trials of the guideline's drafts, and comments on them."""
+    """Adds the tables `trials` and `comments`."""
     op.create_table(
         "trials",
         sa.Column("seq", sa.Integer(), nullable=False),

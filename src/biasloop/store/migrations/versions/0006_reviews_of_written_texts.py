@@ -1,4 +1,4 @@
-"""Reviews of the texts that language models wrote"""
+"""Adds reviews of texts by language models"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Reviews of the texts that language models wrote."""
+    """Adds the table `reviews`."""
     op.create_table(
         "reviews",
         sa.Column("seq", sa.Integer(), nullable=False),

@@ -236,8 +236,8 @@ def test_an_answer_carries_the_guideline_of_its_moment_not_of_its_reading() -> N
 def test_votes_set_aside_with_a_guideline_stay_so_until_answered_again(reason: AsideReason) -> None:
     aside = set_aside(appended_by([task(raw(1, choices("age")))], policy="old"), reason)
     assert appended_by([task(raw(1, choices("age")))], aside, "new") == []
-    (anew,) = appended_by([task(raw(1, choices("age"), updated_at=NOW + SECOND))], aside, "new")
-    assert (anew.key, anew.standing, anew.policy_id) == ("ls:1", Standing.VOTE, "new")
+    (new_vote,) = appended_by([task(raw(1, choices("age"), updated_at=NOW + SECOND))], aside, "new")
+    assert (new_vote.key, new_vote.standing, new_vote.policy_id) == ("ls:1", Standing.VOTE, "new")
     assert appended_by([task()], aside, "new") == []  # gone from there, it stays on record
 
 
@@ -252,7 +252,7 @@ def test_only_what_is_asked_again_is_shown_again() -> None:
     assert answered_items(again, per_item=1) == set()
 
 
-# --- votes that are still wanted ------------------------------------------------------------------
+# --- votes that are still missing -----------------------------------------------------------------
 
 BEA, CARLA = "bea@example.org", "carla@example.org"
 

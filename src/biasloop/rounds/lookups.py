@@ -61,11 +61,11 @@ class Lookups:
         options = dict(settings.options)
         model = plugin(Kind.CLASSIFIER, settings.name).options_model()
         data = self.campaign.language_data
-        known = model.model_fields if model else {}
+        fields = model.model_fields if model else {}
         linear = {"language": str(data)} if data else {}
-        if "language" in known:
+        if "language" in fields:
             options = linear | options
-        if "passes" in self.strategy.needs and "committee" in known:
+        if "passes" in self.strategy.needs and "committee" in fields:
             options.setdefault("committee", True)
         return Recipe(
             settings.name,
@@ -131,7 +131,7 @@ class Lookups:
             return None
         folder = self.layout.scores / model_id
         needs, shards = sorted(self.strategy.needs), self.pool.shards()
-        known, labels = self.labelled(pool_rows)
+        labelled, labels = self.labelled(pool_rows)
 
         def read(rows: Rows) -> dict[str, NDArray[np.float32]]:
             return {name: read_scores(folder, name, shards, rows) for name in needs}
@@ -140,14 +140,14 @@ class Lookups:
             read(rows),
             read_thresholds(folder),
             self.campaign.scheme.multi,
-            labelled=read(known),
+            labelled=read(labelled),
             labels=labels,
-            similarity=self.similarity(model_id, np.append(rows, known)),
+            similarity=self.similarity(model_id, np.append(rows, labelled)),
         )
 
     def similarity(self, model_id: str, rows: Rows) -> Similarity | None:
-        """How alike these pool rows are to the model's encoder, computed from stored features; None
-        for a classifier without an encoder."""
+        """A function that returns cosine similarities of these pool rows, computed from stored
+        features; None for a classifier without an encoder."""
         model = self.ledger.models.get(model_id)
         classifier: Any = plugin(Kind.CLASSIFIER, model.classifier).load()
         if not has_encoder(classifier):

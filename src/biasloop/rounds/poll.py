@@ -172,9 +172,9 @@ def returns_and_overlaps(
     """
     current = {a.key: a for a in known}
     votes: dict[str, list[Collection[str]]] = defaultdict(list)
-    for found in known:
-        if uses_up_vote(found) and found.task_id is not None:
-            votes[found.item_id].append(found.labels)
+    for annotation in known:
+        if uses_up_vote(annotation) and annotation.task_id is not None:
+            votes[annotation.item_id].append(annotation.labels)
     returns: list[RawAnnotation] = []
     overlaps: dict[int, tuple[int, bool]] = {}
     for task in tasks:
@@ -189,16 +189,18 @@ def returns_and_overlaps(
 
 
 def _is_correctable(current: Mapping[str, Annotation], raw: RawAnnotation) -> bool:
-    found = current.get(_key(raw))
+    annotation = current.get(_key(raw))
     return (
-        found is not None and found.standing is Standing.ASIDE and AsideReason(found.reason).fixable
+        annotation is not None
+        and annotation.standing is Standing.ASIDE
+        and AsideReason(annotation.reason).fixable
     )
 
 
 def read_annotation(
     raw: RawAnnotation, text: str, config: LabelConfig, policy_id: str
 ) -> Annotation:
-    """A Label Studio annotation as the ledger's: a vote, a skip, or set aside with a reason."""
+    """Converts a Label Studio annotation: to a vote, a skip, or one set aside with a reason."""
     labels = chosen(raw.result, config.choices)
     reason = None if raw.skipped else _aside_reason(raw, labels, text, config)
     standing = Standing.SKIP if raw.skipped else Standing.ASIDE if reason else Standing.VOTE

@@ -72,8 +72,8 @@ def reconcile(
     if len(lost) > max(MAX_LOST_COUNT, MAX_LOST_SHARE * len(current)) and not accept_losses:
         raise LabelStudioRefused(
             f"{len(lost)} of {len(current)} answers are gone from Label Studio with their tasks; "
-            "if the project was deleted by mistake, restore Label Studio; if it was meant, "
-            "`biasloop reconcile --accept-losses`"
+            "if the project was deleted by mistake, restore Label Studio; if that was intended, "
+            "run `biasloop reconcile --accept-losses`"
         )
     now = datetime.now(UTC)
     ledger.record([_deleted_with_task(annotation, now) for annotation in lost])

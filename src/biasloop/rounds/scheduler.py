@@ -22,7 +22,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 LEASE = "scheduler"
-"""Bookmark: what is wrong with Label Studio, for the status page; None when nothing is."""
+"""Name of the lease that the active scheduler holds."""
 POLL_CAP = 60.0
 """Longest wait after a failed poll, in seconds: annotators notice when labels do not arrive."""
 

@@ -49,9 +49,9 @@ class Slow:
 
     @classmethod
     def load(cls, folder):
-        made = cls()
-        made.inner = Tfidf.load(folder)
-        return made
+        loaded = cls()
+        loaded.inner = Tfidf.load(folder)
+        return loaded
 """
 REGISTER = """
 from biasloop.plugins.registry import Kind, register

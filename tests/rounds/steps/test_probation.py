@@ -64,7 +64,7 @@ def vote_by(item: Item, source: LabelSource, labels: tuple[str, ...]) -> Annotat
 
 
 class Campaign:
-    """Labelled real items, and texts written beside some of them."""
+    """Labelled real items, and texts written from some of them."""
 
     def __init__(self, folder: Path, judge: Callable[[str], tuple[str, ...]], real: int) -> None:
         self.folder, self.pool = folder, ArrowPool(folder / "pool")
@@ -76,7 +76,7 @@ class Campaign:
         ]
         self.pool.append(items + written, ads)
         self.annotations = [vote_by(item, LabelSource.HUMAN, gold(item.text)) for item in items]
-        self.annotations += [vote_by(one, LabelSource.LLM, judge(one.text)) for one in written]
+        self.annotations += [vote_by(item, LabelSource.LLM, judge(item.text)) for item in written]
 
     def review(self, name: str = "train", heartbeat: Heartbeat = no_heartbeat) -> Done:
         return review_written(

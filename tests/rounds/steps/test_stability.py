@@ -72,6 +72,6 @@ def test_uncertainty_is_that_of_unlabelled_items():
 
 def test_tables_are_compared_on_what_all_of_them_hold():
     left, right = verdicts().iloc[:120], verdicts().iloc[::-1].iloc[:150]
-    one, two = align([left, right])
-    assert list(one["item_id"]) == list(two["item_id"])
-    assert len(one) == 70
+    first, second = align([left, right])
+    assert list(first["item_id"]) == list(second["item_id"])
+    assert len(first) == 70

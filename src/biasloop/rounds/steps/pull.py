@@ -47,12 +47,12 @@ def pull(
     lacking_votes = {a.item_id for a in human if a.standing is Standing.VOTE} - done
     if lacking_votes:
         reason += (
-            f"; {len(lacking_votes)} of them lack votes: {per_item} are wanted, "
-            f"{annotators} people labelled"
+            f"; {len(lacking_votes)} of them lack votes: {per_item} are needed, "
+            f"{annotators} annotators have labelled"
         )
     set_aside = {a.item_id for a in human if a.standing is Standing.ASIDE}
     if ignored := set_aside - done - lacking_votes:
-        reason += f"; {len(ignored)} were answered, but not so that it counts (see status)"
+        reason += f"; {len(ignored)} were answered, but the answers do not count (see status)"
     if now > last_answer + deadline:
         reason += f"; nobody has labelled since {last_answer:%Y-%m-%d %H:%M} UTC"
     return Wait(until=now + poll_interval, why=reason)

@@ -28,8 +28,8 @@ def push(
     Studio come after it.
     """
     tasks = label_tasks(pool, selections, round_id, prelabel)
-    known = label_studio.push(tasks, newest=newest)
-    pushed = tuple(PushedTask(task.item_id, known[task.item_id]) for task in tasks)
+    task_ids = label_studio.push(tasks, newest=newest)
+    pushed = tuple(PushedTask(task.item_id, task_ids[task.item_id]) for task in tasks)
     facts = {"pushed": len(pushed)}
     if prelabel:
         facts["prelabelled"] = sum(task.prelabel is not None for task in tasks)

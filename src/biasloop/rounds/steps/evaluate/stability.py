@@ -53,7 +53,7 @@ def stability(
             small_text.ClassificationChange(k),
             rows if multi else classes,
             1,
-            "the newest model judges every item as the one before",
+            "the newest model gives every item the same verdict as the one before",
         ),
     ]
     if not multi:  # a rare label is nearly always certainly absent, which hides doubt about others
@@ -61,8 +61,8 @@ def stability(
         proba = tables[-1][proba_columns(labels)].to_numpy(float)
         unlabelled = np.flatnonzero(~tables[-1]["labelled"].to_numpy(bool))
         stop = len(unlabelled) > 0 and criterion.stop(proba=proba, indices_stopping=unlabelled)
-        says = "the mean entropy of unlabelled items is below 0.05"
-        criteria.append(Criterion("uncertainty", bool(stop), says))
+        description = "the mean entropy of unlabelled items is below 0.05"
+        criteria.append(Criterion("uncertainty", bool(stop), description))
     return criteria
 
 
@@ -76,11 +76,13 @@ def align(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
 
 
 def _replay(
-    name: CriterionName, criterion: Any, states: Sequence[Any], steps: int, says: str
+    name: CriterionName, criterion: Any, states: Sequence[Any], steps: int, description: str
 ) -> Criterion:
-    """Feeds the states to a fresh criterion, which needs at least `steps` + 1 of them."""
+    """Feeds the states to a new criterion, which needs at least `steps` + 1 of them."""
     if len(states) <= steps:
-        return Criterion(name, None, f"{says} ({steps + 1} models needed, {len(states)} there)")
+        return Criterion(
+            name, None, f"{description} ({steps + 1} models needed, {len(states)} so far)"
+        )
     with np.errstate(invalid="ignore"):  # neither model flags anything: 0/0, which does not stop
         *_, stop = [criterion.stop(predictions=state) for state in states]
-    return Criterion(name, bool(stop), says)
+    return Criterion(name, bool(stop), description)

@@ -124,8 +124,8 @@ def _measure(
 
 
 def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
-    """Runs the job. Savings that cannot be measured must not keep a round from ending: when the
-    child dies of them, which come last, the error is stored as what they returned."""
+    """Runs the job. If the child dies while it measures savings, its last part, the error is
+    stored as the result of that part, so that the round can still end."""
     try:
         return run_job(work, job, context.heartbeat)
     except JobError as error:
@@ -134,7 +134,9 @@ def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
             "stopping": job.earlier is not None,
             "savings": job.options is not None,
         }
-        unfinished = [n for n, asked in parts.items() if asked and not part_file(work, n).exists()]
+        unfinished = [
+            n for n, needed in parts.items() if needed and not part_file(work, n).exists()
+        ]
         if unfinished != ["savings"]:
             raise
         write_whole(part_file(work, "savings"), json.dumps({"error": str(error)}))

@@ -32,19 +32,17 @@ def expand(folder: Path, job: ExpandJob, checkpoint: Checkpoint) -> Result:
     pool = ArrowPool(layout.pool)
     table = pd.read_parquet(folder / "corpus.parquet")
     corpus = corpus_from_table(table, pool, job.errors, job.turn)
-    descriptions = {}
+    facts = {}
     for name, options in job.expanders.items():
         expander = create(Kind.EXPANDER, name, options)
         if needs_language_model(expander):
-            descriptions[name] = _synthesise(
-                folder, name, expander, corpus, layout, job, checkpoint
-            )
+            facts[name] = _synthesise(folder, name, expander, corpus, layout, job, checkpoint)
         else:
             write_synthetic(
                 folder / f"{name}.{SYNTHETIC_FILE}", expander.expand(corpus.parents, job.seed)
             )
         checkpoint()
-    return {"synthesis": descriptions} if descriptions else {}
+    return {"synthesis": facts} if facts else {}
 
 
 def _synthesise(

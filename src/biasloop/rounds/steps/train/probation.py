@@ -29,8 +29,8 @@ def review_written(
 ) -> Done:
     """Reviews all texts that language models wrote up to `sequence`; the review is the only record.
 
-    Without such texts there is no review. Neither is there one if no label can be measured; the
-    facts then say why. Raises ClassifierError when the labels cannot be learned from.
+    There is no review without such texts, nor if no label can be measured; the facts then say
+    why. Raises ClassifierError when the labels cannot be learned from.
     """
     data = training_data(
         pool,

@@ -1,4 +1,4 @@
-"""Plug-ins by name: what is refused, and in which words."""
+"""The registry: names, options, and the messages about wrong ones."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     register(Kind.STRATEGY, "plain", f"{__name__}:Plain")
 
 
-def test_every_kind_has_somebody() -> None:
+def test_every_kind_has_a_plugin() -> None:
     assert {kind for kind, _ in ALL} == set(Kind)
     assert names(Kind.STRATEGY) == sorted(names(Kind.STRATEGY))
     assert {"auto", "random"} < set(names(Kind.STRATEGY))
@@ -38,10 +38,10 @@ def test_every_kind_has_somebody() -> None:
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_every_target_loads(kind: Kind, name: str) -> None:
-    found = plugin(kind, name)
-    assert (found.kind, found.name) == (kind, name)
-    assert isinstance(found.load(), type)
-    model = found.options_model()
+    row = plugin(kind, name)
+    assert (row.kind, row.name) == (kind, name)
+    assert isinstance(row.load(), type)
+    model = row.options_model()
     if model is not None:
         assert issubclass(model, Options)
         with pytest.raises(ConfigError, match=f"{kind} '{name}': .*no_such_option: "):
@@ -54,13 +54,13 @@ def test_every_target_loads(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_an_unknown_name_lists_the_known_ones(kind: Kind) -> None:
-    with pytest.raises(UnknownName) as told:
+    with pytest.raises(UnknownName) as raised:
         create(kind, "no-such")
-    assert str(told.value) == f"no {kind} is called 'no-such'; known: {', '.join(names(kind))}"
+    assert str(raised.value) == f"no {kind} is called 'no-such'; known: {', '.join(names(kind))}"
 
 
 @pytest.mark.usefixtures("scratch")
-def test_a_name_is_taken_once_per_kind() -> None:
+def test_a_name_is_unique_within_its_kind() -> None:
     with pytest.raises(ValueError, match="strategy 'plain' is registered twice"):
         register(Kind.STRATEGY, "plain", "elsewhere:Other")
     register(Kind.EXPORTER, "plain", "elsewhere:Other")
@@ -72,10 +72,10 @@ def test_a_name_is_taken_once_per_kind() -> None:
 @pytest.mark.usefixtures("scratch")
 def test_options_are_checked_and_frozen() -> None:
     assert create(Kind.STRATEGY, "sized").options.size == 3
-    made = create(Kind.STRATEGY, "sized", {"size": 5})
-    assert made.options.size == 5
+    created = create(Kind.STRATEGY, "sized", {"size": 5})
+    assert created.options.size == 5
     with pytest.raises(ValueError, match="frozen"):
-        made.options.size = 6
+        created.options.size = 6
     with pytest.raises(ConfigError, match=r"options of strategy 'sized': size: .*integer"):
         create(Kind.STRATEGY, "sized", {"size": "many"})
     with pytest.raises(ConfigError, match=r"sise: .*; size: |size: .*; sise: "):

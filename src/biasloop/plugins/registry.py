@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class Options(BaseModel):
-    """Base of a plug-in's options: frozen, unknown keys refused."""
+    """Base of a plug-in's options: frozen; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ class Plugin:
     options: str | None = None
 
     def load(self) -> type[Any]:
-        """The class (imports its module)."""
+        """Imports the module and returns the class."""
         loaded: type[Any] = _resolve(self.target)
         return loaded
 
@@ -53,7 +53,7 @@ class Plugin:
 
 
 def _row(kind: Kind, name: str, target: str, options: str = "") -> Plugin:
-    """A line of the table: `target` and `options` as "file:Class" within the kind's folder."""
+    """One row of the table; `target` and `options` are "file:Class" in the folder of the kind."""
     folder = f"biasloop.plugins.{_FOLDERS[kind]}"
     return Plugin(kind, name, f"{folder}.{target}", f"{folder}.{options}" if options else None)
 
@@ -110,12 +110,12 @@ def register(kind: Kind, name: str, target: str, options: str | None = None) -> 
 
 
 def names(kind: Kind) -> list[str]:
-    """The known names of a kind, sorted."""
-    return sorted(name for known, name in _plugins if known is kind)
+    """The names of all registered plug-ins of a kind, sorted."""
+    return sorted(name for plugin_kind, name in _plugins if plugin_kind is kind)
 
 
 def plugin(kind: Kind, name: str) -> Plugin:
-    """The plug-in of that name. Raises UnknownName, listing the known ones."""
+    """The plug-in of that name. Raises UnknownName, which lists the registered names."""
     try:
         return _plugins[kind, name]
     except KeyError:
@@ -126,21 +126,21 @@ def plugin(kind: Kind, name: str) -> Plugin:
 def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> Any:
     """An instance of that plug-in, its options checked.
 
-    Raises UnknownName for the name, ConfigError for the options.
+    Raises UnknownName when there is no such plug-in, ConfigError when its options are wrong.
     """
-    wanted = plugin(kind, name)
-    model = wanted.options_model()
+    row = plugin(kind, name)
+    model = row.options_model()
     if model is None:
         if options:
             raise ConfigError(f"{kind} {name!r} takes no options, got: {', '.join(options)}")
-        return wanted.load()()
+        return row.load()()
     try:
-        return wanted.load()(model(**(options or {})))
+        return row.load()(model(**(options or {})))
     except ValidationError as error:
-        wrong = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors()
         )
-        raise ConfigError(f"options of {kind} {name!r}: {wrong}") from None
+        raise ConfigError(f"options of {kind} {name!r}: {problems}") from None
 
 
 def load_classifier(name: str, folder: Path) -> Classifier:

@@ -1,4 +1,4 @@
-"""What every registered exporter must hold: what goes in can be read back, by pandas."""
+"""The contract of every registered exporter: pandas reads back what was written."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +38,7 @@ FULL: Row = {
 EMPTY: Row = dict.fromkeys(COLUMNS) | {"item_id": "b" * 20}
 
 
-# --- how an analyst reads each format, and what comes out for a value -----------------------------
+# --- how an analyst reads each format, and what a value looks like in it --------------------------
 
 
 def read_parquet(path: Path) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ def test_every_type_comes_back(way: Way) -> None:
 
 
 def test_a_stream_of_any_length_comes_back(way: Way) -> None:
-    """Also where a column has no value until late: types follow from `columns` alone."""
+    """Even if a column has no value in the first rows: types follow from `columns` alone."""
     rows = [EMPTY, EMPTY, EMPTY, FULL, {**FULL, "labels": []}, EMPTY, FULL]
     assert way.there_and_back(row for row in rows) == way.expected(rows)
 
@@ -152,7 +152,7 @@ rows = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(drawn=rows)
-def test_whatever_stands_in_an_ad_comes_back(way: Way, drawn: list[Row]) -> None:
+def test_any_text_of_an_ad_comes_back(way: Way, drawn: list[Row]) -> None:
     columns = {name: COLUMNS[name] for name in ("text", "labels", "round", "p_age", "item_id")}
     assert way.there_and_back(drawn, columns) == way.expected(drawn)
 
@@ -163,7 +163,7 @@ def test_parquet_keeps_its_types_whatever_is_in_it(tmp_path: Path) -> None:
     for content in ([], [EMPTY], [FULL]):
         way.there_and_back(content)
         types.append(pd.read_parquet(tmp_path / "items.parquet", dtype_backend="pyarrow").dtypes)
-    assert all(found.equals(types[0]) for found in types)
+    assert all(dtypes.equals(types[0]) for dtypes in types)
     assert str(types[0]["at"]) == "timestamp[us, tz=UTC][pyarrow]"
 
 
@@ -186,15 +186,15 @@ FORMULAS = [
 def test_no_cell_begins_as_a_formula_would(tmp_path: Path, formula: str) -> None:
     way = Way("csv", tmp_path)
     row = {**FULL, "text": formula, "labels": [formula, "age"]}
-    (found,) = way.there_and_back([row])
-    assert found["text"] == f"'{formula}"
-    assert found["labels"] == f"'{formula}|age"
+    (exported,) = way.there_and_back([row])
+    assert exported["text"] == f"'{formula}"
+    assert exported["labels"] == f"'{formula}|age"
 
 
 def test_numbers_and_harmless_text_stay_as_they_are(tmp_path: Path) -> None:
     row = {**FULL, "round": -3, "p_age": -0.5, "text": "età - 30 = giovane @casa"}
-    (found,) = Way("csv", tmp_path).there_and_back([row])
-    assert (found["round"], found["p_age"], found["text"]) == ("-3", "-0.5", row["text"])
+    (exported,) = Way("csv", tmp_path).there_and_back([row])
+    assert (exported["round"], exported["p_age"], exported["text"]) == ("-3", "-0.5", row["text"])
 
 
 def test_excel_sees_that_it_is_utf_8(tmp_path: Path) -> None:
@@ -202,8 +202,8 @@ def test_excel_sees_that_it_is_utf_8(tmp_path: Path) -> None:
     assert (tmp_path / "items.csv").read_bytes().startswith(b"\xef\xbb\xbfitem_id,")
 
 
-def test_times_say_their_zone(tmp_path: Path) -> None:
-    (found,) = Way("csv", tmp_path).there_and_back([FULL])
-    read = pd.to_datetime(found["at"])
+def test_times_have_a_time_zone(tmp_path: Path) -> None:
+    (exported,) = Way("csv", tmp_path).there_and_back([FULL])
+    read = pd.to_datetime(exported["at"])
     assert read == NOW
     assert read.utcoffset() == timedelta(0)

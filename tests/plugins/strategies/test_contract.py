@@ -1,4 +1,4 @@
-"""What every registered strategy must hold, in single- and in multi-label schemes."""
+"""The contract of every registered strategy, in single- and in multi-label schemes."""
 
 import subprocess
 import sys
@@ -19,38 +19,41 @@ from support.made_scores import made_scores
 SINGLE_ONLY = {"breaking_ties"}
 
 
-MADE = {name: (name, {}) for name in names(Kind.STRATEGY)} | {
+CASE_OPTIONS = {name: (name, {}) for name in names(Kind.STRATEGY)} | {
     "subsample-coreset": ("subsample", {"of": "coreset", "size": 40}),
     "subsample-cluster": ("subsample", {"of": "cluster_diverse", "options": {"factor": 2}}),
     "softrank-bald": ("softrank", {"of": "bald", "power": 1.5}),
     "cluster-contrastive": ("cluster_diverse", {"of": "contrastive", "factor": 3}),
 }
-"""Name of a case: name of a strategy, options."""
+"""By name of a case: name of a strategy, options."""
 
 
 def by_chance(case: str, multi: bool) -> bool:
-    """Whether it chooses differently with another seed, whatever the scores. 200 candidates are
-    not too many for `subsample` as it is."""
-    return MADE[case][0] in {"random", "softrank", "embedding_kmeans", "cluster_diverse"} or (
-        case.startswith("subsample-") or (multi and case in {"auto", "subsample"})
-    )
+    """Whether another seed changes the choice. By default `subsample` samples more than the 200
+    candidates of these tests."""
+    return CASE_OPTIONS[case][0] in {
+        "random",
+        "softrank",
+        "embedding_kmeans",
+        "cluster_diverse",
+    } or (case.startswith("subsample-") or (multi and case in {"auto", "subsample"}))
 
 
 CASES = [
     pytest.param(name, multi, id=f"{name}-{'multi' if multi else 'single'}")
-    for name in MADE
+    for name in CASE_OPTIONS
     for multi in (False, True)
     if not (multi and name in SINGLE_ONLY)
 ]
 
 
 def strategy(case: str) -> Strategy:
-    made: Strategy = create(Kind.STRATEGY, *MADE[case])
-    return made
+    created: Strategy = create(Kind.STRATEGY, *CASE_OPTIONS[case])
+    return created
 
 
-def only(scores: Scores, needs: frozenset[str]) -> Scores:
-    """What score stores for a strategy: what it says that it needs."""
+def stored_scores(scores: Scores, needs: frozenset[str]) -> Scores:
+    """The scores with only the arrays that a strategy needs, as the score step stores them."""
     return replace(
         scores,
         arrays={name: scores.arrays[name] for name in needs},
@@ -59,8 +62,8 @@ def only(scores: Scores, needs: frozenset[str]) -> Scores:
 
 
 def choose(case: str, scores: Scores, n: int, seed: int) -> list[int]:
-    made = strategy(case)
-    chosen = made.choose(only(scores, made.needs), n, seed)
+    created = strategy(case)
+    chosen = created.choose(stored_scores(scores, created.needs), n, seed)
     assert chosen.dtype == np.int64
     return chosen.tolist()
 
@@ -77,7 +80,7 @@ def test_n_distinct_sorted_positions(case: str, multi: bool, data: st.DataObject
         multi,
         data.draw(st.integers(0, 99)),
         labelled=data.draw(st.integers(0, 15), "labelled"),
-        distinct=data.draw(st.none() | st.integers(1, 4), "different ones"),
+        distinct=data.draw(st.none() | st.integers(1, 4), "distinct candidates"),
     )
     chosen = choose(case, scores, n, seed=3)
     assert len(chosen) == n
@@ -90,7 +93,7 @@ def test_n_distinct_sorted_positions(case: str, multi: bool, data: st.DataObject
 def test_the_same_seed_gives_the_same_choice(case: str, multi: bool) -> None:
     scores, other = (made_scores(200, 3, multi, seed, labelled=20) for seed in (0, 1))
     once = choose(case, scores, 20, seed=2**40 + 1)
-    np.random.seed(5)  # whatever others did to numpy's global state
+    np.random.seed(5)  # other code may change numpy's global state
     assert choose(case, scores, 20, 2**40 + 1) == once
     assert (choose(case, other, 20, 2**40 + 1) != once) == (case != "random")
     assert (choose(case, scores, 20, 7) != once) == by_chance(case, multi)
@@ -120,7 +123,7 @@ def test_numpys_global_state_and_the_scores_are_left_alone(case: str, multi: boo
 
 
 @pytest.mark.parametrize(("case", "multi"), CASES)
-def test_memory_mapped_scores_do(case: str, multi: bool, tmp_path: Any) -> None:
+def test_memory_mapped_scores_work(case: str, multi: bool, tmp_path: Any) -> None:
     whole = made_scores(50, 3, multi, labelled=6)
 
     def mapped(name: str) -> np.ndarray:
@@ -131,7 +134,7 @@ def test_memory_mapped_scores_do(case: str, multi: bool, tmp_path: Any) -> None:
     assert choose(case, scores, 9, 1) == choose(case, whole, 9, 1)
 
 
-@pytest.mark.parametrize("case", MADE)
+@pytest.mark.parametrize("case", CASE_OPTIONS)
 def test_it_needs_what_score_can_store(case: str) -> None:
     assert strategy(case).needs <= {"proba", "embedding", "passes"}
 

@@ -1,4 +1,4 @@
-"""What the strategies choose that go by distance, and those made of others."""
+"""What the strategies based on distance choose, and those that wrap another strategy."""
 
 from itertools import permutations
 from unittest.mock import patch
@@ -24,10 +24,10 @@ def choose(name: str, scores: Scores, n: int, seed: int = 1, **options: object) 
     return chosen
 
 
-def only_embedding(points: Floats, known: Floats | None = None) -> Scores:
-    labels = None if known is None else np.ones((len(known), 1), np.int8)
-    labelled = {} if known is None else {"embedding": known}
-    return Scores({"embedding": points}, np.zeros(1, np.float32), True, labelled, labels)
+def only_embedding(points: Floats, labelled: Floats | None = None) -> Scores:
+    labels = None if labelled is None else np.ones((len(labelled), 1), np.int8)
+    arrays = {} if labelled is None else {"embedding": labelled}
+    return Scores({"embedding": points}, np.zeros(1, np.float32), True, arrays, labels)
 
 
 # --- core-set -------------------------------------------------------------------------------------
@@ -36,18 +36,20 @@ def only_embedding(points: Floats, known: Floats | None = None) -> Scores:
 @given(
     st.integers(2, 80), st.integers(1, 3), st.integers(0, 20), st.integers(0, 999), st.booleans()
 )
-def test_farthest_first_is_exact(m: int, dims: int, known: int, seed: int, lumps: bool) -> None:
-    """Each pick is as far from all centres as any candidate, however few are kept up to date."""
+def test_farthest_first_is_exact(
+    m: int, dims: int, labelled: int, seed: int, duplicates: bool
+) -> None:
+    """Each pick is as far from all centres as any candidate, although few are kept up to date."""
     rng = np.random.default_rng(seed)
     points = rng.standard_normal((m, dims)).astype(np.float32)
-    if lumps:
+    if duplicates:
         points = points[rng.integers(max(1, m // 10), size=m)]
-    centres = unit(rng.standard_normal((known, dims)))
+    centres = unit(rng.standard_normal((labelled, dims)))
     n = int(rng.integers(1, m))
     with (
         patch("biasloop.plugins.strategies.coreset.MIN_CHUNK", 3),
         patch("biasloop.plugins.strategies.coreset.MAX_CHUNK", 12),
-        patch("biasloop.plugins.strategies.coreset.FIRST", 4),
+        patch("biasloop.plugins.strategies.coreset.INITIAL_CENTRES", 4),
     ):
         picks = farthest_first(points, centres, n, rng)
     assert len(set(picks)) == n
@@ -94,34 +96,34 @@ def test_kmeans_takes_the_middle_of_every_cluster(sample: int) -> None:
 @given(st.integers(2, 40), st.integers(1, 25), st.integers(0, 999))
 @settings(max_examples=30)
 def test_contrastive_chooses_the_largest_mean_divergence(
-    multi: bool, m: int, known: int, seed: int
+    multi: bool, m: int, labelled: int, seed: int
 ) -> None:
-    scores = made_scores(m, 3, multi, seed, labelled=known)
+    scores = made_scores(m, 3, multi, seed, labelled=labelled)
     n = int(np.random.default_rng(seed).integers(1, m))
     chosen = choose("contrastive", scores, n)
 
     def answers(proba: Floats) -> Floats:
         return np.stack([proba, 1 - proba], axis=-1) if multi else proba
 
-    likeness = unit(scores.arrays["embedding"]) @ unit(scores.labelled["embedding"]).T
-    told, own = answers(scores.labelled["proba"]), answers(scores.arrays["proba"])
+    similarity = unit(scores.arrays["embedding"]) @ unit(scores.labelled["embedding"]).T
+    theirs, own = answers(scores.labelled["proba"]), answers(scores.arrays["proba"])
     worth = np.array([
-        np.mean([rel_entr(told[j], own[i]).sum() for j in np.argsort(-likeness[i])[:10]])
+        np.mean([rel_entr(theirs[j], own[i]).sum() for j in np.argsort(-similarity[i])[:10]])
         for i in range(m)
     ])  # fmt: skip
     rest = np.setdiff1d(np.arange(m), chosen)
     assert worth[chosen].min() >= worth[rest].max() - 1e-4
 
 
-def test_contrastive_looks_at_a_part_of_a_large_pool() -> None:
+def test_contrastive_compares_a_sample_of_a_large_pool() -> None:
     scores = made_scores(300, 3, True, labelled=20)
     whole = choose("contrastive", scores, 10)
-    with patch("biasloop.plugins.strategies.contrastive.PAIRS", 20 * 100):
+    with patch("biasloop.plugins.strategies.contrastive.MAX_PAIRS", 20 * 100):
         part = choose("contrastive", scores, 10)
     assert 0 < len(set(whole) & set(part)) < 10
 
 
-def test_contrastive_bears_probabilities_of_0_and_1() -> None:
+def test_contrastive_handles_probabilities_of_0_and_1() -> None:
     sure = np.array([[1, 0], [0, 1], [0.5, 0.5]], np.float32)
     points = np.ones((3, 2), np.float32)
     for multi in (False, True):
@@ -135,10 +137,10 @@ def test_contrastive_bears_probabilities_of_0_and_1() -> None:
         assert choose("contrastive", scores, 1) == [1]
 
 
-# --- made of others -------------------------------------------------------------------------------
+# --- wrappers -------------------------------------------------------------------------------------
 
 
-def test_subsample_chooses_among_what_it_drew() -> None:
+def test_subsample_chooses_from_its_sample() -> None:
     scores = made_scores(400, 3, multi=False)
     whole = choose("entropy", scores, 20)
     assert choose("subsample", scores, 20, of="entropy", size=400) == whole
@@ -147,13 +149,13 @@ def test_subsample_chooses_among_what_it_drew() -> None:
     assert part != whole
     assert len(set(part) & set(whole)) > 3
     assert worth[part].mean() > worth.mean()
-    assert len(choose("subsample", scores, 20, of="entropy", size=5)) == 20  # it grows
+    assert len(choose("subsample", scores, 20, of="entropy", size=5)) == 20  # the sample grows
 
 
 @pytest.mark.parametrize(("power", "n"), [(1, 1), (2, 3), (4, 2)])
-def test_softrank_draws_from_a_ranking(power: float, n: int) -> None:
-    """The first draw falls on rank r with a chance of 1 / r ** power over their sum; `auto` draws
-    so from rarity in multi-label schemes."""
+def test_softrank_samples_from_a_ranking(power: float, n: int) -> None:
+    """The first draw picks rank r with a chance proportional to 1 / r ** power; in multi-label
+    schemes `auto` samples from rarity in the same way."""
     scores = made_scores(8, 2, multi=True)
     binary = np.stack([scores.arrays["proba"], 1 - scores.arrays["proba"]], dtype=float)
     order = np.argsort((binary * np.log(binary)).sum(axis=(0, 2)))
@@ -187,7 +189,7 @@ def test_cluster_diverse_takes_one_of_each_kind_of_doubt() -> None:
     assert max(diverse) < 40
 
 
-def test_a_combinator_needs_what_its_parts_need() -> None:
+def test_a_wrapper_needs_what_its_parts_need() -> None:
     def needs(name: str, of: str) -> set[str]:
         return set(create(Kind.STRATEGY, name, {"of": of}).needs)
 

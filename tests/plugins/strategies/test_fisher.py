@@ -1,4 +1,4 @@
-"""fisher: the greedy choice is exact, and does what it is for."""
+"""fisher: the greedy choice is exact, and covers the frequent unknown groups first."""
 
 from dataclasses import replace
 
@@ -28,58 +28,58 @@ def test_each_pick_leaves_the_least_variance(c: int, t: int, dims: int, seed: in
     covariance = points @ points.T
     noise, weight = rng.uniform(2, 6, c), rng.random(t)
     n = int(rng.integers(1, c + 1))
-    found = least_variance(
+    picked = least_variance(
         covariance[:c].astype(np.float32), noise.astype(np.float32), weight.astype(np.float32), n
     )
-    assert len(set(found.tolist())) == n
+    assert len(set(picked.tolist())) == n
 
-    def left(j: int) -> float:
+    def remaining_variance(j: int) -> float:
         lowered = covariance[c:, j] ** 2 / (noise[j] + covariance[j, j])
         return float(weight @ (covariance.diagonal()[c:] - lowered))
 
-    for step, j in enumerate(found):
-        others = np.setdiff1d(np.arange(c), found[:step])
-        assert left(j) <= min(map(left, others)) + 1e-3 * max(
+    for step, j in enumerate(picked):
+        others = np.setdiff1d(np.arange(c), picked[:step])
+        assert remaining_variance(j) <= min(map(remaining_variance, others)) + 1e-3 * max(
             1.0, weight @ covariance.diagonal()[c:]
         )
         gain = covariance[:, j] / np.sqrt(noise[j] + covariance[j, j])
         covariance = covariance - np.outer(gain, gain)
 
 
-def planted(groups: NDArray[np.int64], known: NDArray[np.int64]) -> Scores:
-    """Candidates, and labelled items, of groups within which all are alike; all are in doubt."""
-    everyone = np.concatenate([groups, known])
+def grouped_scores(groups: NDArray[np.int64], labelled: NDArray[np.int64]) -> Scores:
+    """Candidates and labelled items in groups of similar items; the model is unsure of all."""
+    all_groups = np.concatenate([groups, labelled])
     rng = np.random.default_rng(0)
     points = unit(
-        np.eye(groups.max() + 1)[everyone]
-        + 0.1 * rng.standard_normal((len(everyone), groups.max() + 1))
+        np.eye(groups.max() + 1)[all_groups]
+        + 0.1 * rng.standard_normal((len(all_groups), groups.max() + 1))
     )
-    proba = np.full((len(everyone), 2), 0.5, np.float32)
+    proba = np.full((len(all_groups), 2), 0.5, np.float32)
     m = len(groups)
     return Scores(
         {"proba": proba[:m]},
         np.zeros(2, np.float32),
         False,
         {"proba": proba[m:]},
-        np.eye(2, dtype=np.int8)[np.zeros(len(known), int)],
+        np.eye(2, dtype=np.int8)[np.zeros(len(labelled), int)],
         similarity=lambda some, others: points[some] @ points[others].T,
     )
 
 
-def test_a_batch_is_spread_over_what_is_unknown_and_frequent() -> None:
+def test_a_batch_covers_the_large_unlabelled_groups() -> None:
     groups = np.repeat([0, 1, 2, 3], [40, 30, 20, 1])
-    scores = planted(groups, known=np.zeros(10, np.int64))  # group 0 is known well
+    scores = grouped_scores(groups, labelled=np.zeros(10, np.int64))  # all of group 0
     assert sorted(groups[choose(scores, 2)]) == [1, 2]
 
 
 def test_without_a_label_the_largest_group_comes_first() -> None:
     groups = np.repeat([0, 1, 2], [10, 40, 20])
-    scores = planted(groups, known=np.empty(0, np.int64))
+    scores = grouped_scores(groups, labelled=np.empty(0, np.int64))
     assert groups[choose(scores, 1)].tolist() == [1]
 
 
-def test_what_is_certain_is_not_asked() -> None:
-    scores = planted(np.repeat([0, 1], 20), np.array([0, 1]))
+def test_certain_items_are_not_picked() -> None:
+    scores = grouped_scores(np.repeat([0, 1], 20), np.array([0, 1]))
     scores.arrays["proba"][:20] = [0.999, 0.001]
     assert min(choose(scores, 5)) >= 20
 
@@ -103,7 +103,7 @@ def test_a_classifier_without_an_encoder_is_refused() -> None:
 
 
 @pytest.mark.parametrize("multi", [True, False])
-def test_scores_of_some_candidates_know_how_alike_these_are(multi: bool) -> None:
+def test_scores_of_some_candidates_keep_their_similarity(multi: bool) -> None:
     whole = made_scores(30, 3, multi, labelled=6)
     rows = np.array([2, 3, 11, 29])
     part = whole.for_candidates(rows)

@@ -1,4 +1,4 @@
-"""Beside small-text: its interface, and its choices where they are right."""
+"""Comparison with small-text: its interface, and its choices where they are right."""
 
 import warnings
 from typing import Any
@@ -16,20 +16,20 @@ from biasloop.plugins.strategies.small_text import SmallText, StoredScores
 from support.made_scores import made_scores
 
 
-def theirs(query_strategy: Any, scores: Scores, n: int, seed: int = 1) -> list[int]:
+def chosen_by_small_text(query_strategy: Any, scores: Scores, n: int, seed: int = 1) -> list[int]:
     """What one of small-text's own query strategies chooses."""
 
-    class Theirs(SmallText):
+    class Wrapped(SmallText):
         def query_strategy(self, scores: Scores, rng: np.random.Generator) -> Any:
             return query_strategy
 
-    chosen: list[int] = Theirs().choose(scores, n, seed).tolist()
+    chosen: list[int] = Wrapped().choose(scores, n, seed).tolist()
     return chosen
 
 
 def coreset() -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a default of theirs
+        warnings.simplefilter("ignore")  # about a default of small-text
         return small_text.GreedyCoreset()
 
 
@@ -44,25 +44,27 @@ def coreset() -> Any:
     ],
 )
 @pytest.mark.parametrize("seed", range(3))
-def test_the_same_choice_as_small_text_where_that_is_right(
+def test_the_same_choice_as_small_text_where_its_choice_is_right(
     name: str, counterpart: Any, seed: int
 ) -> None:
     scores = made_scores(150, 4, multi=False, seed=seed, labelled=12)
     ours = create(Kind.STRATEGY, name).choose(scores, 15, seed=1).tolist()
-    assert ours == theirs(counterpart(), scores, 15)
+    assert ours == chosen_by_small_text(counterpart(), scores, 15)
 
 
 def test_any_query_strategy_of_small_text_runs_over_stored_scores() -> None:
     scores = made_scores(60, 3, multi=True, labelled=9)
-    chosen = theirs(small_text.CategoryVectorInconsistencyAndRanking(pbar=None), scores, 7)
+    chosen = chosen_by_small_text(
+        small_text.CategoryVectorInconsistencyAndRanking(pbar=None), scores, 7
+    )
     assert len(set(chosen)) == 7
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        chosen = theirs(small_text.ContrastiveActiveLearning(pbar=None), scores, 7)
+        chosen = chosen_by_small_text(small_text.ContrastiveActiveLearning(pbar=None), scores, 7)
     assert len(set(chosen)) == 7
 
 
-class Rows(LogisticRegression):
+class RowClassifier(LogisticRegression):
     """Answers as small-text's classifiers do; its data set is feature rows."""
 
     def embed(self, dataset: Any, pbar: Any = None) -> Any:
@@ -75,7 +77,7 @@ def test_ours_are_query_strategies_for_any_classifier_of_small_text(name: str) -
     features = rng.standard_normal((80, 5)).astype(np.float32)
     answers = (features[:, 0] + rng.standard_normal(80) > 0).astype(int)
     labelled, unlabelled = np.arange(0, 20), np.arange(20, 80)
-    classifier = Rows().fit(features[labelled], answers[labelled])
+    classifier = RowClassifier().fit(features[labelled], answers[labelled])
     proba = classifier.predict_proba(features).astype(np.float32)
     points = unit(features[np.concatenate([unlabelled, labelled])])
     scores = Scores(
@@ -97,7 +99,7 @@ def test_ours_are_query_strategies_for_any_classifier_of_small_text(name: str) -
         query_strategy.query(classifier, features, unlabelled, labelled, answers[labelled], n=61)
 
 
-def test_a_run_of_rows_is_not_copied() -> None:
+def test_consecutive_rows_are_not_copied() -> None:
     scores = made_scores(10, 2, multi=True, labelled=4)
     stored = StoredScores(scores)
     pool, labelled = scores.arrays["embedding"], scores.labelled["embedding"]
@@ -111,7 +113,7 @@ def test_a_run_of_rows_is_not_copied() -> None:
     assert stored.predict_proba(np.arange(3), dropout_sampling=4).shape == (3, 4, 2)
 
 
-def test_labels_are_handed_over_as_small_text_wants_them() -> None:
+def test_labels_have_the_format_of_small_text() -> None:
     seen: list[Any] = []
 
     class Spy(small_text.QueryStrategy):  # type: ignore[misc]
@@ -125,7 +127,7 @@ def test_labels_are_handed_over_as_small_text_wants_them() -> None:
 
     for multi in (False, True):
         scores = made_scores(20, 3, multi, labelled=6)
-        theirs(Spy(), scores, 2)
+        chosen_by_small_text(Spy(), scores, 2)
         assert scores.labels is not None
         if multi:
             assert isinstance(seen[-1], csr_matrix)

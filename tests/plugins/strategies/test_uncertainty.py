@@ -1,4 +1,4 @@
-"""What the strategies choose that go by doubt."""
+"""What the strategies based on uncertainty choose."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def test_random_is_uniform() -> None:
     assert np.abs(count / n - 0.3).max() < 5 * (0.3 * 0.7 / n) ** 0.5
 
 
-def test_those_that_tie_for_the_last_places_are_drawn() -> None:
+def test_ties_for_the_last_places_are_broken_at_random() -> None:
     proba = np.array([[0.5, 0.5], [0.9, 0.1], [0.7, 0.3], [0.7, 0.3], [0.3, 0.7]], np.float32)
     scores = Scores({"proba": proba}, NO_THRESHOLDS[:2], multi=False)
     chosen = [choose("entropy", scores, 2, seed) for seed in range(100)]
@@ -71,7 +71,7 @@ def test_entropy_is_that_of_the_answers(proba: Floats) -> None:
 
 
 @pytest.mark.parametrize("multi", [False, True])
-def test_entropy_chooses_the_most(multi: bool) -> None:
+def test_entropy_chooses_the_highest(multi: bool) -> None:
     scores = made_scores(200, 3, multi)
     expected = lowest(-entropy(scores.arrays["proba"], multi), 20)
     assert choose("entropy", scores, 20) == expected
@@ -83,20 +83,20 @@ def test_entropy_chooses_the_most(multi: bool) -> None:
 def test_doubt_about_a_label_of_few_positives_counts_more() -> None:
     proba = np.array([[0.5, 0.01], [0.01, 0.5], [0.5, 0.5], [0.3, 0.01]], np.float32)
     labels = np.array([[1, 0]] * 9 + [[0, 1]], np.int8)
-    known = {"proba": np.full((10, 2), 0.5, np.float32)}
-    scores = Scores({"proba": proba}, NO_THRESHOLDS[:2], True, known, labels)
+    labelled = {"proba": np.full((10, 2), 0.5, np.float32)}
+    scores = Scores({"proba": proba}, NO_THRESHOLDS[:2], True, labelled, labels)
     assert choose("rarity", scores, 1) == [2]
     assert choose("rarity", scores, 2) == [1, 2]
     assert choose("rarity", scores, 3) == [0, 1, 2]
-    turned = replace(scores, labels=1 - labels)
-    assert choose("rarity", turned, 2) == [0, 2]
+    flipped = replace(scores, labels=1 - labels)
+    assert choose("rarity", flipped, 2) == [0, 2]
 
 
-def test_what_is_not_asked_is_no_positive_and_nothing_known_weighs_all_labels_the_same() -> None:
+def test_unanswered_labels_are_no_positives_and_without_positives_all_weigh_the_same() -> None:
     unlabelled = made_scores(90, 3, multi=True)
     missing = np.full((5, 3), -1, np.int8)
-    known = {"proba": np.full((5, 3), 0.5, np.float32)}
-    for scores in (unlabelled, replace(unlabelled, labels=missing, labelled=known)):
+    labelled = {"proba": np.full((5, 3), 0.5, np.float32)}
+    for scores in (unlabelled, replace(unlabelled, labels=missing, labelled=labelled)):
         assert choose("rarity", scores, 9) == choose("entropy", scores, 9)
 
 

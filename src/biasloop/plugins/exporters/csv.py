@@ -1,4 +1,7 @@
-"""CSV for spreadsheets: UTF-8 with the mark Excel wants, lists joined by "|", formulas defused."""
+"""CSV for spreadsheets: UTF-8 with a byte order mark for Excel, lists joined by "|".
+
+Text that a spreadsheet would run as a formula is made harmless.
+"""
 
 import csv
 import json
@@ -9,7 +12,7 @@ from typing import Any
 from biasloop.ports import Columns
 
 FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
-"""A cell that begins so may be run by a spreadsheet (OWASP, "CSV Injection")."""
+"""A cell that begins with one of these may be run as a formula (OWASP, "CSV Injection")."""
 
 
 class Csv:
@@ -30,7 +33,7 @@ class Csv:
 
 
 def cell(value: Any) -> Any:
-    """A value as a spreadsheet may safely show it; text that looks like a formula gets a '."""
+    """A value that is safe in a spreadsheet; text that looks like a formula gets a leading '."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Parquet, written in pieces; lists stay lists, mappings become JSON text."""
+"""Parquet, written in batches; lists stay lists, mappings become JSON text."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from biasloop.ports import Columns
 
 PIECE = 10_000
-"""Rows held at a time."""
+"""Rows in memory at a time."""
 
 TYPES = {
     str: pa.string(),
@@ -33,13 +33,13 @@ class Parquet:
     def write(
         self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
     ) -> Path:
-        """Writes the rows; the schema is the same whatever is in them."""
+        """Writes the rows; the schema depends on `columns` alone."""
         path = folder / f"{table}{self.suffix}"
         schema = pa.schema([(name, TYPES[kind]) for name, kind in columns.items()])
         stream = iter(rows)
         with pq.ParquetWriter(path, schema) as writer:
-            while piece := [_plain(row) for row in islice(stream, PIECE)]:
-                writer.write_batch(pa.RecordBatch.from_pylist(piece, schema))
+            while batch := [_plain(row) for row in islice(stream, PIECE)]:
+                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
         return path
 
 

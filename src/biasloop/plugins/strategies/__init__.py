@@ -1,1 +1,1 @@
-"""Strategies: which items people are asked about next. docs/strategies.md says which for what."""
+"""Strategies: which items annotators label next. docs/strategies.md says when to use which."""

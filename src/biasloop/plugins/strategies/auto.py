@@ -5,11 +5,11 @@ import numpy as np
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Scores
 from biasloop.plugins.strategies.fisher import Fisher
-from biasloop.plugins.strategies.own import OwnStrategy, drawn_by_rank
+from biasloop.plugins.strategies.own import OwnStrategy, sample_by_rank
 from biasloop.plugins.strategies.uncertainty import BreakingTies, Rarity
 
 POWER = 2
-"""As softrank draws."""
+"""The default of softrank."""
 
 
 class Auto(OwnStrategy):
@@ -17,8 +17,8 @@ class Auto(OwnStrategy):
     a classifier without an encoder."""
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
-        """The one that fits."""
+        """n distinct positions, picked by the strategy that fits the scheme."""
         if scores.multi:
-            return drawn_by_rank(Rarity().worth(scores), n, POWER, rng)
+            return sample_by_rank(Rarity().worth(scores), n, POWER, rng)
         strategy: OwnStrategy = Fisher() if scores.similarity else BreakingTies()
         return strategy.pick(scores, n, rng)

@@ -1,4 +1,4 @@
-"""A strategy that asks where neighbours are judged differently."""
+"""A strategy that picks items whose labelled neighbours get different predictions."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Scores
-from biasloop.plugins.strategies.own import Floats, OwnStrategy, highest, parts, unit
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, chunks, highest, unit
 
 NEIGHBOURS = 10
-PAIRS = 250_000_000
-"""Candidate and labelled item: so many pairs are compared, some seconds' work."""
-LEAST = np.float32(1e-6)
-"""Probabilities are drawn in from 0 so far, that no divergence is infinite."""
+MAX_PAIRS = 250_000_000
+"""Pairs of a candidate and a labelled item that are compared at most; takes some seconds."""
+MIN_PROBABILITY = np.float32(1e-6)
+"""Smaller probabilities are raised to this, so that no divergence is infinite."""
 
 
 class Contrastive(OwnStrategy):
@@ -21,51 +21,56 @@ class Contrastive(OwnStrategy):
 
     Contrastive active learning (CAL), Margatina et al. 2021, "Active Learning by Acquiring
     Contrastive Examples": the mean Kullback-Leibler divergence between the predictions of the ten
-    nearest labelled items (by cosine) and the candidate's; multi-label, of each label, added up.
-    small-text's ContrastiveActiveLearning seeks the neighbours in the pool as well, the candidate
-    itself among them, which is not the published method. Without a label it draws at random.
+    nearest labelled items (by cosine) and the candidate's; in multi-label schemes, the sum over
+    labels. small-text's ContrastiveActiveLearning also looks for neighbours in the pool, where it
+    finds the candidate itself; that is not the published method. Without labelled items the choice
+    is random.
 
-    Where candidates times labelled items are over 250 million, a random part of the candidates is
-    looked at: an approximation.
+    An approximation where candidates times labelled items exceed 250 million: then only a random
+    sample of the candidates is compared.
     """
 
     needs = frozenset({"proba", "embedding"})
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
-        """See divergence."""
+        """The n of highest divergence from their labelled neighbours."""
         proba, points = scores.arrays["proba"], scores.arrays["embedding"]
-        known = unit(scores.labelled.get("embedding", points[:0]))
+        labelled = unit(scores.labelled.get("embedding", points[:0]))
         m = len(points)
-        if not len(known):
+        if not len(labelled):
             return rng.choice(m, n, replace=False)
-        size = min(m, max(n, PAIRS // len(known)))
-        looked_at = np.sort(rng.choice(m, size, replace=False)) if size < m else np.arange(m)
-        told = answers(scores.labelled["proba"], scores.multi)
+        size = min(m, max(n, MAX_PAIRS // len(labelled)))
+        compared = np.sort(rng.choice(m, size, replace=False)) if size < m else np.arange(m)
+        labelled_answers = answers(scores.labelled["proba"], scores.multi)
         worth = np.empty(size, np.float32)
-        for part in parts(size, len(known)):
-            rows = looked_at[part]
-            near = _nearest(unit(points[rows]) @ known.T)
-            worth[part] = _divergence(near, told, answers(proba[rows], scores.multi))
-        return looked_at[highest(worth, n, rng)]
+        for chunk in chunks(size, len(labelled)):
+            rows = compared[chunk]
+            neighbours = _neighbour_weights(unit(points[rows]) @ labelled.T)
+            worth[chunk] = _divergence(
+                neighbours, labelled_answers, answers(proba[rows], scores.multi)
+            )
+        return compared[highest(worth, n, rng)]
 
 
 def answers(proba: NDArray[Any], multi: bool) -> Floats:
     """Probability of each answer, (n, a): each class, or each label's yes and each label's no."""
     each = np.concatenate([proba, 1 - proba], axis=1) if multi else proba
-    return np.asarray(np.maximum(each, LEAST), np.float32)
+    return np.asarray(np.maximum(each, MIN_PROBABILITY), np.float32)
 
 
-def _nearest(likeness: Floats) -> Floats:
+def _neighbour_weights(similarity: Floats) -> Floats:
     """Weight of each labelled item as a neighbour, (n, l): rows sum to 1."""
-    k = min(NEIGHBOURS, likeness.shape[1])
-    bar = np.partition(likeness, -k, axis=1)[:, -k, None]
-    near = np.asarray(likeness >= bar, np.float32)
-    near /= near.sum(axis=1, keepdims=True)
-    return near
+    k = min(NEIGHBOURS, similarity.shape[1])
+    cutoff = np.partition(similarity, -k, axis=1)[:, -k, None]
+    weights = np.asarray(similarity >= cutoff, np.float32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
-def _divergence(near: Floats, told: Floats, own: Floats) -> Floats:
-    """Mean divergence (n,) of the neighbours' answers (l, a) from the candidates' own (n, a)."""
-    certainty = (told * np.log(told)).sum(axis=1)
-    found: Floats = near @ certainty - ((near @ told) * np.log(own)).sum(axis=1)
-    return found
+def _divergence(weights: Floats, labelled: Floats, candidates: Floats) -> Floats:
+    """Mean divergence (n,) of the labelled items' answers (l, a) from the candidates' (n, a), with
+    the weights (n, l) of the labelled items as neighbours."""
+    negative_entropy = (labelled * np.log(labelled)).sum(axis=1)
+    cross_entropy = -((weights @ labelled) * np.log(candidates)).sum(axis=1)
+    divergence: Floats = weights @ negative_entropy + cross_entropy
+    return divergence

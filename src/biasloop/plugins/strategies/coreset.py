@@ -1,4 +1,4 @@
-"""A strategy that covers the pool: what is farthest from all that is labelled."""
+"""A strategy that covers the pool: it picks the items farthest from all labelled ones."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Scores
-from biasloop.plugins.strategies.own import Floats, OwnStrategy, parts, unit
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, chunks, unit
 
-FIRST = 256
-"""Labelled items that every candidate is compared with."""
+INITIAL_CENTRES = 256
+"""Labelled items that every candidate is compared with at the start."""
 MIN_CHUNK, MAX_CHUNK = 4_096, 65_536
-"""Candidates that are compared with all centres at a time."""
+"""How many candidates are compared with all centres at a time."""
 CHOSEN = 2
-"""Above every cosine: never the lowest again."""
+"""Similarity given to a chosen candidate: above every cosine, so it is never chosen again."""
 
 
 class Coreset(OwnStrategy):
-    """Again and again the candidate farthest (by cosine) from all that is labelled or chosen.
+    """Repeatedly the candidate farthest (by cosine) from all labelled and chosen items.
 
     The greedy k-center core-set of Sener and Savarese 2018, "Active Learning for Convolutional
     Neural Networks: A Core-Set Approach" (farthest-first traversal, Gonzalez 1985). Picks what
-    small-text's GreedyCoreset picks, which compares everything with everything at every step, and
-    begins without a label, by a draw.
+    small-text's GreedyCoreset picks, which compares everything with everything at every step.
+    Without labelled items the first pick is random.
     """
 
     needs = frozenset({"embedding"})
@@ -31,50 +31,52 @@ class Coreset(OwnStrategy):
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
         """See farthest_first."""
         points = scores.arrays["embedding"]
-        known = scores.labelled.get("embedding", points[:0])
-        return farthest_first(points, rng.permutation(unit(known)), n, rng)
+        labelled = scores.labelled.get("embedding", points[:0])
+        return farthest_first(points, rng.permutation(unit(labelled)), n, rng)
 
 
-def farthest_first(points: NDArray[Any], known: Floats, n: int, rng: np.random.Generator) -> Rows:
-    """n positions among `points` (m, e), each the farthest from `known` (l, e) and those before.
+def farthest_first(
+    points: NDArray[Any], labelled: Floats, n: int, rng: np.random.Generator
+) -> Rows:
+    """n positions in `points` (m, e), each farthest from `labelled` (l, e) and the earlier picks.
 
-    Exact but lazy: a candidate's likeness to its nearest centre only grows as centres are added,
-    so an old value is a lower bound, and only the candidates with the lowest bounds are compared
-    with all centres. Ties fall as `rng` orders the candidates.
+    Exact but lazy: a candidate's similarity to its nearest centre only grows as centres are
+    added, so an old value is a lower bound, and only the candidates with the lowest bounds are
+    compared with all centres. Ties are broken at random.
     """
     order = rng.permutation(len(points))
-    centres = np.concatenate([known, np.empty((n, points.shape[1]), np.float32)])
-    count = len(known)
-    likeness = _nearest(points, known[:FIRST])[order]
-    seen = np.full(len(points), len(known[:FIRST]))  # centres that it was compared with
+    centres = np.concatenate([labelled, np.empty((n, points.shape[1]), np.float32)])
+    count = len(labelled)
+    similarity = _nearest(points, labelled[:INITIAL_CENTRES])[order]
+    compared = np.full(len(points), len(labelled[:INITIAL_CENTRES]))  # with how many centres
     chosen: list[int] = []
     size = MIN_CHUNK
     while len(chosen) < n:
-        ahead, bar = _lowest(likeness, size)
-        rows, bound = unit(points[order[ahead]]), likeness[ahead]
-        late = np.flatnonzero(seen[ahead] < count)
-        if len(late):
-            since = centres[seen[ahead[late]].min() : count]
-            bound[late] = np.maximum(bound[late], _nearest(rows[late], since))
+        lowest, next_bound = _lowest(similarity, size)
+        vectors, bound = unit(points[order[lowest]]), similarity[lowest]
+        outdated = np.flatnonzero(compared[lowest] < count)
+        if len(outdated):
+            new_centres = centres[compared[lowest[outdated]].min() : count]
+            bound[outdated] = np.maximum(bound[outdated], _nearest(vectors[outdated], new_centres))
         before = len(chosen)
-        while len(chosen) < n and bound.min() <= bar:
+        while len(chosen) < n and bound.min() <= next_bound:
             best = bound.argmin()
-            chosen.append(int(order[ahead[best]]))
-            centres[count] = rows[best]
+            chosen.append(int(order[lowest[best]]))
+            centres[count] = vectors[best]
             count += 1
-            bound = np.maximum(bound, rows @ rows[best])
+            bound = np.maximum(bound, vectors @ vectors[best])
             bound[best] = CHOSEN
-        likeness[ahead], seen[ahead] = bound, count
+        similarity[lowest], compared[lowest] = bound, count
         size = MIN_CHUNK if len(chosen) > before else min(2 * size, MAX_CHUNK)
     return np.array(chosen)
 
 
 def _nearest(points: NDArray[Any], centres: Floats) -> Floats:
     """Cosine of each point (m, e) to its nearest centre, (m,); -2 where there is none."""
-    found = np.empty(len(points), np.float32)
-    for part in parts(len(points), len(centres)):
-        found[part] = (unit(points[part]) @ centres.T).max(axis=1, initial=-2)
-    return found
+    cosines = np.empty(len(points), np.float32)
+    for chunk in chunks(len(points), len(centres)):
+        cosines[chunk] = (unit(points[chunk]) @ centres.T).max(axis=1, initial=-2)
+    return cosines
 
 
 def _lowest(values: Floats, size: int) -> tuple[Rows, float]:

@@ -1,4 +1,4 @@
-"""A strategy that asks about what tells most about all the rest."""
+"""A strategy that picks the items whose labels say most about the rest of the pool."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +10,16 @@ from biasloop.errors import ConfigError
 from biasloop.plugins.strategies.own import Floats, OwnStrategy, highest
 from biasloop.plugins.strategies.uncertainty import BreakingTies, MarginToBorder
 
-DOUBTED = 1000
-"""Candidates that are looked at: those that the model doubts most."""
-SAMPLE = 1000
-"""Candidates, drawn at random, that stand for the pool."""
-KNOWN = 3000
-"""Labelled items that count as known; of more, so many are drawn."""
-PRIOR = np.float32(64)
-"""Variance of an item's score (log-odds) before anything is known; docs/strategies.md compares."""
-LEAST = 1e-4
-"""Information that an answer brings at least."""
+MAX_CANDIDATES = 1000
+"""Candidates that are considered: those that the model is least sure of."""
+POOL_SAMPLE = 1000
+"""Size of the random sample of candidates that stands for the pool."""
+MAX_LABELLED = 3000
+"""Labelled items that are used; if there are more, a random sample of this size."""
+PRIOR_VARIANCE = np.float32(64)
+"""Prior variance of an item's score (log-odds); docs/strategies.md compares values."""
+MIN_INFORMATION = 1e-4
+"""Lower limit of the information in an answer, so that its inverse stays finite."""
 
 
 class Fisher(OwnStrategy):
@@ -27,11 +27,12 @@ class Fisher(OwnStrategy):
 
     A-optimal design for logistic regression: Schein & Ungar 2007, "Active learning for logistic
     regression: an evaluation"; greedy, item by item, as in Ash et al. 2021, "Gone Fishing: Neural
-    Active Learning with Fisher Embeddings". Here in the dual, as a Gaussian process whose
-    covariance is the likeness of feature rows: these have far more dimensions than there are
-    labels, and than an embedding could keep.
+    Active Learning with Fisher Embeddings". Here in the dual form: a Gaussian process whose
+    covariance is the similarity of feature rows, which have far more dimensions than there are
+    labels, and more than an embedding could hold.
 
-    An approximation: the batch comes from the most doubted candidates, the pool is a sample of it.
+    An approximation: the batch comes from the most uncertain candidates, and a sample stands for
+    the pool.
     """
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
@@ -41,33 +42,37 @@ class Fisher(OwnStrategy):
                 "strategy fisher needs a classifier with an encoder, such as tfidf or embedding; "
                 "set strategy.name to auto"
             )
-        m, known = len(scores.arrays["proba"]), len(scores.labelled.get("proba", ()))
-        doubt = (MarginToBorder() if scores.multi else BreakingTies()).worth(scores)
-        doubted = rng.permutation(highest(doubt, min(m, max(DOUBTED, n)), rng))
-        sample = np.sort(rng.choice(m, min(m, SAMPLE), replace=False))
-        labelled = np.sort(rng.choice(known, min(known, KNOWN), replace=False))
+        m, n_labelled = len(scores.arrays["proba"]), len(scores.labelled.get("proba", ()))
+        uncertainty = (MarginToBorder() if scores.multi else BreakingTies()).worth(scores)
+        candidates = rng.permutation(highest(uncertainty, min(m, max(MAX_CANDIDATES, n)), rng))
+        sample = np.sort(rng.choice(m, min(m, POOL_SAMPLE), replace=False))
+        labelled = np.sort(rng.choice(n_labelled, min(n_labelled, MAX_LABELLED), replace=False))
 
-        pool = information(scores.arrays["proba"], scores.multi)
-        asked = np.concatenate([doubted, sample])
-        prior = PRIOR * scores.similarity(doubted, asked)
-        if known:
+        pool_information = information(scores.arrays["proba"], scores.multi)
+        columns = np.concatenate([candidates, sample])
+        covariance = PRIOR_VARIANCE * scores.similarity(candidates, columns)
+        if n_labelled:
             noise = 1 / information(scores.labelled["proba"][labelled], scores.multi)
-            to_known = PRIOR * scores.similarity(m + labelled, np.append(asked, m + labelled))
-            told = solve_triangular(
-                cholesky(to_known[:, len(asked) :] + np.diag(noise), lower=True),
-                to_known[:, : len(asked)],
+            to_labelled = PRIOR_VARIANCE * scores.similarity(
+                m + labelled, np.append(columns, m + labelled)
+            )
+            explained = solve_triangular(
+                cholesky(to_labelled[:, len(columns) :] + np.diag(noise), lower=True),
+                to_labelled[:, : len(columns)],
                 lower=True,
             )
-            prior -= told[:, : len(doubted)].T @ told
-        picked = least_variance(prior, 1 / pool[doubted], pool[sample], n)
-        return doubted[picked]
+            covariance -= explained[:, : len(candidates)].T @ explained
+        picked = least_variance(
+            covariance, 1 / pool_information[candidates], pool_information[sample], n
+        )
+        return candidates[picked]
 
 
 def information(proba: NDArray[np.float32], multi: bool) -> Floats:
-    """How much an answer tells about the scores (Fisher information), (n,): p (1 - p) for two
-    classes; added up over labels."""
-    found = (proba * (1 - proba)).sum(axis=1)
-    return np.asarray(np.maximum(found if multi else found / 2, LEAST), np.float32)
+    """Fisher information of an answer about the scores, (n,): p (1 - p) for two classes; the sum
+    over labels in multi-label schemes."""
+    total = (proba * (1 - proba)).sum(axis=1)
+    return np.asarray(np.maximum(total if multi else total / 2, MIN_INFORMATION), np.float32)
 
 
 def least_variance(covariance: Floats, noise: Floats, weight: Floats, n: int) -> Rows:
@@ -76,8 +81,8 @@ def least_variance(covariance: Floats, noise: Floats, weight: Floats, n: int) ->
 
     `covariance` (c, c + t) is that of the candidates' scores with each other and with those of the
     targets, `noise` (c,) the variance of an answer to each candidate, `weight` (t,) the weight of
-    each target. Works with what the answers so far have changed, not with changed matrices: a step
-    is two matrix-vector products.
+    each target. Keeps the changes by the answers so far next to the original matrices
+    instead of updating these: a step is two matrix-vector products.
     """
     c = len(noise)
     among, to_targets = covariance[:, :c], covariance[:, c:]
@@ -85,7 +90,7 @@ def least_variance(covariance: Floats, noise: Floats, weight: Floats, n: int) ->
     gain = to_targets**2 @ weight
     picked: list[int] = []
     lowered = np.empty((n, c), np.float32)
-    """By each answer: covariances with the candidate it was about, over its standard deviation."""
+    """Per step: covariances with the picked candidate over its answer's standard deviation."""
     targets = np.empty((n, len(weight)), np.float32)
     for step in range(n):
         worth = gain / (noise + variance)

@@ -1,4 +1,4 @@
-"""A strategy that spreads a batch: one item of each part of the pool."""
+"""A strategy that makes a batch diverse: one item from each cluster of the pool."""
 
 import warnings
 from typing import Any
@@ -8,32 +8,32 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Scores
-from biasloop.plugins.strategies.own import Floats, OwnStrategy, parts, unit
+from biasloop.plugins.strategies.own import Floats, OwnStrategy, chunks, unit
 
 SAMPLE, PER_CENTRE = 25_000, 25
-"""Candidates that the centres are found on: so many, and at least so many for each."""
-STEPS = 25
+"""Candidates that the centres are computed from: in all, and at least for each centre."""
+MAX_ITERATIONS = 25
 
 
 class EmbeddingKMeans(OwnStrategy):
-    """n clusters of the candidates (by cosine), and of each the one nearest to its centre.
+    """n clusters of the candidates (by cosine), and from each the one nearest to its centre.
 
     Yuan et al. 2020, "Cold-start Active Learning through Self-supervised Language Modeling",
-    without their surprisal. In larger pools the centres are those of a random sample: an
+    without their surprisal. In larger pools the centres come from a random sample: an
     approximation of small-text's EmbeddingKMeans, which clusters and copies the whole pool.
     """
 
     needs = frozenset({"embedding"})
 
     def pick(self, scores: Scores, n: int, rng: np.random.Generator) -> Rows:
-        """Where equal candidates leave clusters empty, the rest is drawn."""
+        """Where equal candidates leave clusters empty, the rest is picked at random."""
         points = scores.arrays["embedding"]
         m = len(points)
         sample = np.sort(rng.choice(m, min(m, max(SAMPLE, PER_CENTRE * n)), replace=False))
-        cluster, likeness = _assign(points, _centres(unit(points[sample]), n, rng))
+        cluster, similarity = _assign(points, _centres(unit(points[sample]), n, rng))
         best = np.full(n, -np.inf, np.float32)
-        np.maximum.at(best, cluster, likeness)
-        nearest = rng.permutation(np.flatnonzero(likeness == best[cluster]))
+        np.maximum.at(best, cluster, similarity)
+        nearest = rng.permutation(np.flatnonzero(similarity == best[cluster]))
         picked = nearest[np.unique(cluster[nearest], return_index=True)[1]]
         others = np.setdiff1d(np.arange(m), picked)
         return np.concatenate([picked, rng.choice(others, n - len(picked), replace=False)])
@@ -45,8 +45,8 @@ def _centres(points: Floats, n: int, rng: np.random.Generator) -> Floats:
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    kmeans = KMeans(n, n_init=1, max_iter=STEPS, random_state=int(rng.integers(2**31)))
-    # Threads add up in any order: one thread, so that the same seed gives the same centres.
+    kmeans = KMeans(n, n_init=1, max_iter=MAX_ITERATIONS, random_state=int(rng.integers(2**31)))
+    # Several threads add up in any order; with one, the same seed gives the same centres.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than n
         return unit(kmeans.fit(points).cluster_centers_)
@@ -55,9 +55,9 @@ def _centres(points: Floats, n: int, rng: np.random.Generator) -> Floats:
 def _assign(points: NDArray[Any], centres: Floats) -> tuple[Rows, Floats]:
     """The nearest centre of each point (m, e), and its cosine to it."""
     cluster = np.empty(len(points), np.int64)
-    likeness = np.empty(len(points), np.float32)
-    for part in parts(len(points), len(centres)):
-        found = unit(points[part]) @ centres.T
-        cluster[part] = found.argmax(axis=1)
-        likeness[part] = found.max(axis=1)
-    return cluster, likeness
+    similarity = np.empty(len(points), np.float32)
+    for chunk in chunks(len(points), len(centres)):
+        cosines = unit(points[chunk]) @ centres.T
+        cluster[chunk] = cosines.argmax(axis=1)
+        similarity[chunk] = cosines.max(axis=1)
+    return cluster, similarity

@@ -1,4 +1,4 @@
-"""Our own strategies on small-text's interface. Loads small-text: imported only to choose."""
+"""Our own strategies behind small-text's interface. Slow to load: import it only to choose."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,11 @@ from biasloop.plugins.strategies.small_text import StoredScores
 Pick = Callable[[Scores, int, np.random.Generator], Rows]
 
 PASSES = 10
-"""Stochastic passes asked of a classifier that makes them on demand."""
+"""Stochastic passes requested from a classifier that computes them on demand."""
 
 
 class OwnQuery(QueryStrategy):  # type: ignore[misc]
-    """Asks any small-text classifier for what a strategy needs, and lets it pick."""
+    """Gets what a strategy needs from any small-text classifier, and lets the strategy pick."""
 
     def __init__(
         self,
@@ -54,28 +54,29 @@ class OwnQuery(QueryStrategy):  # type: ignore[misc]
             multi,
             self._scores(clf, dataset[indices_labeled]) if len(indices_labeled) else {},
             y.toarray() if multi else np.eye(len(self.thresholds), dtype=np.int8)[y],
-            _likeness(clf, dataset, np.concatenate([indices_unlabeled, indices_labeled])),
+            _similarity(clf, dataset, np.concatenate([indices_unlabeled, indices_labeled])),
         )
         return indices_unlabeled[self.pick(scores, n, self.rng)]
 
     def _scores(self, clf: Any, dataset: Any) -> dict[str, NDArray[Any]]:
-        ask = {
+        compute = {
             "proba": lambda: clf.predict_proba(dataset),
             "passes": lambda: clf.predict_proba(dataset, dropout_sampling=PASSES),
             "embedding": lambda: clf.embed(dataset, pbar=None),
         }
-        return {name: ask[name]() for name in sorted(self.needs)}
+        return {name: compute[name]() for name in sorted(self.needs)}
 
 
-def _likeness(clf: Any, dataset: Any, places: Rows) -> Similarity | None:
-    """That of the stored scores; of another classifier, by its embeddings if it makes any."""
+def _similarity(clf: Any, dataset: Any, rows: Rows) -> Similarity | None:
+    """The similarity in the stored scores; for another classifier the cosine of its embeddings,
+    None if it has none. `rows` are the data set's rows: candidates, then labelled items."""
     if isinstance(clf, StoredScores):
         stored = clf.scores.similarity
-        return stored and (lambda some, others: stored(places[some], places[others]))
+        return stored and (lambda some, others: stored(rows[some], rows[others]))
     if not hasattr(clf, "embed"):
         return None
 
-    def embedded(rows: Rows) -> NDArray[np.float32]:
-        return np.asarray(normalize(clf.embed(dataset[places[rows]], pbar=None)))
+    def unit_embeddings(positions: Rows) -> NDArray[np.float32]:
+        return np.asarray(normalize(clf.embed(dataset[rows[positions]], pbar=None)))
 
-    return lambda some, others: embedded(some) @ embedded(others).T
+    return lambda some, others: unit_embeddings(some) @ unit_embeddings(others).T

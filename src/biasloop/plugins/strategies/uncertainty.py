@@ -1,17 +1,17 @@
-"""Strategies that ask about what the model is least sure of."""
+"""Strategies that pick the items that the model is least sure of."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.learning import Scores
 from biasloop.errors import ConfigError
-from biasloop.plugins.strategies.own import Floats, Ranking, parts
+from biasloop.plugins.strategies.own import Floats, Ranking, chunks
 
 TINY = np.float32(1e-30)
 
 
 class BreakingTies(Ranking):
-    """The smallest gap between the two likeliest classes.
+    """The items with the smallest gap between the two most likely classes.
 
     Luo et al. 2005, "Active learning to recognize multiple types of plankton". Single-label only:
     in multi-label schemes it does worse than random. Picks what small-text's BreakingTies picks,
@@ -34,11 +34,11 @@ class BreakingTies(Ranking):
 
 
 class Entropy(Ranking):
-    """The most entropy: of the classes, or in multi-label schemes of every label, added up.
+    """The items of highest entropy: over classes, or in multi-label schemes summed over labels.
 
-    Shannon 1948; for multi-label pools Brinker 2006. Single-label it picks what small-text's
-    PredictionEntropy picks, without its Python loop; that one is wrong for multi-label schemes,
-    where rows do not sum to 1.
+    Shannon 1948; for multi-label pools Brinker 2006. In single-label schemes it picks what
+    small-text's PredictionEntropy picks, without its Python loop; PredictionEntropy is wrong in
+    multi-label schemes, where rows do not sum to 1.
     """
 
     def worth(self, scores: Scores) -> Floats:
@@ -49,7 +49,7 @@ class Entropy(Ranking):
 class MarginToBorder(Ranking):
     """The items with some label nearest to its decision border.
 
-    The multi-label kin of margin sampling: the minimum over labels of the distance to the border
+    Margin sampling for multi-label schemes: the minimum over labels of the distance to the border
     (BinMin, Brinker 2006, "On active learning in multi-label classification"), with each label's
     own threshold as the border.
     """
@@ -61,28 +61,28 @@ class MarginToBorder(Ranking):
 
 
 class Rarity(Ranking):
-    """The most entropy, where a label counts the more, the fewer of its positives are known.
+    """The items of highest entropy, where labels with few labelled positives count more.
 
     Binary entropies of the labels, each weighted by 1 / (1 + positives among the labelled items):
-    a sum, so that items in doubt about several labels come first. Found by measurement, see
+    a sum, so that items with several uncertain labels come first. Chosen by measurement, see
     docs/strategies.md.
     """
 
     def worth(self, scores: Scores) -> Floats:
         """Works in both kinds of scheme; meant for multi-label."""
         proba = scores.arrays["proba"]
-        known = 0 if scores.labels is None else (scores.labels == 1).sum(axis=0)
-        weight = (1 / (1 + np.broadcast_to(known, proba.shape[1]))).astype(np.float32)
+        positives = 0 if scores.labels is None else (scores.labels == 1).sum(axis=0)
+        weight = (1 / (1 + np.broadcast_to(positives, proba.shape[1]))).astype(np.float32)
         entropies = -(_p_log_p(proba) + _p_log_p(1 - proba))
         return np.asarray(entropies @ weight, np.float32)
 
 
 class Bald(Ranking):
-    """What the members of a committee, or passes with dropout, disagree about most.
+    """The items that the members of a committee, or passes with dropout, disagree about most.
 
     The mutual information between the answer and the model: Houlsby et al. 2011, "Bayesian Active
     Learning for Classification and Preference Learning"; Gal et al. 2017 for dropout. In
-    multi-label schemes added up over labels (small-text's BALD leaves out the noes there).
+    multi-label schemes summed over labels (where small-text's BALD ignores the "no" answers).
     """
 
     needs = frozenset({"passes"})
@@ -90,26 +90,26 @@ class Bald(Ranking):
     def worth(self, scores: Scores) -> Floats:
         """In nats."""
         passes, multi = scores.arrays["passes"], scores.multi
-        found = np.empty(len(passes), np.float32)
-        for part in parts(len(passes)):
-            each = passes[part]
-            found[part] = entropy(each.mean(axis=1), multi) - entropy(each, multi).mean(axis=1)
-        return found
+        worth = np.empty(len(passes), np.float32)
+        for rows in chunks(len(passes)):
+            proba = passes[rows]
+            worth[rows] = entropy(proba.mean(axis=1), multi) - entropy(proba, multi).mean(axis=1)
+        return worth
 
 
 def entropy(proba: NDArray[np.float32], multi: bool) -> Floats:
-    """Entropy over the last axis, in nats: (…, k) to (…). Multi-label: the labels' sum."""
+    """Entropy over the last axis, in nats: (…, k) to (…). Multi-label: the sum over labels."""
     terms = _p_log_p(proba)
     if multi:
         terms += _p_log_p(1 - proba)
-    found: Floats = -(terms @ np.ones(terms.shape[-1], np.float32))  # faster than sum(axis=-1)
-    return found
+    total: Floats = -(terms @ np.ones(terms.shape[-1], np.float32))  # faster than sum(axis=-1)
+    return total
 
 
 def _p_log_p(proba: NDArray[np.float32]) -> Floats:
-    found: Floats = np.log(np.maximum(proba, TINY))
-    found *= proba
-    return found
+    product: Floats = np.log(np.maximum(proba, TINY))
+    product *= proba
+    return product
 
 
 def border_distance(
@@ -117,8 +117,8 @@ def border_distance(
 ) -> NDArray[np.float32]:
     """How far each probability is from its label's decision border, shape (n, k), in [0, 1].
 
-    Measured in the room there is on its side of the threshold, so that a label with a threshold
-    of 0.1 is not always "near".
+    A fraction of the distance between the threshold and the end of the scale on that side, so that
+    a label with a threshold of 0.1 is not always "near".
     """
     t = np.clip(thresholds, 1e-6, 1 - 1e-6)
     return np.where(proba < t, (t - proba) / t, (proba - t) / (1 - t)).astype(np.float32)

@@ -147,11 +147,11 @@ def test_other_forms(
         ("Cerchiamo un cuoco e un capellone.", ("gender",)),  # a person it does not know
         ("Cerchiamo un cuoco bislacco.", ("gender",)),  # an adjective it does not know
         ("Cerchiamo un cuoco, lo contatteremo noi.", ("gender",)),  # a pronoun
-        ("Cerchiamo un cuoco.", ("inclusive",)),  # the label says otherwise
+        ("Cerchiamo un cuoco.", ("inclusive",)),  # the label contradicts it
         ("Iscrizione all'albo degli avvocati.", ("gender",)),  # the name of a register
         ("Candidati ora!", ("gender",)),  # a verb
         ("La risorsa sarà inserita nel team.", ("gender",)),  # agrees with the noun
-        ("Siamo appassionati di cucina.", ("gender",)),  # those who write
+        ("Siamo appassionati di cucina.", ("gender",)),  # the authors
         ("Cerchiamo uomini e donne per la cucina.", ("gender",)),
         ("Cerchiamo un cuoco (m/f) esperto.", ("gender",)),
         ("Diplomati a indirizzo meccanico/meccatronico", ("gender",)),  # a person or a subject?
@@ -166,7 +166,7 @@ def test_what_is_not_understood_is_left_alone(
     assert versions(text, labels, italian, names) == {}
 
 
-def test_a_pair_beside_a_slash_is_not_written(italian: Language, names: LabelNames) -> None:
+def test_a_pair_next_to_a_slash_is_not_written(italian: Language, names: LabelNames) -> None:
     made = versions("Cercasi cuoco/pizzaiolo per ristorante.", ("gender",), italian, names)
     assert made["gender:feminine"].text == "Cercasi cuoca/pizzaiola per ristorante."
     assert "gender:paired" not in made  # "cuoco/a/pizzaiolo/a"

@@ -1,4 +1,4 @@
-"""Requests and formulas put in and taken out."""
+"""Requests and equal-treatment formulas, added and removed."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_a_request_is_added_at_the_end_with_its_label(clauses: Clauses, names: L
         assert draft.operation == f"clause:+{draft.labels[1]}@{len(SEARCH) - 1}"
 
 
-def test_the_explicit_negative_gives_way(clauses: Clauses, names: LabelNames) -> None:
+def test_the_explicit_negative_is_replaced(clauses: Clauses, names: LabelNames) -> None:
     text = "Cerchiamo una persona esperta per la cucina del ristorante."
     assert {d.labels for d in clause_versions(text, ("inclusive",), clauses, names)} == {
         (clause.label,) for clause in clauses.clauses
@@ -108,7 +108,7 @@ def removed(
         ),
     ],
 )
-def test_a_request_is_taken_out(
+def test_a_request_is_removed(
     text: str,
     marked: dict[str, str],
     expected: list[tuple[str, tuple[str, ...]]],
@@ -119,7 +119,7 @@ def test_a_request_is_taken_out(
     assert removed(text, marked, clauses, italian, names) == expected
 
 
-def test_a_formula_in_and_out_changes_no_label(
+def test_adding_or_removing_a_formula_changes_no_label(
     clauses: Clauses, italian: Language, names: LabelNames
 ) -> None:
     made = list(disclaimer_versions(SEARCH, ("gender",), clauses, italian, names))
@@ -139,7 +139,7 @@ def test_a_formula_in_and_out_changes_no_label(
         "Requisiti: patente B, pacchetto Office, posta certificata",
     ],
 )
-def test_no_formula_beside_a_sex_a_part_on_stage_or_a_list(
+def test_no_formula_with_a_sex_a_part_on_stage_or_a_list(
     text: str, clauses: Clauses, italian: Language, names: LabelNames
 ) -> None:
     assert list(disclaimer_versions(text, ("gender",), clauses, italian, names)) == []

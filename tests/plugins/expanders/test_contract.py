@@ -1,4 +1,4 @@
-"""What every registered expander must hold, whatever it does."""
+"""The contract of every registered expander."""
 
 import json
 import re
@@ -49,7 +49,7 @@ class Obedient:
     stopped = None
 
     def __init__(self) -> None:
-        self._wanted: dict[str, list[str]] = {}
+        self._labels_of: dict[str, list[str]] = {}
 
     def ask(
         self, prompts: Sequence[Prompt], *, checkpoint: Checkpoint = no_checkpoint
@@ -58,11 +58,11 @@ class Obedient:
 
     def _answer(self, prompt: Prompt) -> dict[str, Any]:
         if "labels" in prompt.schema["properties"]:
-            (text,) = [t for t in self._wanted if t in prompt.user]
-            return {"reason": "", "labels": self._wanted[text]}
+            (text,) = [t for t in self._labels_of if t in prompt.user]
+            return {"reason": "", "labels": self._labels_of[text]}
         labels = re.findall(r"carr(?:y|ies) exactly (.+?) by the guideline", prompt.system)[0]
-        text = f"Cerchiamo una persona per il magazzino numero {len(self._wanted)}"
-        self._wanted[text] = labels.split(" and ")
+        text = f"Cerchiamo una persona per il magazzino numero {len(self._labels_of)}"
+        self._labels_of[text] = labels.split(" and ")
         return {"text": text}
 
     def spending(self) -> Spending:
@@ -84,7 +84,7 @@ class Asking:
         guide = CampaignBrief(Scheme(("gender",), True, "none"), {}, Policy("# Guide"))
         model, prompts = Obedient(), read_prompts(self._folder)
         corpus = WritingMaterial(parents, [], {"gender": 1.0}, turn=0)
-        found = synthesise(
+        result = synthesise(
             self._expander.plan(corpus, guide, seed),
             generator=model,
             judge=Judge(model, prompts, guide),
@@ -96,7 +96,7 @@ class Asking:
             model="obedient",
             checkpoint=no_checkpoint,
         )
-        yield from found.made
+        yield from result.made
 
 
 def _llm(folder: Path) -> Expander:

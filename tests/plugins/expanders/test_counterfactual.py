@@ -87,7 +87,7 @@ def test_the_seed_decides_and_nothing_else(campaign: Path, parents: list[Labelle
     assert alone == one[: len(alone)]
 
 
-def test_a_marked_request_is_taken_out(campaign: Path, parents: list[Labelled]) -> None:
+def test_a_marked_request_is_removed(campaign: Path, parents: list[Labelled]) -> None:
     made = expander(campaign).expand(parents, seed=1)
     assert ("Cercasi barista per bar, subito.", ("inclusive",)) in {
         (m.item.text, m.labels) for m in made

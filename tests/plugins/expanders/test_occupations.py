@@ -1,4 +1,4 @@
-"""An occupation for another."""
+"""One occupation is replaced by another."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def texts(text: str, language: Language) -> set[str]:
     return {draft.text for draft in occupation_versions(text, ("gender",), language)}
 
 
-def test_any_sector_where_nothing_tells(italian: Language) -> None:
+def test_any_sector_where_no_word_belongs_to_a_trade(italian: Language) -> None:
     made = texts("Cercasi saldatore con esperienza, zona Bari.", italian)
     assert "Cercasi cameriere con esperienza, zona Bari." in made
     # nobody hires one like this, though it shares the pattern
@@ -21,7 +21,7 @@ def test_any_sector_where_nothing_tells(italian: Language) -> None:
     assert "Cercasi barista con esperienza, zona Bari." not in made
 
 
-def test_the_same_trade_where_a_place_tells(italian: Language) -> None:
+def test_the_same_trade_where_a_place_belongs_to_it(italian: Language) -> None:
     made = texts("Cercasi cuoco per ristorante in centro.", italian)
     assert "Cercasi cameriere per ristorante in centro." in made
     assert "Cercasi saldatore per ristorante in centro." not in made

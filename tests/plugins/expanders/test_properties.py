@@ -65,7 +65,7 @@ def forms_of(text: str, labels: tuple[str, ...]) -> dict[str, tuple[str, tuple[s
 
 @settings(max_examples=300, deadline=None)
 @given(sentences())
-def test_there_and_back(text: str) -> None:
+def test_forms_can_be_changed_back(text: str) -> None:
     """Masculine to feminine and back, and over the slash pair, where the forms differ."""
     made = forms_of(text, ("gender",))
     assume("gender:feminine" in made)
@@ -123,10 +123,10 @@ def test_other_people_have_their_forms_or_only_one_gender_and_are_then_left_alon
 
 
 def test_the_lexicon_is_large_and_says_what_is_epicene() -> None:
-    found = rows("occupations.csv")
-    assert len(found) >= 300
-    assert len({row["masculine"] for row in found}) == len(found)
-    for row in found:
+    occupations = rows("occupations.csv")
+    assert len(occupations) >= 300
+    assert len({row["masculine"] for row in occupations}) == len(occupations)
+    for row in occupations:
         assert row["sector"]
         assert (row["epicene"] == "yes") == (row["masculine"] == row["feminine"]), row
 

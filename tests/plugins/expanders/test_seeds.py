@@ -1,4 +1,4 @@
-"""What the author of a seed wrote beside it: versions, a rewrite, spans."""
+"""What the author of a seed adds to it: versions, a rewrite, spans."""
 
 import json
 from pathlib import Path
@@ -53,16 +53,16 @@ def test_a_campaign_without_seeds_makes_nothing(tmp_path: Path) -> None:
 def test_a_rewrite_carries_the_explicit_negative(tmp_path: Path) -> None:
     row = {"text": "Max 30 anni.", "labels": ["age"], "rewrite": "Anche alla prima esperienza."}
     seeds = campaign(tmp_path, row) / "seeds"
-    found = read_seeds(seeds, "inclusive")[text_hash("Max 30 anni.")]
-    assert found.versions == (Draft("Anche alla prima esperienza.", ("inclusive",), "rewrite"),)
+    seed = read_seeds(seeds, "inclusive")[text_hash("Max 30 anni.")]
+    assert seed.versions == (Draft("Anche alla prima esperienza.", ("inclusive",), "rewrite"),)
     assert read_seeds(seeds, None)[text_hash("Max 30 anni.")].versions == ()
 
 
 def test_spans_are_read_and_rows_without_labels_are_no_seeds(tmp_path: Path) -> None:
     span = {"start": 0, "end": 11, "label": "age"}
     row = {"text": "Max 30 anni.", "labels": ["age"], "spans": [span]}
-    found = read_seeds(campaign(tmp_path, row, {"title": "an ad", "text": "…"}) / "seeds", None)
-    assert [seed.spans for seed in found.values()] == [(Span(0, 11, "age"),)]
+    seeds = read_seeds(campaign(tmp_path, row, {"title": "an ad", "text": "…"}) / "seeds", None)
+    assert [seed.spans for seed in seeds.values()] == [(Span(0, 11, "age"),)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The reader that guesses: whom it finds in sentences that the cautious one leaves unread."""
+"""The reader that guesses: whom it finds in sentences that the cautious one does not read."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from biasloop.plugins.language.mentions import Analysis, Mention
 from biasloop.plugins.language.sentence import Unsure
 
 FOLDER = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
-READ = read_language(FOLDER)
-assert READ is not None
-ITALIAN: Language = READ
+LANGUAGE = read_language(FOLDER)
+assert LANGUAGE is not None
+ITALIAN: Language = LANGUAGE
 
 
-def shown(found: Analysis, mention: Mention) -> str:
-    words = " ".join(found.sentence.tokens[i].text for i in sorted(mention.words))
-    if any(found.marked(mention, index) for index in mention.words):
+def summary(analysis: Analysis, mention: Mention) -> str:
+    words = " ".join(analysis.sentence.tokens[i].text for i in sorted(mention.words))
+    if any(analysis.marked(mention, index) for index in mention.words):
         return f"{mention.gender} {words}"
-    return f"{'both' if found.paired(mention) else '-'} {words}"
+    return f"{'both' if analysis.paired(mention) else '-'} {words}"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def shown(found: Analysis, mention: Mention) -> str:
         ("Serve la Delivery Leader per Roma", ["f la Leader"]),
         ("I leader assunti avranno un'auto", ["m I leader assunti"]),
         ("L'aiuto pasticciere di turno", ["m pasticciere"]),
-        # What describes no person, though one is named.
+        # Adjectives that do not describe the person named.
         ("Profilo di barista svelto al banco", ["- barista"]),
         ("Serve un cuoco con una forte tenuta ai fornelli", ["m un cuoco"]),
         ("Un cuoco deve tenere puliti i banconi", ["m Un cuoco"]),
@@ -62,17 +62,17 @@ def shown(found: Analysis, mention: Mention) -> str:
         ("Sei già pratica di cucina?", ["f pratica"]),
         ("Nel laboratorio la fisica registra i dati", ["f la fisica"]),
         ("La tecnica di cura è nuova", []),
-        # A participle with an article, before a verb that no lexicon holds; a number, no verb.
+        # A participle with an article, before a verb outside the lexicon; a number, not a verb.
         ("La prescelta firma e tesse", ["f prescelta"]),
         ("Per sei mesi contabilità affidata", []),
         ("Le prove di aspiranti insegnanti sono valutate", ["- aspiranti", "- insegnanti"]),
         ("Ti sentiresti valorizzata da noi?", ["f valorizzata"]),
-        # Whoever acts is not who is sought.
+        # The person who acts is not the one sought.
         ("Sarai formato/a da un cuoco.", ["both formato/a", "m un cuoco"]),
         # A sign of both genders.
         ("Un addetto vendite m/f per la sede", ["both Un addetto"]),
         ("Programmatore (m/f/d)", ["both Programmatore"]),
-        # Words that no lexicon holds: by their shape, after "to be", in a slash pair.
+        # Words outside the lexicon: by their shape, after "to be", in a slash pair.
         ("Cerchiamo un zincatore", ["m un zincatore"]),
         ("Si cerca un Cloud Provisioner", ["m un Provisioner"]),
         ("Sarai formato e catapultato sul campo", ["m formato catapultato"]),
@@ -85,9 +85,9 @@ def shown(found: Analysis, mention: Mention) -> str:
         ("La nostra azienda ricerca un", ["m un"]),
     ],
 )
-def test_people_as_far_as_they_show(text: str, people: list[str]) -> None:
-    found = glance(text, ITALIAN)
-    assert [shown(found, mention) for mention in found.mentions] == people
+def test_people_are_found(text: str, people: list[str]) -> None:
+    analysis = glance(text, ITALIAN)
+    assert [summary(analysis, mention) for mention in analysis.mentions] == people
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_a_word_for_a_person_or_a_thing(text: str, person: bool) -> None:
 
 
 @given(st.text(max_size=120))
-def test_any_text_is_glanced_at(text: str) -> None:
-    found = glance(text, ITALIAN)
-    assert all(mention.words for mention in found.mentions)
+def test_any_text_can_be_read(text: str) -> None:
+    analysis = glance(text, ITALIAN)
+    assert all(mention.words for mention in analysis.mentions)

@@ -1,1 +1,1 @@
-"""Expanders: make synthetic items out of labelled train items."""
+"""Expanders: make synthetic items from labelled train items."""

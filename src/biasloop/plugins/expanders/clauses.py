@@ -1,4 +1,4 @@
-"""A request or a formula put into a sentence, or taken out of it."""
+"""Adds a request or an equal-treatment formula to a sentence, or removes one."""
 
 import re
 import tomllib
@@ -13,12 +13,12 @@ from biasloop.plugins.expanders.seeds import Span
 from biasloop.plugins.language.data import Language
 
 _PART = re.compile(r"(?:[^,]|,(?! ))+")
-_FEWEST_WORDS_LEFT = 3
+_MIN_WORDS_LEFT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Texts that ask for something and the label they bring; `cue` finds such requests."""
+    """Texts that ask for something, and the label they add; `cue` matches such requests."""
 
     label: str
     cue: re.Pattern[str]
@@ -27,7 +27,12 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Clauses:
-    """All clauses of a campaign and the sentences that they fit."""
+    """All clauses of a campaign, and the patterns of the sentences that they fit.
+
+    `seeks`: the sentence seeks somebody. `lists`: it lists requests. `bars`: nothing can be added.
+    `longest`: most words of a part that can be removed, which must begin like `remark`.
+    `concludes`: a remark that follows from the text before it.
+    """
 
     seeks: re.Pattern[str]
     lists: re.Pattern[str]
@@ -35,28 +40,31 @@ class Clauses:
     longest: int
     remark: re.Pattern[str]
     concludes: re.Pattern[str]
-    fewest: int
-    most: int
+    min_words: int
+    max_words: int
     clauses: tuple[Clause, ...]
     disclaimers: tuple[str, ...]
     disclaimer: re.Pattern[str]
 
     def fit(self, text: str, labels: Sequence[str], names: LabelNames) -> bool:
-        """Whether something can stand at the end of this text: it asks nothing personal yet, and
-        is neither too short nor too long."""
+        """Whether a clause can be added to this text: it has no other label yet, and is neither
+        too short nor too long."""
         body = _body(text)[0]
         return (
             set(labels) <= {names.none, names.sought}
-            and self.fewest <= len(body.split()) <= self.most
+            and self.min_words <= len(body.split()) <= self.max_words
             and not self.bars.search(body)
         )
 
-    def carried(self, rest: str, part: str, gone: str, kept: Sequence[str]) -> bool:
-        """Whether `rest`, left by `part`, may still ask for what `part` did: words of `gone`, its
-        label, or, where `part` concludes from the rest, words of any label that is not kept."""
-        lost = {one.label for one in self.clauses} - set(kept)
-        doubtful = lost if self.concludes.match(part.strip()) else {gone}
-        return any(one.label in doubtful and one.cue.search(rest) for one in self.clauses)
+    def still_asks(self, rest: str, part: str, removed: str, labels: Sequence[str]) -> bool:
+        """Whether `rest`, the text without `part`, may still ask for what `part` did.
+
+        It may if it has cues of `removed`, the label of `part`; where `part` concludes from the
+        rest, cues of any label that is not in `labels`.
+        """
+        others = {clause.label for clause in self.clauses} - set(labels)
+        checked = others if self.concludes.match(part.strip()) else {removed}
+        return any(clause.label in checked and clause.cue.search(rest) for clause in self.clauses)
 
 
 def read_clauses(path: Path) -> Clauses:
@@ -70,32 +78,36 @@ def read_clauses(path: Path) -> Clauses:
             longest=table["longest"],
             remark=re.compile(table["remark"]),
             concludes=re.compile(table["concludes"]),
-            fewest=table["fewest_words"],
-            most=table["most_words"],
+            min_words=table["fewest_words"],
+            max_words=table["most_words"],
             clauses=tuple(
-                Clause(one["label"], re.compile(one["cue"]), tuple(one["texts"]))
-                for one in table["clause"]
+                Clause(clause["label"], re.compile(clause["cue"]), tuple(clause["texts"]))
+                for clause in table["clause"]
             ),
             disclaimers=tuple(table["disclaimer"]["texts"]),
             disclaimer=re.compile(table["disclaimer"]["found"]),
         )
     except (OSError, ValueError, KeyError, TypeError, re.error) as error:
-        raise CampaignError(f"{path}: the clauses cannot be read ({error!r})") from error
+        raise CampaignError(
+            f"{path}: the clauses cannot be read ({error!r}); correct the file"
+        ) from error
 
 
 def clause_versions(
     text: str, labels: Sequence[str], clauses: Clauses, names: LabelNames
 ) -> Iterator[Draft]:
-    """The sentence, a search for somebody or a list of requests, with one more at its end."""
+    """The sentence, which seeks somebody or lists requests, with one more request at its end."""
     asks = clauses.seeks.search(text) or clauses.lists.match(text)
     if not asks or not clauses.fit(text, labels, names):
         return
     body, end = _body(text)
     for clause in clauses.clauses:
         if clause.label not in labels and not clause.cue.search(text):
-            more = names.plus(labels, clause.label)
+            new_labels = names.plus(labels, clause.label)
             for added in clause.texts:
-                yield Draft(f"{body}, {added}{end}", more, f"clause:+{clause.label}@{len(body)}")
+                yield Draft(
+                    f"{body}, {added}{end}", new_labels, f"clause:+{clause.label}@{len(body)}"
+                )
 
 
 def clause_removals(
@@ -106,10 +118,10 @@ def clause_removals(
     language: Language,
     names: LabelNames,
 ) -> Iterator[Draft]:
-    """The sentence without a part between commas that carries a label, all of it, and no other.
+    """The sentence without a part between commas that holds one label, and all words of that label.
 
-    `spans` are the words that carry the labels, as the author of the sentence marked them; a
-    label without words of its own may be the part's, so nothing is taken out then.
+    `spans` are the words that carry the labels, as the author of the sentence marked them. If a
+    label has no words, the part may carry it, so nothing is removed then.
     """
     body, end = _body(text)
     parts = list(_PART.finditer(body))
@@ -120,24 +132,24 @@ def clause_removals(
             continue
         if _removable(part.group(), body[: part.start() - 1], clauses, language):
             before, tail = body[: part.start() - 1], body[part.end() :]
-            if _governs(tail.removeprefix(",").split()[:1], language):
+            if _begins_with_preposition(tail.removeprefix(",").split()[:1], language):
                 tail = tail.removeprefix(",")
-            gone = next(iter(inside))
-            kept = names.without(labels, gone)
-            if not clauses.carried(before + tail, part.group(), gone, kept):
-                yield Draft(before + tail + end, kept, f"clause:-{gone}@{len(before)}")
+            removed = next(iter(inside))
+            remaining = names.without(labels, removed)
+            if not clauses.still_asks(before + tail, part.group(), removed, remaining):
+                yield Draft(before + tail + end, remaining, f"clause:-{removed}@{len(before)}")
 
 
 def _removable(part: str, before: str, clauses: Clauses, language: Language) -> bool:
-    """Whether the sentence stands without this part: a short remark after a whole phrase."""
+    """Whether the sentence is complete without this part: a short remark after a whole phrase."""
     words = part.split()
     last = _words(before)[-1:]
-    loose = language.classes["conjunctions"] | language.classes["relatives"]
+    connectives = language.classes["conjunctions"] | language.classes["relatives"]
     return (
         len(words) <= clauses.longest
         and clauses.remark.match(part.strip()) is not None
-        and len(before.split()) >= _FEWEST_WORDS_LEFT
-        and not set(last) & loose
+        and len(before.split()) >= _MIN_WORDS_LEFT
+        and not set(last) & connectives
         and not any(mark in part for mark in ":;")
     )
 
@@ -145,11 +157,11 @@ def _removable(part: str, before: str, clauses: Clauses, language: Language) -> 
 def disclaimer_versions(
     text: str, labels: Sequence[str], clauses: Clauses, language: Language, names: LabelNames
 ) -> Iterator[Draft]:
-    """The sentence with a formula of equal treatment, or without it. No label changes."""
-    if found := clauses.disclaimer.search(text):
-        rest = text[: found.start()] + text[found.end() :]
-        if len(rest.split()) >= _FEWEST_WORDS_LEFT and not clauses.disclaimer.search(rest):
-            yield Draft(rest, tuple(labels), f"disclaimer:-@{found.start()}")
+    """The sentence with an equal-treatment formula added or removed. No label changes."""
+    if match := clauses.disclaimer.search(text):
+        rest = text[: match.start()] + text[match.end() :]
+        if len(rest.split()) >= _MIN_WORDS_LEFT and not clauses.disclaimer.search(rest):
+            yield Draft(rest, tuple(labels), f"disclaimer:-@{match.start()}")
     elif (
         clauses.seeks.search(text)
         and clauses.fit(text, labels, names)
@@ -166,7 +178,7 @@ def _body(text: str) -> tuple[str, str]:
     return body, text[len(body) :]
 
 
-def _governs(words: Sequence[str], language: Language) -> bool:
+def _begins_with_preposition(words: Sequence[str], language: Language) -> bool:
     """Whether the first of these words is a preposition, alone or with an article."""
     if not words:
         return False

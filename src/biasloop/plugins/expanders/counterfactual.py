@@ -41,10 +41,10 @@ class CounterfactualOptions(Options):
 
 
 class Counterfactual:
-    """The versions that a seed's author wrote, and those that the campaign's language data allow.
+    """Versions written by a seed's author, and versions made with the campaign's language data.
 
-    A campaign without a `counterfactual` folder has only the written ones. Labels follow by
-    construction. Raises CampaignError when the campaign's data cannot be read.
+    A campaign without a `counterfactual` folder has only the written ones. The labels are
+    known by construction. Raises CampaignError when the campaign's data cannot be read.
     """
 
     def __init__(self, options: CounterfactualOptions) -> None:
@@ -59,26 +59,26 @@ class Counterfactual:
         self._seeds = read_seeds(options.folder / "seeds", none_label)
 
     def expand(self, parents: Sequence[Labelled], seed: int) -> Iterator[SyntheticItem]:
-        """Versions of the train items among `parents`; audit items are passed over.
+        """Versions of the train items in `parents`; audit items are skipped.
 
-        No text of the batch, and none made before, is made again.
+        No text of the batch and no earlier version is repeated.
         """
         taken = {item.text_hash for item, _ in parents}
         for item, labels in parents:
             if item.split is not Split.TRAIN:
                 continue
-            for draft in islice(self._fresh(item, labels, seed, taken), self._limit):
+            for draft in islice(self._new_drafts(item, labels, seed, taken), self._limit):
                 child = synthetic_item((item,), draft.text, draft.operation)
                 yield SyntheticItem(child, draft.labels, LabelSource.CONSTRUCTED)
 
-    def _fresh(
+    def _new_drafts(
         self, item: Item, labels: tuple[str, ...], seed: int, taken: set[str]
     ) -> Iterator[Draft]:
-        """Drafts with a text of their own, one of each kind and variant."""
-        known = self._seeds.get(item.text_hash)
-        written = known.versions if known else ()
+        """Drafts whose text is not in `taken` yet, one of each kind and variant."""
+        seed_sentence = self._seeds.get(item.text_hash)
+        written = seed_sentence.versions if seed_sentence else ()
         keys: set[str] = set()
-        for draft in chain(written, self._rewritten(item, labels, known, seed)):
+        for draft in chain(written, self._rewritten(item, labels, seed_sentence, seed)):
             key = text_hash(draft.text)
             if key not in taken and draft.key not in keys:
                 taken.add(key)
@@ -86,14 +86,14 @@ class Counterfactual:
                 yield draft
 
     def _rewritten(
-        self, item: Item, labels: tuple[str, ...], known: Seed | None, seed: int
+        self, item: Item, labels: tuple[str, ...], seed_sentence: Seed | None, seed: int
     ) -> Iterator[Draft]:
         """Drafts of all operations, one of each in turn, in a seeded order."""
         language = self._language
         if language is None:
             return
         text, names, clauses = item.text, self._names, self._clauses
-        spans = known.spans if known and known.text == text else ()
+        spans = seed_sentence.spans if seed_sentence and seed_sentence.text == text else ()
         rng = np.random.default_rng([seed, int(item.text_hash, 16)])
         families = [
             gender_versions(text, labels, language, names),

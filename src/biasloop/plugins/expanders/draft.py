@@ -1,4 +1,4 @@
-"""What every operation of the counterfactual expander makes."""
+"""The result of every operation of the counterfactual expander."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Draft:
     """A changed text, its labels, and the operation that made it.
 
-    An operation is written kind:variant:detail@position, the latter parts where there are any:
+    An operation is written kind:variant:detail@position; all parts but the kind are optional:
     "gender:paired@12", "gender:open:schwa@0", "clause:+age@40", "occupation@10".
     """
 

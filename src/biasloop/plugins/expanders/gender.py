@@ -16,8 +16,8 @@ def gender_versions(
 ) -> Iterator[Draft]:
     """All versions of a labelled sentence that the language allows.
 
-    None when a person of the sentence is not understood, or when what is understood contradicts
-    the labels.
+    None when it is unclear who the people in the sentence are, or when they contradict the
+    labels.
     """
     try:
         analysis = analyse(text, language)
@@ -31,13 +31,13 @@ def gender_versions(
         if genders == {""} and form not in GENDERED:
             continue
         try:
-            made, place = write(text, analysis, people, form, names.sought in labels)
+            version, place = write(text, analysis, people, form, names.sought in labels)
         except Unsure:
             continue
-        if made != text:
-            kept = _labels_after(form, labels, people, names)
-            shown = f"open:{form}" if form in OPEN else form
-            yield Draft(made, kept, f"gender:{shown}@{place}")
+        if version != text:
+            new_labels = _labels_after(form, labels, people, names)
+            variant = f"open:{form}" if form in OPEN else form
+            yield Draft(version, new_labels, f"gender:{variant}@{place}")
 
 
 def _labels_after(
@@ -55,32 +55,39 @@ def _people(analysis: Analysis, labels: Sequence[str], names: LabelNames) -> lis
     """The mentions to rewrite. Raises Unsure when they contradict the labels."""
     sought, others = names.sought in labels, names.others in labels
     gendered = [m for m in analysis.mentions if _gendered(analysis, m)]
-    faint = [m for m in analysis.mentions if m.role == "any" and _only_determiner(analysis, m)]
+    article_only = [
+        m for m in analysis.mentions if m.role == "any" and _only_determiner(analysis, m)
+    ]
     roles = {m.role for m in gendered}
     if not (sought or others):
-        if [m for m in gendered if m not in faint]:
-            raise Unsure("a gendered person, but no such label")
-        return _paired_people(analysis, faint)
-    loose = any(analysis.sentence.kind(min(m.words) - 1) == "prepositions" for m in faint)
-    if faint and (others or len(gendered) > 1 or loose):
-        raise Unsure("an article whose person may be another")
+        if [m for m in gendered if m not in article_only]:
+            raise Unsure("a gendered person, but no label for it")
+        return _paired_people(analysis, article_only)
+    after_preposition = any(
+        analysis.sentence.kind(min(m.words) - 1) == "prepositions" for m in article_only
+    )
+    if article_only and (others or len(gendered) > 1 or after_preposition):
+        raise Unsure("the article may belong to another person")
     if not gendered or (not others and "other" in roles) or (not sought and "sought" in roles):
-        raise Unsure("the labels say otherwise")
+        raise Unsure("the people contradict the labels")
     if sought and others and len(gendered) < 2:
-        raise Unsure("two labels, one person")
-    return [*gendered, *(m for m in analysis.mentions if m not in gendered and _pair(analysis, m))]
+        raise Unsure("labels for two people, but only one person")
+    return [
+        *gendered,
+        *(m for m in analysis.mentions if m not in gendered and _is_paired(analysis, m)),
+    ]
 
 
-def _paired_people(analysis: Analysis, faint: Sequence[Mention]) -> list[Mention]:
-    people = [m for m in analysis.mentions if _pair(analysis, m)]
-    if not people or faint:
+def _paired_people(analysis: Analysis, article_only: Sequence[Mention]) -> list[Mention]:
+    people = [m for m in analysis.mentions if _is_paired(analysis, m)]
+    if not people or article_only:
         raise Unsure("nobody to rewrite")
     if any(m.role == "any" and not _is_sought(analysis, m) for m in people):
-        raise Unsure("the person may be another than the one sought")
+        raise Unsure("the person may not be the one sought")
     return people
 
 
-def _pair(analysis: Analysis, mention: Mention) -> bool:
+def _is_paired(analysis: Analysis, mention: Mention) -> bool:
     return not mention.gender and analysis.paired(mention)
 
 
@@ -92,10 +99,10 @@ def _is_sought(analysis: Analysis, mention: Mention) -> bool:
 
 
 def _gendered(analysis: Analysis, mention: Mention) -> bool:
-    """Whether the mention names one gender. Of others an article alone does not count."""
+    """Whether the mention names one gender; for other people an article alone does not count."""
     marked = [i for i in mention.words if analysis.marked(mention, i)]
     if mention.gender and not mention.number:
-        raise Unsure("one or several?")
+        raise Unsure("one person or several")
     if mention.role == "other":
         return not all(_like_article(analysis, i) for i in marked)
     return bool(marked)

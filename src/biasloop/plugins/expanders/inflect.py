@@ -1,12 +1,12 @@
-"""Forms of single words: by cell, as a slash pair, with an open ending."""
+"""Forms of single words: by gender and number, as a slash pair, or with an open ending."""
 
 from biasloop.plugins.language.data import Cell, Entry, Language
 
 
 def determiner(entry: Entry, cell: Cell, following: str, language: Language) -> str | None:
-    """The form before the word `following`; None when the language has none or is in doubt.
+    """The form before the word `following` ("il", "lo" or "l'" for ms).
 
-    >>> # il/lo/l' for ms, by the onset of the next word
+    None when the language has no form, or when the onset of `following` leaves it in doubt.
     """
     onset = language.onset_of(following)
     shapes = entry.onsets.get(cell)
@@ -18,7 +18,7 @@ def determiner(entry: Entry, cell: Cell, following: str, language: Language) -> 
 
 
 def paired_determiner(entry: Entry, number: str, following: str, language: Language) -> str | None:
-    """Both genders' forms ("il/la"), or the one that serves both ("l'")."""
+    """Both genders' forms ("il/la"), or the one form that they share ("l'")."""
     first, second = (determiner(entry, g + number, following, language) for g in "mf")
     if first is None or second is None:
         return None
@@ -32,7 +32,7 @@ def paired_determiner(entry: Entry, number: str, following: str, language: Langu
 def open_determiner(
     entry: Entry, number: str, following: str, style: str, language: Language
 ) -> str | None:
-    """The form of a determiner in the style of an open ending ("l*"); None when it has none."""
+    """The form with an open ending in this style ("l*"); None when the determiner has none."""
     shapes = entry.signs.get(style, {}).get(number)
     if shapes is None:
         return None
@@ -44,10 +44,10 @@ def paired(entry: Entry, number: str, language: Language) -> str:
     first, second = entry.forms["m" + number], entry.forms["f" + number]
     if first == second:
         return first
-    return f"{first}{language.joining['pair']}{_rest(first, second, language)}"
+    return f"{first}{language.joining['pair']}{_second_part(first, second, language)}"
 
 
-def _rest(first: str, second: str, language: Language) -> str:
+def _second_part(first: str, second: str, language: Language) -> str:
     for ending, other, rest in language.pairs:
         if first.endswith(ending) and second.endswith(other):
             return rest
@@ -65,9 +65,9 @@ def open_ending(entry: Entry, number: str, style: str, language: Language) -> st
     return stem + language.open_signs[style]
 
 
-def like(old: str, new: str, shouting: bool = False) -> str:
-    """`new` in the letter case of `old`; a single letter shouts when its neighbours do."""
+def match_case(old: str, new: str, uppercase: bool = False) -> str:
+    """`new` in the letter case of `old`; `uppercase` decides when `old` is a single capital."""
     letters = [c for c in old if c.isalpha()]
-    if letters and all(c.isupper() for c in letters) and (len(letters) > 1 or shouting):
+    if letters and all(c.isupper() for c in letters) and (len(letters) > 1 or uppercase):
         return new.upper()
     return new[:1].upper() + new[1:] if letters and letters[0].isupper() else new

@@ -1,4 +1,4 @@
-"""The few labels that a rewriter must know by name, as the campaign's data says."""
+"""The labels that an expander needs to know by name, read from the campaign's data."""
 
 import tomllib
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ class LabelNames:
     sought: str
     others: str
 
-    def without(self, labels: Sequence[str], *gone: str) -> tuple[str, ...]:
-        """The labels less `gone`; the explicit negative when none is left."""
-        return tuple(label for label in labels if label not in gone) or (self.none,)
+    def without(self, labels: Sequence[str], *removed: str) -> tuple[str, ...]:
+        """The labels without `removed`; the explicit negative when none is left."""
+        return tuple(label for label in labels if label not in removed) or (self.none,)
 
-    def plus(self, labels: Sequence[str], *more: str) -> tuple[str, ...]:
-        """The labels and `more`, each once, without the explicit negative."""
-        return tuple(dict.fromkeys(label for label in (*labels, *more) if label != self.none))
+    def plus(self, labels: Sequence[str], *added: str) -> tuple[str, ...]:
+        """The labels and `added`, each once, without the explicit negative."""
+        return tuple(dict.fromkeys(label for label in (*labels, *added) if label != self.none))
 
 
 def read_names(path: Path) -> LabelNames:
@@ -30,4 +30,4 @@ def read_names(path: Path) -> LabelNames:
     try:
         return LabelNames(**tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise CampaignError(f"{path}: needs none, sought and others ({error})") from error
+        raise CampaignError(f"{path}: must set none, sought and others ({error})") from error

@@ -1,8 +1,8 @@
-"""Texts that a language model writes where the corpus is thin. It plans; the expand job asks.
+"""Texts that a language model writes where the corpus is thin. This only plans them.
 
-Three kinds: anew to a cell beside examples, a parent in other words, and a parent with the
-smallest edit that adds or drops a label (contrast sets, Gardner et al. 2020). Examples are seeds
-only, which were written for the campaign; the text of a real ad stands alone in its prompt.
+Three kinds: a new text for a cell, with examples; a parent in other words; and a parent with the
+smallest edit that adds or drops a label (contrast sets, Gardner et al. 2020). Examples are always
+seeds, which were written for the campaign; the text of a real ad is the only one in its prompt.
 """
 
 from collections import defaultdict
@@ -37,8 +37,8 @@ IN_TURN = (WritingKind.WRITE, WritingKind.ADD, WritingKind.PARAPHRASE, WritingKi
 
 
 class LlmOptions(Options):
-    """`folder` is the campaign's folder in the workspace. In a round `texts` are asked for, those
-    written anew beside up to `examples` examples."""
+    """`folder` is the campaign's folder in the workspace. A round requests `texts` texts; prompts
+    for new texts show up to `examples` examples."""
 
     folder: Path
     texts: int = Field(40, ge=1, le=10_000)
@@ -54,33 +54,33 @@ class Llm:
         self._seeds = read_seeds(options.folder / "seeds", None)
 
     def plan(self, corpus: WritingMaterial, guide: CampaignBrief, seed: int) -> list[TextRequest]:
-        """One request per text, in the order of need. A label takes the kinds in turn; where
-        there is no parent for one it is written anew, and without examples not at all."""
+        """One request per text, the most needed first. Each label takes the kinds in turn. Where no
+        parent fits, a new text is requested; without examples, none."""
         rng = np.random.default_rng([seed, corpus.turn])
         material = Material(corpus.parents, guide.scheme, rng)
         kinds: dict[str, Iterator[WritingKind]] = defaultdict(lambda: cycle(IN_TURN))
         planned = (
             self._request(cell, next(kinds[cell.label]), material, guide, corpus.turn)
-            for cell in self._wanted(corpus, rng)
+            for cell in self._needed_cells(corpus, rng)
         )
         return [request for request in planned if request is not None]
 
-    def _wanted(self, corpus: WritingMaterial, rng: np.random.Generator) -> list[Cell]:
+    def _needed_cells(self, corpus: WritingMaterial, rng: np.random.Generator) -> list[Cell]:
         cells = self._prompts.cells
-        forms = {label: tuple(of) for label, of in cells.forms.items()}
+        forms = {label: tuple(names) for label, names in cells.forms.items()}
         axes = Axes(tuple(cells.sectors), tuple(cells.registers), forms)
-        known = [
+        existing = [
             self._cell(item, label)
             for item, labels in (*corpus.parents, *corpus.written)
             for label in labels
         ]
-        return plan_cells(known, corpus.errors, axes, self._options.texts, rng)
+        return plan_cells(existing, corpus.errors, axes, self._options.texts, rng)
 
     def _cell(self, item: Item, label: str) -> Cell:
-        """Where an item stands with one of its labels."""
+        """The cell of an item for one of its labels."""
         written, seed = cell_of(item.operation), self._seeds.get(item.text_hash)
-        known = written or seed
-        register, form = (known.register, known.form) if known else ("", "")
+        source = written or seed
+        register, form = (source.register, source.form) if source else ("", "")
         return Cell(label, item.group, register, form)
 
     def _request(
@@ -103,7 +103,7 @@ class Llm:
                 "sector": cells.sectors.get(cell.sector),
                 "register": cells.registers.get(cell.register),
                 "form": cells.forms.get(cell.label, {}).get(cell.form),
-                "examples": [(item.text, found) for item, found in examples],
+                "examples": [(item.text, labels) for item, labels in examples],
             }
         system, user = self._prompts.render(
             template,

@@ -13,13 +13,13 @@ from biasloop.domain.writing.synthesis import WritingKind
 Labelled = tuple[Item, tuple[str, ...]]
 
 COHORTS = 20
-"""Parts of the roots; the examples of one prompt come from one of them, see `cohort_of`."""
+"""Number of groups of roots; the examples of a prompt come from one group, see `cohort_of`."""
 MAX_CHARACTERS = 1_500
 """Characters of a text that may stand in a prompt."""
 
 
 class Material:
-    """Labelled train items in an order of chance; none is given out twice for the same thing."""
+    """Labelled train items in random order; none is a parent twice for the same kind and label."""
 
     def __init__(
         self, parents: Sequence[Labelled], scheme: Scheme, rng: np.random.Generator
@@ -39,23 +39,23 @@ class Material:
         self._left: dict[tuple[WritingKind, str], Iterator[Labelled]] = {}
 
     def examples(self, label: str, n: int) -> list[Labelled]:
-        """Up to n seeds of one cohort: one without the label, the others with it if there are
-        such; [] without seeds."""
-        having = [
+        """Up to n seeds of one cohort: one without the label, the others with it where there
+        are any; [] without seeds."""
+        with_examples = [
             number
             for number, seeds in self._cohorts.items()
             if any(label in labels for _, labels in seeds)
         ]
-        numbers = sorted(having or self._cohorts)
+        numbers = sorted(with_examples or self._cohorts)
         if not numbers:
             return []
         cohort = self._shuffled(self._cohorts[int(self._rng.choice(numbers))])
-        having_it = [seed for seed in cohort if label in seed[1]]
-        lacking_it = [seed for seed in cohort if label not in seed[1]]
-        return [*having_it[: max(1, n - 1)], *lacking_it][:n]
+        with_label = [seed for seed in cohort if label in seed[1]]
+        without_label = [seed for seed in cohort if label not in seed[1]]
+        return [*with_label[: max(1, n - 1)], *without_label][:n]
 
     def parent(self, kind: WritingKind, label: str) -> Labelled | None:
-        """The next item that can be rewritten so, with the labels that it shall have then."""
+        """The next item that can be rewritten in this way, with the labels it should have then."""
         key = (kind, label)
         if key not in self._left:
             self._left[key] = (
@@ -72,19 +72,20 @@ class Material:
 def target_labels(
     kind: WritingKind, label: str, labels: Sequence[str], scheme: Scheme
 ) -> tuple[str, ...] | None:
-    """What a text with these labels shall carry once it is rewritten; None where that cannot be.
+    """The labels that a text should have after rewriting; None where that is impossible.
 
-    In a single-label scheme a label is brought in by taking the other's place, and none can be
-    dropped.
+    In a single-label scheme an added label replaces the other one, and none can be dropped.
     """
     has = label in labels
     match kind:
         case WritingKind.PARAPHRASE:
             return tuple(labels) if has else None
         case WritingKind.ADD if not has:
-            kept = () if not scheme.multi else tuple(x for x in labels if x != scheme.none_label)
-            return (*kept, label)
+            remaining = (
+                () if not scheme.multi else tuple(x for x in labels if x != scheme.none_label)
+            )
+            return (*remaining, label)
         case WritingKind.DROP if has and scheme.multi:
-            kept = tuple(x for x in labels if x != label)
-            return kept or ((scheme.none_label,) if scheme.none_label else None)
+            remaining = tuple(x for x in labels if x != label)
+            return remaining or ((scheme.none_label,) if scheme.none_label else None)
     return None

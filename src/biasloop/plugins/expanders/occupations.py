@@ -15,7 +15,7 @@ _CONTENT = frozenset({"thing", "unknown", "quality", "verbs", "person"})
 def occupation_versions(text: str, labels: Sequence[str], language: Language) -> Iterator[Draft]:
     """The sentence with its one occupation swapped.
 
-    Only where everything else in it would be said of any occupation, so that it still makes sense.
+    Only where the rest of the sentence fits the other occupation too.
     """
     try:
         analysis = analyse(text, language)
@@ -31,12 +31,12 @@ def occupation_versions(text: str, labels: Sequence[str], language: Language) ->
     present = token.person.entry if token.person else None
     if present is None or token.paired:
         return
-    for other in _fitting(analysis, present):
-        if not _alike(present, other):
+    for other in _replacements(analysis, present):
+        if not _same_pattern(present, other):
             continue
-        made = _swapped(text, analysis, mention, inflect.like(token.text, other.forms[cell]))
-        if made is not None:
-            yield Draft(made, tuple(labels), f"occupation@{token.start}")
+        version = _swap(text, analysis, mention, inflect.match_case(token.text, other.forms[cell]))
+        if version is not None:
+            yield Draft(version, tuple(labels), f"occupation@{token.start}")
 
 
 def _cell(analysis: Analysis, mention: Mention) -> str | None:
@@ -45,18 +45,18 @@ def _cell(analysis: Analysis, mention: Mention) -> str | None:
     return (mention.gender or "m") + mention.number
 
 
-def _alike(first: Entry, second: Entry) -> bool:
+def _same_pattern(first: Entry, second: Entry) -> bool:
     return all(first.epicene(number) == second.epicene(number) for number in "sp")
 
 
-def _fitting(analysis: Analysis, present: Entry) -> list[Entry]:
+def _replacements(analysis: Analysis, present: Entry) -> list[Entry]:
     """The other occupations that the rest of the sentence suits.
 
-    Any common one for another when nothing in it is of a trade; else those of the trades that
-    `present` belongs to and that all its words suit. Names suit everybody.
+    A common occupation can replace another when no word belongs to a trade; otherwise only one of
+    the same trade can, if all words suit that trade. Names suit everybody.
     """
     language = analysis.sentence.language
-    specific = _specific(analysis)
+    specific = _specific_words(analysis)
     groups = [trade.occupations for trade in language.trades if specific <= trade.words]
     if not specific:
         groups.append(language.common)
@@ -64,25 +64,25 @@ def _fitting(analysis: Analysis, present: Entry) -> list[Entry]:
     return [entry for i, entry in enumerate(fitting) if entry not in (present, *fitting[:i])]
 
 
-def _specific(analysis: Analysis) -> set[str]:
+def _specific_words(analysis: Analysis) -> set[str]:
     """The words of the sentence that do not fit every occupation."""
     sentence = analysis.sentence
     language = sentence.language
-    mine = {index for mention in analysis.mentions for index in mention.words}
+    in_mentions = {index for mention in analysis.mentions for index in mention.words}
     words = {
         token.lower
         for index, token in enumerate(sentence.tokens)
-        if index not in mine
+        if index not in in_mentions
         and sentence.kind(index) in _CONTENT
         and not (index > 0 and sentence.kind(index) == "unknown" and token.text.istitle())
         and not (token.quality and token.quality.entry.role == "person")
     }
-    known = language.classes
-    return words - known["general"] - known["verbs"] - known["seeking"]
+    classes = language.classes
+    return words - classes["general"] - classes["verbs"] - classes["seeking"]
 
 
-def _swapped(text: str, analysis: Analysis, mention: Mention, new: str) -> str | None:
-    """The text with `new` for the noun and its article made to fit; None if none does."""
+def _swap(text: str, analysis: Analysis, mention: Mention, new: str) -> str | None:
+    """The text with `new` for the noun, and a matching article; None if no article fits."""
     tokens, language = analysis.sentence.tokens, analysis.sentence.language
     place = mention.noun or 0
     start, end = tokens[place].start, tokens[place].end
@@ -91,8 +91,10 @@ def _swapped(text: str, analysis: Analysis, mention: Mention, new: str) -> str |
         return text[:start] + new + text[end:]
     before = tokens[place - 1]
     cell = (mention.gender or "m") + mention.number
-    made = inflect.determiner(article.entry, cell, new, language)
-    if made is None or (not mention.gender and made != before.lower):
+    new_article = inflect.determiner(article.entry, cell, new, language)
+    if new_article is None or (not mention.gender and new_article != before.lower):
         return None
-    gap = "" if made.endswith("'") else " "
-    return text[: before.start] + inflect.like(before.text, made) + gap + new + text[end:]
+    gap = "" if new_article.endswith("'") else " "
+    return (
+        text[: before.start] + inflect.match_case(before.text, new_article) + gap + new + text[end:]
+    )

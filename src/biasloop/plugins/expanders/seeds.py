@@ -1,4 +1,4 @@
-"""What the authors of a campaign's seeds wrote about the sentences: versions and spans."""
+"""The seeds of a campaign, with the versions and spans that their authors wrote."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from biasloop.plugins.expanders.draft import Draft
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The words text[start:end] carry `label`."""
+    """The words text[start:end], which carry `label`."""
 
     start: int
     end: int
@@ -22,8 +22,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A seed sentence, its written versions, the words that carry its labels, and in which
-    register and form it is ("" where its author did not say)."""
+    """A seed sentence, its written versions, the spans of its labels, and its register and form
+    ("" where its author gave none)."""
 
     text: str
     versions: tuple[Draft, ...]
@@ -33,10 +33,10 @@ class Seed:
 
 
 def read_seeds(folder: Path, none_label: str | None) -> Mapping[str, Seed]:
-    """The seeds in folder/*.jsonl by text hash; empty without that folder.
+    """The seeds in folder/*.jsonl by text hash; empty if the folder does not exist.
 
-    A row's `rewrite` is one of its versions: its author's sentence without the problem, so its
-    label is `none_label` (None: rewrites are left out). Rows without labels are no seeds.
+    A row's `rewrite` becomes a version: the sentence without the problem, so its label is
+    `none_label` (None: rewrites are skipped). Rows without labels are skipped.
     Raises CampaignError naming file and line when a row cannot be read.
     """
     seeds: dict[str, Seed] = {}

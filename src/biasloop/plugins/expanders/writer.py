@@ -1,4 +1,4 @@
-"""Writes a sentence anew with its people in another form."""
+"""Rewrites a sentence with its people in another form."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from biasloop.plugins.language.sentence import VERBAL, Unsure
 
 GENDERED = {"masculine": "m", "feminine": "f"}
 OPEN = ("schwa", "asterisk")
-_AFTER_A_PHRASE = VERBAL | {"mark", "end", "prepositions", "determiner", "relatives"}
-_NOWHERE = -1
+_CAN_FOLLOW_PHRASE = VERBAL | {"mark", "end", "prepositions", "determiner", "relatives"}
+_NO_TITLE = -1
 FORMS = (*GENDERED, "paired", "double", "neutral", "abbreviated", *OPEN)
 
 
@@ -19,7 +19,7 @@ def write(
 ) -> tuple[str, int]:
     """The text with `people` in `form` (one of FORMS), and the place of its first change.
 
-    `sought` tells whether the person sought is among them. Raises Unsure when there is no such
+    `sought` says whether the person sought is one of them. Raises Unsure when there is no such
     form.
     """
     return _Writer(text, analysis, people, form, sought).write()
@@ -34,16 +34,17 @@ class _Writer:
         self.text, self.analysis, self.people = text, analysis, people
         self.form, self.sought, self.lang = form, sought, analysis.sentence.language
         self.tokens = analysis.sentence.tokens
-        self.new: dict[int, str] = {}
-        self.title = _NOWHERE
+        self.new_words: dict[int, str] = {}
+        self.title = _NO_TITLE
 
     def write(self) -> tuple[str, int]:
         """The text and the place of its first change. Raises Unsure when there is no such form."""
         for mention in self.people:
             self._check(mention)
-            for index in sorted(mention.words, reverse=True):  # a determiner needs what follows
-                self.new[index] = self._word(mention, index)
-        changed = [i for i, word in self.new.items() if word != self.tokens[i].text]
+            # From right to left: the form of a determiner depends on the next word.
+            for index in sorted(mention.words, reverse=True):
+                self.new_words[index] = self._word(mention, index)
+        changed = [i for i, word in self.new_words.items() if word != self.tokens[i].text]
         if not changed:
             raise Unsure("nothing changes")
         return self._joined(), self.tokens[min(changed)].start
@@ -54,39 +55,39 @@ class _Writer:
             raise Unsure(f"no forms of {token.text!r}")
         number = mention.number
         if reading.entry.kind == "determiner":
-            made = self._determiner(mention, index)
+            new = self._determiner(mention, index)
         elif len(reading.entry.forms) < len(CELLS):
             raise Unsure(f"{token.text!r} has no forms for both genders")
         elif self.form in GENDERED:
-            made = reading.entry.forms[GENDERED[self.form] + number]
+            new = reading.entry.forms[GENDERED[self.form] + number]
         elif self.form == "paired":
-            made = inflect.paired(reading.entry, number, self.lang)
+            new = inflect.paired(reading.entry, number, self.lang)
         elif self.form in OPEN:
-            made = inflect.open_ending(reading.entry, number, self.form, self.lang)
+            new = inflect.open_ending(reading.entry, number, self.form, self.lang)
         elif self.form == "neutral":
-            made = self._neutral(mention, index)
+            new = self._neutral(mention, index)
         elif self.form == "abbreviated":
-            made = f"{token.text} {self.lang.joining['abbreviation']}"
+            new = f"{token.text} {self.lang.joining['abbreviation']}"
         else:
-            made = self._double(mention, index)
-        return inflect.like(token.text, made, self._shouting(index))
+            new = self._double(mention, index)
+        return inflect.match_case(token.text, new, self._uppercase_after(index))
 
     def _determiner(self, mention: Mention, index: int) -> str:
         entry = self._entry(index)
-        following, number = self._after(index), mention.number
+        following, number = self._next_word(index), mention.number
         if self.form == "abbreviated":
             return self.tokens[index].lower
         if self.form == "paired":
-            made = inflect.paired_determiner(entry, number, following, self.lang)
+            new = inflect.paired_determiner(entry, number, following, self.lang)
         elif self.form in OPEN:
-            made = inflect.open_determiner(entry, number, following, self.form, self.lang)
+            new = inflect.open_determiner(entry, number, following, self.form, self.lang)
         else:
             gender = {"double": "f", "neutral": self.lang.neutral["gender"]}.get(self.form)
             cell = (gender or GENDERED[self.form]) + number
-            made = inflect.determiner(entry, cell, following, self.lang)
-        if made is None:
+            new = inflect.determiner(entry, cell, following, self.lang)
+        if new is None:
             raise Unsure("no such determiner")
-        return made
+        return new
 
     def _double(self, mention: Mention, index: int) -> str:
         """ "le cuoche e i cuochi", "una cuoca o un cuoco": the determiner is repeated."""
@@ -97,12 +98,12 @@ class _Writer:
         word = self.lang.joining["and" if number == "p" else "or"]
         repeated = ""
         if index > 0 and index - 1 in mention.words:
-            found = inflect.determiner(self._entry(index - 1), "m" + number, second, self.lang)
-            if found is None:
+            determiner = inflect.determiner(self._entry(index - 1), "m" + number, second, self.lang)
+            if determiner is None:
                 raise Unsure("no such determiner")
-            repeated = found if found.endswith("'") else found + " "
+            repeated = determiner if determiner.endswith("'") else determiner + " "
         if self.tokens[index].text.istitle() and index > 0:
-            second = inflect.like(self.tokens[index].text, second)
+            second = inflect.match_case(self.tokens[index].text, second)
         return f"{first} {word} {repeated}{second}"
 
     def _neutral(self, mention: Mention, index: int) -> str:
@@ -120,10 +121,10 @@ class _Writer:
         return self.tokens[index].text
 
     def _check(self, mention: Mention) -> None:
-        """Refuses a slash beside a slash ("cuoco/a/pizzaiolo/a"), and forms that need a phrase of
-        noun and determiner only."""
+        """Raises Unsure for two slashes in a row ("cuoco/a/pizzaiolo/a"), and for forms that need
+        a phrase of noun and determiner only."""
         if self.form not in (*GENDERED, *OPEN) and any(map(self._at_slash, mention.words)):
-            raise Unsure("a slash beside the person")
+            raise Unsure("a slash next to the person")
         if self.form not in ("double", "neutral", "abbreviated"):
             return
         if mention.noun is None:
@@ -132,9 +133,9 @@ class _Writer:
             if mention.noun + 1 in mention.words:
                 raise Unsure("an adjective on the noun")
             return
-        around = {mention.noun, *(i for i in mention.words if self._is_determiner(i))}
+        phrase = {mention.noun, *(i for i in mention.words if self._is_determiner(i))}
         sentence = self.analysis.sentence
-        if set(mention.words) != around or len(self.people) > 1:
+        if set(mention.words) != phrase or len(self.people) > 1:
             raise Unsure("other words agree")
         if self.form == "double" and sentence.kind(mention.noun - 1) == "number":
             raise Unsure("two of each, or two in all?")
@@ -142,7 +143,7 @@ class _Writer:
             self.sought
             and mention.gender == "m"
             and not self.tokens[mention.noun].paired
-            and sentence.kind(mention.noun + 1) in _AFTER_A_PHRASE
+            and sentence.kind(mention.noun + 1) in _CAN_FOLLOW_PHRASE
         ):
             raise Unsure("no place for an abbreviation")
 
@@ -159,13 +160,15 @@ class _Writer:
             raise Unsure("no forms")
         return reading.entry
 
-    def _after(self, index: int) -> str:
+    def _next_word(self, index: int) -> str:
         after = index + 1
         if after == self.title:
             return self.lang.neutral["title"]
-        return self.new.get(after, self.tokens[after].text) if after < len(self.tokens) else ""
+        return (
+            self.new_words.get(after, self.tokens[after].text) if after < len(self.tokens) else ""
+        )
 
-    def _shouting(self, index: int) -> bool:
+    def _uppercase_after(self, index: int) -> bool:
         around = self.tokens[index + 1 : index + 2]
         return any(len(token.text) > 1 and token.text.isupper() for token in around)
 
@@ -174,12 +177,12 @@ class _Writer:
         end = 0
         for index, token in enumerate(self.tokens):
             gap = self.text[end : token.start]
-            if index - 1 in self.new and self._is_determiner(index - 1):
+            if index - 1 in self.new_words and self._is_determiner(index - 1):
                 gap = "" if parts[-1].endswith(("'", "’")) else gap or " "
-            new = self.new.get(index, token.text)
+            new = self.new_words.get(index, token.text)
             if index == self.title:
                 new = self.lang.neutral["title"].format(new)
-            if index in self.new and "’" in self.text:
+            if index in self.new_words and "’" in self.text:
                 new = new.replace("'", "’")
             parts += [gap, new]
             end = token.end

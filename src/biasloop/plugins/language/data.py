@@ -42,9 +42,10 @@ COLUMNS = ("masculine", "masculine_plural", "feminine", "feminine_plural")
 class Entry:
     """A word with its forms by cell.
 
-    `kind` is person, quality or determiner. `role` says of a person whether it is the one that
-    is sought, another, or any; of a quality whether it is said of a person, of either, of things.
-    `onsets` (determiners only) gives the forms of each cell by the onset of the next word.
+    `kind` is person, quality or determiner. `role` of a person is "sought", "other" or
+    "any"; of a quality it is "person", "either" or "thing": what the quality can describe.
+    `onsets` (determiners only) gives the forms of each cell by the onset of the next word;
+    `signs` gives its forms by style of an open ending and number.
     """
 
     kind: str
@@ -62,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a word: an entry, and the cells that the form fills."""
+    """One way to read a word: an entry, and the cells (gender and number) of this form."""
 
     entry: Entry
     cells: frozenset[Cell]
@@ -70,7 +71,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """Occupations of which much the same is said, and the words that suit all of them."""
+    """Occupations that are described in the same words, and the words that suit all of them."""
 
     occupations: Sequence[Entry]
     words: frozenset[str]
@@ -78,9 +79,9 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """All of a campaign's words, by lower-case form.
+    """All words of a campaign's language, by lower-case form.
 
-    `common` occupations are those that a sentence without a word of any trade may be about.
+    `common` are the occupations that fit a sentence without a word of any trade.
     """
 
     persons: Mapping[str, Reading]
@@ -102,12 +103,12 @@ class Language:
     cues: Cues
 
     def guess(self, word: str) -> frozenset[Cell]:
-        """The cells that an unknown word can agree with, by its ending."""
+        """The cells that an unknown word can have, by its ending."""
         return next(cells for ending, cells in self.guesses if word.endswith(ending))
 
     def onset_of(self, word: str) -> str:
-        """The kind of sound a word begins with; "other" when no pattern says more."""
-        return next((name for name, found in self.onset.items() if found.match(word)), "other")
+        """The kind of sound a word begins with; "other" when no pattern matches."""
+        return next((name for name, pattern in self.onset.items() if pattern.match(word)), "other")
 
 
 def read_language(folder: Path) -> Language | None:
@@ -121,8 +122,8 @@ def read_language(folder: Path) -> Language | None:
         return _read(folder)
     except (OSError, ValueError, KeyError, TypeError, StopIteration, re.error) as error:
         raise CampaignError(
-            f"{folder}: the language's data cannot be read ({error!r}); it needs agreement.toml, "
-            "words.toml, qualities.toml, trades.toml, occupations.csv and persons.csv"
+            f"{folder}: the language data cannot be read ({error!r}); the folder needs "
+            "agreement.toml, words.toml, qualities.toml, trades.toml, occupations.csv, persons.csv"
         ) from error
 
 
@@ -141,14 +142,17 @@ def _read(folder: Path) -> Language:
     ]
     guesses = {ending: frozenset(cells.split()) for ending, cells in agreement["guess"].items()}
     return Language(
-        persons=_index([*persons, *(entry for entry in occupations if _single(entry))]),
+        persons=_index([*persons, *(entry for entry in occupations if _is_one_word(entry))]),
         qualities=_index(described),
         determiners=_index(map(_determiner, agreement["determiner"])),
         things=_things(words, endings),
         occupations=occupations,
-        common=_named(trades["common"], occupations),
+        common=_occupations_by_name(trades["common"], occupations),
         trades=[
-            Trade(_named(table["occupations"], occupations), frozenset(table["words"].split()))
+            Trade(
+                _occupations_by_name(table["occupations"], occupations),
+                frozenset(table["words"].split()),
+            )
             for table in trades["trade"]
         ],
         classes={
@@ -180,22 +184,24 @@ def _person(row: Mapping[str, str]) -> Entry:
     )
 
 
-def _named(words: str, occupations: Iterable[Entry]) -> list[Entry]:
+def _occupations_by_name(words: str, occupations: Iterable[Entry]) -> list[Entry]:
     """The occupations that these words name, by their masculine form."""
     by_name = {entry.forms["ms"]: entry for entry in occupations}
     return [by_name[word] for word in words.split()]
 
 
-def _single(entry: Entry) -> bool:
+def _is_one_word(entry: Entry) -> bool:
     return not any(" " in form for form in entry.forms.values())
 
 
 def _quality(word: str, role: str, endings: Iterable[Sequence[str]]) -> Entry:
     longest = sorted(endings, key=lambda ending: -len(ending[0]))
-    found = next(ending for ending in longest if word.endswith(ending[0]))
-    stem = word.removesuffix(found[0])
+    endings_of_word = next(ending for ending in longest if word.endswith(ending[0]))
+    stem = word.removesuffix(endings_of_word[0])
     return Entry(
-        "quality", {cell: stem + end for cell, end in zip(CELLS, found, strict=True)}, role
+        "quality",
+        {cell: stem + end for cell, end in zip(CELLS, endings_of_word, strict=True)},
+        role,
     )
 
 
@@ -211,20 +217,20 @@ def _determiner(table: Mapping[str, Any]) -> Entry:
 
 
 def _index(entries: Iterable[Entry]) -> dict[str, Reading]:
-    """Readings by form; where entries share a form, the first one keeps it."""
-    found: dict[str, Reading] = {}
+    """Readings by form; where entries share a form, the first one wins."""
+    readings: dict[str, Reading] = {}
     for entry in entries:
         cells: dict[str, set[Cell]] = defaultdict(set)
         for cell, form in entry.forms.items():
             for shape in {form, *entry.onsets.get(cell, {}).values()}:
                 cells[shape].add(cell)
-        for form, where in cells.items():
-            found.setdefault(form, Reading(entry, frozenset(where)))
-    return found
+        for form, form_cells in cells.items():
+            readings.setdefault(form, Reading(entry, frozenset(form_cells)))
+    return readings
 
 
 def _things(words: Mapping[str, str], endings: Mapping[str, Any]) -> dict[str, frozenset[Cell]]:
-    found: dict[str, set[Cell]] = defaultdict(set)
+    cells_of: dict[str, set[Cell]] = defaultdict(set)
     for gender in ("m", "f"):
         for word in words[f"things_{gender}"].split():
             plurals = [
@@ -232,6 +238,6 @@ def _things(words: Mapping[str, str], endings: Mapping[str, Any]) -> dict[str, f
                 for end, new in endings[f"things_{gender}"]
                 if word.endswith(end)
             ]
-            found[word].add(f"{gender}s")
-            found[plurals[0] if plurals else word].add(f"{gender}p")
-    return {word: frozenset(cells) for word, cells in found.items()}
+            cells_of[word].add(f"{gender}s")
+            cells_of[plurals[0] if plurals else word].add(f"{gender}p")
+    return {word: frozenset(cells) for word, cells in cells_of.items()}

@@ -1,4 +1,4 @@
-"""What in a sentence may be a person, or describe one, without the lexicon knowing it."""
+"""Finds words outside the lexicon that may name or describe a person."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _AFTER_A_PRONOUN = VERBAL | {"clitics", "prepositions", "relatives", "conjunctio
 
 
 class Doubts:
-    """Checks the words that no mention took. `check` raises Unsure at the first doubt."""
+    """Checks the words that belong to no mention. `check` raises Unsure at the first doubt."""
 
     def __init__(self, reference: Reference, mentions: Sequence[Mention]) -> None:
         self.s = reference.s
@@ -21,7 +21,7 @@ class Doubts:
         self.mentions = mentions
 
     def check(self) -> None:
-        """Refuses what may be a person or an adjective that the lexicon does not know."""
+        """Raises Unsure for a word outside the lexicon that may be a person or describe one."""
         shapes = self.s.language.shapes
         for index, token in enumerate(self.s.tokens):
             kind = self.s.kind(index)
@@ -29,8 +29,8 @@ class Doubts:
                 raise Unsure(f"{token.text!r} is a pronoun here")
             if kind != "unknown":
                 continue
-            if self._beside_person(index):
-                raise Unsure(f"{token.text!r} may be a person like the one beside it")
+            if self._joined_to_person(index):
+                raise Unsure(f"{token.text!r} may be a person like the one next to it")
             if self._may_describe(index):
                 raise Unsure(f"{token.text!r} may describe a person")
             if shapes["suspicious"].match(token.lower):
@@ -40,17 +40,17 @@ class Doubts:
             if shapes["nominal"].match(token.lower) and self._nominal(index):
                 raise Unsure(f"{token.text!r} may be a person")
 
-    def _beside_person(self, index: int) -> bool:
+    def _joined_to_person(self, index: int) -> bool:
         """Whether an unknown word is joined to a person by a conjunction."""
         if self.s.surely_noun(index) and self.s.kind(index - 1) == "prepositions":
             return False
         before = index - 1 if self.s.kind(index - 1) != "determiner" else index - 2
         after = index + 2 if self.s.kind(index + 2) != "determiner" else index + 3
-        left = self.s.kind(before) == "conjunctions" and self._of_person(before - 1)
+        left = self.s.kind(before) == "conjunctions" and self._in_mention(before - 1)
         right = self.s.kind(index + 1) == "conjunctions" and after in self.people
         return left or right
 
-    def _of_person(self, index: int) -> bool:
+    def _in_mention(self, index: int) -> bool:
         return any(index in mention.words for mention in self.mentions)
 
     def _may_describe(self, index: int) -> bool:
@@ -68,12 +68,12 @@ class Doubts:
         )
 
     def _check_adjective(self, index: int) -> None:
-        before = self.s.skip(index - 1, -1, lambda i: self.reference.in_row(i, index))
+        before = self.s.skip(index - 1, -1, lambda i: self.reference.skippable(i, index))
         if self.s.kind(before) == "have" or self.s.noun_after(index) is not None:
             return
         bare = self.s.kind(index - 1) == "prepositions"
         if bare and all(cell[1] == "s" for cell in self.s.cells(index)):
-            return  # people in the singular have an article ("in possesso")
+            return  # "in possesso": a person in the singular would have an article
         if (
             self.s.kind(before) not in NOUNS
             or self.reference.noun_before(before, index) in self.people

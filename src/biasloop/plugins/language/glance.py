@@ -1,7 +1,7 @@
-"""Who is named in any sentence, as far as it shows: good enough to learn from, not to rewrite.
+"""A reader that guesses who is named in a sentence: good enough to learn from, not to rewrite.
 
-Where the cautious reader refuses, this one guesses: what an unknown word is, by its shape and its
-place, and whom a word in doubt describes.
+Where the cautious reader in `analysis.py` raises Unsure, this one guesses what an unknown word is,
+by its shape and position, and whom an ambiguous word describes.
 """
 
 import re
@@ -20,24 +20,24 @@ _BETWEEN = frozenset({"conjunctions", "determiner", "quality", "invariable", "ad
 _ANY = frozenset(CELLS)
 _WORD = re.compile(r"\w+")
 _STEM = 4
-"""Letters that two forms of one word share at least."""
+"""Two forms of one word share at least this many letters at the start."""
 _MARKER_REACH = 4
-"""Words between a person and the sign of both genders that follows."""
+"""How many words after a person a sign of both genders may follow ("m/f")."""
 
 
 def glance(text: str, language: Language) -> Analysis:
-    """The people of a sentence; a word that fits nobody belongs to nobody."""
-    sentence = _Guessed(tokenise(text, language), language)
-    reader = _Glancing(sentence)
-    mentions = reader.settled(_merged(sentence, reader.mentions()))
+    """The people in a sentence; words that agree with nobody are ignored."""
+    sentence = _GuessedSentence(tokenise(text, language), language)
+    reader = _GuessingReader(sentence)
+    mentions = reader.ordered(_merged(sentence, reader.mentions()))
     _pair_across(sentence, mentions)
-    for found in language.shapes["both"].finditer(text):
-        _pair_before(sentence, mentions, found.start())
+    for sign in language.shapes["both"].finditer(text):
+        _pair_before(sentence, mentions, sign.start())
     return Analysis(sentence, (*mentions, *_pronouns(sentence), *_cut_off(sentence)))
 
 
-class _Guessed(Sentence):
-    """A sentence whose unknown words are people or adjectives when they look like it."""
+class _GuessedSentence(Sentence):
+    """A sentence in which unknown words that look like people or adjectives count as such."""
 
     def __init__(self, tokens: Sequence[Token], language: Language) -> None:
         self.guesses: dict[int, Reading] = {}
@@ -48,41 +48,41 @@ class _Guessed(Sentence):
                 self.classes[index] = guess.entry.kind
 
     def reading(self, index: int) -> Reading | None:
-        """See Sentence; a guess for a word that looked like something."""
+        """See Sentence; the guess for an unknown word, if there is one."""
         return self.guesses.get(index) or super().reading(index)
 
     def refused(self, index: int) -> bool:
-        """Nothing is."""
+        """See Sentence; no word is refused here."""
         return False
 
     def person_or_thing(self, index: int) -> str:
-        """A person right after a verb ("serve un grafico", "sei un grafico") or before one of
+        """A person right after a verb ("serve un grafico", "sei un grafico") or before a verb of
         work ("il grafico cura"), or in a role ("come grafico"); else a thing."""
         if self.title_or_described(index):
             return "person"
         article = self.plain_article(index - 1)
         before = index - 2 if article else index - 1
-        known = self.language.classes
-        told = known["verbs"] | known["seeking"] | known["copulas_you"] | known["as"]
-        if before >= 0 and self.tokens[before].lower in told:
+        classes = self.language.classes
+        cues = classes["verbs"] | classes["seeking"] | classes["copulas_you"] | classes["as"]
+        if before >= 0 and self.tokens[before].lower in cues:
             return "person"
         works = article and self.kind(before) in _BEFORE_A_SUBJECT and self._works(index)
         return "person" if works else "thing"
 
     def _works(self, noun: int) -> bool:
         """Whether the first verb after a noun says what people do at work."""
-        known = self.language.classes
-        verbs = known["verbs"] | known["duties"]
+        duties = self.language.classes["duties"]
+        verbs = self.language.classes["verbs"] | duties
         verb = noun + 1
         while not self.ends_clause(verb) and (
             self.tokens[verb].lower not in verbs
             or self.kind(verb - 1) in ("prepositions", "determiner")  # "la tecnica di guida"
         ):
             verb += 1
-        return verb < len(self) and self.tokens[verb].lower in known["duties"]
+        return verb < len(self) and self.tokens[verb].lower in duties
 
     def _guess(self, index: int) -> Reading | None:
-        """What an unknown word may be, by its shape and, for an adjective, by its place."""
+        """What an unknown word may be, by its shape and, for an adjective, by its position."""
         token, shapes = self.tokens[index], self.language.shapes
         word = _WORD.match(token.lower)
         stem = word.group() if word and token.paired else token.lower
@@ -97,7 +97,7 @@ class _Guessed(Sentence):
         return None
 
     def _predicative(self, index: int) -> bool:
-        """Whether an adjective stands here: after "to be", or joined to another."""
+        """Whether the position is that of an adjective: after "to be", or joined to another one."""
         joined = self.kind(index - 1) == "conjunctions" or (
             self.kind(index - 1) == "mark" and self.tokens[index - 1].text == ","
         )
@@ -105,54 +105,54 @@ class _Guessed(Sentence):
         return (joined and self.kind(index - 2) == "quality") or self.kind(before) in _PREDICATIVE
 
 
-class _Guessing(Reference):
-    """Takes the likeliest owner."""
+class _GuessingReference(Reference):
+    """Takes the most likely owner instead of raising Unsure."""
 
     def doubt(self, why: str, guess: int) -> int:
-        """The guess."""
+        """See Reference; returns the guess."""
         return guess
 
 
-class _Glancing(Reader):
-    """Passes over what does not fit."""
+class _GuessingReader(Reader):
+    """Skips words that do not fit instead of raising Unsure."""
 
-    reference_kind = _Guessing
+    reference_kind = _GuessingReference
 
     def is_person(self, index: int) -> bool:
-        """See Reader; not what is more likely a verb or an adjective."""
+        """See Reader; false for what is more likely a verb or an adjective."""
         return (
             super().is_person(index)
             and not self.may_be_verb(index)
             and not self.may_be_adjective(index)
         )
 
-    def take_determiner(self, mention: Mention, noun: int) -> None:
+    def add_determiner(self, mention: Mention, noun: int) -> None:
         """See Reader."""
         try:
-            super().take_determiner(mention, noun)
+            super().add_determiner(mention, noun)
         except Unsure:
             return
 
-    def give(self, index: int) -> None:
+    def assign(self, index: int) -> None:
         """See Reader."""
         try:
-            super().give(index)
+            super().assign(index)
         except Unsure:
             return
 
 
 def _merged(sentence: Sentence, mentions: list[Mention]) -> list[Mention]:
     """One mention for two that name both genders of one word ("la cuoca o il cuoco")."""
-    found: list[Mention] = []
+    merged: list[Mention] = []
     for mention in sorted(mentions, key=lambda m: -1 if m.noun is None else m.noun):
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last is not None and _same_person(sentence, last, mention):
             last.words += mention.words
             last.cells = frozenset(g + last.number for g in "mf")
             last.both = True
         else:
-            found.append(mention)
-    return found
+            merged.append(mention)
+    return merged
 
 
 def _same_person(sentence: Sentence, first: Mention, second: Mention) -> bool:
@@ -169,12 +169,12 @@ def _same_person(sentence: Sentence, first: Mention, second: Mention) -> bool:
 
 
 def _joins(sentence: Sentence, index: int) -> bool:
-    """Whether two forms of a word may stand around this one ("la cuoca e il cuoco", "/")."""
+    """Whether this word can join two forms of a word ("la cuoca e il cuoco", "/")."""
     return sentence.kind(index) == "conjunctions" or sentence.tokens[index].text == "/"
 
 
 def _pair_across(sentence: Sentence, mentions: list[Mention]) -> None:
-    """Marks whoever a conjunction names in both genders, whatever the words were taken for."""
+    """Marks people whom words around a conjunction name in both genders, whatever their class."""
     for i in range(1, len(sentence) - 1):
         second = _second_form(sentence, i) if sentence.kind(i) == "conjunctions" else None
         for mention in mentions:
@@ -183,8 +183,8 @@ def _pair_across(sentence: Sentence, mentions: list[Mention]) -> None:
 
 
 def _second_form(sentence: Sentence, conjunction: int) -> int | None:
-    """Where the word before a conjunction comes again in the other gender, over articles and
-    adjectives ("il prossimo o la nostra prossima")."""
+    """The position where the word before a conjunction is repeated in the other gender, after
+    articles and adjectives ("il prossimo o la nostra prossima")."""
     place = conjunction + 1
     while sentence.kind(place) in ("determiner", "quality", "person", "thing", "unknown"):
         if _other_gender(sentence, conjunction - 1, place):
@@ -207,7 +207,7 @@ def _other_gender(sentence: Sentence, first: int, second: int) -> bool:
 
 
 def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> None:
-    """Marks the person that the sign at `place` of the text stands beside as of both genders."""
+    """Marks the last person before the sign at character `place` as named in both genders."""
     words = [i for i, token in enumerate(sentence.tokens) if token.end <= place]
     here = len(words)
     near = [
@@ -220,8 +220,8 @@ def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> Non
 
 
 def _pronouns(sentence: Sentence) -> Iterator[Mention]:
-    """The people that only a pronoun names ("cerchiamo uno che sappia"), in both genders where
-    a conjunction joins two ("uno o una che")."""
+    """The people that only a pronoun names ("cerchiamo uno che sappia"), in both genders if a
+    conjunction joins two ("uno o una che")."""
     for i in range(len(sentence) - 1):
         determiner = sentence.tokens[i].determiner if sentence.kind(i) == "determiner" else None
         if determiner is None or not determiner.entry.indefinite:

@@ -1,4 +1,4 @@
-"""The people of a sentence."""
+"""The people in a sentence."""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +8,10 @@ from biasloop.plugins.language.sentence import Sentence
 
 @dataclass(slots=True)
 class Mention:
-    """A person in the sentence: the places of the words that agree, and their common cells.
+    """A person in the sentence: the positions of the words that agree, and their common cells.
 
-    `noun` is None when only agreement shows the person. `both` says that the person is named in
-    both genders, word beside word ("la cuoca o il cuoco") or by a sign ("cuoco m/f").
+    `noun` is None when no noun names the person. `both` says that the person is named in both
+    genders, by two words ("la cuoca o il cuoco") or by a sign ("cuoco m/f").
     """
 
     noun: int | None
@@ -28,14 +28,14 @@ class Mention:
 
     @property
     def gender(self) -> str:
-        """ "m" or "f"; "" when nothing tells."""
+        """ "m" or "f"; "" while both are possible."""
         genders = {cell[0] for cell in self.cells}
         return genders.pop() if len(genders) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A sentence that is understood, and the people in it."""
+    """A sentence that was read, and the people in it."""
 
     sentence: Sentence
     mentions: tuple[Mention, ...]

@@ -1,30 +1,31 @@
-"""Whom or what an adjective or participle agrees with."""
+"""Finds the person or thing that an adjective or participle agrees with."""
 
 from biasloop.plugins.language.sentence import NOUNS, Sentence, Unsure
 
 NOBODY = -1
-"""The word agrees with a thing, with the speakers, or with nothing."""
+"""The word agrees with a thing, with the authors of the text, or with nothing."""
 IMPLIED = -2
-"""The word means the person sought, who is not named."""
+"""The word describes the person sought, whom no noun names."""
 
 
 class Reference:
-    """Finds the noun that a word belongs to; `people` are the places of the persons' nouns."""
+    """Finds the noun that a word belongs to; `people` are the positions of nouns for people."""
 
     def __init__(self, sentence: Sentence, people: frozenset[int]) -> None:
         self.s = sentence
         self.people = people
 
     def doubt(self, why: str, guess: int) -> int:
-        """What to do when the owner is in doubt: refuses; a bolder reader takes the guess."""
+        """Called when the owner is unclear. Raises Unsure; a subclass may return the guess."""
         raise Unsure(why)
 
     def owner(self, index: int) -> int:
+        """The noun that the word at `index` describes, or NOBODY or IMPLIED."""
         if self.s.tokens[index].paired:
             return self._sought(index)
         if self._before_thing(index):
             return index + 1
-        before = self.s.skip(index - 1, -1, lambda i: self.in_row(i, index))
+        before = self.s.skip(index - 1, -1, lambda i: self.skippable(i, index))
         kind = self.s.kind(before)
         if kind in NOUNS:
             return self.noun_before(before, index)
@@ -39,24 +40,24 @@ class Reference:
         after = self.s.noun_after(index)
         if after is None and kind == "verbs" and self.s.plain_article(index + 1):
             after = self._object(index)
-        if after is not None and not self._named_by(index, after):
+        if after is not None and not self._names_person(index, after):
             return after
-        return self._alone(index, nominal=kind in ("determiner", "prepositions"))
+        return self._without_noun(index, nominal=kind in ("determiner", "prepositions"))
 
-    def _named_by(self, index: int, after: int) -> bool:
-        """Whether a participle with an article names a person itself, before a word that nobody
-        knows for a noun ("l'incaricata presta servizio")."""
+    def _names_person(self, index: int, after: int) -> bool:
+        """Whether a participle with an article itself names a person, before an unknown word that
+        is not surely a noun ("l'incaricata presta servizio")."""
         article = self.s.kind(index - 1) == "determiner" and self._role(index) == "person"
         return article and self.s.kind(after) == "unknown" and not self.s.surely_noun(after)
 
     def _object(self, index: int) -> int | None:
-        """The noun of which a verb says what it is made ("mantenere valida la licenza")."""
+        """The object that follows its adjective after a verb ("mantenere valida la licenza")."""
         noun = self.s.skip(index + 2, 1, self.s.transparent)
         agrees = self.s.agree(index, index + 1) and self.s.kind(noun) in NOUNS
         return noun if agrees and self.s.agree(index, noun) else None
 
     def _before_thing(self, index: int) -> bool:
-        """Whether a word after a comma stands before its noun ("brava cuoca, massima serietà")."""
+        """Whether a word after a comma precedes its noun ("brava cuoca, massima serietà")."""
         return (
             index > 0
             and self.s.tokens[index - 1].text == ","
@@ -70,8 +71,8 @@ class Reference:
         reading = self.s.reading(index)
         return reading.entry.role if reading and reading.entry.kind == "quality" else "either"
 
-    def in_row(self, place: int, index: int) -> bool:
-        """Whether a walk from the adjective at `index` to its noun passes over `place`."""
+    def skippable(self, place: int, index: int) -> bool:
+        """Whether the word at `place` can stand between the adjective at `index` and its noun."""
         if self.s.transparent(place):
             return True
         if self.s.kind(place) == "quality":
@@ -89,7 +90,7 @@ class Reference:
         return self.s.language.shapes["adjectival"].match(self.s.tokens[index].lower) is not None
 
     def noun_before(self, noun: int, index: int) -> int:
-        """The nearest noun to the left that agrees, over nouns that hang on a preposition."""
+        """The nearest noun to the left that agrees, skipping nouns after a preposition."""
         nearest = noun
         while self.s.kind(noun) in NOUNS:
             if self.s.agree(noun, index):
@@ -104,7 +105,7 @@ class Reference:
                 ):
                     return self.doubt("two nouns that an adjective may belong to", noun)
                 doubtful = self._role(index) == "person" or not self.s.surely_noun(noun)
-                if noun not in self.people and doubtful and self._any_person(index):
+                if noun not in self.people and doubtful and self._some_person_agrees(index):
                     why = f"{self.s.tokens[index].text!r} may describe a person"
                     surely = self.s.surely_noun(noun) or self._role(index) == "thing"
                     return self.doubt(why, noun if surely else IMPLIED)
@@ -119,12 +120,12 @@ class Reference:
         return self.doubt(why, IMPLIED if self._role(index) == "person" else NOBODY)
 
     def _of_stand_in(self, noun: int, index: int) -> bool:
-        """Whether a word agrees with what a title hangs on ("figura di barista svelta")."""
+        """Whether a word agrees with the head noun of a title ("figura di barista svelta")."""
         head = self.s.head_of(noun)
         both = {cell[0] for cell in self.s.cells(noun)} == {"m", "f"}
         return both and head is not None and self._stands_in(head) and self.s.agree(head, index)
 
-    def _any_person(self, index: int) -> bool:
+    def _some_person_agrees(self, index: int) -> bool:
         return any(self.s.agree(noun, index) for noun in self.people)
 
     def _subject(self, copula: int, index: int) -> int:
@@ -158,7 +159,7 @@ class Reference:
         return self.s.noun_after(index)
 
     def _free_nouns(self, place: int, index: int) -> list[int]:
-        """Nouns of the clause up to `place` that agree and hang on no preposition."""
+        """Nouns of the clause up to `place` that agree and follow no preposition."""
         start = self.s.skip(place, -1, lambda i: not self.s.ends_clause(i))
         return [
             i
@@ -166,7 +167,7 @@ class Reference:
             if self.s.kind(i) in NOUNS and not self.s.governed(i) and self.s.agree(i, index)
         ]
 
-    def _alone(self, index: int, nominal: bool) -> int:
+    def _without_noun(self, index: int, nominal: bool) -> int:
         role = self._role(index)
         if role == "thing":
             if self._after_person(index):
@@ -183,21 +184,21 @@ class Reference:
         return self._sought(index)
 
     def _after_person(self, index: int) -> bool:
-        """Whether a person that the word agrees with is named before it in the clause."""
+        """Whether a person named earlier in the clause agrees with the word."""
         return any(noun in self.people for noun in self._free_nouns(index - 1, index))
 
     def _sought(self, index: int) -> int:
-        """The one person of the sentence that agrees; the unnamed one when nobody is named."""
+        """The one person in the sentence that agrees; IMPLIED when nobody is named."""
         if any(self._stands_in(i) and self.s.agree(i, index) for i in range(len(self.s))):
             if self.people:
                 why = f"cannot tell whom {self.s.tokens[index].text!r} describes"
                 return self.doubt(why, NOBODY)
             return NOBODY
-        # Who follows on a preposition is somebody else ("sarai affiancato da un tutor").
+        # A person after a preposition is somebody else ("sarai affiancato da un tutor").
         named = [noun for noun in self.people if noun < index or not self.s.governed(noun)]
         if not named:
-            if self._speakers() and not any(c[1] == "s" for c in self.s.cells(index)):
-                why = f"{self.s.tokens[index].text!r} may describe those who write"
+            if self._authors_speak() and not any(c[1] == "s" for c in self.s.cells(index)):
+                why = f"{self.s.tokens[index].text!r} may describe the authors of the text"
                 return self.doubt(why, NOBODY)
             free = self._free_nouns(index - 1, index)
             if any(self.s.kind(i) == "unknown" and len(self.s.tokens[i].text) > 1 for i in free):
@@ -215,6 +216,6 @@ class Reference:
     def _stands_in(self, index: int) -> bool:
         return self.s.tokens[index].lower in self.s.language.classes["stand_ins"]
 
-    def _speakers(self) -> bool:
+    def _authors_speak(self) -> bool:
         shape = self.s.language.shapes["speakers"]
         return any(shape.match(token.lower) for token in self.s.tokens)

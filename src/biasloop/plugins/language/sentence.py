@@ -1,4 +1,4 @@
-"""What each word of a sentence is, and how far its phrase reaches."""
+"""The class of each word in a sentence, and the limits of its phrase."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,13 +28,13 @@ _END = frozenset(".;:!?•–—-()\n")
 
 
 class Unsure(Exception):
-    """No error but an honest answer: the sentence is not understood well enough to be rewritten."""
+    """The sentence is not understood well enough to be rewritten. A result, not a failure."""
 
 
 class Sentence:
-    """The tokens of a text with their word class; -1 and len stand for the borders.
+    """The tokens of a text with their word classes; index -1 and len are the borders.
 
-    Raises Unsure when a word cannot be understood.
+    Raises Unsure when the class of a word is unclear.
     """
 
     def __init__(self, tokens: Sequence[Token], language: Language) -> None:
@@ -45,7 +45,7 @@ class Sentence:
             self.classes.append(self._class(index))
         for index, name in enumerate(self.classes):
             if name == "ambiguous":
-                self.classes[index] = self._settle(index)
+                self.classes[index] = self._resolve(index)
         for index, name in enumerate(self.classes):
             if name == "twofold" or (name == "thing" and self.title_or_described(index)):
                 self.classes[index] = self.person_or_thing(index)
@@ -58,7 +58,7 @@ class Sentence:
         return self.classes[index] if 0 <= index < len(self.classes) else "end"
 
     def cells(self, index: int) -> frozenset[Cell]:
-        """The cells that the word at `index` can fill."""
+        """The cells (gender and number) that the word at `index` can have."""
         reading = self.reading(index)
         if reading is not None:
             return reading.cells
@@ -66,14 +66,14 @@ class Sentence:
         return self.language.things.get(word) or self.language.guess(word)
 
     def reading(self, index: int) -> Reading | None:
-        """The reading that the word's class stands for."""
+        """The reading that belongs to the word's class; None if there is none."""
         token, name = self.tokens[index], self.classes[index]
         if name == "quality":
             return token.quality or token.person
         return {"person": token.person, "determiner": token.determiner}.get(name)
 
     def refused(self, index: int) -> bool:
-        """Whether the word at `index` is one that leaves a sentence unread."""
+        """Whether the word at `index` makes a sentence unreadable."""
         token = self.tokens[index]
         refuse = self.language.classes["refuse"]
         return token.lower in refuse or (token.paired and not any(token.readings()))
@@ -86,8 +86,8 @@ class Sentence:
         raise Unsure(f"{self.tokens[index].text!r} may be a person or a thing")
 
     def title_or_described(self, index: int) -> bool:
-        """Whether a word for things or people ends a title ("uno Scrum Master") or is described
-        as only people are ("concorrenti esclusi")."""
+        """Whether a word for things or people ends a title ("uno Scrum Master") or has an adjective
+        that describes only people ("concorrenti esclusi")."""
         person, after = self.tokens[index].person, index + 1
         if person is None:
             return False
@@ -95,15 +95,15 @@ class Sentence:
         if capitals and self.kind(index - 1) == "unknown":
             return True
         quality = self.tokens[after].quality if self.kind(after) == "quality" else None
-        told = quality is not None and quality.entry.role == "person"
-        return told and bool(person.cells & self.cells(after))
+        personal = quality is not None and quality.entry.role == "person"
+        return personal and bool(person.cells & self.cells(after))
 
     def agree(self, first: int, second: int) -> bool:
         """Whether two words can agree in gender and number."""
         return bool(self.cells(first) & self.cells(second))
 
     def skip(self, index: int, step: int, passes: Callable[[int], bool]) -> int:
-        """The first place from `index` on, going by `step`, that `passes` does not pass."""
+        """The first position from `index` on, in steps of `step`, for which `passes` is false."""
         while 0 <= index < len(self) and passes(index):
             index += step
         return index
@@ -119,7 +119,7 @@ class Sentence:
         )
 
     def governed(self, noun: int) -> bool:
-        """Whether the noun's phrase hangs on a preposition; two words for one person are one
+        """Whether the noun's phrase follows a preposition; two words for one person are one
         phrase ("di aspiranti cuochi")."""
         first = self.title_start(noun)
         while self.kind(first - 1) == "person" and self.agree(first - 1, noun):
@@ -143,7 +143,7 @@ class Sentence:
         return shape is not None or before in ("determiner", "prepositions", "number")
 
     def phrase_start(self, noun: int) -> int:
-        """The place just before the noun's phrase, its preposition included in the phrase."""
+        """The position just before the noun's phrase, which includes its preposition."""
         first = self.title_start(noun)
         before = self.skip(
             first - 1, -1, lambda i: self.kind(i) in _TRANSPARENT | {"quality", "determiner"}
@@ -151,7 +151,7 @@ class Sentence:
         return before - 1 if self.kind(before) == "prepositions" else before
 
     def title_start(self, noun: int) -> int:
-        """The first word of the title that a person's word of one form ends ("Sales Manager")."""
+        """The first word of a title that ends with this noun of one form ("Sales Manager")."""
         reading = self.reading(noun)
         if reading is None or len(set(reading.entry.forms.values())) > 1:
             return noun
@@ -161,7 +161,7 @@ class Sentence:
         return before + 1
 
     def head_of(self, noun: int) -> int | None:
-        """The noun that the phrase of this one hangs on, by a preposition."""
+        """The noun that this one is attached to by a preposition ("profilo di cuoco"), if any."""
         if not self.governed(noun):
             return None
         start = self.phrase_start(noun)
@@ -175,14 +175,18 @@ class Sentence:
             1,
             lambda i: self.transparent(i) or (self.kind(i) == "quality" and self.agree(i, index)),
         )
-        if reach == index + 1 and self.plain_article(reach) and self._counts(index, reach):
+        if (
+            reach == index + 1
+            and self.plain_article(reach)
+            and self._precedes_article(index, reach)
+        ):
             reach = self.skip(reach + 1, 1, self.transparent)
         if self.kind(reach) in NOUNS and self.agree(reach, index):
             return reach
         return None
 
-    def _counts(self, index: int, article: int) -> bool:
-        """Whether the word is one that stands before an article ("tutti i")."""
+    def _precedes_article(self, index: int, article: int) -> bool:
+        """Whether the word can stand before an article ("tutti i")."""
         quality = self.tokens[index].quality
         before = quality is not None and quality.entry.role == "thing"
         return before and self.agree(index, article)
@@ -193,24 +197,24 @@ class Sentence:
         return reading is not None and reading.entry.role != "preposition"
 
     def _class(self, index: int) -> str:
-        token, known = self.tokens[index], self.language.classes
+        token, classes = self.tokens[index], self.language.classes
         word = token.lower
         if not token.is_word:
             return "mark"
         if self.refused(index):
             raise Unsure(f"cannot tell what {token.text!r} refers to")
-        if word[0].isdigit() or (word in known["numerals"] and self._counts_here(index, word)):
+        if word[0].isdigit() or (word in classes["numerals"] and self._is_number(index, word)):
             return "number"
-        closed = next((name for name in _CLOSED if word in known[name]), None)
+        closed = next((name for name in _CLOSED if word in classes[name]), None)
         return closed or self._open_class(index, word)
 
-    def _counts_here(self, index: int, word: str) -> bool:
-        """Whether a numeral is one, and not the verb that sounds alike ("su sei giorni")."""
+    def _is_number(self, index: int, word: str) -> bool:
+        """Whether a numeral is a number here ("su sei giorni"), not the verb of the same form."""
         verb = word in self.language.classes["copulas_you"]
         return not verb or self.kind(index - 1) in _BEFORE_A_NUMBER
 
     def _open_class(self, index: int, word: str) -> str:
-        """Noun, adjective or verb; "ambiguous" is settled when all words have been seen."""
+        """Noun, adjective or verb; "ambiguous" is resolved after all words have a class."""
         token = self.tokens[index]
         thing, bare = word in self.language.things, word in self.language.classes["invariable"]
         person = token.person is not None and not thing
@@ -222,7 +226,7 @@ class Sentence:
             ("ambiguous", person and bare),
             ("person", person),
             ("verbs", verb),
-            ("twofold", thing and self._changes(index)),
+            ("twofold", thing and self._shows_gender(index)),
             ("thing", thing),
             ("quality", token.quality is not None),
             ("invariable", bare or self._describes(index, word)),
@@ -230,8 +234,8 @@ class Sentence:
         )
         return next((name for name, holds in ways if holds), "unknown")
 
-    def _changes(self, index: int) -> bool:
-        """Whether the word is a person's whose form tells the gender."""
+    def _shows_gender(self, index: int) -> bool:
+        """Whether the word is a noun for a person whose form shows the gender."""
         reading = self.tokens[index].person
         return reading is not None and not reading.entry.epicene("s")
 
@@ -252,12 +256,12 @@ class Sentence:
             and self.agree(before, index)
         )
 
-    def _settle(self, index: int) -> str:
+    def _resolve(self, index: int) -> str:
         """Noun or adjective: what stands before and after a word that can be both decides."""
         token = self.tokens[index]
         adjective = "quality" if token.quality is not None else "invariable"
         thing = token.lower in self.language.things
-        noun = "person" if not thing else "twofold" if self._changes(index) else "thing"
+        noun = "person" if not thing else "twofold" if self._shows_gender(index) else "thing"
         before = self.skip(index - 1, -1, self.transparent)
         described = index and self.tokens[index - 1].lower in self.language.classes["degrees"]
         if described and self.kind(before) != "have":  # "già pratica", not "hai già pratica"

@@ -1,4 +1,4 @@
-"""Words of a sentence with their place, slash pairs and open endings understood."""
+"""The words of a sentence and their positions; slash pairs and open endings are one word."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+(?:-\w+)*(?:[*@](?!\w))?(?:['’](?=\w))?|[^\w\s]")
 class Token:
     """A word (or a punctuation mark) at text[start:end].
 
-    `paired` means that it already names both genders; its reading is then of one of them.
+    `paired` means that the word names both genders; its reading is then of one of them.
     """
 
     text: str
@@ -40,11 +40,11 @@ class Token:
 
 
 def tokenise(text: str, language: Language) -> list[Token]:
-    """The tokens of a text. Slash pairs that the language knows ("il/la") are one token; words of
-    an idiom ("sul serio") describe nobody."""
+    """The tokens of a text. Known slash pairs ("il/la") are one token; words of an idiom
+    ("sul serio") describe nobody."""
     plain = [_plain(match, language) for match in _WORD.finditer(text)]
     for idiom in language.shapes["idioms"].finditer(text):
-        plain = [_unread(token) if _within(token, idiom) else token for token in plain]
+        plain = [_without_person(token) if _within(token, idiom) else token for token in plain]
     tokens: list[Token] = []
     while plain:
         pair = _pair(text, plain[:3], language)
@@ -67,17 +67,17 @@ def _plain(match: re.Match[str], language: Language) -> Token:
     )
 
 
-def _within(token: Token, found: re.Match[str]) -> bool:
-    return found.start() <= token.start and token.end <= found.end()
+def _within(token: Token, match: re.Match[str]) -> bool:
+    return match.start() <= token.start and token.end <= match.end()
 
 
-def _unread(token: Token) -> Token:
-    """A word that means nobody, whatever it means elsewhere; articles stay articles."""
+def _without_person(token: Token) -> Token:
+    """The token without the readings that name or describe a person; articles stay articles."""
     return replace(token, person=None, quality=None)
 
 
 def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:
-    """One token for "first/second" when second is the other gender of first, whole or cut."""
+    """One token for "first/second" when second is the other gender of first, or its ending."""
     if len(tokens) < 3 or tokens[1].text != language.joining["pair"]:
         return None
     first, mark, second = tokens
@@ -92,7 +92,7 @@ def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:
         numbers = {cell[1] for cell in cells if _completes(reading.entry, cell, rest)}
         return Reading(reading.entry, frozenset(g + n for g in "mf" for n in numbers))
 
-    found = Token(
+    pair = Token(
         text[first.start : second.end],
         first.start,
         second.end,
@@ -102,7 +102,7 @@ def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:
         paired=True,
     )
     unknown = not any(first.readings()) and first.is_word and rest in language.rests
-    return found if any(found.readings()) or unknown else None
+    return pair if any(pair.readings()) or unknown else None
 
 
 def _completes(entry: Entry, cell: Cell, rest: str) -> bool:

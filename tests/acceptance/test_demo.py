@@ -36,8 +36,8 @@ def test_two_rounds_leave_a_workspace_to_look_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"text": "Cerchiamo un cuoco"}', "line 1: want"),
-        ('{"text": 5, "labels": ["gender"]}', "line 1: want"),
+        ('{"text": "Cerchiamo un cuoco"}', "line 1: not {"),
+        ('{"text": 5, "labels": ["gender"]}', "line 1: not {"),
         ('{"text": "Cerchiamo un cuoco", "label": "sesso"}', "line 1: a label outside the scheme"),
         ('{"text": "Cerchiamo un cuoco", "label": "gender"}', "hold 1"),
         ("", "hold 0"),

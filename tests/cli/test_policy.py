@@ -132,7 +132,7 @@ def test_a_guideline_is_not_adopted_by_halves(
     [
         (["nowhere.md"], "no trial"),
         (["f00d"], "no trial"),
-        (["campaign/guidelines.md", "--keep", "--set-aside"], "give one of"),
+        (["campaign/guidelines.md", "--keep", "--set-aside"], "give only one of"),
         (["campaign/guidelines.md", "--re-ask", "height"], "no label height"),
         (["campaign/label_config.xml.none"], "no trial"),
     ],

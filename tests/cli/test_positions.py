@@ -72,7 +72,7 @@ def run(*arguments: object) -> str:
 
 
 def test_groups_side_by_side(workspace: Path) -> None:
-    assert "11 positions kept" in run("annotator", "positions", everybody(workspace))
+    assert "11 positions recorded" in run("annotator", "positions", everybody(workspace))
     found = {d["dimension"]: d for d in json.loads(run("annotators", "--json"))["positions"]}
     groups = {g["group"]: g for g in found["gender"]["groups"]}
     assert {name: group["people"] for name, group in groups.items()} == {"woman": 6, "man": 5}
@@ -96,7 +96,7 @@ def test_withdrawn_everywhere(workspace: Path) -> None:
     assert [p.name for p in kept] == ["positions.json"]
     assert kept[0].stat().st_mode & 0o077 == 0
     (workspace / "positions.json.4711.tmp").write_text(SECRET)  # of a command that was killed
-    assert "nothing is kept any more" in run("annotator", "withdraw", "M0@example.org")
+    assert "deleted what" in run("annotator", "withdraw", "M0@example.org")
     left = [p for p in workspace.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
     assert left == []
     assert b"m0@example.org" not in (workspace / "positions.json").read_bytes()
@@ -116,7 +116,7 @@ def test_withdrawn_everywhere(workspace: Path) -> None:
 )
 def test_a_row_that_is_not_kept(workspace: Path, row: str, why: str) -> None:
     told = run("annotator", "positions", table(workspace, row, f"{WOMEN[0]},2026-01-01,woman,"))
-    assert "1 positions kept" in told
+    assert "1 positions recorded" in told
     assert "line 2" in told
     assert why in told
     assert "a@example.org" not in (workspace / "positions.json").read_text("utf-8")

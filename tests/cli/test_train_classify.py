@@ -103,7 +103,7 @@ def test_a_text_as_an_argument_and_lines_on_standard_input(trained: Path) -> Non
 )
 def test_a_broken_line_is_named(line: bytes) -> None:
     lines = [b'{"id": "a", "text": "Ciao."}\n', b"\n", line]
-    with pytest.raises(DataError, match=r'in\.jsonl, line 3: .*; want lines {"id", "text"}'):
+    with pytest.raises(DataError, match=r'in\.jsonl, line 3: .*; each line must be {"id", "text"}'):
         list(parse(lines, "in.jsonl"))
 
 

@@ -133,7 +133,8 @@ def test_poison_teaches_nothing_once_it_was_reviewed(service: Service) -> None:
 
     cli = Cli(service.layout.folder)
     n = review.texts
-    line = f"0 of {n} texts of a language model teach; round 1 refused {n}: {review.why}"
+    unused = f"0 of {n} texts by a language model are used for training"
+    line = f"{unused}; round 1 refused {n}: {review.why}"
     assert line in cli("status")
     trained = cli.json("train")["card"]  # the next one, by hand: the same verdict
     assert "llm" not in trained["rows"]

@@ -103,8 +103,8 @@ def test_a_killed_simulation_goes_on_where_it_was(
     [
         (("--options", "{"), "--options is not JSON"),
         (("--options", "[]"), "--options is not a JSON object"),
-        (("--metric", "f2"), "no metric is called 'f2'; known: accuracy, macro_f1"),
-        (("--batch", "40"), "a batch of 40 is more than the budget of 30"),
+        (("--metric", "f2"), "there is no metric 'f2'; known are accuracy, macro_f1"),
+        (("--batch", "40"), "--batch 40 is more than --budget 30"),
         (("--strategies", "auto,nosuch"), "no strategy is called 'nosuch'; known: "),
     ],
 )

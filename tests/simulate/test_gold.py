@@ -65,7 +65,7 @@ BAD = {
     "broken JSON": (lines(A) + '{"text": "x", \n', lines(A), "pool.jsonl, line 2: broken JSON"),
     "no object": (lines(A, B), lines(A, 3), "test.jsonl, line 2: not a JSON object"),
     "no text": (lines(A, {"label": "b"}), lines(A), "line 2: no column 'text'; it has: label"),
-    "blank text": (lines(A, B | {"text": " "}), lines(A), "line 2: text is not a text, or empty"),
+    "blank text": (lines(A, B | {"text": " "}), lines(A), "line 2: the text is empty"),
     "no label": (lines({"text": "x", "gold": 1}), lines(A), "line 1: no column 'label'"),
     "mixed": (lines(A, {"text": "x", "labels": ["a"]}), lines(A), "line 2: no column 'label'"),
     "list as label": (lines(A, B | {"label": ["b"]}), lines(A), "label is not a name"),

@@ -78,7 +78,7 @@ def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign, clock) -> 
     campaign.annotate(campaign.push_round(), 3, policy_id=old.id)
     campaign.ledger.policies.add(new, campaign.later())
     told = text_of(get("/"))
-    assert f"3 votes were given under an older one than {new.id}" in told
+    assert f"3 votes were given under versions older than {new.id}" in told
     assert "annotators ; 0.1 hours, 1.5 minutes per item" in told
     decide(campaign.service, VoteAction.SET_ASIDE, [], "rita")
     clock.skip(1)  # the page looks at most once a second
@@ -96,7 +96,7 @@ def test_a_campaign_in_full_swing(get: Get, campaign) -> None:
     assert "12 of 20 tasks are open; the next round comes at 5" in told
     assert "8 of 20 answered" in told
     assert "train failed once: the child process was killed: out of memory" in told
-    assert re.search(r"Again at <time class=\"clock\" datetime=\"[^\"]+\+00:00\">", page.text)
+    assert re.search(r"Next try at <time class=\"clock\" datetime=\"[^\"]+\+00:00\">", page.text)
     assert re.search(r"too few \(\d+\)", told)
     assert "In service: r0003 ." in told
     assert "10 acquisition, 5 audit, 5 random train" in told
@@ -138,7 +138,7 @@ def test_advice_on_stopping_stands_with_its_reasons(get: Get, campaign) -> None:
     campaign.annotate(number)
     campaign.close_round(number)
     told = text_of(get("/"))
-    assert "Go on labelling: it is time to stop when gain and kappa say so" in told
+    assert "Keep labelling: it is time to stop when gain and kappa say so" in told
     assert "gain cannot tell yet 3 rounds" in told
     assert "kappa yes the models agree" in told
 
@@ -152,7 +152,7 @@ def test_a_pause_is_a_banner(get: Get, campaign, state: str, says: str) -> None:
     campaign.ledger.control.note(state, {}, datetime.now(UTC))
     told = text_of(get("/"))
     assert says in told
-    assert "biasloop resume goes on" in told
+    assert "biasloop resume continues" in told
     assert ("pull is next; the loop is paused" in told) == (state == "paused")
 
 
@@ -187,10 +187,12 @@ def test_what_a_language_model_wrote_is_shown(get: Get, campaign, clock) -> None
     clock.skip(1)  # the page looks at most once a second
     page = get("/")
     told = text_of(page)
-    assert "Round 0 , llm: 12 texts asked for, 8 good, 3 label not confirmed, 1 not asked" in told
+    assert (
+        "Round 0 , llm: 12 texts asked for, 8 accepted, 3 label not confirmed, 1 not asked" in told
+    )
     assert "25 requests, 9000 tokens in, 800 out, cost 0.0425" in told
     assert "0.50, 0.80, 0.90; self-BLEU 0.20" in told
-    assert "It stopped asking. the budget does not hold another request." in told
+    assert "Asking stopped. the budget does not hold another request." in told
     assert page.text.count(ESCAPED) == 2
     assert HOSTILE not in page.text
 
@@ -202,7 +204,10 @@ def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign, clock) -> 
     campaign.written(item)
     clock.skip(1)  # the page looks at most once a second
     told = text_of(get("/"))
-    assert "On probation: 0 of 1 texts teach the model. Not reviewed yet: the next training" in told
+    assert (
+        "On probation: 0 of 1 texts are used for training. Not reviewed yet: the next training"
+        in told
+    )
     review = Review(
         True, "mean average precision +0.020", 1, 1, 0.5,
         BoundedEstimate(0.02, 0.01), BoundedEstimate(0, -0.1), ("gender", "age"), 90, 60,
@@ -210,7 +215,7 @@ def test_the_verdict_on_what_was_written_is_shown(get: Get, campaign, clock) -> 
     campaign.step(Done({"probation": review.as_dict()}, (review,)))
     clock.skip(1)
     told = text_of(get("/"))
-    assert "On probation: 1 of 1 texts teach the model. Round 0 kept 1: mean average" in told
+    assert "On probation: 1 of 1 texts are used for training. Round 0 kept 1: mean average" in told
     assert "over gender, age (n = 90 items of 60 ads)" in told
 
 

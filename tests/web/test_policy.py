@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from biasloop.domain.trial import Trial
 from biasloop.service.service import Service
 from biasloop.web.app import create_app
-from biasloop.web.forms import FORM_BYTES, is_cross_site, is_ours
+from biasloop.web.forms import MAX_FORM_BYTES, is_cross_site, is_ours
 from biasloop.web.server import WebServer
 from support.llm_model import RULE, by_guideline
 from support.llm_server import Asked, LlmServer, Reply, is_probe, structured
@@ -112,7 +112,7 @@ def test_the_page_answers_while_a_trial_runs(
     wait_until(lambda: "0 of 4 requests answered" in client.get("/policy").text)
     assert client.get("/").status_code == 200
     second = client.post("/policy/try", data=form)
-    assert (second.status_code, "a trial runs already" in second.text) == (422, True)
+    assert (second.status_code, "a trial is already running" in second.text) == (422, True)
     go_on.set()
     wait_until(lambda: app.state.runner.run.over)
     assert "Would change" in client.get("/policy").text
@@ -162,7 +162,7 @@ def test_comments_are_kept_and_shown(
 
 def test_a_wrong_form_keeps_what_was_written(client: httpx.Client, draft: str) -> None:
     forms: list[tuple[dict[str, str], str]] = [
-        ({"by": " "}, "say who you are"),
+        ({"by": " "}, "enter your name"),
         ({"scenarios": "", "items": "0"}, "1 to 500 items"),
         ({"draft": ""}, "the draft is empty"),
         ({"scenarios": "x\n" * 2 + "\n".join(map(str, range(501)))}, "more than anybody"),
@@ -252,7 +252,7 @@ def test_other_sites_change_nothing(client: httpx.Client, service: Service, path
         {"Host": "evil.example", "Sec-Fetch-Site": "same-origin"},
     ):
         assert client.post(path, data=form, headers=headers).status_code == 403
-    assert client.post(path, content=b"x" * (FORM_BYTES + 1)).status_code == 413
+    assert client.post(path, content=b"x" * (MAX_FORM_BYTES + 1)).status_code == 413
     assert client.post(path, content=b"\xff=\xfe").status_code == 400
     assert client.get(path).status_code == 405
     assert service.ledger.trials.all() == []

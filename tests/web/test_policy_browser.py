@@ -56,7 +56,7 @@ def test_a_draft_is_tried_and_talked_about(page: Page, url: str) -> None:
     changed = page.locator("article.changes")
     expect(changed).to_have_count(1, timeout=60_000)
     expect(changed).to_contain_text("1. Cercasi un cuoco.")
-    expect(changed.locator(".said .badge")).to_have_text(["gender", "inclusive"])
+    expect(changed.locator(".judgement .badge")).to_have_text(["gender", "inclusive"])
     expect(page.locator("#same summary").first).to_contain_text("1 scenario stays as it is")
     changed.locator("summary").click()
     changed.locator("textarea").fill("Perché <b>no</b>?")

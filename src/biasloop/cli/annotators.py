@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from biasloop.reports.annotators import PairAgreement, PersonReport, RoundAgreement
     from biasloop.workspace.positions import Dimension, Group
 
-PAIRS = 10
-"""Shown of all pairs, of whom there are many soon."""
+MAX_PAIRS = 10
+"""Pairs of annotators that are shown; --json has all of them."""
 
-app = typer.Typer(help="Accounts of the people who label.", no_args_is_help=True)
+app = typer.Typer(
+    help="Accounts of annotators, and what they say about themselves.", no_args_is_help=True
+)
 
 
 def add_to(root: typer.Typer) -> None:
@@ -34,11 +36,11 @@ def accounts(_workspace: Workspace = None) -> None:
 
 @app.command()
 def add(
-    email: Annotated[str, typer.Argument(help="E-mail address; it is the account's name.")],
+    email: Annotated[str, typer.Argument(help="E-mail address, which is also the account's name.")],
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Makes an account in Label Studio; prints how to sign in."""
+    """Creates an account in Label Studio and prints how to sign in."""
     service = open_workspace(workspace)
     service.ensure_project()
     password = token_urlsafe(9)
@@ -56,7 +58,7 @@ def add(
     if account.new:
         say(f"  with the password {password} (shown once)")
     else:
-        say("  the account was there already; its password stays")
+        say("  the account exists already; its password has not changed")
     say(f"  and labels at {access['label']}")
 
 
@@ -72,43 +74,45 @@ def add_positions(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Records what annotators say of themselves, from a CSV file.
+    """Records what annotators say about themselves, from a CSV file.
 
-    It is shown by group, and only for groups of five people or more.
+    It is reported by group, and only for groups of five people or more.
     """
     from biasloop.workspace.positions import Positions
 
     positions = Positions(open_workspace(workspace).layout.positions)
-    taken, refused = positions.add(file, date.today())  # noqa: DTZ011 - people write local dates
+    recorded, refused = positions.add(file, date.today())  # noqa: DTZ011 - people write local dates
     if json:
-        print_json({"taken": taken, "refused": refused})
+        print_json({"taken": recorded, "refused": refused})
         return
-    say(f"{taken} positions kept; `biasloop annotators` shows groups of five people or more")
-    for why in refused:
-        say(f"  not kept: {why}")
+    say(f"{recorded} positions recorded; `biasloop annotators` shows groups of five people or more")
+    for reason in refused:
+        say(f"  not recorded: {reason}")
 
 
 @app.command()
 def withdraw(
-    email: Annotated[str, typer.Argument(help="Whose position, by e-mail address.")],
+    email: Annotated[str, typer.Argument(help="E-mail address of the annotator.")],
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Forgets what an annotator said of themselves. Their votes stay."""
+    """Deletes what an annotator said about themselves. Their votes stay."""
     from biasloop.workspace.positions import Positions
 
     Positions(open_workspace(workspace).layout.positions).withdraw(email)
     if json:
         print_json({"withdrawn": email})
         return
-    say(f"nothing is kept any more of what {email} said of themselves")
-    say("  backups made before still hold it: run this on them as well (`biasloop -w BACKUP …`)")
+    say(f"deleted what {email} said about themselves")
+    say(
+        "  backups made earlier still contain it: run this on them as well (`biasloop -w BACKUP …`)"
+    )
 
 
 def annotators(json: Json = False, workspace: Workspace = None) -> None:
-    """Shows who labelled, how much, and how far they agree.
+    """Shows who labelled, how much, and how well they agree.
 
-    Also their competence and time, and what was set aside.
+    It also shows their competence, their time, and what was set aside.
     """
     from biasloop.reports import annotators as annotators_report
 
@@ -117,15 +121,15 @@ def annotators(json: Json = False, workspace: Workspace = None) -> None:
         print_json(asdict(report))
         return
     if not report.people:
-        say("nobody has labelled yet; `biasloop annotator add` makes an account")
+        say("nobody has labelled yet; `biasloop annotator add` creates an account")
         return
     table(
-        [_person(person) for person in report.people],
+        [_annotator_row(person) for person in report.people],
         [
             "annotator",
             "votes",
             "skips",
-            "aside",
+            "set aside",
             "competence",
             "gold",
             "seconds per item",
@@ -134,40 +138,40 @@ def annotators(json: Json = False, workspace: Workspace = None) -> None:
         ],
     )
     shared = report.agreement
-    say(f"\n{shared.items} items have several votes; Krippendorff's alpha (1: all agree)")
-    say(f"  whole answers (MASI)  {_measured(shared.sets)}")
+    say(f"\n{shared.items} items have several votes; Krippendorff's alpha (1: perfect agreement)")
+    say(f"  whole answers (MASI)  {_format(shared.sets)}")
     for label, value in shared.labels.items():
-        say(f"  {label:<21} {_measured(value)}")
-    say(f"  marked words (F1)     {_measured(report.spans)}")
+        say(f"  {label:<21} {_format(value)}")
+    say(f"  marked words (F1)     {_format(report.spans)}")
     if report.pairs:
         say("")
-        furthest = report.pairs[:PAIRS]
+        least_agreeing = report.pairs[:MAX_PAIRS]
         table(
-            [_between(pair, " / ".join(pair.people)) for pair in furthest],
+            [_agreement_row(pair, " / ".join(pair.people)) for pair in least_agreeing],
             ["between", "items", "alpha"],
         )
-        if more := len(report.pairs) - len(furthest):
-            say(f"{more} more pairs, who agree more or cannot be measured: --json has them all")
+        if more := len(report.pairs) - len(least_agreeing):
+            say(f"{more} more pairs agree more or cannot be measured: --json lists all of them")
     if any(r.items for r in report.rounds):
         say("")
         table(
-            [_between(r, f"round {r.round}") for r in report.rounds if r.items],
+            [_agreement_row(r, f"round {r.round}") for r in report.rounds if r.items],
             ["between", "items", "alpha"],
         )
     for dimension in report.positions:
-        _say_groups(dimension)
+        _print_groups(dimension)
 
 
-def _say_groups(dimension: "Dimension") -> None:
+def _print_groups(dimension: "Dimension") -> None:
     hidden = "; groups of fewer than five people are not shown" if dimension.hidden else ""
     say(f"\nby {dimension.dimension}{hidden}")
     if dimension.groups:
-        columns = ["group", "people", "alpha", "as consensus", "apart from the others"]
-        table([_group(group) for group in dimension.groups], columns)
+        columns = ["group", "people", "alpha", "matches consensus", "differs from the others"]
+        table([_group_row(group) for group in dimension.groups], columns)
 
 
-def _group(group: "Group") -> dict[str, Any]:
-    clear = {
+def _group_row(group: "Group") -> dict[str, Any]:
+    differences = {
         label: value
         for label, value in group.apart.items()
         if value and (value.low > 0 or value.high < 0)
@@ -175,32 +179,32 @@ def _group(group: "Group") -> dict[str, Any]:
     return {
         "group": group.group,
         "people": group.people,
-        "alpha": _measured(group.agreement),
-        "as consensus": _measured(group.as_consensus),
-        "apart from the others": ", ".join(
-            f"{label} {_measured(value)}" for label, value in clear.items()
+        "alpha": _format(group.agreement),
+        "matches consensus": _format(group.as_consensus),
+        "differs from the others": ", ".join(
+            f"{label} {_format(value)}" for label, value in differences.items()
         ),
     }
 
 
-def _person(person: "PersonReport") -> dict[str, Any]:
+def _annotator_row(person: "PersonReport") -> dict[str, Any]:
     seconds, competence, gold = person.seconds_per_item, person.competence, person.gold
     return {
         "annotator": person.annotator,
         "votes": person.votes,
         "skips": person.skips,
-        "aside": sum(person.aside.values()),
+        "set aside": sum(person.aside.values()),
         "competence": None if competence is None else f"{competence:.2f}",
-        "gold": f"{_measured(gold.right)} of {gold.n}" if gold else None,
+        "gold": f"{_format(gold.right)} of {gold.n}" if gold else None,
         "seconds per item": None if seconds is None else f"{seconds:.0f}",
         "hours": f"{person.hours:.1f}",
         "last": person.last_at,
     }
 
 
-def _between(report: "RoundAgreement | PairAgreement", who: str) -> dict[str, Any]:
-    return {"between": who, "items": report.items, "alpha": _measured(report.sets)}
+def _agreement_row(report: "RoundAgreement | PairAgreement", between: str) -> dict[str, Any]:
+    return {"between": between, "items": report.items, "alpha": _format(report.sets)}
 
 
-def _measured(value: "Interval | None") -> str:
+def _format(value: "Interval | None") -> str:
     return "not measurable" if value is None else str(value)

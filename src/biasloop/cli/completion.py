@@ -1,27 +1,27 @@
-"""What the shell offers for options with few possible values. Nothing here opens a workspace."""
+"""Completion in the shell, for options with few possible values. Nothing here opens a workspace."""
 
 from collections.abc import Iterator
 
 from biasloop.domain.label import LabelSource
 
 IMPORTED = (LabelSource.SEED, LabelSource.HUMAN, LabelSource.GOLD)
-"""Whose labels a file may hold."""
+"""Sources of the labels that an imported file may contain."""
 
 
 def campaigns() -> list[str]:
-    """The campaigns that ship with biasloop; the shell adds folders."""
+    """Campaigns that ship with biasloop; the shell itself completes folders."""
     from biasloop.workspace.campaign import shipped_names
 
     return shipped_names()
 
 
 def label_sources() -> list[str]:
-    """Whose labels `import` takes."""
+    """Sources of labels that `import` accepts."""
     return [str(source) for source in IMPORTED]
 
 
 def units() -> list[str]:
-    """What `import` makes of an ad."""
+    """Units into which `import` can cut an ad."""
     return ["sentence", "text"]
 
 
@@ -40,14 +40,14 @@ def classifiers() -> list[str]:
 
 
 def metrics() -> list[str]:
-    """By what `simulate` counts the labels saved."""
+    """Metrics by which `simulate` can count the labels saved."""
     from biasloop.domain.measure.curve import METRICS
 
     return list(METRICS)
 
 
 def strategies(incomplete: str) -> Iterator[str]:
-    """The strategies, after those that stand before the last comma."""
+    """The strategies, each after the names that are typed already (up to the last comma)."""
     from biasloop.plugins.registry import Kind, names
 
     before, comma, _ = incomplete.rpartition(",")

@@ -27,23 +27,23 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 WORKSPACE = "BIASLOOP_WORKSPACE"
-"""In the environment: the workspace of all commands that --workspace names none for."""
+"""Environment variable with the workspace for commands without --workspace."""
 
-_GIVEN = "biasloop.workspace"
-"""Where a command line keeps the workspace that was named last."""
+_WORKSPACE_KEY = "biasloop.workspace"
+"""Key in a context's `meta` of the folder that the last --workspace named."""
 
 
-def _named_last(context: typer.Context, folder: Path | None) -> Path | None:
-    """The folder named here, or else the one named before the command."""
+def _last_workspace(context: typer.Context, folder: Path | None) -> Path | None:
+    """The folder that this option names, else the one that was named before the command."""
     if folder is not None:
-        context.meta[_GIVEN] = folder
-    return context.meta.get(_GIVEN)
+        context.meta[_WORKSPACE_KEY] = folder
+    return context.meta.get(_WORKSPACE_KEY)
 
 
 def _workspace_option(help: str, envvar: str | None = None) -> Any:
-    """-w, which stands before a command or after it; what stands nearest to the end counts."""
+    """-w, which may stand before a command or after it; the last one counts."""
     return typer.Option(
-        "--workspace", "-w", help=help, envvar=envvar, callback=_named_last, show_default=False
+        "--workspace", "-w", help=help, envvar=envvar, callback=_last_workspace, show_default=False
     )
 
 
@@ -55,16 +55,16 @@ WorkspaceBefore = Annotated[
         "The workspace folder; default: this folder. Also after a command.", WORKSPACE
     ),
 ]
-"""The same before all commands, where the environment may name it, too."""
+"""The same option before all commands; there the environment may name the folder, too."""
 
 
 opened = ExitStack()
-"""Closes the workspaces that the command opened."""
+"""Closes, at the end, the workspaces that the command opened."""
 
 
 def open_workspace(folder: Path | None) -> "Service":
-    """The workspace in that folder, or in the current one, wired. Imports are here so that --help
-    stays quick."""
+    """Opens the workspace in that folder, or in the current one. The import is here so that --help
+    stays fast."""
     from biasloop.service.service import Service
 
     service = Service(folder or Path("."))
@@ -73,17 +73,17 @@ def open_workspace(folder: Path | None) -> "Service":
 
 
 def say(text: str) -> None:
-    """A line for people; what comes from outside is never read as markup."""
+    """Prints a line for people; the text is never read as markup."""
     out.print(text, markup=False, soft_wrap=True)
 
 
 def log(text: str) -> None:
-    """A line of a long-running command, with the local time, on standard error."""
+    """Prints a line of a long-running command, with the local time, on standard error."""
     err.print(f"{datetime.now():%H:%M:%S} {text}", markup=False, soft_wrap=True)  # noqa: DTZ005
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Prints one JSON document on standard output."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
@@ -92,22 +92,22 @@ def _plain(value: Any) -> Any:
 
 
 def local(moment: datetime | None) -> str:
-    """A moment in the local zone, for people."""
+    """A moment in the local time zone, as text for people."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "—"
 
 
 IDS = frozenset({"round", "model"})
-"""Columns that people copy from: never cut nor broken."""
+"""Columns whose values people copy: never cut or wrapped."""
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A table for people."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    """Prints a table for people."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold", no_wrap=column in IDS)
+        grid.add_column(column, overflow="fold", no_wrap=column in IDS)
     for row in rows:
-        shown.add_row(*(_cell(row.get(column)) for column in columns))
-    out.print(shown)
+        grid.add_row(*(_cell(row.get(column)) for column in columns))
+    out.print(grid)
 
 
 def _cell(value: Any) -> str:
@@ -120,7 +120,7 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; call it with how much is done so far."""
+    """Shows a progress bar on standard error; call what it yields with the amount done so far."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -134,10 +134,10 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def now() -> datetime:
-    """Aware UTC."""
+    """The current time, aware UTC."""
     return datetime.now(UTC)
 
 
 def fail(message: str) -> ConfigError:
-    """A wrong use of a command."""
+    """The error to raise when a command is used wrongly."""
     return ConfigError(message)

@@ -29,20 +29,25 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to create.")],
     campaign: Annotated[
         str,
         typer.Option(
-            help="A campaign that ships with biasloop, or a campaign folder.",
+            help="Name of a campaign that ships with biasloop, or a campaign folder.",
             autocompletion=campaigns,
         ),
     ],
-    seed: Annotated[int | None, typer.Option(help="Seeds the split and every draw.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the split and of all random choices.")
+    ] = None,
     example_ads: Annotated[
         bool, typer.Option(help="Also import the unlabelled ads that come with the campaign.")
     ] = False,
 ) -> None:
-    """Makes a workspace and imports the campaign's seed sentences. Needs nothing running."""
+    """Creates a workspace and imports the campaign's seed sentences.
+
+    Nothing else has to be running.
+    """
     from biasloop.workspace.create import create_workspace
 
     create_workspace(folder, campaign, seed)
@@ -65,28 +70,31 @@ def import_(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            help="FIELD=COLUMN where a column has another name, as text=body; repeatable."
+            help="FIELD=COLUMN for a column with another name, e.g. text=body; repeatable."
         ),
     ] = None,
     label_source: Annotated[
         LabelSource,
         typer.Option(
-            help="Whose labels they are: seed, human, or gold (known answers).",
+            help="Source of the labels: seed, human, or gold (known answers).",
             autocompletion=label_sources,
         ),
     ] = LabelSource.SEED,
     unit: Annotated[
         str | None,
-        typer.Option(help="sentence or text; default: the campaign's.", autocompletion=units),
+        typer.Option(
+            help="What is labelled: sentence or (whole) text; default: the campaign's choice.",
+            autocompletion=units,
+        ),
     ] = None,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Adds ads (or labelled rows) to the pool. A bad row goes to a rejects file, the rest is in."""
+    """Adds ads (or labelled rows) to the pool. Bad rows go to a rejects file."""
     if label_source not in IMPORTED:
-        raise fail("--label-source is seed, human or gold")
+        raise fail("--label-source must be seed, human or gold")
     if unit not in (None, "sentence", "text"):
-        raise fail("--unit is sentence or text")
+        raise fail("--unit must be sentence or text")
     service = open_workspace(workspace)
     columns = dict(_pair(option) for option in column or ())
     reports = {
@@ -99,7 +107,7 @@ def import_(
 def _pair(option: str) -> tuple[str, str]:
     field, equals, name = option.partition("=")
     if not equals:
-        raise fail(f"--column wants FIELD=COLUMN, got {option!r}")
+        raise fail(f"--column must be FIELD=COLUMN, not {option!r}")
     return field, name
 
 
@@ -124,8 +132,8 @@ def _import(
     service.ledger.control.note(Event.IMPORTED, facts | {"file": str(path)}, now())
     if not quiet:
         say(
-            f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} known "
-            f"already, {report.labelled} labelled, {report.rejects} rejected"
+            f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} already "
+            f"known, {report.labelled} labelled, {report.rejects} rejected"
         )
         if report.rejects:
             say(f"  rejected rows with their reasons: {report.rejects_file}")
@@ -137,9 +145,9 @@ def takedown(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Erases an ad everywhere; names the models that saw it.
+    """Erases an ad everywhere; lists the models that saw it.
 
-    Its text leaves pool, features, ledger, answers of language models and tasks.
+    Its text is removed from pool, features, ledger, stored answers of language models and tasks.
     """
     from biasloop.service.takedown import take_down
 
@@ -154,17 +162,20 @@ def takedown(
 
 
 def export(
-    to: Annotated[Path | None, typer.Option(help="Folder; default: exports/ here.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to; default: a new one in the workspace's exports/."),
+    ] = None,
     format: Annotated[
-        str, typer.Option(help="parquet or csv.", autocompletion=formats)
+        str, typer.Option(help="Format of the tables: parquet or csv.", autocompletion=formats)
     ] = "parquet",
     verdicts: Annotated[
-        bool, typer.Option(help="The whole pool, with the verdict of the model in service.")
+        bool, typer.Option(help="Export the whole pool, with verdicts of the model in service.")
     ] = False,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Writes items, votes and ads with their provenance."""
+    """Exports items, votes and ads with their provenance."""
     from biasloop.plugins.registry import Kind, create
     from biasloop.reports.export import ADS, ITEMS, VOTES, ad_rows, item_rows, vote_rows
     from biasloop.service.models import verdict_columns
@@ -173,10 +184,10 @@ def export(
     exporter = create(Kind.EXPORTER, format)
     folder = to or service.layout.exports / f"{now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
-    more, judge = verdict_columns(service) if verdicts else ({}, None)
+    verdict_types, judge = verdict_columns(service) if verdicts else ({}, None)
     with progress("export items", len(service.pool)) as done:
         written = [
-            exporter.write("items", ITEMS | more, item_rows(service, judge, done), folder),
+            exporter.write("items", ITEMS | verdict_types, item_rows(service, judge, done), folder),
             exporter.write("votes", VOTES, vote_rows(service), folder),
             exporter.write("ads", ADS, ad_rows(service), folder),
         ]

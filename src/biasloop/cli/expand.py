@@ -21,15 +21,16 @@ def add_to(app: typer.Typer) -> None:
 
 def expand(
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only say what would be asked for, and its cost.")
+        bool,
+        typer.Option("--plan", help="Only show what would be asked for, and what it would cost."),
     ] = False,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Runs the expanders of the settings now, as a new round does."""
+    """Runs the expanders in the settings, as a new round does."""
     service = open_workspace(workspace)
     if plan:
-        _plan(service, json)
+        _print_plan(service, json)
         return
     from biasloop.service import control
 
@@ -41,14 +42,17 @@ def expand(
     for name, added in facts["expanded"].items():
         say(f"{name}: {added} new items")
         if record := facts.get("synthesis", {}).get(name):
-            _describe(record)
+            _print_record(record)
 
 
-def _describe(record: Mapping[str, Any]) -> None:
-    """What a language model was asked for, and what came of it."""
+def _print_record(record: Mapping[str, Any]) -> None:
+    """Prints what a language model was asked for, and how many texts were accepted."""
     spent = record["spending"]
     refused = ", ".join(f"{n} {reason}" for reason, n in sorted(record["refused"].items()))
-    say(f"  {record['asked']} asked for, {record['made']} good; refused: {refused or 'none'}")
+    say(
+        f"  {record['asked']} texts asked for, {record['made']} accepted; "
+        f"refused: {refused or 'none'}"
+    )
     say(
         f"  {spent['requests']} requests, {spent['tokens_in']} tokens in, {spent['tokens_out']} "
         f"out, cost {spent['cost']:.4f}"
@@ -57,7 +61,7 @@ def _describe(record: Mapping[str, Any]) -> None:
         say(f"  {record['not_asked']} not asked for: {record['stopped']}")
 
 
-def _plan(service: "Service", json: bool) -> None:
+def _print_plan(service: "Service", json: bool) -> None:
     plans = service.steps.plan()
     if json:
         print_json(
@@ -68,17 +72,17 @@ def _plan(service: "Service", json: bool) -> None:
         )
         return
     if not plans:
-        say('no expander of the settings asks a language model; add "llm" to expander.names')
+        say('no expander in the settings uses a language model; add "llm" to expander.names')
     for name, (requests, size) in plans.items():
         table(_cells(requests), ["texts", "kind", "label", "sector", "register", "form"])
         say(
-            f"{name}: {len(requests)} texts by {size.requests} requests, {size.tokens_in} tokens "
+            f"{name}: {len(requests)} texts in {size.requests} requests, {size.tokens_in} tokens "
             f"in, {size.tokens_out} out (at most {size.tokens_out_at_most})"
         )
         llm = service.settings.llm
         say(
-            f"  cost {size.cost:.4f}, at most {size.cost_at_most:.4f}; a round may cost "
-            f"{llm.round_budget:g}, all of them {llm.budget:g}"
+            f"  cost {size.cost:.4f}, at most {size.cost_at_most:.4f}; the budget is "
+            f"{llm.round_budget:g} per round, {llm.budget:g} in all"
         )
 
 

@@ -23,11 +23,11 @@ from biasloop.cli.context import WorkspaceBefore, err, opened
 from biasloop.errors import BiasloopError, describe_error
 
 TRACEBACK = "BIASLOOP_TRACEBACK"
-"""In the environment: show where an unexpected error came from."""
+"""Environment variable: set it to see the traceback of an unexpected error."""
 
 app = typer.Typer(
     name="biasloop",
-    help="Makes a bias classifier and a labelled corpus out of raw job ads, for the fewest labels.",
+    help="Turns raw job ads into a bias classifier and a labelled corpus, with few human labels.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -51,7 +51,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Without a command there is nothing to do but show the help."""
+    """Shows the help if there is no command."""
     context.call_on_close(opened.close)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -79,16 +79,16 @@ def run() -> None:
     try:
         app()
     except BiasloopError as error:
-        _end(str(error), error.exit_code)
+        _exit_with(str(error), error.exit_code)
     except OSError as error:
-        _end(describe_error(error), 1)
+        _exit_with(describe_error(error), 1)
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
-        _end(f"unexpected, a fault in biasloop: {error!r}; {TRACEBACK}=1 shows where", 1)
+        _exit_with(f"unexpected, a bug in biasloop: {error!r}; set {TRACEBACK}=1 to see where", 1)
 
 
-def _end(message: str, code: int) -> None:
+def _exit_with(message: str, code: int) -> None:
     err.print(f"error: {message}", markup=False, soft_wrap=True, style="red")
     sys.exit(code)
 

@@ -34,11 +34,11 @@ def add_to(root: typer.Typer) -> None:
 
 @app.callback()
 def models(_workspace: Workspace = None) -> None:
-    """Model versions."""
+    """Model versions, and which one is in service."""
 
 
 def train(json: Json = False, workspace: Workspace = None) -> None:
-    """Trains on what is labelled now; the model goes into service.
+    """Trains a model on all labels and puts it into service.
 
     Expanders that cost nothing run first.
     """
@@ -65,7 +65,7 @@ def _counts(rows: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {source}" for source, count in sorted(rows.items()))
 
 
-def _votes(policies: Mapping[str, int]) -> str | None:
+def _votes_by_policy(policies: Mapping[str, int]) -> str | None:
     """How many votes a model learned from under each version of the guideline."""
     return ", ".join(f"{n} under {policy}" for policy, n in policies.items()) or None
 
@@ -83,9 +83,9 @@ def classify(
     ],
     workspace: Workspace = None,
 ) -> None:
-    """Prints what the model in service says of texts, as JSON lines.
+    """Prints verdicts of the model in service, as JSON lines.
 
-    Probabilities, flags, sentences, and the words that carry them.
+    Each line has probabilities, flagged labels, sentences, and the words that carry the verdict.
     """
     from biasloop.reports.classify import classify as verdicts
     from biasloop.service.models import in_service
@@ -117,17 +117,17 @@ def _rows(what: str) -> Iterator[tuple[Any, str]]:
 
 
 def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
-    """(id, text) of every line; the id is the line's number where there is none.
+    """Yields (id, text) of every line; a line without an id gets its number.
 
-    Raises DataError naming the line that is wrong.
+    Raises DataError that names the wrong line.
     """
     try:
         for number, row in parse_lines(lines, where):
             if not isinstance(row.get("text"), str):
-                raise DataError(f"{where}, line {number}: no text")
+                raise DataError(f"{where}, line {number} has no text")
             yield row.get("id", number), row["text"]
     except DataError as error:
-        raise DataError(f'{error}; want lines {{"id", "text"}}') from None
+        raise DataError(f'{error}; each line must be {{"id", "text"}}') from None
 
 
 @app.command("list")
@@ -144,7 +144,7 @@ def list_(json: Json = False, workspace: Workspace = None) -> None:
             "classifier": model.classifier,
             "sequence": model.sequence,
             "trained on": _counts(model.rows),
-            "guidelines": _votes(model.policies),
+            "guidelines": _votes_by_policy(model.policies),
             "decision": model.decision,
             "card": model.card,
         }
@@ -172,8 +172,8 @@ def promote(
 
 @app.command()
 def rollback(workspace: Workspace = None) -> None:
-    """Puts the model back into service that was there before."""
+    """Puts the previous model back into service."""
     from biasloop.service import models
 
     since, model_id = models.roll_back(open_workspace(workspace))
-    say(f"model {model_id}, in service from {local(since)}, is back in service")
+    say(f"model {model_id} is back in service (it was put into service on {local(since)})")

@@ -13,7 +13,8 @@ from biasloop.domain.policy import PolicyDecision, VoteAction
 app = typer.Typer(help="Versions of the annotation guideline.", invoke_without_command=True)
 
 By = Annotated[
-    str, typer.Option(help="Who you are; default: the user of this machine.", show_default=False)
+    str,
+    typer.Option(help="Your name, for the record; default: the current user.", show_default=False),
 ]
 
 
@@ -26,7 +27,7 @@ def add_to(root: typer.Typer) -> None:
 def policies(context: typer.Context, json: Json = False, workspace: Workspace = None) -> None:
     """Lists the versions of the guideline, with the votes that were given under each.
 
-    Votes under an older version count on until you decide: keep, re-ask or set-aside.
+    Votes under an older version keep counting until you decide: keep, re-ask or set-aside.
     """
     if context.invoked_subcommand is not None:
         return
@@ -45,8 +46,8 @@ def policies(context: typer.Context, json: Json = False, workspace: Workspace = 
     if report.decision:
         say(_in_words(report.decision))
     if report.new:
-        say(f"{report.new} is new: it is in force once `biasloop up` (or `serve`) starts again,")
-        say("  or at once by `biasloop policy adopt campaign/guidelines.md`")
+        say(f"{report.new} is new: it comes into force when `biasloop up` or `serve` starts again,")
+        say("  or at once with `biasloop policy adopt campaign/guidelines.md`")
     if votes := report.waiting.votes:
         say(f"{votes} votes were given under an older guideline; they count until you decide:")
         say("  biasloop policy keep | re-ask [--labels LABEL,…] | set-aside")
@@ -54,9 +55,9 @@ def policies(context: typer.Context, json: Json = False, workspace: Workspace = 
 
 @app.command()
 def keep(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
-    """Lets votes under older versions count on.
+    """Keeps counting the votes given under older versions.
 
-    What was set aside since this version counts again.
+    Votes that were set aside since the last change of the guideline count again.
     """
     _decide(workspace, VoteAction.KEEP, "", by, json)
 
@@ -65,15 +66,18 @@ def keep(by: By = "", json: Json = False, workspace: Workspace = None) -> None:
 def re_ask(
     labels: Annotated[
         str,
-        typer.Option(help="Only items whose votes or consensus carry one of these, as gender,age."),
+        typer.Option(
+            help="Only items with one of these labels in a vote or the consensus, e.g. gender,age."
+        ),
     ] = "",
     by: By = "",
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Shows items again to those who answered under an older version.
+    """Asks again about items answered under older versions.
 
-    Until they answer, the old answer stays on record and does not count.
+    Those who answered see the item again. Until then, their old answer stays on record, but does
+    not count.
     """
     _decide(workspace, VoteAction.RE_ASK, labels, by, json)
 
@@ -103,20 +107,20 @@ def split(labels: str) -> list[str]:
 
 
 def show_decision(decision: PolicyDecision, changed: int) -> None:
-    """What was decided on older votes, and what became of the answers that it changed."""
+    """Prints what was decided about older votes, and what it did to how many answers."""
     say(_in_words(decision))
-    what = {
+    effect = {
         VoteAction.KEEP: "count again",
         VoteAction.RE_ASK: "were set aside, and their tasks are shown again",
         VoteAction.SET_ASIDE: "were set aside; the next training and audit leave them out",
     }
-    say(f"  {changed} answers {what[decision.action]}")
+    say(f"  {changed} answers {effect[decision.action]}")
 
 
 def _in_words(decision: PolicyDecision) -> str:
-    about = f" about {', '.join(decision.labels)}" if decision.labels else ""
-    what = f"{decision.action} {', '.join(decision.older)}{about}"
-    return f"{decision.by} decided for {decision.policy_id}: {what}"
+    labels = f" about {', '.join(decision.labels)}" if decision.labels else ""
+    action = f"{decision.action} {', '.join(decision.older)}{labels}"
+    return f"{decision.by} decided for {decision.policy_id}: {action}"
 
 
 def user() -> str:

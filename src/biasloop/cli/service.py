@@ -40,15 +40,15 @@ def up(workspace: Workspace = None) -> None:
     """Starts everything: Label Studio, the loop and the page. Ctrl-C stops it."""
     service = open_workspace(workspace)
     if service.settings.labelstudio.url:
-        raise fail("labelstudio.url is set: `biasloop serve` runs against that server")
+        raise fail("labelstudio.url is set; use `biasloop serve`, which works with that server")
     with service.embedded(log):
         _serve(service)
 
 
 def serve(workspace: Workspace = None) -> None:
-    """Starts the loop and the page with a Label Studio of your own.
+    """Starts the loop and the page, with a Label Studio of your own.
 
-    The settings name it (labelstudio.url).
+    The setting labelstudio.url must name that server.
     """
     service = open_workspace(workspace)
     if not service.settings.labelstudio.url:
@@ -76,7 +76,7 @@ def _serve(service: "Service") -> None:
         service.label_studio.add_webhook(f"{page}webhook")
         label_at = service.label_studio.task_url()
     except LabelStudioDown as error:
-        log(f"{error}; the loop goes on trying")
+        log(f"{error}; the loop keeps trying")
         label_at = service.label_studio_url
     with service.spare_child():
         scheduler.start()
@@ -98,26 +98,28 @@ def _greet(service: "Service", page: str, label_at: str) -> None:
         say(f"         sign in as {service.settings.labelstudio.email}")
         say(f"         password   {secret.get_secret_value()}")
     say(f"  watch  {page}")
-    say("  people get accounts by `biasloop annotator add EMAIL`; Ctrl-C stops")
+    say("  `biasloop annotator add EMAIL` creates an account; Ctrl-C stops everything")
     say("")
 
 
 def tick(json: Json = False, workspace: Workspace = None) -> None:
-    """One poll and one tick, in the foreground."""
+    """Runs one poll and one step, in the foreground."""
     service = open_workspace(workspace)
     service.adopt_campaign_policy()
     new = service.poll()
-    did = service.loop.tick()
+    step = service.loop.tick()
     if json:
-        print_json({"new_annotations": new, "did": did})
+        print_json({"new_annotations": new, "did": step})
     else:
-        say(f"{new} new annotations; {did or 'nothing was due'}")
+        say(f"{new} new annotations; {step or 'nothing was due'}")
 
 
 def reconcile(
     accept_losses: Annotated[
         bool,
-        typer.Option("--accept-losses", help="Also when many answers are gone from Label Studio."),
+        typer.Option(
+            "--accept-losses", help="Go on even if many answers are gone from Label Studio."
+        ),
     ] = False,
     json: Json = False,
     workspace: Workspace = None,
@@ -139,43 +141,43 @@ def reconcile(
 
 
 def backup(
-    to: Annotated[Path, typer.Argument(help="A new folder outside of the workspace.")],
+    to: Annotated[Path, typer.Argument(help="Folder to create, outside the workspace.")],
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Copies the workspace, while it runs. The copy is a workspace: to restore, put it in place."""
+    """Copies the workspace, even while it runs. To restore, put the copy in its place."""
     from biasloop.workspace.backup import back_up
 
     service = open_workspace(workspace)
     with err.status("copying …") as shown:
         size = back_up(service.layout, to, lambda name: shown.update(f"copying {name} …"))
-    elsewhere = bool(service.settings.ledger_url)
+    on_server = bool(service.settings.ledger_url)
     if json:
-        print_json({"backup": str(to), "bytes": size, "ledger_included": not elsewhere})
+        print_json({"backup": str(to), "bytes": size, "ledger_included": not on_server})
         return
     say(f"{to}: {size / 1e6:.1f} MB")
-    if elsewhere:
-        say("  the ledger is on a server and not in it: dump that first, then take this backup")
+    if on_server:
+        say("  the ledger is on a server and not in the copy: dump it first, then take this backup")
     if service.settings.labelstudio.url:
-        say("  Label Studio is a server of its own: back it up as well, after this")
-    say(f"  to restore: put it in place, then `biasloop --workspace {to} reconcile`")
+        say("  Label Studio is a separate server: back it up as well, after this")
+    say("  to restore: put it in the workspace's place and run `biasloop reconcile` there")
 
 
 def pause(
     drain: Annotated[
-        bool, typer.Option("--drain", help="Let live rounds finish; open no new one.")
+        bool, typer.Option("--drain", help="Let open rounds finish, but open no new one.")
     ] = False,
     workspace: Workspace = None,
 ) -> None:
-    """Stops the steps (annotations are still polled) until `resume`."""
+    """Stops the loop until `resume`. Annotations are still collected."""
     from biasloop.service import control
 
     state = control.pause(open_workspace(workspace), drain=drain)
-    say(f"{state}; `biasloop resume` goes on")
+    say(f"{state}; `biasloop resume` continues")
 
 
 def resume(workspace: Workspace = None) -> None:
-    """Goes on after `pause`, or after the stopping rule."""
+    """Continues after `pause`, or after the stopping rule."""
     from biasloop.service import control
 
     say(control.resume(open_workspace(workspace)))
@@ -183,7 +185,7 @@ def resume(workspace: Workspace = None) -> None:
 
 def cancel(
     round_id: Annotated[int, typer.Argument(metavar="ROUND", help="Number of the round.")],
-    why: Annotated[str, typer.Option(help="Kept with the round.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, recorded with the round.")] = "",
     workspace: Workspace = None,
 ) -> None:
     """Ends a round and withdraws its unlabelled tasks. Its annotations are kept."""
@@ -194,24 +196,26 @@ def cancel(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="A new folder for the demo's workspace.")] = Path(
-        "demo"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to create for the demo's workspace.")
+    ] = Path("demo"),
     campaign: Annotated[
         str,
         typer.Option(
-            help="A campaign that ships with biasloop, or a campaign folder.",
+            help="Name of a campaign that ships with biasloop, or a campaign folder.",
             autocompletion=campaigns,
         ),
     ] = "job_ads_it",
     data: Annotated[
         Path | None, typer.Option(help="Labelled JSONL; default: the campaign's seeds.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds to run.")] = 5,
-    batch: Annotated[int, typer.Option(min=2, help="Items in a round.")] = 20,
-    annotators: Annotated[int, typer.Option(min=1, help="Simulated annotators.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 5,
+    batch: Annotated[int, typer.Option(min=2, help="Items per round.")] = 20,
+    annotators: Annotated[int, typer.Option(min=1, help="Number of simulated annotators.")] = 2,
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds the data's order and every draw.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the data's order and of all random choices.")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Shows the loop at work on a real Label Studio.

@@ -20,40 +20,43 @@ def add_to(app: typer.Typer) -> None:
 
 def simulate(
     pool: Annotated[Path, typer.Option(help='JSON lines {"text", "label"} or {"text", "labels"}.')],
-    test: Annotated[Path, typer.Option(help="The same; only tested on.")],
+    test: Annotated[
+        Path,
+        typer.Option(help="The same format; models are tested on it, nothing is chosen from it."),
+    ],
     strategies: Annotated[
         str,
         typer.Option(
-            help="Names, with commas between. random runs in any case.",
+            help="Names, separated by commas; random always runs as well.",
             autocompletion=completion.strategies,
         ),
     ] = "auto,random",
     classifier: Annotated[
-        str, typer.Option(help="The classifier.", autocompletion=completion.classifiers)
+        str, typer.Option(help="Name of the classifier.", autocompletion=completion.classifiers)
     ] = "tfidf",
     options: Annotated[str, typer.Option(help="Options of the classifier, as JSON.")] = "{}",
-    batch: Annotated[int, typer.Option(min=1, help="Labels in a round.")] = 25,
-    budget: Annotated[int, typer.Option(min=1, help="Labels in all.")] = 1000,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of every strategy.")] = 10,
+    batch: Annotated[int, typer.Option(min=1, help="Labels per round.")] = 25,
+    budget: Annotated[int, typer.Option(min=1, help="Labels in total.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each strategy.")] = 10,
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
     metric: Annotated[
         str | None,
         typer.Option(
-            help="By which labels saved are counted: accuracy or macro_f1 (default: accuracy in a "
+            help="Metric for labels saved: accuracy or macro_f1 (default: accuracy in a "
             "single-label scheme, macro_f1 in a multi-label one).",
             autocompletion=completion.metrics,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Keeps finished runs, and the plots.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for finished runs and plots.")] = Path(
         "simulation"
     ),
     json: Json = False,
 ) -> None:
-    """Shows what strategies save, on data that is labelled already.
+    """Shows how many labels a strategy would save.
 
-    The loop runs with gold labels in the place of people.
+    The loop runs on data that is labelled already, with gold labels in place of annotators.
 
-    Needs no workspace. What is finished is kept: the same command goes on where it was stopped.
+    No workspace is needed. Finished runs are kept: the same command continues where it stopped.
     """
     from biasloop.domain.measure.curve import METRICS
     from biasloop.simulate.gold import read_gold
@@ -63,9 +66,9 @@ def simulate(
     from biasloop.simulate.run import Setup
 
     if metric is not None and metric not in METRICS:
-        raise fail(f"no metric is called {metric!r}; known: {', '.join(METRICS)}")
+        raise fail(f"there is no metric {metric!r}; known are {', '.join(METRICS)}")
     if batch > budget:
-        raise fail(f"a batch of {batch} is more than the budget of {budget} labels")
+        raise fail(f"--batch {batch} is more than --budget {budget}; give a smaller batch")
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())
     setup = Setup(classifier, _options(options), batch, budget, noise)
     grid = Grid(read_gold(pool, test), setup, names, seeds)

@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(json: Json = False, workspace: Workspace = None) -> None:
-    """Shows what runs, what it waits for, and what there is."""
+    """Shows what is running and what it waits for."""
     from biasloop.reports.status import overview
 
     now = overview(open_workspace(workspace))
@@ -29,11 +29,11 @@ def status(json: Json = False, workspace: Workspace = None) -> None:
         print_json(asdict(now))
         return
     say(f"{now.campaign} — {now.loop}")
-    for line in (*_of_people(now), *_of_models(now)):
+    for line in (*_lines_on_labels(now), *_lines_on_models(now)):
         say(f"  {line}")
     if now.set_aside:
-        open_still = sum(answer.open for answer in now.set_aside)
-        say(f"  aside    {len(now.set_aside)} answers do not count, {open_still} tasks open")
+        open_tasks = sum(answer.open for answer in now.set_aside)
+        say(f"  aside    {len(now.set_aside)} answers do not count, {open_tasks} tasks open")
     if now.label_studio.trouble:
         say(f"  trouble  {now.label_studio.trouble}")
     for name, record in now.synthesis.by_expander.items():
@@ -45,8 +45,8 @@ def status(json: Json = False, workspace: Workspace = None) -> None:
         table([_round(r) for r in now.rounds], ["round", "state", "opened", "batch", "now"])
 
 
-def _of_people(now: "Overview") -> Iterator[str]:
-    """What there is to label, and what people did."""
+def _lines_on_labels(now: "Overview") -> Iterator[str]:
+    """Lines on the pool, the labels, and the tasks."""
     yield f"pool     {now.pool.items} items of {now.pool.ads} ads {now.pool.by_origin}"
     yield f"labels   {now.labels or 'none yet'}; asked {now.budget.asked} of {now.budget.of}"
     if now.pace:
@@ -67,8 +67,8 @@ def _of_people(now: "Overview") -> Iterator[str]:
         )
 
 
-def _of_models(now: "Overview") -> Iterator[str]:
-    """Which model serves, what it learned from, and what the labels were worth."""
+def _lines_on_models(now: "Overview") -> Iterator[str]:
+    """Lines on the model in service, what it learned from, and what the labels were worth."""
     yield f"model    {now.model_in_service or 'none yet; `biasloop train` makes one'}"
     if now.model_policies:
         votes = ", ".join(f"{n} votes under {policy}" for policy, n in now.model_policies.items())
@@ -86,19 +86,19 @@ def _of_models(now: "Overview") -> Iterator[str]:
 
 
 def _advice(now: "Overview") -> str:
-    """What a person would do now."""
+    """What the user should do now."""
     if not now.pool.by_origin.get("real"):
-        return "`biasloop import FILE` brings in ads to label"
+        return "`biasloop import FILE` adds ads to label"
     server = now.label_studio
     if server.project is None:
-        return "`biasloop up` starts the loop and Label Studio (`serve`: against your own)"
+        return "`biasloop up` starts the loop and Label Studio (`serve` uses one of your own)"
     if now.open_tasks.all:
         return f"label at {server.url}/projects/{server.project}/data?labeling=1"
     return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
 
 
 def describe_savings(savings: Mapping[str, Any]) -> str:
-    """On one line, what the labels that the strategy acquired are worth against random ones."""
+    """One line on what the labels that the strategy acquired are worth against random ones."""
     if not savings["points"]:
         return f"not yet estimable: {savings['why']}"
     last = savings["points"][-1]
@@ -111,8 +111,8 @@ def describe_savings(savings: Mapping[str, Any]) -> str:
 
 
 def _probation(report: "ProbationReport") -> str:
-    """Whether what a language model wrote teaches, and who says so."""
-    texts = f"{report.teach} of {report.texts} texts of a language model teach"
+    """How many texts by a language model are used for training, and which review decided it."""
+    texts = f"{report.teach} of {report.texts} texts by a language model are used for training"
     if review := report.review:
         verdict = "kept" if review["kept"] else "refused"
         return f"{texts}; round {report.round} {verdict} {review['texts']}: {review['why']}"
@@ -120,43 +120,43 @@ def _probation(report: "ProbationReport") -> str:
 
 
 def _stopping(advice: Mapping[str, Any]) -> str:
-    """What the criteria come to, and the measured one."""
-    held = [criterion["name"] for criterion in advice["criteria"] if criterion["stop"]]
-    word = "enough is labelled" if advice["stop"] else "go on labelling"
-    needed = " and ".join(advice["needs"])
-    return f"{word}: {', '.join(held) or 'no criterion'} says to stop; {needed} must"
+    """Whether labelling should stop, and which criteria are met and needed."""
+    met = [criterion["name"] for criterion in advice["criteria"] if criterion["stop"]]
+    word = "enough is labelled" if advice["stop"] else "keep labelling"
+    needed = ", ".join(advice["needs"])
+    return f"{word} (criteria needed to stop: {needed}; met: {', '.join(met) or 'none'})"
 
 
 def _round(report: "RoundReport") -> dict[str, Any]:
     if report.error:
-        doing = f"{report.step} failed {report.attempts} times: {report.error}"
+        activity = f"{report.step} failed {report.attempts} times: {report.error}"
     else:
-        doing = report.waits_for or ("" if report.over else f"{report.step} is next")
+        activity = report.waits_for or ("" if report.over else f"{report.step} is next")
     return {
         "round": report.id,
         "state": report.state,
         "opened": report.opened_at,
         "batch": report.facts.get("batch"),
-        "now": doing,
+        "now": activity,
     }
 
 
 def trip(
-    item: Annotated[str, typer.Argument(help="Id of an item.")],
+    item: Annotated[str, typer.Argument(help="Id of the item.")],
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Shows every fact about an item, in order."""
+    """Shows everything that happened to an item, in order."""
     from biasloop.reports.trip import trip as report_trip
 
     report = report_trip(open_workspace(workspace), item)
     if json:
         print_json(report.as_dict())
         return
-    about = report.item
-    say(about.text or "(taken down)")
-    roots = ", ".join(about.roots)
-    say(f"  {about.origin}, {about.split}, from {roots} {about.operation}".rstrip())
+    shown = report.item
+    say(shown.text or "(taken down)")
+    roots = ", ".join(shown.roots)
+    say(f"  {shown.origin}, {shown.split}, from {roots} {shown.operation}".rstrip())
     for fact in report.facts:
         where = "" if fact["round_id"] is None else f"round {fact['round_id']} "
         say(f"  {local(fact['at'])}  {where}{fact['fact']}: {fact['detail']}")
@@ -165,7 +165,7 @@ def trip(
 def doctor(json: Json = False, workspace: Workspace = None) -> None:
     """Checks everything that biasloop needs and says what to fix.
 
-    That is settings, ledger, Label Studio, models, disk, GPU and model hub.
+    It checks settings, ledger, Label Studio, models, disk, GPU and model hub.
     """
     from biasloop.reports.doctor import examine
 

@@ -1,4 +1,4 @@
-"""policy try, trial, comment, adopt: a draft of the guideline, tried before it is adopted."""
+"""policy try, trial, comment, adopt: a draft of the guideline is tried, then adopted."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from biasloop.service.service import Service
     from biasloop.service.trial import CaseReport, TrialReport
 
-Out = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FILE.html", help="Also write the trial to this file.")
+]
 
 
 def add_to(_root: typer.Typer) -> None:
@@ -38,16 +40,24 @@ def add_to(_root: typer.Typer) -> None:
 
 
 def try_(
-    draft: Annotated[Path, typer.Argument(metavar="DRAFT.md", help="The whole guideline.")],
+    draft: Annotated[
+        Path, typer.Argument(metavar="DRAFT.md", help="The draft: a whole guideline.")
+    ],
     against: Annotated[
-        str, typer.Option(help="A version, by how its id begins; default: the one in force.")
+        str,
+        typer.Option(
+            help="Version to compare with: its id, or the start of it; default: the one in force."
+        ),
     ] = "",
     items: Annotated[
-        int, typer.Option(min=1, max=500, help="How many items near the border to try it on.")
+        int,
+        typer.Option(min=1, max=500, help="Number of items near the decision border to try it on."),
     ] = 50,
     scenarios: Annotated[
         Path | None,
-        typer.Option(help="Texts to try it on instead: one a line, or JSONL (text, labels)."),
+        typer.Option(
+            help="File of texts to try it on instead: one per line, or JSONL (text, labels)."
+        ),
     ] = None,
     by: By = "",
     out: Out = None,
@@ -56,8 +66,8 @@ def try_(
 ) -> None:
     """Shows what a draft of the guideline would change.
 
-    The language model labels scenarios under the guideline in force and under the draft. Nothing
-    comes into force.
+    The language model labels scenarios under the guideline in force and under the draft. The
+    guideline in force does not change.
     """
     from biasloop.service.scenarios import borderline, from_file
     from biasloop.service.trial import draft_of, try_draft
@@ -78,32 +88,33 @@ def try_(
 
 def trial(
     name: Annotated[
-        str, typer.Argument(metavar="TRIAL", help="How its id begins; default: the newest.")
+        str,
+        typer.Argument(metavar="TRIAL", help="Its id, or the start of it; default: the newest."),
     ] = "",
     out: Out = None,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Shows a trial again, with its comments."""
+    """Shows an earlier trial, with its comments."""
     service = open_workspace(workspace)
-    known = service.ledger.trials
-    _show(service, known.find(name) if name else known.newest(), out, json)
+    trials = service.ledger.trials
+    _show(service, trials.find(name) if name else trials.newest(), out, json)
 
 
 def comment(
-    name: Annotated[str, typer.Argument(metavar="TRIAL", help="How its id begins.")],
-    scenario: Annotated[int, typer.Argument(metavar="SCENARIO", help="Its number.")],
+    name: Annotated[str, typer.Argument(metavar="TRIAL", help="Its id, or the start of it.")],
+    scenario: Annotated[int, typer.Argument(metavar="SCENARIO", help="Number of the scenario.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The comment.")],
     by: By = "",
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
     """Adds a comment to a scenario of a trial. The page shows it, too."""
-    from biasloop.service.trial import comment as keep
+    from biasloop.service.trial import comment as add_comment
     from biasloop.service.trial import describe
 
     service = open_workspace(workspace)
-    report = describe(service, keep(service, name, scenario, text, by or user()))
+    report = describe(service, add_comment(service, name, scenario, text, by or user()))
     (case,) = [case for case in report.cases if case.scenario == scenario]
     if json:
         print_json(asdict(case))
@@ -113,63 +124,69 @@ def comment(
 
 def adopt(
     draft: Annotated[
-        str, typer.Argument(metavar="DRAFT.md|TRIAL", help="A file, or how a trial's id begins.")
+        str,
+        typer.Argument(
+            metavar="DRAFT.md|TRIAL", help="A file; or the id of a trial, or the start of it."
+        ),
     ],
     re_ask: Annotated[
-        str, typer.Option(metavar="LABELS", help="Then ask again about these, as gender,age.")
+        str,
+        typer.Option(
+            metavar="LABELS", help="Then ask again about items with these labels, e.g. gender,age."
+        ),
     ] = "",
-    keep: Annotated[bool, typer.Option("--keep", help="Older votes then count on.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Then keep counting older votes.")] = False,
     set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="Older votes then count for nothing.")
+        bool, typer.Option("--set-aside", help="Then stop counting older votes.")
     ] = False,
     by: By = "",
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Makes a draft the guideline, also while the service runs.
+    """Makes a draft the guideline, even while the service runs.
 
-    Annotators read it in Label Studio from now on. You decide now or later what becomes of votes
+    Annotators read it in Label Studio from now on. You decide, now or later, what happens to votes
     under older versions.
     """
     from biasloop.domain.policy import VoteAction
     from biasloop.service import policy
     from biasloop.service.trial import describe
 
-    given = {
+    options = {
         VoteAction.RE_ASK: bool(re_ask),
         VoteAction.KEEP: keep,
         VoteAction.SET_ASIDE: set_aside,
     }
-    actions = [action for action, chosen in given.items() if chosen]
+    actions = [action for action, chosen in options.items() if chosen]
     if len(actions) > 1:
-        raise fail("give one of --re-ask, --keep and --set-aside")
+        raise fail("give only one of --re-ask, --keep and --set-aside")
     service, author, labels = open_workspace(workspace), by or user(), split(re_ask)
     policy.check_labels(service, labels)
-    version, trial = _meant(service, draft)
-    kept = policy.adopt(service, version, author)
+    version, trial = _resolve_draft(service, draft)
+    former_copy = policy.adopt(service, version, author)
     report = describe(service, trial) if trial else None
     waiting = policy.policy_report(service, service.ledger.annotations()).waiting
-    decided = None
+    decision = None
     if actions and waiting.votes:
-        decided = policy.decide(service, actions[0], labels, author)
+        decision = policy.decide(service, actions[0], labels, author)
     if json:
         print_json(
             {
                 "policy": version.id,
-                "kept": kept,
+                "kept": former_copy,
                 "trial": report and asdict(report),
                 "waiting": asdict(waiting),
-                "decision": decided and asdict(decided[0]) | {"answers": decided[1]},
+                "decision": decision and asdict(decision[0]) | {"answers": decision[1]},
             }
         )
         return
     say(f"{version.id} is in force: annotators read it in Label Studio from now on")
-    if kept:
-        say(f"  {kept} holds what stood in guidelines.md and never was in force")
+    if former_copy:
+        say(f"  {former_copy} keeps the former guidelines.md, which was never in force")
     if report:
         _show_contradictions(report)
-    if decided:
-        show_decision(*decided)
+    if decision:
+        show_decision(*decision)
     elif waiting.votes:
         in_question = ",".join(report.in_question) if report else ""
         say(
@@ -181,24 +198,24 @@ def adopt(
         say("  no votes wait for a decision")
 
 
-def _meant(service: "Service", name: str) -> "tuple[Policy, Trial | None]":
-    """The draft in a file of that name, or of a trial; and the trial, the newest of that draft."""
+def _resolve_draft(service: "Service", name: str) -> "tuple[Policy, Trial | None]":
+    """The draft in this file or of this trial, and the (newest) trial of that draft, if any."""
     from biasloop.service.trial import draft_of
 
-    known = service.ledger.trials
+    trials = service.ledger.trials
     if not Path(name).is_file():
         try:
-            trial = known.find(name)
+            trial = trials.find(name)
         except LedgerError as error:
             raise fail(f"there is no file {name!r}, and {error}") from None
         return draft_of(service, trial.draft.text), trial
     draft = draft_of(service, read_draft(Path(name)))
-    tried = [row["id"] for row in known.all() if row["draft_id"] == draft.id]
-    return draft, known.find(tried[0]) if tried else None
+    trial_ids = [row["id"] for row in trials.all() if row["draft_id"] == draft.id]
+    return draft, trials.find(trial_ids[0]) if trial_ids else None
 
 
 def read_draft(path: Path) -> str:
-    """What stands in a file. Raises ConfigError when it cannot be read."""
+    """Reads a draft from a file. Raises ConfigError when it cannot be read."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -213,10 +230,10 @@ def _version(service: "Service", name: str) -> "Policy":
 
 
 def _show_contradictions(report: "TrialReport") -> None:
-    """What the draft says against people's labels, by its trial."""
-    counts = ", ".join(f"{n} carry {label}" for label, n in report.in_question.items())
+    """Prints how many labelled items the draft contradicts, according to its trial."""
+    counts = ", ".join(f"{n} labelled {label}" for label, n in report.in_question.items())
     say(
-        f"  by trial {report.trial} it contradicts {report.contradicting} of "
+        f"  according to trial {report.trial}, it contradicts {report.contradicting} of "
         f"{report.labelled} labelled items{': ' + counts if counts else ''}"
     )
 
@@ -247,12 +264,12 @@ def _show(service: "Service", trial: "Trial", out: Path | None, json: bool) -> N
         table([asdict(total) for total in report.labels], columns)
     say(
         f"{report.changed} of {report.answered} answered scenarios change; of "
-        f"{report.labelled} labelled ones the draft contradicts {report.contradicting}, "
-        f"{report.against} {report.contradicting_before}"
+        f"{report.labelled} labelled ones, the draft contradicts {report.contradicting} "
+        f"and {report.against} contradicts {report.contradicting_before}"
     )
     if missing := report.scenarios - report.answered:
-        say(f"{missing} are not answered: {report.stopped or 'the model gave no usable answer'}")
-        say("  the same command again asks for these only")
+        say(f"{missing} were not answered: {report.stopped or 'the model gave no usable answer'}")
+        say("  run the same command again to ask about these only")
 
 
 def _show_case(case: "CaseReport", report: "TrialReport") -> None:

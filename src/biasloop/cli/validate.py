@@ -20,13 +20,13 @@ def validate(
     campaign: Annotated[
         str | None,
         typer.Option(
-            help="Whose labels; default: the name of the seeds' folder.",
+            help="Campaign that the seeds belong to; default: the name of their folder.",
             autocompletion=campaigns,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Checks seed sentences: labels, spans, duplicates, roots. Ends with 1 on a problem."""
+    """Checks seed sentences: labels, spans, duplicates, roots. Exits with 1 if any is wrong."""
     from biasloop.workspace.campaign import read_campaign, shipped
     from biasloop.workspace.seed_check import seed_rows
     from biasloop.workspace.seed_check import validate as check

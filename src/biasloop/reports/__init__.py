@@ -1,1 +1,1 @@
-"""What is read off a workspace."""
+"""Reports on a workspace; they change nothing."""

@@ -1,5 +1,5 @@
-"""The annotators: how far they agree, how reliable they are, what they did: for `biasloop
-annotators`, its --json, and the page."""
+"""A report on annotators: how well they agree, how reliable they are, what they did. For
+`biasloop annotators`, its --json, and the page."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ from biasloop.workspace.positions import Dimension, Positions, by_group
 
 @dataclass(frozen=True, slots=True)
 class PersonReport:
-    """What one annotator did. Durations are seconds but for `hours`; None: not measurable."""
+    """What one annotator did. `aside`: answers set aside, by reason. None: not measurable."""
 
     annotator: str
     votes: int
@@ -73,8 +73,8 @@ class PairAgreement:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorsReport:
-    """Who labelled, and how; pairs who agree least come first. Times are aware UTC datetimes;
-    `spans` is how far marked words overlap."""
+    """Who labelled, and how; pairs that agree least come first. Times are aware UTC datetimes;
+    `spans` is the overlap of marked words (F1)."""
 
     people: Sequence[PersonReport]
     agreement: AgreementReport
@@ -86,27 +86,27 @@ class AnnotatorsReport:
 
 
 def report(service: Service) -> AnnotatorsReport:
-    """What the annotators did so far."""
-    everything = service.ledger.annotations()
-    gold = known_answers(everything)
-    all_answers = answers(everything)
+    """The report on what annotators have done so far."""
+    annotations = service.ledger.annotations()
+    gold = known_answers(annotations)
+    all_answers = answers(annotations)
     scheme, seed = service.campaign.scheme, service.settings.seed
     votes = [a for a in all_answers if a.standing is Standing.VOTE]
     roots, texts = _items(service, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
     gold_results = score_on_gold(votes, gold)
     votes = [vote for vote in votes if vote.item_id not in gold]
-    most, timed = longest_counted_time(all_answers), measure_pace(all_answers)
-    reliable = annotator_competence(votes, scheme)
-    by_person = groupby(sorted(all_answers, key=_annotator), key=_annotator)
-    whole = measure_agreement(votes, roots, scheme, seed)
+    max_seconds, pace = longest_counted_time(all_answers), measure_pace(all_answers)
+    competence = annotator_competence(votes, scheme)
+    by_annotator = groupby(sorted(all_answers, key=_annotator), key=_annotator)
+    agreement = measure_agreement(votes, roots, scheme, seed)
     marks = _marked(votes, roots, texts, service.campaign.controls.text)
     return AnnotatorsReport(
         people=[
-            _person(name, list(theirs), reliable.get(name), gold_results.get(name), most)
-            for name, theirs in by_person
+            _person(name, list(own), competence.get(name), gold_results.get(name), max_seconds)
+            for name, own in by_annotator
         ],
-        agreement=AgreementReport(whole.items, whole.sets, whole.labels),
+        agreement=AgreementReport(agreement.items, agreement.sets, agreement.labels),
         spans=span_overlap(marks, seed),
         rounds=_rounds(service, votes, roots, scheme, seed),
         pairs=_pairs(votes, roots, scheme, seed),
@@ -118,7 +118,7 @@ def report(service: Service) -> AnnotatorsReport:
             scheme,
             seed,
         ),
-        hours=timed.total / 3600 if timed else 0.0,
+        hours=pace.total / 3600 if pace else 0.0,
     )
 
 
@@ -127,7 +127,7 @@ def _annotator(annotation: Annotation) -> str:
 
 
 def answers(annotations: Iterable[Annotation]) -> list[Annotation]:
-    """What people said in Label Studio and did not delete."""
+    """What people answered in Label Studio and did not delete."""
     return [
         a
         for a in annotations
@@ -144,30 +144,30 @@ def known_answers(annotations: Iterable[Annotation]) -> dict[str, tuple[str, ...
 
 def _person(
     name: str,
-    theirs: Sequence[Annotation],
-    reliable: float | None,
+    own_answers: Sequence[Annotation],
+    competence: float | None,
     gold: GoldResult | None,
-    most: float,
+    max_seconds: float,
 ) -> PersonReport:
-    timed = measure_pace(theirs, most)
-    standings = Counter(a.standing for a in theirs)
+    pace = measure_pace(own_answers, max_seconds)
+    standings = Counter(a.standing for a in own_answers)
     return PersonReport(
         annotator=name,
         votes=standings[Standing.VOTE],
         skips=standings[Standing.SKIP],
-        aside=dict(Counter(a.reason for a in theirs if a.standing is Standing.ASIDE)),
-        competence=reliable,
+        aside=dict(Counter(a.reason for a in own_answers if a.standing is Standing.ASIDE)),
+        competence=competence,
         gold=gold,
-        seconds_per_item=timed.per_item if timed else None,
-        hours=timed.total / 3600 if timed else 0.0,
-        last_at=max(a.at for a in theirs),
+        seconds_per_item=pace.per_item if pace else None,
+        hours=pace.total / 3600 if pace else 0.0,
+        last_at=max(a.at for a in own_answers),
     )
 
 
 def _items(service: Service, votes: Sequence[Annotation]) -> tuple[dict[str, str], dict[str, str]]:
-    """Root and text of every item voted on that is still there."""
-    known = sorted({vote.item_id for vote in votes})
-    rows = service.pool.rows_of(known)
+    """Roots and texts by item id, of all items with votes that are still in the pool."""
+    item_ids = sorted({vote.item_id for vote in votes})
+    rows = service.pool.rows_of(item_ids)
     items = service.pool.items(rows[rows >= 0])
     return {i.id: i.roots[0] for i in items}, {i.id: i.text for i in items}
 
@@ -199,15 +199,15 @@ def _rounds(
     scheme: Scheme,
     seed: int,
 ) -> list[RoundAgreement]:
-    of_item = {s.item_id: round_id for round_id, s in service.ledger.live_selections()}
+    round_of_item = {s.item_id: round_id for round_id, s in service.ledger.live_selections()}
     by_round: dict[int, list[Annotation]] = {}
     for vote in votes:
-        if vote.item_id in of_item:
-            by_round.setdefault(of_item[vote.item_id], []).append(vote)
+        if vote.item_id in round_of_item:
+            by_round.setdefault(round_of_item[vote.item_id], []).append(vote)
     reports = []
-    for number, theirs in sorted(by_round.items()):
-        within = measure_agreement(theirs, roots, scheme, seed)
+    for number, round_votes in sorted(by_round.items()):
+        within = measure_agreement(round_votes, roots, scheme, seed)
         reports.append(
-            RoundAgreement(number, len(theirs), within.items, within.sets, within.labels)
+            RoundAgreement(number, len(round_votes), within.items, within.sets, within.labels)
         )
     return reports

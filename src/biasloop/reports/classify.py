@@ -1,4 +1,4 @@
-"""Verdicts on texts: each sentence for itself, the text by a stated rule."""
+"""Verdicts on texts: one for each sentence, and one for the text that follows from them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from biasloop.domain.measure.metric import flag_labels
 from biasloop.intake.sentences import sentences
 from biasloop.ports import Classifier
 
-CHUNK = 500
+BATCH_SIZE = 500
 """Texts classified at a time."""
 
 
@@ -22,16 +22,16 @@ def classify(
     unit: str,
     language: str,
 ) -> Iterator[dict[str, Any]]:
-    """For every (id, text) its verdict, that of its sentences, and the words that carry them.
+    """Yields for every (id, text) its verdict, those of its sentences, and the decisive words.
 
-    The rule "any": a text's probability for a label is its likeliest sentence's, and the text is
-    flagged when one of its sentences is. Offsets are characters of the text given. A text without
-    a sentence has no flags and probabilities of 0.
+    The rule is "any": a text's probability for a label is the highest of its sentences, and the
+    text is flagged when one of its sentences is. Offsets are characters of the text. A text
+    without a sentence has no flags and probabilities of 0.
     """
     batch: list[tuple[Any, str]] = []
     for row in rows:
         batch.append(row)
-        if len(batch) == CHUNK:
+        if len(batch) == BATCH_SIZE:
             yield from _classify(batch, classifier, scheme, unit, language)
             batch = []
     yield from _classify(batch, classifier, scheme, unit, language)

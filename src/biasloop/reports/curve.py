@@ -11,8 +11,8 @@ from biasloop.service.service import Service
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """An evaluated round: its model's human labels, and F1 on the audit items it had (None where
-    not measurable). `cells` has every measure of each label, as the audit report has it."""
+    """An evaluated round: how many human labels its model learned from, and F1 on the audit items
+    of that time (None: not measurable). `cells` has all measures of each label."""
 
     round: int | None
     model: str

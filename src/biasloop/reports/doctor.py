@@ -11,14 +11,14 @@ from biasloop.errors import BiasloopError, LabelStudioDown
 from biasloop.service.service import Service
 
 LOW_DISK = 2 * 1024**3
-"""Bytes; below this a training may fill the disk."""
-PROBE = 2**20
-"""Bytes written to see whether writing works."""
+"""Free bytes; with fewer, a training may fill the disk."""
+PROBE_BYTES = 2**20
+"""Bytes written to test whether writing works."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was examined. What is not `needed` is only mentioned."""
+    """One thing that was checked. If it is not `needed`, a failure is only mentioned."""
 
     what: str
     ok: bool
@@ -45,9 +45,9 @@ def examine(service: Service) -> list[Check]:
     ]
 
 
-def _check(what: str, look: Callable[[], str]) -> Check:
+def _check(what: str, examine_part: Callable[[], str]) -> Check:
     try:
-        return Check(what, True, look())
+        return Check(what, True, examine_part())
     except BiasloopError as error:
         return Check(what, False, str(error))
 
@@ -56,7 +56,7 @@ def _model(service: Service) -> Check:
     what = "model in service"
     try:
         if service.ledger.models.in_service() is None:
-            return Check(what, False, "none yet; `biasloop train` makes one", needed=False)
+            return Check(what, False, "none yet; `biasloop train` trains one", needed=False)
         from biasloop.service.models import in_service
 
         model, _ = in_service(service)
@@ -86,14 +86,14 @@ def _language_model(service: Service) -> Check:
     try:
         settings.require()
         from biasloop.workspace.language_model import (
-            open_model,  # only who has one waits for its client
+            open_model,  # slow to import
         )
 
         with closing(open_model(service.layout, settings, "doctor")) as model:
-            way = model.probe()
+            ability = model.probe()
     except BiasloopError as error:
         return Check(what, False, str(error))
-    structured = "answers by JSON schema" if way.schema else "without structured output"
+    structured = "answers by JSON schema" if ability.schema else "without structured output"
     return Check(what, True, f"{settings.base_url}, {settings.model}, {structured}")
 
 
@@ -103,9 +103,9 @@ def _disk(service: Service) -> Check:
     space = f"{free / 1024**3:.1f} GB free"
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"x" * PROBE)
+            probe.write(b"x" * PROBE_BYTES)
     except OSError as error:
-        space += f", but {folder} cannot be written: {error.strerror}; check rights and quota"
+        space += f", but {folder} cannot be written: {error.strerror}; check permissions and quota"
         return Check("disk", False, space)
     if free < LOW_DISK:
         return Check("disk", False, f"{space}; a training may need {LOW_DISK / 1024**3:.0f} GB")

@@ -14,8 +14,8 @@ Row = dict[str, Any]
 Verdicts = Callable[[Sequence[str]], list[Row]]
 """The model's verdicts on these texts, one row of extra columns each."""
 
-PIECE = 5_000
-"""Items looked at together."""
+BATCH_SIZE = 5_000
+"""Items written at a time."""
 
 ITEMS = {
     "item_id": str,
@@ -59,11 +59,11 @@ ADS = {"ad_id": str, "title": str, "text": str, "language": str, "source": str}
 def item_rows(
     service: Service, verdicts: Verdicts | None, progress: Callable[[int], None]
 ) -> Iterator[Row]:
-    """One row per item: all that have a label, or the whole pool when the model's verdict is asked.
+    """One row per item: all that have a label, or the whole pool if there are verdicts.
 
-    `labels` are people's consensus where there is one, else the seed's or the constructed ones;
+    `labels` are people's consensus where there is one, else those of the seed or counterfactual;
     `label_source` says which. `arm` and `inclusion_probability` say how a real item came to be
-    asked about (no probability: a strategy chose it without chance). Texts that were taken down
+    asked about (no probability: a strategy chose it). Texts that were taken down
     are left out. `progress` gets the number of items done.
     """
     annotations = service.ledger.annotations()
@@ -78,8 +78,8 @@ def item_rows(
     pool = service.pool
     ids, erased = pool.column("id"), pool.column("erased")
     rows = [i for i in range(len(ids)) if not erased[i] and (verdicts or ids[i] in known)]
-    for begin in range(0, len(rows), PIECE):
-        items = pool.items(rows[begin : begin + PIECE])
+    for begin in range(0, len(rows), BATCH_SIZE):
+        items = pool.items(rows[begin : begin + BATCH_SIZE])
         extra = verdicts([item.text for item in items]) if verdicts else [{} for _ in items]
         for item, more in zip(items, extra, strict=True):
             item_label = known.get(item.id)
@@ -94,7 +94,7 @@ def item_rows(
                 "policies": sorted(policies.get(item.id, ())),
                 **more,
             }
-        progress(min(begin + PIECE, len(rows)))
+        progress(min(begin + BATCH_SIZE, len(rows)))
 
 
 def vote_rows(service: Service) -> Iterator[Row]:
@@ -155,8 +155,8 @@ def _item(item: Item) -> Row:
 
 
 def _pseudonyms(annotations: Sequence[Annotation]) -> dict[str, str]:
-    """A name for everybody who labelled in Label Studio, in the order of their first annotation
-    there, deleted ones included: what comes later renames nobody."""
+    """A name for everyone who labelled in Label Studio, in the order of their first annotation
+    there, deleted ones included, so that names never change."""
     there = sorted(
         (int(a.key.removeprefix("ls:")), a.annotator) for a in annotations if a.task_id is not None
     )
@@ -165,7 +165,7 @@ def _pseudonyms(annotations: Sequence[Annotation]) -> dict[str, str]:
 
 
 def _texts(service: Service, item_ids: set[str]) -> dict[str, str]:
-    """Texts by item id; what was taken down has an empty one."""
+    """Texts by item id; empty for items that were taken down."""
     known = sorted(item_ids)
     rows = service.pool.rows_of(known)
     here = [(item_id, row) for item_id, row in zip(known, rows, strict=True) if row >= 0]

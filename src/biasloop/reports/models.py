@@ -1,4 +1,4 @@
-"""The model versions, and why each went into service, or did not."""
+"""Model versions, and why each went into service or did not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

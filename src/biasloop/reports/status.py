@@ -1,4 +1,4 @@
-"""What is going on: for `biasloop status`, its --json, and the page."""
+"""The state of a campaign, for `biasloop status`, its --json, and the page."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,12 +29,12 @@ from biasloop.store.ledger import Ledger
 from biasloop.store.pool import PoolStats
 
 Facts = Mapping[str, Any]
-"""What a step recorded in the ledger, as it stands there."""
+"""What a step recorded in the ledger, unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many items people were asked about, of how many they may be."""
+    """How many items people were asked about, and how many they may be asked about."""
 
     asked: int
     of: int
@@ -42,7 +42,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class LabelStudioReport:
-    """Where Label Studio is, our project there, and why it cannot be polled, if so."""
+    """Where Label Studio is, our project there, and why it cannot be polled (None: it can)."""
 
     url: str
     project: int | None
@@ -51,7 +51,7 @@ class LabelStudioReport:
 
 @dataclass(frozen=True, slots=True)
 class GoldReport:
-    """The share of gold items in a batch, how many there are, and of how many nobody was asked."""
+    """The share of gold items in a batch, how many there are, and how many are still unused."""
 
     share: float
     items: int
@@ -117,8 +117,8 @@ class EvaluationReport:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything an engineer looks at first. Times are aware UTC datetimes. What is None does not
-    exist yet, or cannot be measured."""
+    """What an engineer looks at first. Times are aware UTC datetimes. None: it does not exist yet,
+    or cannot be measured."""
 
     campaign: str
     workspace: str
@@ -149,12 +149,12 @@ class Overview:
 
 
 def overview(service: Service) -> Overview:
-    """How the campaign stands now."""
+    """The state of the campaign now."""
     ledger = service.ledger
     rounds = ledger.rounds.all()
     annotations = ledger.annotations()
     done = answered_items(annotations, service.settings.votes.per_item)
-    gold, timed = known_answers(annotations), measure_pace(answers(annotations))
+    gold, pace = known_answers(annotations), measure_pace(answers(annotations))
     situation = service.situation(datetime.now(UTC))
     in_service = ledger.models.in_service()
     evaluation = _evaluation(ledger)
@@ -174,7 +174,7 @@ def overview(service: Service) -> Overview:
         pool=service.pool.stats(),
         labels=_labels(annotations, gold),
         gold=_gold(service, gold),
-        pace=PaceReport(timed.per_item / 60, timed.total / 3600) if timed else None,
+        pace=PaceReport(pace.per_item / 60, pace.total / 3600) if pace else None,
         last_label_at=max((a.at for a in annotations if _is_human_vote(a)), default=None),
         set_aside=_set_aside(annotations, done),
         guideline=policy_report(service, annotations),
@@ -187,7 +187,7 @@ def overview(service: Service) -> Overview:
         curve=curve(service),
         evaluation=evaluation,
         savings=savings,
-        hours_saved=_hours_saved(savings, timed),
+        hours_saved=_hours_saved(savings, pace),
         synthesis=synthesis(ledger, rounds),
         probation=probation(service, rounds, annotations),
         events=ledger.control.events(20),
@@ -239,14 +239,14 @@ def _evaluation(ledger: Ledger) -> EvaluationReport | None:
 
 
 def _is_human_vote(annotation: Annotation) -> bool:
-    """Whether a person voted, be it under a guideline whose votes were set aside."""
+    """Whether it is a person's vote, even one set aside because of an older guideline."""
     voted = annotation.standing is Standing.VOTE or annotation.reason in BY_POLICY
     return annotation.source is LabelSource.HUMAN and voted
 
 
 def _labels(annotations: Iterable[Annotation], gold: Collection[str]) -> dict[str, int]:
-    """Labelled items by source; a source is never counted as another, and gold items not at all."""
-    items = dict.fromkeys(  # a set would print them in another order each time
+    """Number of labelled items by source, without gold items."""
+    items = dict.fromkeys(  # unlike a set, keeps the order
         (str(a.source), a.item_id)
         for a in annotations
         if a.standing is Standing.VOTE and a.item_id not in gold
@@ -254,12 +254,12 @@ def _labels(annotations: Iterable[Annotation], gold: Collection[str]) -> dict[st
     return dict(Counter(source for source, _ in items))
 
 
-def _hours_saved(savings: Facts | None, timed: Pace | None) -> Interval | None:
-    """The labels saved, as hours of people's time; None where either is unknown."""
-    if not savings or savings["saved"] is None or timed is None:
+def _hours_saved(savings: Facts | None, pace: Pace | None) -> Interval | None:
+    """The labels saved, in hours of people's time; None if labels saved or pace are unknown."""
+    if not savings or savings["saved"] is None or pace is None:
         return None
     labels = savings["points"][-1]["labels"]
-    return Interval(**{k: timed.hours_for(labels * v) for k, v in savings["saved"].items()})
+    return Interval(**{k: pace.hours_for(labels * v) for k, v in savings["saved"].items()})
 
 
 def _gold(service: Service, gold: Collection[str]) -> GoldReport | None:

@@ -1,4 +1,4 @@
-"""What language models wrote, and whether it teaches."""
+"""What language models wrote, and whether it is used for training."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,8 @@ from biasloop.domain.round import Round
 from biasloop.service.service import Service
 from biasloop.store.ledger import Ledger
 
-REFUSED_SHOWN = 20
-"""Refused texts on the page, the newest."""
+MAX_REFUSED = 20
+"""Refused texts shown on the page, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class SynthesisReport:
 
 @dataclass(frozen=True, slots=True)
 class ProbationReport:
-    """How many texts of language models there are and how many teach, by weight; the newest
-    review, its round, and why there is none, if the last training said so."""
+    """How many texts by language models there are, how many are used for training, and their
+    number by weight; the newest review and its round; why the last training could not review."""
 
     texts: int
     teach: int
@@ -38,21 +38,21 @@ class ProbationReport:
 
 
 def newest(rounds: Sequence[Round], fact: str) -> Any:
-    """What the newest round that recorded such a fact says; None before that."""
+    """The value of this fact in the newest round that has it; None if no round has."""
     return next((r.facts[fact] for r in reversed(rounds) if fact in r.facts), None)
 
 
 def synthesis(ledger: Ledger, rounds: Iterable[Round]) -> SynthesisReport:
-    """What language models wrote lately."""
+    """What language models wrote in the newest round that asked them."""
     records = [(r.id, r.facts["synthesis"]) for r in rounds if "synthesis" in r.facts]
     round_id, newest = records[-1] if records else (None, {})
-    return SynthesisReport(round_id, newest, ledger.rejections(REFUSED_SHOWN))
+    return SynthesisReport(round_id, newest, ledger.rejections(MAX_REFUSED))
 
 
 def probation(
     service: Service, rounds: Sequence[Round], annotations: Iterable[Annotation]
 ) -> ProbationReport | None:
-    """Which of what language models wrote teaches now; None where they wrote nothing."""
+    """How many texts by language models are used for training; None if they wrote nothing."""
     written = [a.seq for a in annotations if a.source is LabelSource.LLM]
     if not written:
         return None

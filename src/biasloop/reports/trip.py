@@ -1,4 +1,4 @@
-"""Where an item has been."""
+"""What happened to an item."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

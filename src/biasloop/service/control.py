@@ -1,4 +1,4 @@
-"""What people have the loop do: pause, go on, expand now, end a round."""
+"""Controls the loop: pause, resume, expand now, cancel a round."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ def pause(service: Service, *, drain: bool = False) -> PauseState:
 
 
 def resume(service: Service) -> PauseState:
-    """Lets the loop go on after `pause`, or after the stopping rule ended the campaign."""
+    """Lets the loop continue after `pause`, or after the stopping rule ended the campaign."""
     return _note(service, PauseState.RUNNING)
 
 

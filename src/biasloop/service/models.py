@@ -1,4 +1,4 @@
-"""Models: trained by hand, put into service and taken back, and what the one in service says."""
+"""Models: trains one, puts one into service or back, and gives verdicts of the one in service."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from biasloop.service.service import Service
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A model trained by hand, with its card; `expanded` counts the new items by expander."""
+    """A model that `train` made, with its card; `expanded` counts the new items by expander."""
 
     model: str
     expanded: Mapping[str, int]
@@ -25,7 +25,7 @@ class Training:
 
 def train(service: Service, progress: Callable[[str], None]) -> Training:
     """Completes the campaign's offline expansion, trains on what is labelled now, and puts the
-    model into service. `progress` gets what is being done.
+    model into service. `progress` gets the current activity.
 
     Raises ClassifierError when there is nothing to train on.
     """
@@ -38,7 +38,7 @@ def train(service: Service, progress: Callable[[str], None]) -> Training:
     trained = service.steps.train_at(service.ledger.sequence(), model_id, job)
     if not trained.records:
         raise ClassifierError(
-            f"nothing to train on: {trained.facts['note']}; import labelled rows or label some"
+            f"nothing to train on: {trained.facts['note']}; import labelled rows or label items"
         )
     promotion = Promotion(model_id, "biasloop train")
     service.ledger.add([*trained.records, promotion], datetime.now(UTC))
@@ -53,8 +53,8 @@ def promote(service: Service, model_id: str) -> None:
 
 
 def roll_back(service: Service) -> tuple[datetime, str]:
-    """Puts the model back into service that was there before the present one. Returns since when
-    it had been, and its id. Raises LedgerError when there is none."""
+    """Puts the model back into service that was there before the current one. Returns when it was
+    promoted before, and its id. Raises LedgerError when there is none."""
     history = service.ledger.models.promotions()
     current = history[-1][1].model_id if history else None
     earlier = [(at, p.model_id) for at, p in history if p.model_id != current]
@@ -79,8 +79,8 @@ def in_service(service: Service) -> tuple[ModelVersion, Classifier]:
 def verdict_columns(
     service: Service,
 ) -> tuple[dict[str, type], Callable[[Sequence[str]], list[dict[str, Any]]]]:
-    """For an export: columns with probability per label, flagged labels and the model's id, and
-    what fills them for texts."""
+    """For an export: types of the columns with probability per label, flagged labels and the
+    model's id, and a function that fills them for texts."""
     model, classifier = in_service(service)
     scheme = service.campaign.scheme
     columns: dict[str, type] = {f"p_{name}": float for name in scheme.labels}

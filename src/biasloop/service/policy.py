@@ -60,15 +60,15 @@ class PolicyReport:
 
 
 def policy_report(service: Service, annotations: Sequence[Annotation]) -> PolicyReport:
-    """What is in force, and what became of the votes given under each version."""
-    known, history = service.ledger.policies, service.ledger.policies.history()
-    decisions = known.decisions()
+    """What is in force, and how many votes given under each version count."""
+    policies, history = service.ledger.policies, service.ledger.policies.history()
+    decisions = policies.decisions()
     current = history[-1][1] if history else None
     votes = count_votes_by_policy(annotations)
     retired = Counter(a.policy_id for a in annotations if a.reason == AsideReason.OLDER_POLICY)
     again = Counter(a.policy_id for a in annotations if a.reason == AsideReason.ASKED_AGAIN)
-    since = {policy.id: (at, len(policy.text.split())) for at, policy in known.all()}
-    named = [*since, *sorted(votes.keys() - since.keys())]
+    since = {policy.id: (at, len(policy.text.split())) for at, policy in policies.all()}
+    version_ids = [*since, *sorted(votes.keys() - since.keys())]
     undecided = versions_to_decide(votes, decisions, current) if current else set()
     new = service.campaign.policy.id
     return PolicyReport(
@@ -84,7 +84,7 @@ def policy_report(service: Service, annotations: Sequence[Annotation]) -> Policy
                 asked_again=again[name],
                 now=name == current,
             )
-            for name in named
+            for name in version_ids
         ],
         waiting=WaitingReport(sorted(undecided), sum(votes[version] for version in undecided)),
         decision=decisions[-1] if decisions else None,
@@ -94,39 +94,39 @@ def policy_report(service: Service, annotations: Sequence[Annotation]) -> Policy
 def adopt(service: Service, draft: Policy, by: str) -> Path | None:
     """Makes a draft the guideline: in Label Studio, in the campaign folder, and in force.
 
-    Label Studio comes first, so that nothing has changed where it is down or refuses; whatever
-    fails, the same call again does the rest. A service that runs goes on with it. The former text
-    is in the ledger; one that never came into force is kept next to it, and its path is returned.
+    Label Studio comes first, so that nothing changes if it is down or refuses; after any failure,
+    the same call does the rest. A running service uses the draft from then on. The former text is
+    in the ledger; one that never came into force is copied next to it, and that path returned.
     Raises LabelStudioError, WorkspaceError.
     """
-    known, path = service.ledger.policies, service.layout.campaign / GUIDELINE
-    former, current = service.campaign.policy, known.current()
+    policies, path = service.ledger.policies, service.layout.campaign / GUIDELINE
+    former, current = service.campaign.policy, policies.current()
     former_copy = None
     try:
         with written_whole(path) as temporary:
-            temporary.write_text(draft.text, "utf-8")  # first of all: the disk may be full
+            temporary.write_text(draft.text, "utf-8")  # first, because the disk may be full
             service.show_guideline(draft)
-            if former.text not in {draft.text, *(policy.text for _, policy in known.all())}:
+            if former.text not in {draft.text, *(policy.text for _, policy in policies.all())}:
                 former_copy = path.with_stem(f"{path.stem}.{former.id}")
                 former_copy.write_text(former.text, "utf-8")
     except OSError as error:
         raise WorkspaceError(
-            f"cannot write {path}: {error}; annotators read the former guideline again with the "
-            "next round. Check space and rights, then adopt it again"
+            f"cannot write {path}: {error}; annotators will see the former guideline again from "
+            "the next round on. Check disk space and permissions, then adopt it again"
         ) from error
     if current is None or current.id != draft.id:
-        known.add(draft, datetime.now(UTC))
+        policies.add(draft, datetime.now(UTC))
         service.ledger.control.note(
             Event.GUIDELINE_ADOPTED, {"policy": draft.id, "by": by}, datetime.now(UTC)
         )
-    service.ensure_project()  # a push at the same moment may have shown the former one once more
+    service.ensure_project()  # a concurrent push may have shown the former one again
     return former_copy
 
 
 def decide(
     service: Service, action: VoteAction, labels: Sequence[str], by: str
 ) -> tuple[PolicyDecision, int]:
-    """Decides on the votes under older versions; with RE_ASK their tasks are shown again.
+    """Decides what happens to votes under older versions; with RE_ASK their tasks are shown again.
 
     Returns the decision and how many answers it changed. Raises ConfigError for unknown
     labels, LedgerError when there is nothing to decide.
@@ -137,19 +137,19 @@ def decide(
     current = service.campaign.policy.id
     if not history or history[-1][1] != current:
         raise LedgerError(
-            f"guideline {current} is not in force yet, annotators still read the one before: "
-            "`biasloop policy adopt campaign/guidelines.md`, or start `biasloop up` (or `serve`) "
-            "again, then decide"
+            f"guideline {current} is not in force yet, annotators still read the previous one: run "
+            "`biasloop policy adopt campaign/guidelines.md`, or restart `biasloop up` or `serve`, "
+            "then decide"
         )
     annotations = ledger.annotations()
     older = affected_versions(annotations, ledger.policies.decisions(), action, current)
     if not older:
         raise LedgerError("nothing to decide: no votes were given under an older guideline")
-    agreed = {c.item_id for c in ledger.consensus() if set(c.labels) & set(labels)}
+    consensus_items = {c.item_id for c in ledger.consensus() if set(c.labels) & set(labels)}
 
     def revise(now: list[Annotation]) -> list[Annotation]:
         return apply_decision(
-            now, older, action, agreed | items_with_labels(now, labels) if labels else None
+            now, older, action, consensus_items | items_with_labels(now, labels) if labels else None
         )
 
     decision = PolicyDecision(current, older, action, tuple(labels), by, datetime.now(UTC))
@@ -164,7 +164,7 @@ def check_labels(service: Service, labels: Sequence[str]) -> None:
     choices = service.campaign.scheme.choices
     if unknown := set(labels) - set(choices):
         raise ConfigError(
-            f"no label {', '.join(sorted(unknown))}; the labels are: {', '.join(choices)}"
+            f"there is no label {', '.join(sorted(unknown))}; the labels are {', '.join(choices)}"
         )
 
 
@@ -173,6 +173,6 @@ def _show_again(service: Service, answers: int) -> None:
         service.reconcile()
     except LabelStudioError as error:
         raise type(error)(
-            f"it is decided, and {answers} answers no longer count, but their tasks are not shown "
-            f"again yet: {error}; `biasloop reconcile` does so once Label Studio answers"
+            f"the decision is recorded, and {answers} answers no longer count, but their tasks are "
+            f"not shown again yet: {error}; run `biasloop reconcile` once Label Studio answers"
         ) from error

@@ -53,8 +53,8 @@ def borderline(service: Service, n: int) -> list[Scenario]:
     )
     if not chosen:
         raise DataError(
-            "there is nothing to try the draft on: the pool has no ads. `biasloop import FILE…` "
-            "brings some in, or give scenarios of your own"
+            "there is nothing to try the draft on: the pool has no ads. Add some with `biasloop "
+            "import FILE…`, or give scenarios of your own"
         )
     items = pool.items([row for row, _ in chosen])
     return [
@@ -133,8 +133,8 @@ def from_file(path: Path, scheme: Scheme) -> list[Scenario]:
         if isinstance(row, Reject):
             raise DataError(f"{path}, line {row.line}: {row.reason}")
         if row.labels is not None and (reason := scheme.reason_to_set_aside(row.labels)):
-            known = ", ".join(scheme.choices)
-            raise DataError(f"{path}, line {row.line}: labels with {reason}; known are {known}")
+            choices = ", ".join(scheme.choices)
+            raise DataError(f"{path}, line {row.line}: {reason}; the labels are {choices}")
         scenarios.append(Scenario(row.text.strip(), known=row.labels))
     return _distinct(scenarios)
 
@@ -147,9 +147,9 @@ def from_lines(text: str) -> list[Scenario]:
 def _distinct(scenarios: Sequence[Scenario]) -> list[Scenario]:
     distinct = list({scenario.text: scenario for scenario in scenarios}.values())
     if not distinct:
-        raise DataError("there is no scenario in it; write one text a line")
+        raise DataError("there are no scenarios; write one text per line")
     if len(distinct) > MAX_SCENARIOS:
         raise DataError(
-            f"{len(distinct)} scenarios are more than anybody looks at; give up to {MAX_SCENARIOS}"
+            f"{len(distinct)} scenarios are too many to read; give at most {MAX_SCENARIOS}"
         )
     return distinct

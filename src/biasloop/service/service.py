@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from biasloop.rounds.scheduler import Scheduler
     from biasloop.rounds.wiring import Steps
 
-"""Bookmark: the id of our project."""
-
 
 class Service:
     """A workspace with all its parts, each made when it is first used."""
@@ -106,7 +104,7 @@ class Service:
 
     @property
     def label_studio_url(self) -> str:
-        """The URL of Label Studio; of the embedded one even before it is started."""
+        """The URL of Label Studio; that of the embedded one even before it is started."""
         settings = self.settings.labelstudio
         return settings.url or f"http://127.0.0.1:{settings.port}"
 
@@ -132,7 +130,7 @@ class Service:
 
     @property
     def current_policy(self) -> Policy:
-        """The policy in force; that of the campaign folder before any is."""
+        """The policy in force; before there is one, that of the campaign folder."""
         return self.ledger.policies.current() or self.campaign.policy
 
     def adopt_campaign_policy(self) -> Policy:
@@ -180,7 +178,7 @@ class Service:
     # --- the loop ------------------------------------------------------------------------------
 
     def expander_options(self, name: str) -> dict[str, Any]:
-        """The options of an expander; with the campaign folder if it takes one."""
+        """The options of an expander, with the campaign folder if the expander takes one."""
         from biasloop.plugins.registry import Kind, plugin
 
         model = plugin(Kind.EXPANDER, name).options_model()
@@ -191,7 +189,7 @@ class Service:
 
     @cached_property
     def steps(self) -> "Steps":
-        """The steps of a round with their parts filled in."""
+        """The steps of a round, with the parts that they use."""
         from biasloop.plugins.registry import Kind, create
         from biasloop.ports import needs_language_model
         from biasloop.rounds.wiring import Steps

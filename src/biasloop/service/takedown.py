@@ -1,5 +1,5 @@
-"""An ad is taken down: its text leaves pool, features, ledger, answers of language models and
-tasks."""
+"""Takes an ad down: removes its text from pool, features, ledger, stored answers of language
+models, and tasks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,15 +24,16 @@ class Takedown:
 
 
 def take_down(service: Service, ad_id: str) -> Takedown:
-    """Erases an ad. Repeatable: whatever fails, the same call again does the rest.
+    """Erases an ad. After any failure, the same call does the rest.
 
-    Raises PoolError when there is no such ad, LabelStudioError when its tasks are still there.
+    Raises PoolError when there is no such ad, LabelStudioError when its tasks could not be removed.
     """
     if not service.pool.ads([ad_id]):
         raise PoolError(f"there is no ad {ad_id!r} in the pool; `biasloop export` lists the ids")
     ledger, now = service.ledger, datetime.now(UTC)
     items = service.pool.erase(ad_id)
-    rmtree(service.layout.features, ignore_errors=True)  # words of the ad; made again
+    # Features contain words of the ad; they are computed again.
+    rmtree(service.layout.features, ignore_errors=True)
     ledger.record_takedown(ad_id, items, now)
     forget_answers(service, ad_id)
     ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": len(items)}, now)

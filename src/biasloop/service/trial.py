@@ -1,4 +1,4 @@
-"""A guideline tried before it is adopted: a language model labels scenarios under two versions."""
+"""Tries a guideline before it is adopted: a language model labels scenarios under two versions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -24,24 +24,24 @@ from biasloop.ports import Checkpoint, no_checkpoint
 from biasloop.service.service import Service
 from biasloop.workspace.campaign import guide_of
 
-LONGEST_DRAFT = 200_000
-LONGEST_COMMENT = 4_000
-LONGEST_NAME = 254
-"""Characters."""
-IN_WORDS = {
+MAX_DRAFT = 200_000
+MAX_COMMENT = 4_000
+MAX_NAME = 254
+"""Most characters of a draft, a comment, and the name of an author."""
+PROBLEM_TEXTS = {
     Problem.NOT_ASKED: "not asked",
-    Problem.NO_ANSWER: "no answer came",
+    Problem.NO_ANSWER: "no answer",
     Problem.SCHEMA: "no usable answer",
 }
 
 
 def draft_of(service: Service, text: str) -> Policy:
-    """The policy that this text of a guideline would be. Raises DataError when it cannot be one."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as a file of it would be read
+    """The policy with this text as its guideline. Raises DataError when the text cannot be one."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # as when read from a file
     if not text.strip():
-        raise DataError("the draft is empty; it is the whole guideline in Markdown")
-    if len(text) > LONGEST_DRAFT:
-        raise DataError(f"the draft has {len(text)} characters, over {LONGEST_DRAFT}")
+        raise DataError("the draft is empty; it must be the whole guideline in Markdown")
+    if len(text) > MAX_DRAFT:
+        raise DataError(f"the draft has {len(text)} characters, over {MAX_DRAFT}")
     return replace(service.campaign.policy, text=text)
 
 
@@ -55,11 +55,10 @@ def try_draft(
     checkpoint: Checkpoint = no_checkpoint,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Trial:
-    """Asks about all scenarios under both versions at once, and keeps the trial in the ledger.
+    """Asks about all scenarios under both versions, and stores the trial in the ledger.
 
-    Answers that are missing, for lack of budget or because the server is out of order, are shown as
-    such; the same trial again asks for these only. `progress` gets how many requests are done,
-    and of how many.
+    Answers may be missing, for lack of budget or because the server fails; the same trial run
+    again asks for these only. `progress` gets the number of finished requests and of all.
 
     Raises ConfigError when the settings name no model, DataError when both versions say the same,
     LlmError when there was no answer at all.
@@ -71,7 +70,7 @@ def try_draft(
     settings = service.settings.llm
     settings.require()
     if draft.text == against.text:
-        raise DataError(f"the draft says the same as {against.id}: there is nothing to compare")
+        raise DataError(f"the draft is the same as {against.id}: there is nothing to compare")
     prompts = read_prompts(service.layout.campaign)
     guides = [replace(guide_of(service.campaign), policy=policy) for policy in (against, draft)]
     scheme, k = service.campaign.scheme, settings.judge_samples
@@ -106,14 +105,14 @@ def try_draft(
 
 
 def comment(service: Service, trial: str, scenario: int, text: str, by: str) -> Trial:
-    """Keeps what somebody says of a scenario, by its number; returns the trial, whose id begins as
-    given. Raises DataError when there is no such scenario, or no text or author."""
+    """Adds a comment to a scenario (its number) of a trial (its id, or the start of it); returns
+    the trial. Raises DataError when there is no such scenario, or no text or author."""
     known, text, by = service.ledger.trials.find(trial), text.strip(), by.strip()
     if not 1 <= scenario <= len(known.cases):
         raise DataError(
             f"trial {known.id} has no scenario {scenario}; they go from 1 to {len(known.cases)}"
         )
-    for what, value, longest in (("comment", text, LONGEST_COMMENT), ("name", by, LONGEST_NAME)):
+    for what, value, longest in (("comment", text, MAX_COMMENT), ("name", by, MAX_NAME)):
         if not 0 < len(value) <= longest:
             raise DataError(f"a {what} has 1 to {longest} characters, not {len(value)}")
     service.ledger.trials.comment(known.id, Comment(scenario, by, text, datetime.now(UTC)))
@@ -122,7 +121,7 @@ def comment(service: Service, trial: str, scenario: int, text: str, by: str) -> 
 
 @dataclass(frozen=True, slots=True)
 class JudgementReport:
-    """What the model says of a scenario, or in `problem` why it says nothing."""
+    """The model's verdict on a scenario; `problem` says why there is none."""
 
     labels: Sequence[str]
     confidence: float | None
@@ -132,7 +131,8 @@ class JudgementReport:
 
 @dataclass(frozen=True, slots=True)
 class CaseReport:
-    """A scenario by its number, with what is said of it under both versions and by people."""
+    """A scenario by its number, with the verdicts under both versions, and people's labels and
+    comments."""
 
     scenario: int
     item: str | None
@@ -170,7 +170,7 @@ class TrialReport:
 
 
 def describe(service: Service, trial: Trial) -> TrialReport:
-    """A trial as --json and page show it."""
+    """A trial, as --json and the page show it."""
     comments = service.ledger.trials.comments(trial.id)
     scheme, cases = service.campaign.scheme, trial.cases
     return TrialReport(
@@ -211,4 +211,4 @@ def describe(service: Service, trial: Trial) -> TrialReport:
 def _judgement(answer: Judgement | Problem) -> JudgementReport:
     if isinstance(answer, Judgement):
         return JudgementReport(answer.labels, answer.confidence, answer.reason, None)
-    return JudgementReport((), None, "", IN_WORDS[answer])
+    return JudgementReport((), None, "", PROBLEM_TEXTS[answer])

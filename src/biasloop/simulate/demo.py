@@ -135,7 +135,7 @@ def _read_rows(demo: Demo) -> list[dict[str, Any]]:
     if len(rows) * (1 - SEED_SHARE) <= needed:
         raise DataError(
             f"{demo.rounds} rounds of {demo.batch} need over {needed / (1 - SEED_SHARE):.0f} "
-            f"labelled texts, {demo.data or f'the seeds of {demo.campaign}'} hold {len(rows)}; "
+            f"labelled texts, {demo.data or f'the seeds of {demo.campaign}'} have {len(rows)}; "
             "ask for less, or give more with --data"
         )
     random.Random(demo.seed).shuffle(rows)  # noqa: S311 - not for secrets
@@ -166,7 +166,7 @@ def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]
                 text = row["text"].strip()
             except (KeyError, TypeError, AttributeError):
                 raise DataError(
-                    f'{path}, line {number}: want {{"text", "labels": […]}} or {{"text", "label"}}'
+                    f'{path}, line {number}: not {{"text", "labels": […]}} or {{"text", "label"}}'
                 ) from None
             if aside := scheme.reason_to_set_aside([str(label) for label in labels]):
                 raise DataError(

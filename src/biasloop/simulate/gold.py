@@ -93,7 +93,9 @@ def _read_rows(path: Path) -> Iterator[_Row]:
         column = row.column
         yield row
     if not column:
-        raise DataError(f'{path} is empty; want lines {{"text", "label"}} or {{"text", "labels"}}')
+        raise DataError(
+            f'{path} is empty; each line must be {{"text", "label"}} or {{"text", "labels"}}'
+        )
 
 
 def _parse_row(record: Mapping[str, Any], where: str, column: str) -> _Row:
@@ -103,7 +105,7 @@ def _parse_row(record: Mapping[str, Any], where: str, column: str) -> _Row:
         raise DataError(f"{where}: no column {missing[0]!r}; it has: {columns}")
     text, value = record["text"], record[column]
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{where}: text is not a text, or empty")
+        raise DataError(f"{where}: the text is empty or not a string")
     chosen = value if column == "labels" else [value]
     if not isinstance(chosen, list) or not all(_is_name(name) for name in chosen):
         expected = "a list of names" if column == "labels" else "a name"

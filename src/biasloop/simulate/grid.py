@@ -141,7 +141,7 @@ def _workers(grid: Grid, features: Path | None, tasks: int) -> Iterator[ProcessP
         yield pool
     except BrokenProcessPool:
         raise JobError(
-            "a process of the simulation died, perhaps for want of memory; "
+            "a process of the simulation died, perhaps for lack of memory; "
             "run the same command again: finished runs are kept"
         ) from None
     finally:

@@ -1,4 +1,4 @@
-"""The page, and what machines read. Nothing here changes anything but the webhook, which
+"""The page, and the endpoints for programs. All of them only read, except the webhook, which
 only wakes the loop, and the forms of the guideline's page."""
 
 import threading
@@ -29,7 +29,7 @@ from biasloop.web.rendering import HERE, render
 from biasloop.web.trial_runner import Runner
 
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
-WEBHOOK_BYTES = 1_000_000
+MAX_WEBHOOK_BYTES = 1_000_000
 SECURITY = {
     # No inline script; inline styles, because Plotly brings its own style elements.
     "Content-Security-Policy": (
@@ -38,7 +38,7 @@ SECURITY = {
         "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # Our own forms must come with their origin; other sites learn nothing.
+    # Our own forms must come with their origin; other sites get no referrer.
     "Referrer-Policy": "same-origin",
 }
 
@@ -46,15 +46,15 @@ SECURITY = {
 def create_app(
     service: Service, wake: Callable[[], None], clock: Callable[[], float] = time.monotonic
 ) -> FastAPI:
-    """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. What
-    runs next to it, `app.state.runner`, must be stopped with it. `clock` gives the seconds by
-    which reports grow old."""
+    """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. Stop
+    `app.state.runner`, which runs trials in the background, together with the server. `clock`
+    gives seconds, by which cached reports expire."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_headers)
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    current = _AtMostOnceASecond(lambda: overview(service), clock)
-    of_people = _AtMostOnceASecond(lambda: annotators_report.report(service), clock)
+    current = _CachedForASecond(lambda: overview(service), clock)
+    annotators_of = _CachedForASecond(lambda: annotators_report.report(service), clock)
     registry = metrics_registry(current)
     app.state.runner = Runner(service)
     app.state.names = service.settings.web.names
@@ -73,8 +73,8 @@ def create_app(
         )
 
     @app.get("/annotators", response_class=HTMLResponse)
-    def people() -> str:
-        return render("annotators.html", report=of_people())
+    def show_annotators() -> str:
+        return render("annotators.html", report=annotators_of())
 
     @app.get("/item")
     def find_item(id: Annotated[str, Query(max_length=200)]) -> RedirectResponse:
@@ -114,8 +114,8 @@ def create_app(
     @app.post("/webhook")
     def webhook(content_length: Annotated[int, Header()] = 0) -> Response:
         # The body is never read: only the poll knows what is true (R4).
-        if content_length > WEBHOOK_BYTES:
-            raise HTTPException(413, f"a webhook has at most {WEBHOOK_BYTES} bytes")
+        if content_length > MAX_WEBHOOK_BYTES:
+            raise HTTPException(413, f"a webhook may have at most {MAX_WEBHOOK_BYTES} bytes")
         return Response(status_code=204, background=BackgroundTask(wake))
 
     @app.get("/plotly.min.js")
@@ -129,8 +129,8 @@ def create_app(
 Report = TypeVar("Report")
 
 
-class _AtMostOnceASecond(Generic[Report]):
-    """Many watchers and Prometheus cost no more than one: it may walk the whole pool."""
+class _CachedForASecond(Generic[Report]):
+    """Makes a report at most once a second, however many ask: it may read the whole pool."""
 
     def __init__(self, make: Callable[[], Report], clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -157,7 +157,7 @@ async def _headers(
 
 
 def _problem(request: Request, error: Exception) -> Response:
-    """What is wrong and what to do about it: a page for people, JSON for machines."""
+    """What is wrong and what to do about it: a page for people, JSON for programs."""
     retry = {"Retry-After": "5"}
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": str(error)}, 503, headers=retry)

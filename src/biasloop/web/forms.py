@@ -1,4 +1,4 @@
-"""What our forms send, and what another site would."""
+"""Reads forms of our pages, and refuses those that another site sent."""
 
 import re
 import socket
@@ -8,37 +8,41 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import HTTPException, Request
 
-FORM_BYTES = 1_000_000
-FIELDS = 20
+MAX_FORM_BYTES = 1_000_000
+MAX_FIELDS = 20
 
 
-async def posted(request: Request) -> dict[str, str]:
-    """The fields of a form. Refuses what another site sends (403) and what is too large (413)."""
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form. Refuses a form from another site (403), or one too large (413)."""
     host = request.headers.get("host", "")
     if not is_ours(host, request.app.state.names):
         raise HTTPException(
             403,
-            f"forms from {host!r} are not taken; if this page is reached by that name, put it into "
+            f"forms sent to {host!r} are refused; if that is a name of this page, add it to "
             "web.names in biasloop.toml",
         )
     if is_cross_site(request.headers):
         raise HTTPException(403, "this form was sent by another site; open the page and try again")
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > FORM_BYTES:
-            raise HTTPException(413, f"a form has at most {FORM_BYTES} bytes")
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise HTTPException(413, f"a form may have at most {MAX_FORM_BYTES} bytes")
     try:
-        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS))
+        return dict(
+            parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        )
     except ValueError:
-        raise HTTPException(400, "that is no form of this page") from None
+        raise HTTPException(
+            400, "this is not a form of this page; open the page and try again"
+        ) from None
 
 
 def is_ours(host: str, names: Collection[str]) -> bool:
-    """Whether a Host header can be this page's: an address, this machine's name, or one of these.
+    """Whether a Host header may be this page's: an address, this machine's name, or one of `names`.
 
-    To any other name another site may have made its own lead here (DNS rebinding): the browser
-    then takes its scripts for ours.
+    Under any other name it may be another site, whose name was made to point here (DNS rebinding);
+    the browser would then take that site's scripts for ours.
     """
     name = re.sub(r":\d+$", "", host.lower())
     if name in {"localhost", socket.gethostname().lower(), *map(str.lower, names)}:
@@ -54,7 +58,7 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
     """Whether a browser sends this on behalf of another site.
 
     Browsers say so in Sec-Fetch-Site, older ones and those without TLS in Origin; a program that
-    sends neither acts for nobody else (as Go's http.CrossOriginProtection has it).
+    sends neither acts on behalf of no other site (as in Go's http.CrossOriginProtection).
     """
     if site := headers.get("sec-fetch-site"):
         return site not in ("same-origin", "none")

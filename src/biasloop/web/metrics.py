@@ -12,8 +12,8 @@ from biasloop.reports.status import OpenTasks, Overview
 
 
 def metrics_registry(overview: Callable[[], Overview]) -> CollectorRegistry:
-    """A registry of its own, so that nothing else of the process is shown."""
-    # Without a first look at the gauges, which the ledger may not be ready for yet.
+    """A registry with our gauges only: none about the process or Python."""
+    # Not described on registration: the ledger may not be ready to be read yet.
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Gauges(overview))
     return registry
@@ -34,12 +34,12 @@ class _Gauges(Collector):
             {state: sum(r.state == state for r in rounds) for state in State},
         )  # fmt: skip
         yield _by(
-            "loop", "1 for what the loop is told to do.", "state",
+            "loop", "1 for the state of the loop: running, draining or paused.", "state",
             {state: int(now.loop == state) for state in PauseState},
         )  # fmt: skip
         yield _one(
             "failed_attempts",
-            "Failures in a row of the present steps, over live rounds.",
+            "Consecutive failures of the current steps, summed over live rounds.",
             sum(r.attempts for r in rounds if not r.over),
         )
         yield _by("labelled_items", "Labelled items by source.", "source", now.labels)
@@ -61,28 +61,28 @@ class _Gauges(Collector):
             )
         measured = [point.micro_f1 for point in now.curve if point.micro_f1 is not None]
         if measured:
-            says, micro = "Micro F1 on audit items, newest model.", asdict(measured[-1])
-            yield _by("audit_micro_f1", says, "bound", micro)
+            text, micro = "Micro F1 on audit items, newest model.", asdict(measured[-1])
+            yield _by("audit_micro_f1", text, "bound", micro)
         savings = now.savings
         if savings and savings["points"]:
             ahead = savings["points"][-1]["difference"]
-            says = "Micro F1 of acquired labels less that of as many random ones."
-            yield _by("acquired_ahead_micro_f1", says, "bound", ahead)
+            text = "Micro F1 with acquired labels, minus micro F1 with as many random ones."
+            yield _by("acquired_ahead_micro_f1", text, "bound", ahead)
         if savings and savings["saved"]:
-            says = "Share of labels that acquisition saves against random."
-            yield _by("labels_saved_ratio", says, "bound", savings["saved"])
+            text = "Share of labels that acquisition saves, compared with random."
+            yield _by("labels_saved_ratio", text, "bound", savings["saved"])
 
 
 def _open(tasks: OpenTasks) -> dict[str, int]:
     return {"audit": tasks.audit, "other": tasks.all - tasks.audit}
 
 
-def _one(name: str, says: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"biasloop_{name}", says, value=float(value))
+def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"biasloop_{name}", text, value=float(value))
 
 
-def _by(name: str, says: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"biasloop_{name}", says, labels=[label])
+def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"biasloop_{name}", text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], float(value))
     return family

@@ -10,19 +10,19 @@ from biasloop.errors import BiasloopError, DataError
 from biasloop.service.policy import policy_report
 from biasloop.service.scenarios import MAX_SCENARIOS, from_lines
 from biasloop.service.service import Service
-from biasloop.service.trial import LONGEST_NAME, comment, describe, draft_of
-from biasloop.web.forms import posted
+from biasloop.service.trial import MAX_NAME, comment, describe, draft_of
+from biasloop.web.forms import read_form
 from biasloop.web.rendering import draft_diff, render
 from biasloop.web.trial_runner import Runner
 
-Form = Annotated[dict[str, str], Depends(posted)]
-ITEMS = 50
+Form = Annotated[dict[str, str], Depends(read_form)]
+DEFAULT_ITEMS = 50
 
 
 def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
     """Adds the page and its forms."""
 
-    def page(trial: str, wrong: str | None = None, given: Mapping[str, str] | None = None) -> str:
+    def page(trial: str, error: str | None = None, fields: Mapping[str, str] | None = None) -> str:
         trials = service.ledger.trials.all()
         shown = service.ledger.trials.find(trial or trials[0]["id"]) if trials else None
         llm = service.settings.llm
@@ -36,16 +36,16 @@ def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
             diff=shown and draft_diff(service, shown),
             run=runner.run,
             model=llm.model if llm.base_url and llm.model else None,
-            wrong=wrong,
-            most=MAX_SCENARIOS,
+            error=error,
+            max_items=MAX_SCENARIOS,
             alone=False,
             form={
                 "draft": shown.draft.text if shown else service.current_policy.text,
                 "scenarios": "",
-                "items": str(ITEMS),
+                "items": str(DEFAULT_ITEMS),
                 "by": "",
             }
-            | dict(given or (runner.run.form if runner.run else {})),
+            | dict(fields or (runner.run.form if runner.run else {})),
         )
 
     @app.get("/policy", response_class=HTMLResponse)
@@ -66,7 +66,7 @@ def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
         return RedirectResponse("/policy", 303)
 
     @app.post("/policy/comment")
-    def say(form: Form) -> Response:
+    def add_comment(form: Form) -> Response:
         trial, number = form.get("trial", ""), form.get("scenario", "")
         try:
             scenario = int(number) if number.isdecimal() else 0
@@ -79,16 +79,18 @@ def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
 def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:
     service.settings.llm.require()
     by, items = form.get("by", "").strip(), form.get("items", "")
-    if not 0 < len(by) <= LONGEST_NAME:
-        raise DataError("say who you are, so that others know whose trial it is")
-    given = {**form, "by": by}
+    if not 0 < len(by) <= MAX_NAME:
+        raise DataError(
+            f"enter your name, of at most {MAX_NAME} characters: others see whose trial it is"
+        )
+    fields = {**form, "by": by}
     draft = draft_of(service, form.get("draft", ""))
     current = service.current_policy
     if draft.text == current.text:
-        raise DataError("the draft says what is in force already; change something in it")
+        raise DataError("the draft is the same as the guideline in force; change something in it")
     if texts := form.get("scenarios", "").strip():
-        runner.start(draft, current, from_lines(texts), given)
+        runner.start(draft, current, from_lines(texts), fields)
     elif items.isdecimal() and 1 <= int(items) <= MAX_SCENARIOS:
-        runner.start(draft, current, int(items), given)
+        runner.start(draft, current, int(items), fields)
     else:
-        raise DataError(f"a trial is on 1 to {MAX_SCENARIOS} items")
+        raise DataError(f"a trial takes 1 to {MAX_SCENARIOS} items")

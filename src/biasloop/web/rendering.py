@@ -1,4 +1,4 @@
-"""From templates to HTML; whatever comes from outside is escaped."""
+"""Renders templates to HTML; every value is escaped."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -44,12 +44,12 @@ _TEMPLATES = _templates()
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template makes of these values."""
+    """Renders a template with these values."""
     return _TEMPLATES.get_template(template).render(**values)
 
 
 def trial_file(service: Service, trial: Trial) -> str:
-    """A trial as one HTML file that needs nothing else, for people who do not see the page."""
+    """A trial as one self-contained HTML file, for people without access to the page."""
     current = service.ledger.policies.current()
     return render(
         "trial_file.html",
@@ -63,7 +63,7 @@ def trial_file(service: Service, trial: Trial) -> str:
 
 
 def draft_diff(service: Service, trial: Trial) -> list[tuple[str, str]] | None:
-    """What the draft changes in the text; None where the other version was never in force."""
+    """The lines that the draft changes; None if it is compared with a version never in force."""
     for _, policy in service.ledger.policies.all():
         if policy.id == trial.against:
             return view.diff(policy.text, trial.draft.text)

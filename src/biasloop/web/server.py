@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from biasloop.errors import ConfigError, WorkspaceError
 
 GRACE_SECONDS = 5
-"""How long a stop waits for requests under way."""
+"""How long a stop waits for unfinished requests."""
 
 
 class WebServer:
-    """Serves an application from `start` to `stop`; both return when it is done."""
+    """Serves an application from `start` to `stop`. Both return when they are done."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         self._host = host
@@ -39,7 +39,7 @@ class WebServer:
         return f"http://{host}:{self._port}"
 
     def start(self) -> None:
-        """Listens, then answers.
+        """Starts the server and returns when it answers.
 
         Raises ConfigError when the address is taken or cannot be used, WorkspaceError when the
         server does not come up.
@@ -56,7 +56,7 @@ class WebServer:
                 raise WorkspaceError(f"the page at {self.url} did not start; see the log above")
 
     def stop(self) -> None:
-        """Ends it, after the requests under way. Repeatable."""
+        """Ends the server after the unfinished requests. May be called twice."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()

@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class _Stopped(Exception):
-    """The server stops."""
+    """The server is stopping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How far a run is: `done` of `of` requests, which are 0 while scenarios are chosen. `error`
-    says why it ended without a trial; `form` is what was asked for, to be shown again."""
+    """How far a run is: `done` of `of` requests; both are 0 while scenarios are chosen. `error`
+    says why it ended without a trial; `form` has the fields of the form, to be shown again."""
 
     form: Mapping[str, str]
     done: int = 0
@@ -32,8 +32,8 @@ class Run:
 
 
 class Runner:
-    """The run of this process. Trials go into the ledger and answers are kept, so that a run
-    which was cut off is simply started again."""
+    """Runs one trial at a time in a background thread. Trials go into the ledger and answers are
+    stored, so an interrupted run can simply be started again."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -44,7 +44,7 @@ class Runner:
 
     @property
     def run(self) -> Run | None:
-        """The newest run; None before there was one."""
+        """The newest run; None before the first."""
         return self._run
 
     def start(
@@ -61,20 +61,22 @@ class Runner:
         """
         with self._lock:
             if self._run and not self._run.over:
-                raise WorkspaceError("a trial runs already; wait until it is done")
+                raise WorkspaceError("a trial is already running; wait until it has finished")
             self._run = Run(form)
             self._thread = threading.Thread(
-                target=self._try, args=(draft, against, scenarios), name="trial", daemon=True
+                target=self._run_trial, args=(draft, against, scenarios), name="trial", daemon=True
             )
             self._thread.start()
 
     def stop(self) -> None:
-        """Ends the run, after the requests under way. Repeatable."""
+        """Ends the run after the unfinished requests. May be called twice."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
-    def _try(self, draft: Policy, against: Policy, scenarios: Sequence[Scenario] | int) -> None:
+    def _run_trial(
+        self, draft: Policy, against: Policy, scenarios: Sequence[Scenario] | int
+    ) -> None:
         assert self._run is not None
         error = None
         try:
@@ -91,7 +93,7 @@ class Runner:
             )
         except _Stopped:
             error = "the service was stopped; run it again"
-        except Exception as failure:  # what nobody foresaw should be seen as well
+        except Exception as failure:  # unexpected errors must be shown as well
             if not isinstance(failure, BiasloopError):
                 log.exception("a trial failed")
             error = describe_error(failure)

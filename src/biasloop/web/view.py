@@ -1,4 +1,4 @@
-"""From reports to what the page shows. Pure: no clock, no I/O."""
+"""Turns reports into what the page shows. Pure: no clock, no I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from biasloop.reports.curve import CurvePoint
 from biasloop.reports.status import RoundReport
 
 Measure = Interval | Mapping[str, float]
-"""A measured value with its bounds, as a report or as the ledger has it."""
+"""A measured value with its bounds, as reports or the ledger have it."""
 
 STEP_NAMES = tuple(step for step, _ in STEPS.values())
 DOING = {
@@ -25,30 +25,30 @@ DOING = {
     "select": "choosing the batch",
     "push": "sending the batch to Label Studio",
     "pull": "waiting for people to label",
-    "aggregate": "bringing the votes to a consensus",
+    "aggregate": "computing the consensus of the votes",
     "train": "training a model",
     "evaluate": "measuring the model on audit items",
-    "close": "clearing up",
+    "close": "cleaning up",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What a live round is at."""
+    """What a live round is doing."""
 
     kind: Literal["runs", "waits", "failed", "paused"]
     text: str
-    again: datetime | None = None
+    retry_at: datetime | None = None
     """When a failed step is tried again."""
 
 
 def doing(round_: RoundReport, loop: PauseState) -> Doing:
-    """What a round that is not over does now, in words."""
+    """What a round that is not over is doing, in words."""
     step = round_.step
     if round_.error:
         times = "once" if round_.attempts == 1 else f"{round_.attempts} times"
-        again = None if loop is PauseState.PAUSED else round_.retry_at
-        return Doing("failed", f"{step} failed {times}: {round_.error}", again)
+        retry_at = None if loop is PauseState.PAUSED else round_.retry_at
+        return Doing("failed", f"{step} failed {times}: {round_.error}", retry_at)
     if round_.waits_for:
         return Doing("waits", round_.waits_for)
     if loop is PauseState.PAUSED:
@@ -59,15 +59,15 @@ def doing(round_: RoundReport, loop: PauseState) -> Doing:
 
 def progress(step: str) -> list[tuple[str, str]]:
     """(step, "done", "now" or "later") for every step of a round."""
-    here = STEP_NAMES.index(step)
+    current = STEP_NAMES.index(step)
     return [
-        (name, "done" if i < here else "now" if i == here else "later")
+        (name, "done" if i < current else "now" if i == current else "later")
         for i, name in enumerate(STEP_NAMES)
     ]
 
 
 def curve_plot(curve: Sequence[CurvePoint]) -> dict[str, Any] | None:
-    """The learning curve as the page's script draws it; None before anything was measured."""
+    """The learning curve, as data for the page's script; None before anything was measured."""
     points = [
         _point(
             point.labels,
@@ -82,7 +82,7 @@ def curve_plot(curve: Sequence[CurvePoint]) -> dict[str, Any] | None:
 
 
 def savings_plot(savings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The learning curves of the two arms; None while there are none."""
+    """The learning curves of the two arms, as data for the page's script; None without any."""
     lines = {
         arm: [
             _point(at["labels"], at[arm], f"<b>{at['labels']} {arm} labels</b><br>micro F1 ", "")
@@ -107,7 +107,7 @@ def _plot(x: str, lines: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
 @lru_cache(maxsize=8)
 def diff(old: str, new: str) -> list[tuple[str, str]]:
     """("gone", "new", "same" or "place", line) of what changed between two texts, with two lines
-    around it; a place heads each piece."""
+    of context; each hunk begins with its place."""
     kinds = {"-": "gone", "+": "new", "@": "place"}
     lines = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
     return [
@@ -129,7 +129,7 @@ def task_url(server: str, project: int | None, task: int | None = None) -> str:
 
 
 def when(moment: datetime | None, kind: str = "day") -> Markup:
-    """A moment in UTC; the page's script puts it into the reader's zone. `kind`: day or clock."""
+    """A moment in UTC; the page's script converts it to the reader's zone. `kind`: day or clock."""
     if moment is None:
         return Markup("–")
     moment = moment.astimezone(UTC)
@@ -139,13 +139,13 @@ def when(moment: datetime | None, kind: str = "day") -> Markup:
 
 
 def interval(measure: Measure | None) -> Markup:
-    """A measured value with its bounds; a dash when it could not be measured."""
+    """A measured value with its bounds; a dash if it could not be measured."""
     if measure is None:
         return Markup('<span class="none">–</span>')
     bounds = _bounds(measure)
-    between = " to " if bounds[1] < 0 else "–"
+    separator = " to " if bounds[1] < 0 else "–"
     value, low, high = _numbers(bounds, ".2f")
-    return Markup("<b>{}</b> <small>{}{}{}</small>").format(value, low, between, high)
+    return Markup("<b>{}</b> <small>{}{}{}</small>").format(value, low, separator, high)
 
 
 def change(measure: Measure | None) -> Markup:
@@ -174,9 +174,9 @@ def _bounds(measure: Measure) -> tuple[float, float, float]:
     return measure["value"], measure["low"], measure["high"]
 
 
-def _numbers(values: Iterable[float], form: str) -> list[str]:
+def _numbers(values: Iterable[float], spec: str) -> list[str]:
     """Numbers with a real minus sign."""
-    return [format(value, form).replace("-", "−") for value in values]
+    return [format(value, spec).replace("-", "−") for value in values]
 
 
 def pairs(data: Mapping[str, Any]) -> str:

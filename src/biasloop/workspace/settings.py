@@ -97,7 +97,7 @@ class ClassifierSettings(Section):
     cascade: int = Field(
         20_000,
         ge=1000,
-        description="Items that a slow classifier scores; a linear one chooses them.",
+        description="Most items that a slow classifier scores; a linear one chooses them.",
     )
 
 
@@ -153,7 +153,7 @@ class ProbationSettings(Section):
         0.5, gt=0, description="Weight of a text that a review kept; a human label has 1."
     )
     unproven_weight: float = Field(
-        0, ge=0, description="Weight of a text that no review has judged yet."
+        0, ge=0, description="Weight of a text that was not reviewed yet."
     )
 
 

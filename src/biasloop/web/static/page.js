@@ -1,7 +1,7 @@
 "use strict";
 // Local times, the plots, and a refresh that replaces nothing unless something changed.
 
-const EVERY = 4000; // milliseconds between an answer and the next question
+const EVERY = 4000; // milliseconds between an answer and the next request
 const FORMATS = {
   day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
   clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
@@ -67,7 +67,7 @@ function replace(fresh) {
   const link = main.contains(document.activeElement) && document.activeElement.getAttribute("href");
   const drawn = [...main.querySelectorAll(".plot")];
   main.replaceChildren(...fresh.childNodes);
-  for (const plot of drawn) { // a drawn plot moves over, so that it does not flicker
+  for (const plot of drawn) { // keep a plot that is drawn already, so that it does not flicker
     const place = document.getElementById(plot.id);
     if (!place) continue;
     plot.dataset.plot = place.dataset.plot;
@@ -79,7 +79,7 @@ function replace(fresh) {
   drawAll();
 }
 
-function writing() { // what somebody types must not be replaced
+function writing() { // do not replace what someone is typing
   const fields = [...main.querySelectorAll("input, textarea")];
   return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue);
 }

@@ -107,16 +107,16 @@ def try_draft(
 def comment(service: Service, trial: str, scenario: int, text: str, by: str) -> Trial:
     """Adds a comment to a scenario (its number) of a trial (its id, or the start of it); returns
     the trial. Raises DataError when there is no such scenario, or no text or author."""
-    known, text, by = service.ledger.trials.find(trial), text.strip(), by.strip()
-    if not 1 <= scenario <= len(known.cases):
+    target, text, by = service.ledger.trials.find(trial), text.strip(), by.strip()
+    if not 1 <= scenario <= len(target.cases):
         raise DataError(
-            f"trial {known.id} has no scenario {scenario}; they go from 1 to {len(known.cases)}"
+            f"trial {target.id} has no scenario {scenario}; they go from 1 to {len(target.cases)}"
         )
-    for what, value, longest in (("comment", text, MAX_COMMENT), ("name", by, MAX_NAME)):
-        if not 0 < len(value) <= longest:
-            raise DataError(f"a {what} has 1 to {longest} characters, not {len(value)}")
-    service.ledger.trials.comment(known.id, Comment(scenario, by, text, datetime.now(UTC)))
-    return known
+    for what, value, limit in (("comment", text, MAX_COMMENT), ("name", by, MAX_NAME)):
+        if not 0 < len(value) <= limit:
+            raise DataError(f"a {what} must have 1 to {limit} characters, not {len(value)}")
+    service.ledger.trials.comment(target.id, Comment(scenario, by, text, datetime.now(UTC)))
+    return target
 
 
 @dataclass(frozen=True, slots=True)

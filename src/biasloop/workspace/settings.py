@@ -83,14 +83,14 @@ class StrategySettings(Section):
     """Which items annotators are asked about."""
 
     name: str = Field("auto", description="Strategy that chooses the items.")
-    options: dict[str, Any] = Field({}, description="Options of the plug-in.")
+    options: dict[str, Any] = Field({}, description="Its options.")
 
 
 class ClassifierSettings(Section):
     """Which classifier learns from the labels."""
 
     name: str = Field("tfidf", description="Name of the classifier.")
-    options: dict[str, Any] = Field({}, description="Options of the plug-in.")
+    options: dict[str, Any] = Field({}, description="Its options.")
     constructed_weight: float = Field(
         0.5, ge=0, description="Weight of a counterfactual version; a human label has 1."
     )

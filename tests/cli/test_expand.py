@@ -21,7 +21,7 @@ def test_a_plan_costs_nothing_and_an_expansion_what_it_says(cli: Cli, model: Llm
     plan = cli.json("expand", "--plan")["llm"]
     assert sum(cell["texts"] for cell in plan["cells"]) == 8
     assert {cell["label"] for cell in plan["cells"]} <= {"gender", "age"}
-    assert "8 texts by" in cli("expand", "--plan")
+    assert "8 texts in" in cli("expand", "--plan")
     assert model.asked == []
     found = cli.json("expand")
     spent = found["synthesis"]["llm"]["spending"]

@@ -104,7 +104,7 @@ def test_re_asking_needs_label_studio_and_says_what_is_left_to_do(
     done = CliRunner().invoke(app, ["policy", "re-ask", "--labels", "gender,family"])
     assert isinstance(done.exception, LabelStudioDown)
     assert "2 answers no longer count" in str(done.exception)
-    assert "`biasloop reconcile` does so" in str(done.exception)
+    assert "run `biasloop reconcile`" in str(done.exception)
     standing = [a.standing for a in sorted(service.ledger.annotations(), key=lambda a: a.key)]
     assert standing == [Standing.ASIDE, Standing.VOTE, Standing.ASIDE]
     service.ledger.close()

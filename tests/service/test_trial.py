@@ -249,7 +249,7 @@ def test_a_file_of_scenarios(tmp_path: Path, service: Service) -> None:
     ("name", "content", "wrong"),
     [
         ("a.txt", "\n \n", "no scenario"),
-        ("a.txt", "\n".join(map(str, range(MAX_SCENARIOS + 1))), "more than anybody looks at"),
+        ("a.txt", "\n".join(map(str, range(MAX_SCENARIOS + 1))), "too many to read"),
         ("a.jsonl", '{"text": ""}', "line 1: no text"),
         ("a.jsonl", '{"text": "a"}\n{"text": "b", "labels": ["height"]}', "line 2: a label"),
         ("a.jsonl", "{", "line 1"),

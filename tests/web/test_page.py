@@ -85,7 +85,7 @@ def test_a_changed_guideline_waits_for_a_decision(get: Get, campaign, clock) -> 
     told = text_of(get("/"))
     assert "The guideline has changed" not in told
     assert "nobody has labelled yet" not in told
-    assert re.search(r"rita decided on .* under older versions than \w+ : set-aside", told)
+    assert re.search(r"rita decided on .* under versions older than \w+ : set-aside", told)
     assert "Set aside" not in told
 
 

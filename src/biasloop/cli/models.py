@@ -124,7 +124,7 @@ def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
     try:
         for number, row in parse_lines(lines, where):
             if not isinstance(row.get("text"), str):
-                raise DataError(f"{where}, line {number} has no text")
+                raise DataError(f"{where}, line {number}: no text")
             yield row.get("id", number), row["text"]
     except DataError as error:
         raise DataError(f'{error}; each line must be {{"id", "text"}}') from None

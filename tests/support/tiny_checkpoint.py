@@ -37,6 +37,36 @@ def make_decoder(folder: Path, words: Iterable[str] = ()) -> Path:
     return _save(transformers.LlamaForCausalLM, config, tokenizer, folder)
 
 
+def make_multimodal(folder: Path, words: Iterable[str] = ()) -> Path:
+    """A Gemma 3 for text and images: the sizes of its text part stand in a config of its own."""
+    tokenizer = _tokenizer(words, eos_token="[EOS]")
+    text = SIZE | {"num_key_value_heads": 1, "head_dim": 16, "sliding_window": 32}
+    image = {"hidden_size": 16, "intermediate_size": 32, "image_size": 28, "patch_size": 14}
+    config = transformers.Gemma3Config(
+        text_config={"vocab_size": len(tokenizer), **text},
+        vision_config={"num_hidden_layers": 1, "num_attention_heads": 2, **image},
+        mm_tokens_per_image=4,
+        image_token_index=3,
+        boi_token_index=4,
+        eoi_token_index=5,
+    )
+    return _save(transformers.Gemma3ForConditionalGeneration, config, tokenizer, folder)
+
+
+def make_two_towers(folder: Path, words: Iterable[str] = ()) -> Path:
+    """A CLIP: a text part and an image part side by side."""
+    tokenizer = _tokenizer(words, pad_token="[PAD]", eos_token="[EOS]")
+    sizes = {name: SIZE[name] for name in SIZE if name.startswith("num_")}
+    sizes |= {"hidden_size": 32, "intermediate_size": 64}
+    special = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
+    config = transformers.CLIPConfig(
+        text_config={"vocab_size": len(tokenizer), **sizes, **special},
+        vision_config={"image_size": 28, "patch_size": 14, **sizes},
+        projection_dim=16,
+    )
+    return _save(transformers.CLIPModel, config, tokenizer, folder)
+
+
 def _tokenizer(words: Iterable[str], **special: str) -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()

@@ -14,7 +14,7 @@ from biasloop.plugins.classifiers.embedding import Embedding
 from biasloop.plugins.classifiers.encoded import ENCODER
 from biasloop.plugins.classifiers.options import EmbeddingOptions
 from support.sentences import training
-from support.tiny_checkpoint import make_decoder, make_encoder
+from support.tiny_checkpoint import make_decoder, make_encoder, make_multimodal, make_two_towers
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def make(folder, **options):
     return Embedding(EmbeddingOptions(model=str(folder), **options))
 
 
-@pytest.mark.parametrize("kind", [make_encoder, make_decoder])
+@pytest.mark.parametrize("kind", [make_encoder, make_decoder, make_multimodal, make_two_towers])
 def test_rows_are_mean_pooled_states_of_length_1(kind, tmp_path):
     kind(tmp_path, training().texts)
     texts = ["C'è mela rossa.", "Niente di nuovo in cantina, ms.", "x" * 500, ""]
@@ -35,6 +35,8 @@ def test_rows_are_mean_pooled_states_of_length_1(kind, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     model = transformers.AutoModel.from_pretrained(tmp_path).eval()
+    if kind is make_two_towers:
+        model = model.text_model
     for text, row in zip(texts[:2], rows, strict=False):
         with torch.inference_mode():
             states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]

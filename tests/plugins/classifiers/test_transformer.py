@@ -28,7 +28,7 @@ from biasloop.rounds.steps.train.data import columns
 from biasloop.rounds.steps.train.handover import TrainJob
 from biasloop.store.pool import ArrowPool
 from support.sentences import rows, training
-from support.tiny_checkpoint import make_decoder, make_encoder
+from support.tiny_checkpoint import make_decoder, make_encoder, make_multimodal
 
 QUICK = {"epochs": 4, "min_steps": 1, "batch_rows": 8, "folds": 2}
 LR = {"lora": 0.01, "full": 0.003}
@@ -45,6 +45,11 @@ def decoder(tmp_path_factory):
     return make_decoder(tmp_path_factory.mktemp("decoder"), training().texts)
 
 
+@pytest.fixture(scope="module")
+def multimodal(tmp_path_factory):
+    return make_multimodal(tmp_path_factory.mktemp("multimodal"), training().texts)
+
+
 def make(model, tuning="lora", **options):
     options = QUICK | {"model": str(model), "tuning": tuning, "lr": LR[tuning]} | options
     return Transformer(TransformerOptions(**options))
@@ -58,7 +63,7 @@ def fitted(encoder):
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])
-@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "multimodal"])
 def test_encoders_and_decoders_learn_and_are_read_back(kind, tuning, request, tmp_path):
     classifier = make(request.getfixturevalue(kind), tuning)
     data = training()

@@ -41,13 +41,17 @@ class Pretrained:
     tokenizer: Any
 
     def model(self) -> Any:
-        """The bare model, float32, without a pooling layer. Raises ClassifierError."""
+        """The bare model, float32, without a pooling layer; of a model for text and images its
+        text part. Raises ClassifierError."""
         config = deepcopy(self.config)
+        text_config = config.get_text_config()
         for name in ATTENTION_DROPOUT:
-            if hasattr(config, name):
-                setattr(config, name, 0.0)
+            if hasattr(text_config, name):
+                setattr(text_config, name, 0.0)
         load = partial(transformers.AutoModel.from_pretrained, config=config, dtype=torch.float32)
         model = _load(load, self.name, None if Path(self.name).is_dir() else self.id)
+        if text_config is not config:
+            model = model.get_decoder()  # so transformers calls it, whatever it is
         if getattr(model, "pooler", None) is not None:
             model.pooler = None
         model.config.use_cache = False
@@ -55,10 +59,13 @@ class Pretrained:
 
     def max_length(self, limit: int) -> int:
         """The longest input in tokens: `limit`, or less if the model reads less."""
-        maximum = self.tokenizer.model_max_length
-        if maximum >= UNKNOWN_LENGTH:  # RoBERTa and similar models leave two positions unused
-            maximum = getattr(self.config, "max_position_embeddings", UNKNOWN_LENGTH) - 2
-        return int(min(limit, maximum))
+        by_tokenizer = self.tokenizer.model_max_length
+        positions = getattr(self.config.get_text_config(), "max_position_embeddings", None)
+        if positions is None:
+            return int(min(limit, by_tokenizer))
+        if by_tokenizer >= UNKNOWN_LENGTH:  # RoBERTa and similar models leave two positions unused
+            positions -= 2
+        return int(min(limit, by_tokenizer, positions))
 
 
 def find_pretrained(name: str, commit: str | None = None) -> Pretrained:

@@ -10,6 +10,11 @@ import pytest
 from support.cli import SEEDS, Cli, write_jsonl
 from support.workspaces import AD, ADS
 
+CONFIG_WITH_LABELS_OVER_NOTHING = """<View><Text name="text" value="$text"/>
+<Choices name="label" toName="text"><Choice value="gender"/><Choice value="age"/></Choices>
+<Labels name="mark" toName="nothing"><Label value="gender"/></Labels></View>"""
+"""What biasloop could use, and Label Studio refuses."""
+
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Cli:
@@ -49,7 +54,10 @@ def test_init_names_the_known_campaigns(nowhere: Cli) -> None:
     [
         ("label_config.xml", "<View><Choices"),
         ("label_config.xml", "<View><Text name='text' value='$text'/></View>"),
+        ("label_config.xml", CONFIG_WITH_LABELS_OVER_NOTHING),
         ("campaign.toml", "name = "),
+        ("campaign.toml", 'name="x"\ntitle="IT"\nlanguage="it"\nunit="text"'),
+        ("campaign.toml", f'name="x"\ntitle="{"x" * 51}"\nlanguage="it"\nunit="text"'),
         ("guidelines.md", None),
     ],
 )

@@ -119,6 +119,66 @@ def test_wrong_settings_are_named(cli: Cli, settings: str, said: str) -> None:
     assert "biasloop.toml" in told
 
 
+NO_FOLDER = '{"model": "./nowhere"}'
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "check", "named"),
+    [
+        ("STRATEGY__NAME", "nonesuch", "strategy", "margin_to_border"),
+        ("STRATEGY__OPTIONS", '{"size": 3}', "strategy", "takes no options"),
+        ("STRATEGY__NAME", "subsample", "ok", ""),
+        ("CLASSIFIER__NAME", "embeding", "classifier", "embedding"),
+        ("CLASSIFIER__NAME", "embedding", "classifier", "model: Field required"),
+        ("CLASSIFIER__OPTIONS", '{"folds": 1}', "classifier", "folds"),
+        ("EXPANDER__NAMES", '["nonesuch"]', "expanders", "counterfactual"),
+        ("EXPANDER__NAMES", '["llm"]', "expanders", "llm.base_url"),
+        ("EXPANDER__OPTIONS", '{"counterfactual": {"share": 1}}', "expanders", "share"),
+    ],
+)
+def test_doctor_builds_the_plug_ins_that_the_settings_name(
+    cli: Cli, setting: str, value: str, check: str, named: str
+) -> None:
+    cli.environment[f"BIASLOOP_{setting}"] = value
+    checks = cli.doctor()
+    faulty = {name: message for name, (ok, message) in checks.items() if not ok}
+    if check == "ok":
+        assert not faulty.keys() & {"strategy", "classifier", "expanders"}
+        return
+    assert named in faulty[check]
+    assert cli.run("doctor").returncode == 1
+    assert named in cli.error("train", code=2)
+
+
+def test_doctor_opens_the_pretrained_model(cli: Cli) -> None:
+    cli.environment |= {
+        "BIASLOOP_CLASSIFIER__NAME": "transformer",
+        "BIASLOOP_CLASSIFIER__OPTIONS": NO_FOLDER,
+    }
+    ok, message = cli.doctor()["classifier"]
+    assert not ok
+    assert "there is no folder ./nowhere" in message
+
+
+def test_doctor_names_scores_that_the_classifier_does_not_compute(cli: Cli) -> None:
+    cli.environment |= {
+        "BIASLOOP_STRATEGY__NAME": "bald",
+        "BIASLOOP_CLASSIFIER__OPTIONS": '{"committee": false}',
+    }
+    ok, message = cli.doctor()["classifier"]
+    assert not ok
+    assert "passes" in message
+
+
+def test_doctor_asks_what_label_studio_would_refuse(cli: Cli) -> None:
+    config = cli.workspace / "campaign" / "label_config.xml"
+    marks = '<Labels name="mark" toName="nothing"><Label value="x"/></Labels></View>'
+    config.write_text(config.read_text("utf-8").replace("</View>", marks), "utf-8")
+    ok, message = cli.doctor()["campaign"]
+    assert not ok
+    assert "Label Studio refuses it" in message
+
+
 def test_a_wrong_strategy_is_refused_with_the_known_ones(cli: Cli) -> None:
     cli.environment["BIASLOOP_STRATEGY__NAME"] = "best"
     assert "random" in cli.error("train", code=2)

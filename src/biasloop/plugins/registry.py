@@ -128,14 +128,25 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
 
     Raises UnknownName when there is no such plug-in, ConfigError when its options are wrong.
     """
-    row = plugin(kind, name)
-    model = row.options_model()
+    checked = check_options(kind, name, options)
+    build = plugin(kind, name).load()
+    return build() if checked is None else build(checked)
+
+
+def check_options(
+    kind: Kind, name: str, options: Mapping[str, Any] | None = None
+) -> Options | None:
+    """The options as the plug-in takes them; None when it takes none. Its class is not loaded.
+
+    Raises UnknownName for the name, ConfigError for the options.
+    """
+    model = plugin(kind, name).options_model()
     if model is None:
         if options:
             raise ConfigError(f"{kind} {name!r} takes no options, got: {', '.join(options)}")
-        return row.load()()
+        return None
     try:
-        return row.load()(model(**(options or {})))
+        return model(**(options or {}))
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors()

@@ -8,6 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from biasloop.errors import BiasloopError, LabelStudioDown
+from biasloop.service.plugins import (
+    build_expanders,
+    build_strategy,
+    expander_options,
+    try_classifier,
+)
 from biasloop.service.service import Service
 
 LOW_DISK = 2 * 1024**3
@@ -30,12 +36,10 @@ def examine(service: Service) -> list[Check]:
     """All checks, in the order in which to fix them."""
     return [
         Check("settings", True, str(service.layout.folder / "biasloop.toml")),
-        _check(
-            "campaign",
-            lambda: f"{service.campaign.about.name}, policy {service.campaign.policy.id}",
-        ),
+        _check("campaign", lambda: _campaign(service)),
         _check("ledger", lambda: f"{len(service.ledger.rounds.all())} rounds"),
         _check("pool", lambda: f"{len(service.pool)} items"),
+        *_plugins(service),
         _model(service),
         _label_studio(service),
         _language_model(service),
@@ -50,6 +54,37 @@ def _check(what: str, examine_part: Callable[[], str]) -> Check:
         return Check(what, True, examine_part())
     except BiasloopError as error:
         return Check(what, False, str(error))
+
+
+def _campaign(service: Service) -> str:
+    from biasloop.labelstudio.validation import validate_label_config
+
+    campaign = service.campaign
+    validate_label_config(campaign.label_config)
+    return f"{campaign.about.name}, policy {campaign.policy.id}"
+
+
+def _plugins(service: Service) -> list[Check]:
+    """What the settings name is built as a round builds it, and a pretrained model is opened."""
+    settings = service.settings
+
+    def expanders() -> str:
+        build_expanders(settings, expander_options(settings, service.layout))
+        return ", ".join(settings.expander.names) or "none"
+
+    def strategy() -> str:
+        build_strategy(settings)
+        return settings.strategy.name
+
+    def classifier() -> str:
+        steps = service.steps
+        try_classifier(steps.lookups.recipe, steps.strategy)
+        return settings.classifier.name
+
+    checks = [_check("expanders", expanders), _check("strategy", strategy)]
+    if all(check.ok for check in checks):  # the classifier's options follow from the strategy
+        checks.append(_check("classifier", classifier))
+    return checks
 
 
 def _model(service: Service) -> Check:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, version_in_force
@@ -177,40 +177,34 @@ class Service:
 
     # --- the loop ------------------------------------------------------------------------------
 
-    def expander_options(self, name: str) -> dict[str, Any]:
-        """The options of an expander, with the campaign folder if the expander takes one."""
-        from biasloop.plugins.registry import Kind, plugin
-
-        model = plugin(Kind.EXPANDER, name).options_model()
-        options = dict(self.settings.expander.options.get(name, {}))
-        if model is not None and "folder" in model.model_fields:
-            options.setdefault("folder", str(self.layout.campaign))
-        return options
-
     @cached_property
     def steps(self) -> "Steps":
-        """The steps of a round, with the parts that they use."""
-        from biasloop.plugins.registry import Kind, create
-        from biasloop.ports import needs_language_model
+        """The steps of a round with their parts filled in. Raises UnknownName or ConfigError when
+        a plug-in that the settings name cannot be built."""
         from biasloop.rounds.wiring import Steps
+        from biasloop.service.plugins import (
+            build_expanders,
+            build_strategy,
+            check_classifier,
+            expander_options,
+        )
 
         settings = self.settings
-        options = {name: self.expander_options(name) for name in settings.expander.names}
-        expanders = {name: create(Kind.EXPANDER, name, chosen) for name, chosen in options.items()}
-        if any(needs_language_model(expander) for expander in expanders.values()):
-            settings.llm.require()
-        return Steps(
+        options = expander_options(settings, self.layout)
+        steps = Steps(
             layout=self.layout,
             settings=settings,
             campaign=self.campaign,
             ledger=self.ledger,
             pool=self.pool,
-            expanders=expanders,
+            expanders=build_expanders(settings, options),
             expander_options=options,
-            strategy=create(Kind.STRATEGY, settings.strategy.name, settings.strategy.options),
+            strategy=build_strategy(settings),
             label_studio=lambda: self.label_studio,
             ensure_project=self.ensure_project,
         )
+        check_classifier(steps.lookups.recipe)
+        return steps
 
     @cached_property
     def loop(self) -> "Loop":

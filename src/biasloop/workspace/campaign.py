@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
@@ -24,7 +24,8 @@ class CampaignFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    title: str
+    title: str = Field(min_length=3, max_length=50)
+    """Label Studio's limits for the name of a project."""
     language: str
     unit: Literal["sentence", "text"]
     none_label: str | None = None

@@ -5,6 +5,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from biasloop.errors import WorkspaceError
+from biasloop.labelstudio.validation import validate_label_config
 from biasloop.workspace.campaign import read_campaign, shipped
 from biasloop.workspace.secrets import write_secrets
 from biasloop.workspace.settings_file import SETTINGS_FILE, template
@@ -14,10 +15,11 @@ def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> No
     """Makes a workspace in `folder` from a shipped campaign or a campaign folder. Needs no server.
     `seed` goes into the settings.
 
-    Raises WorkspaceError when the folder is a workspace already, is not empty or cannot be written.
+    Raises WorkspaceError when the folder is a workspace already, is not empty or cannot be written,
+    CampaignError when the campaign cannot drive the loop or Label Studio would refuse it.
     """
     configuration, seeds = shipped(campaign)
-    read_campaign(configuration)
+    validate_label_config(read_campaign(configuration).label_config)
     if (folder / SETTINGS_FILE).exists():
         raise WorkspaceError(f"{folder} is a workspace already; `biasloop status` shows it")
     if folder.exists() and any(folder.iterdir()):

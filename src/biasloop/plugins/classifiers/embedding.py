@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from biasloop.plugins.classifiers.deep.pretrained import find_pretrained
+from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained
 from biasloop.plugins.classifiers.deep.sentence_encoder import SentenceEncoder
 from biasloop.plugins.classifiers.encoded import EncodedClassifier
 from biasloop.plugins.classifiers.options import EmbeddingOptions
@@ -29,6 +29,10 @@ class Embedding(EncodedClassifier):
         """See SentenceEncoder.load."""
         return SentenceEncoder.load(folder)
 
+    def find_pretrained_model(self) -> Pretrained:
+        """Its files, found and identified; the weights are not loaded. Raises ClassifierError."""
+        return find_pretrained(self.options.model)
+
     @cached_property
     def _frozen_encoder(self) -> SentenceEncoder:
-        return SentenceEncoder(find_pretrained(self.options.model), self.options.max_length)
+        return SentenceEncoder(self.find_pretrained_model(), self.options.max_length)

@@ -61,7 +61,7 @@ class Transformer:
         if given. Raises ClassifierError without a labelled row or a usable pretrained model."""
         require_labels(data)
         options = self.options
-        pretrained = find_pretrained(options.model)
+        pretrained = self.find_pretrained_model()
         max_length = pretrained.max_length(options.max_length)
         checkpoint()
         device = hardware.device()
@@ -98,6 +98,10 @@ class Transformer:
             thresholds=report.thresholds,
         )
         return replace(report, notes=(*report.notes, *notes, *learned.notes))
+
+    def find_pretrained_model(self) -> Pretrained:
+        """Its files, found and identified; the weights are not loaded. Raises ClassifierError."""
+        return find_pretrained(self.options.model)
 
     def predict_proba(
         self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint

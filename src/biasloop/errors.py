@@ -10,7 +10,7 @@ BiasloopError
 │   └── LostLease            another process has claimed the round; our work is discarded
 ├── LabelStudioError
 │   ├── LabelStudioDown      no answer, a time-out or a 5xx: worth trying again
-│   └── LabelStudioRefused   wrong token or rights, or a refused request: someone must fix it
+│   └── LabelStudioRefused   wrong token or permissions, or a refused request: someone must fix it
 ├── LlmError
 │   ├── LlmDown              no answer, a time-out, a 5xx or too many requests
 │   └── LlmRefused           wrong key, model or request: someone must fix it
@@ -69,7 +69,7 @@ class LabelStudioDown(LabelStudioError):
 
 
 class LabelStudioRefused(LabelStudioError):
-    """Label Studio refused the request because of its token, rights or content."""
+    """Label Studio refused the request because of its token, permissions or content."""
 
 
 class LlmError(BiasloopError):
@@ -101,12 +101,13 @@ class UnknownName(BiasloopError):
 def describe_error(error: Exception) -> str:
     """The message that users see for an error.
 
-    A BiasloopError keeps its message, an error of the operating system (disk full, rights) gets a
-    hint on what to check, and any other error is marked as unexpected.
+    A BiasloopError keeps its message, an error of the operating system (disk full, permissions)
+    gets a hint on what to check, and any other error is marked as unexpected.
     """
     if isinstance(error, BiasloopError):
         return str(error)
     if isinstance(error, OSError):
         path = f" {error.filename}" if error.filename else ""
-        return f"cannot use{path}: {error.strerror or error}; check path, rights and free space"
+        trouble = error.strerror or error
+        return f"cannot use{path}: {trouble}; check path, permissions and free space"
     return f"unexpected: {error!r}"

@@ -110,7 +110,7 @@ def test_an_option_wins_over_the_environment(made: Path, tmp_path: Path) -> None
 def test_no_option_outlives_its_command_line(made: Path, tmp_path: Path) -> None:
     assert run("-w", made, "models", "list").exit_code == 0
     assert str(tmp_path) in str(run("models", "list", "-w", tmp_path).exception)
-    assert "no workspace" in str(run("models", "list").exception)
+    assert "is not a workspace" in str(run("models", "list").exception)
 
 
 def test_alone_it_shows_its_help() -> None:

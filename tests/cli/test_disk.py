@@ -137,7 +137,7 @@ def read_only(cli_with_model: Cli, tmp_path: Path) -> Iterator[Cli]:
 def test_a_read_only_workspace(read_only: Cli, tmp_path: Path) -> None:
     told = read_only.error("status")
     assert str(read_only.workspace) in told
-    assert "may be written" in told
+    assert "is writable" in told
     assert f"{read_only.workspace} cannot be written" in read_only.run("doctor").stdout
     copied = Cli(Path(shutil.copytree(read_only.workspace, tmp_path / "copy")))
     subprocess.run(["chmod", "-R", "u+w", copied.workspace], check=True)

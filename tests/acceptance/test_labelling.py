@@ -40,7 +40,7 @@ def test_a_person_is_let_in_and_labels(on_site: tuple[Cli, Service]) -> None:
         Session(service.label_studio_url, email, "another")
     again = cli.json("annotator", "add", email)
     assert again == account | {"password": None}
-    assert "password stays" in cli("annotator", "add", email)
+    assert "password has not changed" in cli("annotator", "add", email)
     assert account["label"] in cli("status")
 
     with Session(service.label_studio_url, email, account["password"]) as session:

@@ -1,5 +1,6 @@
 """An engineer trains, chooses models, and classifies."""
 
+import io
 import json
 import os
 import shutil
@@ -8,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from biasloop.cli.models import parse
-from biasloop.errors import DataError
 from support.cli import SEEDS, Cli, write_jsonl
 from support.workspaces import AD
 
@@ -101,18 +101,59 @@ def test_a_text_as_an_argument_and_lines_on_standard_input(trained: Path) -> Non
     "line",
     [b'{"id": "b"', b'["b", "Ciao"]', b'{"id": "b"}', b'{"id": "b", "text": null}', b'"\xff"'],
 )
-def test_a_broken_line_is_named(line: bytes) -> None:
-    lines = [b'{"id": "a", "text": "Ciao."}\n', b"\n", line]
-    with pytest.raises(DataError, match=r'in\.jsonl, line 3: .*; each line must be {"id", "text"}'):
-        list(parse(lines, "in.jsonl"))
+def test_a_bad_line_costs_itself(trained: Path, tmp_path: Path, line: bytes) -> None:
+    file = tmp_path / "in.jsonl"
+    good = b'{"id": "a", "text": "Ciao."}\n'
+    file.write_bytes(good + b"\n" + line + b"\n" + good.replace(b"a", b"c", 1))
+    done = Cli(trained).run("classify", file)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.startswith("rejected: line 3: ")
+    file.write_bytes(line)
+    done = Cli(trained).run("classify", file)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "rejected: line 1: " in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: there is no text in ")
 
 
-def test_a_file_of_something_else(trained: Path, tmp_path: Path) -> None:
+def test_tables_as_well(trained: Path, tmp_path: Path) -> None:
     cli = Cli(trained)
-    assert "none.jsonl" in cli.error("classify", tmp_path / "none.jsonl")
-    sheet = tmp_path / "ads.csv"
-    sheet.write_text("id,text\n1,Ciao\n")
-    assert f"{sheet}, line 1: broken JSON" in cli.error("classify", sheet)
+    ads = pd.DataFrame(
+        {"ad_id": [1.0, 2.0], "title": ["=x", None], "text": ["Una cuoca.", "Ciao."]}
+    )
+    ads.to_csv(tmp_path / "ads.csv", index=False)
+    ads.to_parquet(tmp_path / "ads.parquet")
+    ads.rename(columns={"text": "corpo"}).to_json(tmp_path / "ads.json", orient="records")
+    by_csv = classified(cli, tmp_path / "ads.csv")
+    assert [verdict["id"] for verdict in by_csv] == ["1", "2"]
+    assert classified(cli, tmp_path / "ads.parquet") == by_csv
+    done = cli("classify", tmp_path / "ads.json", "--column", "text=corpo")
+    assert [json.loads(line)["sentences"] for line in done.splitlines()] == [
+        verdict["sentences"] for verdict in by_csv
+    ]
+    table = cli("classify", tmp_path / "ads.csv", "--format", "csv")
+    read = pd.read_csv(io.StringIO(table), dtype={"id": str})
+    assert list(read["id"]) == ["1", "2"]
+    assert list(read["p_gender"]) == [verdict["labels"]["gender"] for verdict in by_csv]
+    assert {f"p_{label}" for label in LABELS} | {"id", "flagged"} == set(read.columns)
+    assert "json or csv" in cli.error("classify", "Ciao", "--format", "xml", code=2)
+
+
+@pytest.mark.parametrize(
+    "name", ["annunci di marzo.csv", "none.jsonl", "ads.pdf", "./annunci", "ads.csv.gz"]
+)
+def test_a_file_that_is_not_there_is_no_text(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert name.removeprefix("./") in Cli(trained).error("classify", name)
+
+
+@pytest.mark.parametrize("text", ["operaio/a", "Sviluppatore ASP.NET", "CV in .pdf", "x" * 5000])
+def test_a_text_that_looks_a_little_like_a_file(trained: Path, text: str) -> None:
+    (verdict,) = classified(Cli(trained), text)
+    assert verdict["id"] == "text"
 
 
 def test_verdicts_stream(trained: Path) -> None:

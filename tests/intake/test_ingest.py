@@ -26,6 +26,7 @@ from biasloop.intake.rows import MAX_CHARACTERS, Reject, Row, read_rows
 from biasloop.store.pool import ArrowPool
 
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
+NOT_UTF_8 = "not UTF-8; save the file as UTF-8, or name its encoding, e.g. --encoding cp1252"
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 
@@ -223,8 +224,8 @@ GOOD = b'{"id": "ok", "text": "Va bene."}'
 BAD_LINES = [
     (b'{"id": "x", "text": ""}', "no text"),
     (b'{"id": "x", "text": " \\n "}', "no text"),
-    (b'{"id": "x"}', "no text"),
-    (b'{"id": "x", "text": "perch\xe9 no"}', "not UTF-8; save the file as UTF-8"),
+    (b'{"id": "x"}', "no column text; it has: id"),
+    (b'{"id": "x", "text": "perch\xe9 no"}', NOT_UTF_8),
     (b'{"text": "met\\ud83d."}', "text contains half a surrogate pair"),
     (b'{"text": "nul\\u0000lo."}', "text contains a NUL character"),
     (b'{"text": "Una frase"', "broken JSON: Expecting ',' delimiter at character 20"),
@@ -267,10 +268,25 @@ def test_a_bad_line_is_rejected_and_the_rest_imported(
     assert len(written["excerpt"]) <= 200
 
 
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b""])
+@pytest.mark.parametrize("excess", [0, 1, 2, 3, 50])
+def test_a_line_may_have_as_many_characters_as_the_limit_says(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch, ending: bytes, excess: int
+) -> None:
+    monkeypatch.setattr("biasloop.intake.json_records.MAX_LINE", 100)
+    line = b'{"id": "x", "text": "%s"}' % (b"x" * (100 - 23 + excess))
+    report = importer.import_(importer.write("a.jsonl", line + ending + (GOOD if ending else b"")))
+    assert (report.ads + report.rejects) == (2 if ending else 1)
+    assert report.rejects == (excess > 0)
+    if excess:
+        reason = 'the line (id "x") has more than 100 characters'
+        assert rejects(report) == [(1, reason)]
+
+
 def test_a_line_that_is_too_long_is_one_reject(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biasloop.intake.files.MAX_LINE", 100)
+    monkeypatch.setattr("biasloop.intake.json_records.MAX_LINE", 100)
     report = importer.import_(
         importer.write("bad.jsonl", b'{"text": "' + b"x" * 1000 + b'"}\n' + GOOD)
     )
@@ -334,7 +350,7 @@ def test_bad_csv_rows_are_rejected_and_the_rest_imported(importer: Importer) -> 
     report = importer.import_(importer.write("a.csv", b"\n".join(lines)))
     assert rejects(report) == [
         (3, "the row has 4 columns, the header only 3"),
-        (4, "not UTF-8; save the file as UTF-8"),
+        (4, NOT_UTF_8),
         (5, "no text"),
         (6, "text contains a NUL character"),
         (7, "broken CSV: field larger than field limit (131072)"),
@@ -355,7 +371,7 @@ def test_only_the_field_labels_is_split_at_bars(importer: Importer) -> None:
     ("name", "content", "columns", "message"),
     [
         ("gone.jsonl", None, {}, "cannot read .*gone.jsonl: No such file"),
-        ("a.xlsx", b"", {}, "cannot read .*a.xlsx: its suffix must be one of: .jsonl"),
+        ("a.pdf", b"", {}, "cannot read .*a.pdf: its suffix must be one of: .jsonl"),
         ("a.csv", b"id,testo\n1,x\n", {}, r"no column text; it has: id, testo.*--column text=NAME"),
         ("a.csv", b"", {}, "no column text; it has: "),
         ("a.csv", b"text\nx\n", {"id": "nr"}, "no column nr; it has: text"),
@@ -404,8 +420,8 @@ def test_text_files_are_one_ad_each(importer: Importer) -> None:
     assert importer.import_(folder / "uno.txt") == ImportReport(1, 2, 0, 0, 0, None)
     report = importer.import_(folder)
     assert (report.ads, report.duplicates) == (1, 1)
-    assert rejects(report) == [(1, "not UTF-8; save the file as UTF-8")]
-    assert set(importer.pool.ads(["uno", "due"])) == {"uno", "due"}
+    assert rejects(report) == [(1, f"tre.txt: {NOT_UTF_8}")]
+    assert set(importer.pool.ads(["uno", "più/due"])) == {"uno", "più/due"}
 
 
 def test_a_folder_yields_the_tables_in_it(importer: Importer) -> None:

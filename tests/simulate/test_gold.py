@@ -69,7 +69,7 @@ BAD = {
     "no label": (lines({"text": "x", "gold": 1}), lines(A), "line 1: no column 'label'"),
     "mixed": (lines(A, {"text": "x", "labels": ["a"]}), lines(A), "line 2: no column 'label'"),
     "list as label": (lines(A, B | {"label": ["b"]}), lines(A), "label is not a name"),
-    "name as labels": (lines({"text": "x", "labels": "a"}), lines(A), "not a list of names"),
+    "object as labels": (lines({"text": "x", "labels": {}}), lines(A), "label is not a string"),
     "null": (lines(A, B | {"label": None}), lines(A), "line 2: label is not a name: null"),
     "one class": (lines(A, A), lines(A), "only the label 'a'; there is nothing to learn"),
     "no label at all": (lines({"text": "x", "labels": []}), lines(A), "no label at all"),

@@ -2,22 +2,21 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from biasloop.cli.completion import IMPORTED, campaigns, formats, label_sources, units
+from biasloop.cli.completion import campaigns, formats
 from biasloop.cli.context import (
     Json,
     Workspace,
-    fail,
     now,
     open_workspace,
     print_json,
     progress,
     say,
 )
-from biasloop.domain.label import LabelSource
+from biasloop.cli.importing import import_, import_path
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,89 +54,12 @@ def init(
     about = service.campaign
     service.ledger.policies.add(about.policy, now())
     for path in about.seed_files:
-        _import(service, path, LabelSource.SEED)
+        import_path(service, path)
     if example_ads and about.ad_file:
-        _import(service, about.ad_file, LabelSource.SEED)
+        import_path(service, about.ad_file)
     say(f"workspace {folder}: campaign {about.about.name}")
     say(f"  {service.pool.stats().items} items, {len(service.ledger.annotations())} labelled")
     say(f"next: cd {folder} && biasloop import YOUR_ADS.jsonl && biasloop up")
-
-
-def import_(
-    files: Annotated[
-        list[Path], typer.Argument(help="Files (JSONL, CSV, Parquet, text) or folders.")
-    ],
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="FIELD=COLUMN for a column with another name, e.g. text=body; repeatable."
-        ),
-    ] = None,
-    label_source: Annotated[
-        LabelSource,
-        typer.Option(
-            help="Source of the labels: seed, human, or gold (known answers).",
-            autocompletion=label_sources,
-        ),
-    ] = LabelSource.SEED,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            help="What is labelled: sentence or (whole) text; default: the campaign's choice.",
-            autocompletion=units,
-        ),
-    ] = None,
-    json: Json = False,
-    workspace: Workspace = None,
-) -> None:
-    """Adds ads (or labelled rows) to the pool. Bad rows go to a rejects file."""
-    if label_source not in IMPORTED:
-        raise fail("--label-source must be seed, human or gold")
-    if unit not in (None, "sentence", "text"):
-        raise fail("--unit must be sentence or text")
-    service = open_workspace(workspace)
-    columns = dict(_pair(option) for option in column or ())
-    reports = {
-        str(path): _import(service, path, label_source, columns, unit, quiet=json) for path in files
-    }
-    if json:
-        print_json(reports)
-
-
-def _pair(option: str) -> tuple[str, str]:
-    field, equals, name = option.partition("=")
-    if not equals:
-        raise fail(f"--column must be FIELD=COLUMN, not {option!r}")
-    return field, name
-
-
-def _import(
-    service: Any,
-    path: Path,
-    label_source: LabelSource,
-    columns: dict[str, str] | None = None,
-    unit: Any = None,
-    quiet: bool = False,
-) -> dict[str, Any]:
-    from biasloop.intake.files import size
-    from biasloop.store.control import Event
-
-    with progress(f"import {path.name}", size(path)) as done:
-        report = service.import_file(
-            path, label_source=label_source, unit=unit, columns=columns, progress=done
-        )
-    facts = asdict(report)
-    if report.rejects_file:
-        facts["rejects_file"] = str(report.rejects_file)
-    service.ledger.control.note(Event.IMPORTED, facts | {"file": str(path)}, now())
-    if not quiet:
-        say(
-            f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} already "
-            f"known, {report.labelled} labelled, {report.rejects} rejected"
-        )
-        if report.rejects:
-            say(f"  rejected rows with their reasons: {report.rejects_file}")
-    return facts
 
 
 def takedown(

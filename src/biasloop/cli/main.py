@@ -9,6 +9,7 @@ import typer
 from biasloop import __version__
 from biasloop.cli import (
     annotators,
+    classify,
     corpus,
     expand,
     models,
@@ -65,6 +66,7 @@ for group in (
     policy,
     trial,
     models,
+    classify,
     expand,
     simulate,
     validate,

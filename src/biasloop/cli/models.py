@@ -1,11 +1,7 @@
-"""train, classify, models list|promote|rollback."""
+"""train, models list|promote|rollback."""
 
-import json as json_
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from os.path import isfile
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,8 +16,6 @@ from biasloop.cli.context import (
     say,
     table,
 )
-from biasloop.errors import DataError
-from biasloop.intake.jsonl import parse_lines
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -29,7 +23,6 @@ app = typer.Typer(no_args_is_help=True)
 def add_to(root: typer.Typer) -> None:
     """Adds the commands of this file that stand on their own."""
     root.command()(train)
-    root.command()(classify)
 
 
 @app.callback()
@@ -75,59 +68,6 @@ def _f1(cell: dict[str, Any]) -> str:
     if f1 is None:
         return f"too few ({cell['n']})"
     return f"{f1['value']:.2f} [{f1['low']:.2f}, {f1['high']:.2f}]"
-
-
-def classify(
-    what: Annotated[
-        str, typer.Argument(help='A file of {"id", "text"} lines, - for standard input, or a text.')
-    ],
-    workspace: Workspace = None,
-) -> None:
-    """Prints verdicts of the model in service, as JSON lines.
-
-    Each line has probabilities, flagged labels, sentences, and the words that carry the verdict.
-    """
-    from biasloop.reports.classify import classify as verdicts
-    from biasloop.service.models import in_service
-
-    service = open_workspace(workspace)
-    about = service.campaign.about
-    _, classifier = in_service(service)
-    for verdict in verdicts(
-        _rows(what),
-        classifier,
-        service.campaign.scheme,
-        unit=about.unit,
-        language=about.language,
-    ):
-        line = json_.dumps(verdict, ensure_ascii=False)
-        # UTF-8 whatever the locale; half a surrogate pair goes out as JSON's escape.
-        typer.echo(line.encode("utf-8", "backslashreplace"))
-
-
-def _rows(what: str) -> Iterator[tuple[Any, str]]:
-    """(id, text) rows."""
-    if what == "-":
-        yield from parse(sys.stdin.buffer, "standard input")
-    elif isfile(what) or what.endswith(".jsonl"):
-        with Path(what).open("rb") as file:
-            yield from parse(file, what)
-    else:
-        yield "text", what
-
-
-def parse(lines: Iterable[bytes], where: str) -> Iterator[tuple[Any, str]]:
-    """Yields (id, text) of every line; a line without an id gets its number.
-
-    Raises DataError that names the wrong line.
-    """
-    try:
-        for number, row in parse_lines(lines, where):
-            if not isinstance(row.get("text"), str):
-                raise DataError(f"{where}, line {number}: no text")
-            yield row.get("id", number), row["text"]
-    except DataError as error:
-        raise DataError(f'{error}; each line must be {{"id", "text"}}') from None
 
 
 @app.command("list")

@@ -8,6 +8,7 @@ import typer
 
 from biasloop.cli import completion
 from biasloop.cli.context import Json, fail, progress, say, table
+from biasloop.cli.importing import Encoding
 
 if TYPE_CHECKING:
     from biasloop.domain.measure.resample import Interval
@@ -50,6 +51,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder for finished runs and plots.")] = Path(
         "simulation"
     ),
+    encoding: Encoding = None,
     json: Json = False,
 ) -> None:
     """Shows how many labels a strategy would save.
@@ -71,7 +73,7 @@ def simulate(
         raise fail(f"--batch {batch} is more than --budget {budget}; give a smaller batch")
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())
     setup = Setup(classifier, _options(options), batch, budget, noise)
-    grid = Grid(read_gold(pool, test), setup, names, seeds)
+    grid = Grid(read_gold(pool, test, encoding), setup, names, seeds)
     grid.check()
     with progress("simulating", len(grid.arms) * seeds) as done:
         runs = run_grid(grid, out, done)

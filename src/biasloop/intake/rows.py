@@ -5,14 +5,16 @@ The input is untrusted. This module checks the form of a row; `ingest` checks it
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from biasloop.errors import DataError
-from biasloop.intake.files import BadRow, records
-from biasloop.intake.jsonl import NOT_UTF_8
+from biasloop.intake.exported import ExportedItem, exported_item, is_exported_item
+from biasloop.intake.files import records
+from biasloop.intake.record import AdFile, BadRow, Reading
+from biasloop.intake.values import as_id, as_text, is_missing, label_names
 
 MAX_CHARACTERS = 100_000
 """Maximum number of characters of a text."""
@@ -27,8 +29,9 @@ FIELDS = {
     "rewrite": "rewrite", "context": "context",
 }  # fmt: skip
 """The fields of a row, and the columns that they are read from by default."""
+AD_ID = "ad_id"
+"""The column of ids in an export, read if there is no id."""
 
-_NAMES = ("id", "language", "source", "root", "group")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -38,6 +41,9 @@ class Row:
 
     `labels` is None if the row has no label. `context` is the ad that contains a gold sentence.
     `extra` holds "spans" (a list) and "rewrite" (a string) unchanged, if the row has them.
+    `former_ids` are the ids that earlier versions of biasloop gave to such a row ("": a hash of its
+    text), `spare_id` is the one that it gets if another ad has its id. `exported` is the item of
+    a row of an export.
     """
 
     line: int
@@ -51,111 +57,148 @@ class Row:
     group: str = ""
     context: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    former_ids: tuple[str, ...] = ()
+    spare_id: str = ""
+    exported: ExportedItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that cannot be used: its line number, the reason, and its beginning."""
+    """A row that cannot be used: its line number, the reason, its beginning, and its id if that is
+    known."""
 
     line: int
     reason: str
     excerpt: str
+    id: str = ""
 
 
 def read_rows(
-    path: Path,
-    columns: Mapping[str, str] | None = None,
-    progress: Callable[[int], None] = lambda _: None,
+    path: Path, columns: Mapping[str, str] | None = None, reading: Reading | None = None
 ) -> Iterator[Row | Reject]:
     """Streams the rows of a file or folder; see biasloop.intake.files for the kinds.
 
-    `columns` maps fields to columns other than those in FIELDS. The field `labels` is a list; in
-    CSV its labels are separated by "|". `progress` is called now and then with the number of bytes
-    read so far.
+    `columns` maps fields to columns other than those in FIELDS. The field `labels` is a list, or
+    several labels in one cell, separated by "|" or written as a list.
 
     Raises DataError if the input cannot be read, is of an unsupported kind, or is a table that
     lacks a column.
     """
-    column_of = FIELDS | dict(columns or {})
-    if len(column_of) > len(FIELDS):
-        unknown = ", ".join(sorted(column_of.keys() - FIELDS.keys()))
+    columns = columns or {}
+    if unknown := ", ".join(sorted(columns.keys() - FIELDS.keys())):
         raise DataError(f"no field {unknown}; columns can be mapped to: {', '.join(FIELDS)}")
-    needed = {column_of["text"], *(columns or {}).values()}
-    for line, start, record in records(path, needed, progress):
-        yield _row_or_reject(line, start, record, column_of)
+    column_of = FIELDS | dict(columns)
+    needed = frozenset({column_of["text"], *columns.values()})
+    for line, start, record in records(path, replace(reading or Reading(), needed=needed)):
+        yield _row_or_reject(line, start, record, columns)
 
 
 def _row_or_reject(
-    line: int, start: str, record: Mapping[str, Any] | BadRow, column_of: Mapping[str, str]
+    line: int, start: str, record: Mapping[str, Any] | BadRow, columns: Mapping[str, str]
 ) -> Row | Reject:
+    row_id = ""
     try:
-        if _SURROGATE.search(start):
-            raise BadRow(NOT_UTF_8)
         if isinstance(record, BadRow):
             raise record
-        return _to_row(line, {name: record.get(column) for name, column in column_of.items()})
+        row_id = as_id(raw_id(record, columns))
+        if is_exported_item(record):
+            return _exported_row(line, record)
+        return _to_row(line, record, columns)
     except BadRow as reason:
-        return Reject(line, str(reason), start[:EXCERPT_CHARACTERS])
+        return Reject(line, str(reason), start[:EXCERPT_CHARACTERS], row_id[:MAX_NAME_CHARACTERS])
 
 
-def _to_row(line: int, values: Mapping[str, Any]) -> Row:
-    """Makes a row from values by field. Raises BadRow."""
+def raw_id(record: Mapping[str, Any], columns: Mapping[str, str]) -> Any:
+    """The value of a row's id; that of the column `ad_id` if there is none."""
+    value = record.get(columns.get("id", "id"))
+    return record.get(AD_ID) if is_missing(value) and "id" not in columns else value
+
+
+def _former_ids(record: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The other ids that earlier versions of biasloop gave to a row."""
+    if isinstance(record, AdFile):
+        former = record.former_id
+    elif is_missing(record.get(columns.get("id", "id"))):
+        former = ""
+    else:
+        raw = raw_id(record, columns)
+        former = raw if isinstance(raw, str) else as_id(raw)
+    return () if former == as_id(raw_id(record, columns)) else (former,)
+
+
+def _to_row(line: int, record: Mapping[str, Any], columns: Mapping[str, str]) -> Row:
+    """Makes a row from values by column. Raises BadRow."""
+    column_of = FIELDS | dict(columns)
+    values = {name: record.get(column) for name, column in column_of.items()}
+    if column_of["text"] not in record:
+        known = ", ".join(record)[:EXCERPT_CHARACTERS]
+        raise BadRow(f"no column {column_of['text']}; it has: {known or 'nothing'}")
     text = _text(values, "text", MAX_CHARACTERS)
     if not text.strip():
         raise BadRow("no text")
+    row_id = _checked(as_id(raw_id(record, columns)), "id", MAX_NAME_CHARACTERS)
     extra = {"spans": _spans(values["spans"]), "rewrite": _text(values, "rewrite", MAX_CHARACTERS)}
     return Row(
         line=line,
         text=text,
+        id=row_id,
         title=_text(values, "title", MAX_CHARACTERS),
         context=_text(values, "context", MAX_CHARACTERS),
         labels=_labels(values),
         extra={name: value for name, value in extra.items() if value},
-        **{name: _text(values, name, MAX_NAME_CHARACTERS) for name in _NAMES},
+        former_ids=_former_ids(record, columns),
+        spare_id=record.spare_id if isinstance(record, AdFile) else "",
+        language=_text(values, "language", MAX_NAME_CHARACTERS),
+        source=_text(values, "source", MAX_NAME_CHARACTERS),
+        root=_text(values, "root", MAX_NAME_CHARACTERS),
+        group=_text(values, "group", MAX_NAME_CHARACTERS),
     )
+
+
+def _exported_row(line: int, record: Mapping[str, Any]) -> Row:
+    """Makes a row from values of an export's table of items. Raises BadRow."""
+    item = exported_item(record)
+    text = _checked(item.text, "text", MAX_CHARACTERS)
+    labels = _labels(record)
+    return Row(line=line, text=text, id=item.ad_id, labels=labels, exported=item)
 
 
 def _text(values: Mapping[str, Any], name: str, max_characters: int) -> str:
     """The value of a field as a string; "" if there is none. Raises BadRow."""
-    value = values[name]
-    if value is None:
+    value = values.get(name)
+    if is_missing(value, words=name != "text"):
         return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        raise BadRow(f"{name} is not a string")
+    return _checked(as_text(value, name), name, max_characters)
+
+
+def _checked(value: str, name: str, max_characters: int) -> str:
+    """The value. Raises BadRow if it is too long, or contains characters that cannot be stored."""
     if len(value) > max_characters:
         raise BadRow(f"{name} has {len(value)} characters, more than {max_characters}")
-    _check_characters(value, name)
-    return value
-
-
-def _check_characters(value: str, name: str) -> None:
-    """Raises BadRow if the value contains characters that cannot be stored."""
     if "\0" in value:
         raise BadRow(f"{name} contains a NUL character")
     if _SURROGATE.search(value):
         raise BadRow(f"{name} contains half a surrogate pair")
+    return value
 
 
 def _labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
-    value = values["label"] if values["labels"] in (None, "") else values["labels"]
-    if value in (None, ""):
+    names = label_names(values)
+    if names is None:
         return None
-    if isinstance(value, str) and values["labels"] == value:
-        value = value.split("|")
-    labels = value if isinstance(value, list) else [value]
-    names = [_text({"label": label}, "label", MAX_NAME_CHARACTERS).strip() for label in labels]
-    return tuple(dict.fromkeys(names))
+    return tuple(_checked(name, "label", MAX_NAME_CHARACTERS) for name in names)
 
 
 def _spans(value: Any) -> list[Any]:
     try:
-        spans = json.loads(value) if isinstance(value, str) and value else value or []
+        spans = json.loads(value) if isinstance(value, str) and value else value
+        spans = [] if is_missing(spans) else spans
         as_json = json.dumps(spans, ensure_ascii=False, allow_nan=False)
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         raise BadRow("spans is not valid JSON") from None
+    if not spans:
+        return []
     if not isinstance(spans, list):
         raise BadRow("spans is not a list")
-    _check_characters(as_json.replace("\\u0000", "\0"), "spans")
+    _checked(as_json.replace("\\u0000", "\0"), "spans", len(as_json))
     return spans

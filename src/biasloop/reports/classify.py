@@ -1,6 +1,6 @@
 """Verdicts on texts: one for each sentence, and one for the text that follows from them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,12 @@ def classify(
             yield from _classify(batch, classifier, scheme, unit, language)
             batch = []
     yield from _classify(batch, classifier, scheme, unit, language)
+
+
+def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict as one row of a table: without its sentences, labels as in an export."""
+    probabilities = {f"p_{name}": value for name, value in verdict["labels"].items()}
+    return {"id": verdict["id"], "flagged": verdict["flagged"]} | probabilities
 
 
 def _classify(

@@ -13,7 +13,7 @@ from biasloop.domain.split import Split
 from biasloop.domain.trial import Scenario, ScenarioReason, mix_scenarios
 from biasloop.domain.votes.consensus import ItemLabel, resolve_item_labels
 from biasloop.errors import DataError, PoolError
-from biasloop.intake.files import LINES
+from biasloop.intake.files import TABLES, format_suffix
 from biasloop.intake.rows import Reject, read_rows
 from biasloop.plugins.strategies.uncertainty import BreakingTies, MarginToBorder
 from biasloop.rounds.steps.candidates import busy_items, candidates
@@ -121,9 +121,9 @@ def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
 
 
 def from_file(path: Path, scheme: Scheme) -> list[Scenario]:
-    """Reads scenarios from JSON lines with `text` and, if known, `labels`; any other file holds one
+    """Reads scenarios from a table with `text` and, if known, `labels`; any other file holds one
     text per line. Raises DataError that names the line that cannot be used."""
-    if path.suffix.lower() not in LINES:
+    if format_suffix(path) not in TABLES:
         try:
             return from_lines(path.read_text("utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:

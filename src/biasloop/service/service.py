@@ -30,7 +30,8 @@ from biasloop.workspace.settings import Settings
 from biasloop.workspace.settings_file import read_settings
 
 if TYPE_CHECKING:
-    from biasloop.intake.ingest import ImportReport, Unit
+    from biasloop.intake.importer import Unit
+    from biasloop.intake.ingest import ImportReport
     from biasloop.labelstudio.client import LabelStudioClient
     from biasloop.labelstudio.embedded import EmbeddedLabelStudio
     from biasloop.rounds.loop import Loop
@@ -74,30 +75,38 @@ class Service:
         self,
         path: Path,
         *,
-        label_source: LabelSource = LabelSource.SEED,
+        label_source: LabelSource | None = None,
         unit: "Unit | None" = None,
         columns: Mapping[str, str] | None = None,
+        encoding: str | None = None,
         progress: Callable[[int], None] = lambda _: None,
+        dry_run: bool = False,
     ) -> "ImportReport":
         """Imports a file into pool and ledger; see biasloop.intake.ingest. `unit` is by default the
-        campaign's."""
+        campaign's. A dry run writes nothing, and reports what would happen."""
+        from biasloop.domain.votes.consensus import resolve_item_labels
+        from biasloop.intake.dry_run import DryPool
         from biasloop.intake.ingest import import_file
 
         campaign = self.campaign
         return import_file(
             path,
-            pool=self.pool,
+            pool=DryPool(self.pool) if dry_run else self.pool,
             scheme=campaign.scheme,
             unit=unit or campaign.about.unit,
             language=campaign.about.language,
             campaign_seed=self.settings.seed,
             label_source=label_source,
             columns=columns or {},
-            record=self.ledger.record,
+            record=len if dry_run else self.ledger.record,
             now=datetime.now(UTC),
             policy_id=campaign.policy.id,
-            rejects_folder=self.layout.rejects,
+            rejects_folder=None if dry_run else self.layout.rejects,
             progress=progress,
+            encoding=encoding,
+            current_labels=lambda: resolve_item_labels(
+                self.ledger.annotations(), campaign.scheme, self.settings.votes.consensus
+            ),
         )
 
     # --- Label Studio --------------------------------------------------------------------------

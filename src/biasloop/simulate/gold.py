@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Labels, Scheme
 from biasloop.errors import DataError
-from biasloop.intake.jsonl import read_objects
+from biasloop.intake.files import records
+from biasloop.intake.record import BadRow, Reading
+from biasloop.intake.values import as_text, is_missing, label_names
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,20 @@ class Gold:
         return digest.hexdigest()
 
 
-def read_gold(pool: Path, test: Path) -> Gold:
-    """Reads two files of JSON lines: {"text", "label"} in a single-label scheme, {"text", "labels":
-    […]} in a multi-label one. The labels of the scheme are those in the pool, sorted.
+def read_gold(pool: Path, test: Path, encoding: str | None = None) -> Gold:
+    """Reads two files of a kind that `biasloop.intake.files` reads. Rows are {"text", "label"} in a
+    single-label scheme, {"text", "labels": […]} in a multi-label one. The labels of the scheme are
+    those in the pool, sorted.
 
     Raises DataError that names the file and, if one line is wrong, the line.
     """
-    pool_rows = list(_read_rows(pool))
+    pool_rows = list(_read_rows(pool, encoding))
     names = sorted({name for row in pool_rows for name in row.labels})
     multi = pool_rows[0].column == "labels"
     if len(names) < (1 if multi else 2):
         labels_in_pool = f"only the label {names[0]!r}" if names else "no label at all"
         raise DataError(f"{pool} has {labels_in_pool}; there is nothing to learn from it")
-    test_rows = list(_read_rows(test))
+    test_rows = list(_read_rows(test, encoding))
     for row in test_rows:
         if row.column != pool_rows[0].column:
             raise DataError(
@@ -85,34 +88,35 @@ def _to_texts(rows: list[_Row], scheme: Scheme) -> Texts:
     return Texts(tuple(row.text for row in rows), scheme.encode([row.labels for row in rows]))
 
 
-def _read_rows(path: Path) -> Iterator[_Row]:
+def _read_rows(path: Path, encoding: str | None) -> Iterator[_Row]:
     """The rows of a file, at least one, all with the same column of labels. Raises DataError."""
     column = ""
-    for number, record in read_objects(path):
-        row = _parse_row(record, f"{path}, line {number}", column)
+    for number, _, record in records(path, Reading(encoding=encoding)):
+        try:
+            if isinstance(record, BadRow):
+                raise record
+            row = _parse_row(record, f"{path}, line {number}", column)
+        except BadRow as reason:
+            raise DataError(f"{path}, line {number}: {reason}") from None
         column = row.column
         yield row
     if not column:
         raise DataError(
-            f'{path} is empty; each line must be {{"text", "label"}} or {{"text", "labels"}}'
+            f'{path} is empty; each row must be {{"text", "label"}} or {{"text", "labels"}}'
         )
 
 
 def _parse_row(record: Mapping[str, Any], where: str, column: str) -> _Row:
+    """Raises BadRow."""
     column = column or ("labels" if "labels" in record else "label")
     if missing := [name for name in ("text", column) if name not in record]:
         columns = ", ".join(map(str, record)) or "none"
-        raise DataError(f"{where}: no column {missing[0]!r}; it has: {columns}")
+        raise BadRow(f"no column {missing[0]!r}; it has: {columns}")
     text, value = record["text"], record[column]
-    if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{where}: the text is empty or not a string")
-    chosen = value if column == "labels" else [value]
-    if not isinstance(chosen, list) or not all(_is_name(name) for name in chosen):
+    if is_missing(text) or not as_text(text, "text").strip():
+        raise BadRow("the text is empty or not a string")
+    names = label_names({column: value})
+    if names is None or (column == "label" and (isinstance(value, list) or len(names) != 1)):
         expected = "a list of names" if column == "labels" else "a name"
-        raise DataError(f"{where}: {column} is not {expected}: {json.dumps(value)[:60]}")
-    return _Row(where, text, tuple(str(name).strip() for name in chosen), column)
-
-
-def _is_name(value: Any) -> bool:
-    """Whether a value can be the name of a label; numbers can."""
-    return isinstance(value, int) or (isinstance(value, str) and bool(value.strip()))
+        raise BadRow(f"{column} is not {expected}: {json.dumps(value, default=str)[:60]}")
+    return _Row(where, as_text(text, "text"), tuple(names), column)

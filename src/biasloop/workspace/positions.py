@@ -19,7 +19,9 @@ from biasloop.domain.label import Scheme
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.position import groups_to_show, view_group
 from biasloop.errors import DataError, WorkspaceError
-from biasloop.intake.files import BadRow, records
+from biasloop.intake.files import records
+from biasloop.intake.record import BadRow, Reading
+from biasloop.intake.values import as_text, is_missing
 from biasloop.store.atomic import remove_leftovers, written_whole
 
 ANNOTATOR_COLUMN, CONSENT_COLUMN = "annotator", "consent"
@@ -86,10 +88,11 @@ class Positions:
         when the file cannot be read or lacks a column.
         """
         positions, refusals, accepted = self.all(), [], 0
-        for line, _, row in records(file, {ANNOTATOR_COLUMN, CONSENT_COLUMN}, lambda _: None):
+        needed = frozenset({ANNOTATOR_COLUMN, CONSENT_COLUMN})
+        for line, _, row in records(file, Reading(needed=needed)):
             try:
                 email, position = _read_row(row, today)
-            except ValueError as error:
+            except (BadRow, ValueError) as error:
                 refusals.append(f"line {line}: {error}")
                 continue
             positions[email] = position
@@ -168,10 +171,10 @@ def by_group(
 
 
 def _read_row(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Position]:
-    """(e-mail address, position) of a CSV row. Raises ValueError when the row is not valid."""
+    """(e-mail address, position) of a row. Raises ValueError or BadRow when it is not valid."""
     if isinstance(row, BadRow):
-        raise ValueError(str(row))
-    cells = {str(k).strip(): str(v).strip() for k, v in row.items() if v is not None}
+        raise row
+    cells = {k.strip(): as_text(v, k).strip() for k, v in row.items() if not is_missing(v)}
     email, consent = cells.pop(ANNOTATOR_COLUMN, "").lower(), cells.pop(CONSENT_COLUMN, "")
     if "@" not in email:
         raise ValueError(f"{email!r} is not the e-mail address of an annotator")

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from biasloop.domain.cells import defuse_formula, join_labels
 from biasloop.ports import Columns
-
-FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
-"""A cell that begins with one of these may be run as a formula (OWASP, "CSV Injection")."""
 
 
 class Csv:
@@ -37,9 +35,7 @@ def cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
-        value = "|".join(str(v) for v in value)
+        value = join_labels(map(str, value))
     elif isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    return defuse_formula(value) if isinstance(value, str) else value

@@ -142,6 +142,82 @@ def test_a_file_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
     assert ".jsonl" in cli.error("import", tmp_path / "empty")
 
 
+@pytest.mark.parametrize("options", [(), ("--json",), ("--dry-run",)])
+def test_if_nothing_was_taken_in_the_first_reasons_are_shown(
+    cli: Cli, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """The README's --column text=body, on files that lack that column."""
+    path = write_jsonl(tmp_path / "ads.jsonl", *({"id": n, "text": "Cuoca."} for n in range(9)))
+    done = cli.run("import", path, "--column", "text=body", *options)
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert told[0] == "rejected: line 1 (id 0): no column body; it has: id, text"
+    assert told[-2:] == [
+        "rejected: 4 more",
+        "error: nothing was imported: 9 rows were rejected",
+    ]
+    if options == ("--json",):
+        (report,) = json.loads(done.stdout).values()
+        assert (report["rejects"], report["ads"], len(report["reasons"])) == (9, 0, 5)
+    path.write_text("")
+    assert "nothing was imported: there are no rows" in cli.error("import", path)
+
+
+def test_what_is_not_read_is_named(cli: Cli, tmp_path: Path) -> None:
+    good = write_jsonl(tmp_path / "good.jsonl", {"id": "n1", "text": "Cercasi cuoca."})
+    (tmp_path / "b.pdf").write_text("x")
+    done = cli.run("import", tmp_path / "b.pdf", good, tmp_path / "none.csv", "--json")
+    assert done.returncode == 0
+    assert [Path(path).name for path in json.loads(done.stdout)] == ["good.jsonl"]
+    assert [Path(line.split()[4].strip(":")).name for line in done.stderr.splitlines()] == [
+        "b.pdf",
+        "none.csv",
+    ]
+    assert "nothing was imported" in cli.run("import", tmp_path / "b.pdf", tmp_path / "c").stderr
+    done = cli.run("import", tmp_path)
+    assert done.returncode == 0
+    assert "not read: b.pdf: supported are .jsonl" in done.stderr
+
+
+def test_a_dry_run_writes_nothing(cli: Cli, tmp_path: Path) -> None:
+    rows = ({"id": "n1", "text": "Cercasi cuoca. Subito."}, {"id": "n2"})
+    path = write_jsonl(tmp_path / "ads.jsonl", *rows)
+    before = cli.json("status")["pool"]
+    files = sorted(cli.workspace.rglob("*"))
+    told = cli("import", path, "--dry-run")
+    assert "1 ads, 2 new items, 0 already known, 0 labelled, 1 would be rejected" in told
+    assert "nothing was written" in told
+    assert sorted(cli.workspace.rglob("*")) == files
+    assert cli.json("status")["pool"] == before
+    assert "1 ads, 2 new items" in cli("import", path)
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_an_export_comes_back_as_what_it_was(cli: Cli, tmp_path: Path, format: str) -> None:
+    cli("export", "--format", format, "--to", tmp_path / "out")
+    before = cli.json("status")
+    items = tmp_path / "out" / f"items.{format}"
+    assert "from seed, not from human; leave out" in cli.error(
+        "import", items, "--label-source", "human"
+    )
+    (report,) = cli.json("import", items).values()
+    assert (report["duplicates"], report["labelled"], report["rejects"]) == (SEEDS, 0, 0)
+    (report,) = cli.json("import", tmp_path / "out").values()
+    assert report["unread"] == [
+        f"votes.{format}: {tmp_path / 'out' / f'votes.{format}'} is the table of votes of an "
+        "export, which is not read back"
+    ]
+    after = cli.json("status")
+    assert (after["pool"], after["labels"]) == (before["pool"], before["labels"])
+
+
+def test_another_encoding(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("id;text\nn1;Età 30\n".encode("cp1252"))
+    assert "--encoding cp1252" in cli.run("import", path).stderr
+    assert "1 ads" in cli("import", path, "--encoding", "cp1252")
+
+
 def _export(cli: Cli) -> Path:
     cli("export", "--to", cli.workspace / "out")
     return cli.workspace / "out"

@@ -1,9 +1,10 @@
 """What annotators say of themselves: kept with consent, shown by group, withdrawn everywhere."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -120,6 +121,36 @@ def test_a_row_that_is_not_kept(workspace: Path, row: str, why: str) -> None:
     assert "line 2" in told
     assert why in told
     assert "a@example.org" not in (workspace / "positions.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["semicolons", "utf-16", "parquet"])
+def test_tables_as_tools_write_them(workspace: Path, kind: str) -> None:
+    frame = pd.DataFrame({
+        "annotator": WOMEN[:2],
+        "consent": [date(2026, 1, 2), datetime(2026, 1, 3)],  # noqa: DTZ001
+        "gender": ["woman", None],
+        "born in": [1980.0, float("nan")],
+    })  # fmt: skip
+    file = workspace.parent / f"positions.{'parquet' if kind == 'parquet' else 'csv'}"
+    if kind == "parquet":
+        frame["consent"] = pd.to_datetime(frame["consent"])
+        frame.to_parquet(file)
+    else:
+        encoding = "utf-16" if kind == "utf-16" else "utf-8-sig"
+        frame.assign(consent=["2026-01-02", "2026-01-03"]).to_csv(
+            file, sep=";", index=False, encoding=encoding
+        )
+    assert "2 positions" in run("annotator", "positions", file)
+    stored = json.loads((workspace / "positions.json").read_text("utf-8"))
+    assert stored[WOMEN[0]]["consent"] == "2026-01-02"
+    assert stored[WOMEN[0]]["said"]["gender"] == "woman"
+    assert stored[WOMEN[1]]["said"] == {}
+
+
+def test_a_missing_column_names_no_option_that_there_is_not(workspace: Path) -> None:
+    done = CliRunner().invoke(app, ["annotator", "positions", str(table(workspace, columns="a"))])
+    assert "no column annotator, consent; it has: a" in str(done.exception)
+    assert "--column" not in str(done.exception)
 
 
 def test_nothing_to_withdraw_and_nothing_to_read(workspace: Path) -> None:

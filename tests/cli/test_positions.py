@@ -143,7 +143,7 @@ def test_tables_as_tools_write_them(workspace: Path, kind: str) -> None:
     assert "2 positions" in run("annotator", "positions", file)
     stored = json.loads((workspace / "positions.json").read_text("utf-8"))
     assert stored[WOMEN[0]]["consent"] == "2026-01-02"
-    assert stored[WOMEN[0]]["said"]["gender"] == "woman"
+    assert stored[WOMEN[0]]["said"] == {"gender": "woman", "born in": "1980"}
     assert stored[WOMEN[1]]["said"] == {}
 
 

@@ -245,10 +245,10 @@ def import_into(folder: Path, path: Path, **options: Any) -> tuple[ImportReport,
         "pool": ArrowPool(folder / "pool"),
         "rejects_folder": folder / "rejects",
         "label_source": LabelSource.HUMAN,
+        "scheme": SCHEME,
     }
     report = import_file(
         path,
-        scheme=SCHEME,
         unit="text",
         language="it",
         campaign_seed=1,
@@ -336,6 +336,26 @@ def test_an_id_is_the_same_in_every_format(tmp_path: Path, value: Any, expected:
         (row,) = read_rows(path)
         assert isinstance(row, Row)
         assert row.id == expected
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "json"])
+def test_a_class_number_is_the_same_in_every_format(tmp_path: Path, suffix: str) -> None:
+    """A missing label makes floats of the others."""
+    table = pd.DataFrame({"text": TEXTS, "label": [1.0, 0.0, None]})
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "json":
+        path.write_text(json.dumps(table.to_dict("records")))
+    else:
+        getattr(table, f"to_{suffix}")(path)
+    recorded = import_into(tmp_path, path, scheme=Scheme(("0", "1"), multi=False))[1]
+    assert [annotation.labels for annotation in recorded] == [("1",), ("0",)]
+    exact = Scheme(("0.0", "1.0"), multi=False)
+    reasons = import_into(tmp_path / "exact", path, scheme=exact)[0].reasons
+    assert (reasons == ()) == (suffix == "csv")
+    labelled = table.dropna()
+    lines = text_file(tmp_path, "gold.jsonl", jsonl(labelled.to_dict("records")))
+    labelled.to_csv(tmp_path / "gold.csv")
+    assert read_gold(lines, tmp_path / "gold.csv").scheme.labels == ("0", "1")
 
 
 def test_what_was_imported_under_an_earlier_id_is_not_doubled(tmp_path: Path) -> None:

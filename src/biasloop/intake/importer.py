@@ -17,6 +17,7 @@ from biasloop.intake.exported import SEED_ROOT, ExportedItem, restore_item
 from biasloop.intake.record import BadRow
 from biasloop.intake.rows import EXCERPT_CHARACTERS, Reject, Row
 from biasloop.intake.sentences import sentences
+from biasloop.intake.values import whole_number
 
 Unit = Literal["sentence", "text"]
 
@@ -61,7 +62,7 @@ class Importer:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Adds the rows that are new. Raises PoolError."""
-        rows = self._with_known_ids(rows)
+        rows = [self._with_known_labels(row) for row in self._with_known_ids(rows)]
         ads_before = self.pool.ads(self._ad_ids(rows))
         erased = self._erased(rows)
         ads: dict[str, Ad] = {}
@@ -111,6 +112,14 @@ class Importer:
             if pool_row >= 0:
                 known[position] = row
         return known
+
+    def _with_known_labels(self, row: Row) -> Row:
+        """The row; a label such as "1.0" is "1" if that is a label and "1.0" is not."""
+        choices = self.scheme.choices
+        if row.labels is None or set(row.labels) <= set(choices):
+            return row
+        labels = (label if label in choices else whole_number(label) for label in row.labels)
+        return replace(row, labels=tuple(labels))
 
     def _first_id(self, row: Row) -> str:
         """The id of the row's first item; "" if the row is rejected."""

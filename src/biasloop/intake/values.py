@@ -53,7 +53,12 @@ def as_id(value: Any, name: str = "id") -> str:
     """An id as text, the same whatever the format: "" for a missing one, 1.0 and "1.0" are "1"."""
     if is_missing(value, words=True):
         return ""
-    text = as_text(value, name).strip()
+    return whole_number(as_text(value, name).strip())
+
+
+def whole_number(text: str) -> str:
+    """A number such as "1.0" without its decimal point, any other text as it is. In CSV a column of
+    whole numbers has decimal points as soon as pandas finds one of them missing."""
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text
 

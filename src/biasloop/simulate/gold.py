@@ -16,7 +16,7 @@ from biasloop.domain.label import Labels, Scheme
 from biasloop.errors import DataError
 from biasloop.intake.files import records
 from biasloop.intake.record import BadRow, Reading
-from biasloop.intake.values import as_text, is_missing, label_names
+from biasloop.intake.values import as_text, is_missing, label_names, whole_number
 
 
 @dataclass(frozen=True)
@@ -119,4 +119,4 @@ def _parse_row(record: Mapping[str, Any], where: str, column: str) -> _Row:
     if names is None or (column == "label" and (isinstance(value, list) or len(names) != 1)):
         expected = "a list of names" if column == "labels" else "a name"
         raise BadRow(f"{column} is not {expected}: {json.dumps(value, default=str)[:60]}")
-    return _Row(where, as_text(text, "text"), tuple(names), column)
+    return _Row(where, as_text(text, "text"), tuple(map(whole_number, names)), column)

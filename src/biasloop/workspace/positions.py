@@ -21,7 +21,7 @@ from biasloop.domain.votes.position import groups_to_show, view_group
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake.files import records
 from biasloop.intake.record import BadRow, Reading
-from biasloop.intake.values import as_text, is_missing
+from biasloop.intake.values import as_id
 from biasloop.store.atomic import remove_leftovers, written_whole
 
 ANNOTATOR_COLUMN, CONSENT_COLUMN = "annotator", "consent"
@@ -174,7 +174,7 @@ def _read_row(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Positi
     """(e-mail address, position) of a row. Raises ValueError or BadRow when it is not valid."""
     if isinstance(row, BadRow):
         raise row
-    cells = {k.strip(): as_text(v, k).strip() for k, v in row.items() if not is_missing(v)}
+    cells = {name.strip(): as_id(value, name) for name, value in row.items()}
     email, consent = cells.pop(ANNOTATOR_COLUMN, "").lower(), cells.pop(CONSENT_COLUMN, "")
     if "@" not in email:
         raise ValueError(f"{email!r} is not the e-mail address of an annotator")

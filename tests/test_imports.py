@@ -18,7 +18,7 @@ PACKAGE = Path(biasloop.__file__).parent
 MAX_LINES = 300
 
 ORDER = (
-    {"errors"},
+    {"errors", "foreign"},
     {"domain"},
     {"ports"},
     {"intake", "store", "labelstudio", "llm"},
@@ -33,8 +33,8 @@ ORDER = (
 
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
-PLUMBING = {"intake.jsonl", "store.atomic"}
-"""Rule 3: any room but the domain may import these two."""
+PLUMBING = {"foreign", "intake.jsonl", "store.atomic"}
+"""Rule 3: any room but the domain may import these three."""
 
 ADAPTERS = ("intake", "store", "labelstudio", "llm")
 

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from biasloop.domain.writing.prompt import (
     Answer,
@@ -194,25 +197,43 @@ def test_a_bad_answer_is_repaired_once(stage: Stage, bad: str) -> None:
     assert again[2]["content"] == bad[:2000]
 
 
-@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"\xff\xfe", b'{"choices": []}'])
-def test_rubbish_stays_rubbish(stage: Stage, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"\xff\xfe", b'{"choices": []}', b"[1]"])
+def test_what_no_model_wrote_is_named_and_never_kept(stage: Stage, body: bytes) -> None:
     stage.server.script = lambda a: Reply('{"wet": true}') if is_probe(a) else Reply(body=body)
-    client = stage.client()
-    assert client.ask(prompts(2)) == [Answer(problem=Problem.SCHEMA)] * 2
-    assert client.stopped is None
-    assert len(stage.server.prompts) == 4
-    client.ask(prompts(2))
-    assert len(stage.server.prompts) == 4  # rubbish was paid for, too
+    client = stage.client(concurrency=1)
+    answers = client.ask(prompts(5))
+    assert [a.problem for a in answers] == [Problem.NO_ANSWER] * 3 + [Problem.NOT_ASKED] * 2
+    assert client.stopped is not None
+    assert "answered 200, but no model wrote that" in client.stopped
+    assert client.spending().requests == 4  # the server may have charged for them
+    stage.server.script = structured(echo)
+    assert stage.client().ask(prompts(5)) == echoes(5)
 
 
-def test_three_megabytes_are_cut_off_and_not_asked_again(stage: Stage) -> None:
+@given(st.text(max_size=60) | st.recursive(st.none() | st.text(), st.lists, max_leaves=5).map(str))
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_an_answer_that_cannot_be_used_is_never_kept(stage: Stage, unusable: str) -> None:
+    one = [Prompt("Repeat.", f"a text {uuid4()}", SCHEMA)]
+    stage.server.script = lambda a: Reply('{"wet": true}') if is_probe(a) else Reply(unusable)
+    assert stage.client().ask(one) == [Answer(problem=Problem.SCHEMA)]
+    stage.server.script = structured(lambda _: {"text": "good"})
+    assert stage.client().ask(one) == [Answer({"text": "good"})]
+
+
+def test_three_megabytes_are_not_read_and_not_kept(stage: Stage) -> None:
     long = json.dumps({"text": "a" * 3_000_000})
     stage.server.script = first(1, lambda _: Reply(long))
     client = stage.client(concurrency=1)
-    assert client.ask(prompts(2)) == [Answer(problem=Problem.SCHEMA), echoes(2)[1]]
-    assert len(stage.server.prompts) == 2
-    assert client.ask(prompts(1)) == [Answer(problem=Problem.SCHEMA)]
-    assert len(stage.server.prompts) == 2
+    assert client.ask(prompts(2)) == [Answer(problem=Problem.NO_ANSWER), echoes(2)[1]]
+    assert client.ask(prompts(1)) == echoes(1)
+
+
+def test_what_the_model_wrote_too_long_is_not_repaired(stage: Stage) -> None:
+    stage.server.script = first(1, lambda _: Reply(json.dumps({"text": "a" * 200_000})))
+    assert stage.client().ask(prompts(1)) == [Answer(problem=Problem.SCHEMA)]
+    assert len(stage.server.prompts) == 1
 
 
 def drip(piece: bytes, pause: float) -> Callable[[Any], None]:
@@ -227,7 +248,7 @@ def drip(piece: bytes, pause: float) -> Callable[[Any], None]:
 def test_an_endless_stream_ends(stage: Stage) -> None:
     fast = Reply(send=drip(b" " * 65536, 0))
     stage.server.script = first(1, lambda _: fast)
-    assert stage.client().ask(prompts(1)) == [Answer(problem=Problem.SCHEMA)]
+    assert stage.client().ask(prompts(1)) == [Answer(problem=Problem.NO_ANSWER)]
     assert MAX_BYTES < 3_000_000
 
 

@@ -8,6 +8,8 @@ from jsonschema import Draft202012Validator
 
 MAX_TRIES = 20
 """How many opening braces are tried as the start of the object."""
+MAX_DEPTH = 50
+"""An object that is nested deeper is no answer; checking it could exhaust the stack."""
 MAX_QUOTED = 2_000
 """Characters of an invalid answer that are quoted when the model is asked again."""
 
@@ -39,8 +41,22 @@ def _objects(raw: str) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError):
             end = start + 1
         else:
-            yield value
+            if not is_deeper(value, MAX_DEPTH):
+                yield value
         start = raw.find("{", end)
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects are nested in a JSON value more than `depth` levels deep."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(value, dict | list) for value in level)
 
 
 def repair_messages(raw: str, message: str, schema: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -107,6 +107,11 @@ class AnswerCache:
                 (answer, *_charge(actual), number),
             )
 
+    def discard(self, keys: Sequence[str]) -> None:
+        """Deletes the answers to these requests, which nobody can use; their cost stays."""
+        with self._transaction("IMMEDIATE") as db:
+            db.executemany("UPDATE requests SET answer = NULL WHERE key = ?", [(k,) for k in keys])
+
     def spending(self, purse: str | None = None) -> Spending:
         """What was spent for one purse, or in total."""
         query = (

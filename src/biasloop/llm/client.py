@@ -32,6 +32,7 @@ from biasloop.llm.server import (
     DIALECTS,
     Dialect,
     Messages,
+    NoCompletion,
     PromptRefused,
     Reply,
     Server,
@@ -145,13 +146,20 @@ class LlmClient:
     # --- one prompt ----------------------------------------------------------------------------
 
     def _answer(self, prompt: Prompt) -> Answer:
+        messages = _messages(prompt)
+        keys: list[str] = []
         try:
-            messages = _messages(prompt)
-            raw = self._raw_answer(prompt, messages)
-            value = read_answer(raw, prompt.schema)
-            if isinstance(value, str) and len(raw) < CUT:
+            for _ in range(2):  # the second time with what was wrong
+                keys.append(self._key(prompt, messages))
+                raw = self._cache.answer(keys[-1])
+                if raw is None:
+                    raw = self._send(prompt, messages, self.probe(), keys[-1])
+                value = read_answer(raw, prompt.schema)
+                if not isinstance(value, str):
+                    return Answer(value)
+                if len(raw) >= CUT:
+                    break
                 messages += repair_messages(raw, value, prompt.schema)
-                value = read_answer(self._raw_answer(prompt, messages), prompt.schema)
         except _Stopped:
             return Answer(problem=Problem.NOT_ASKED)
         except (Unanswered, PromptRefused) as error:
@@ -160,12 +168,8 @@ class LlmClient:
         except LlmError as error:
             self._stop(str(error))
             return Answer(problem=Problem.NOT_ASKED)
-        return Answer(problem=Problem.SCHEMA) if isinstance(value, str) else Answer(value)
-
-    def _raw_answer(self, prompt: Prompt, messages: Messages) -> str:
-        key = self._key(prompt, messages)
-        cached = self._cache.answer(key)
-        return self._send(prompt, messages, self.probe(), key) if cached is None else cached
+        self._cache.discard(keys)  # so that the next command asks again
+        return Answer(problem=Problem.SCHEMA)
 
     def _send(self, prompt: Prompt, messages: Messages, dialect: Dialect, key: str | None) -> str:
         """Sends a request, repeatedly while another try may help. Without a key the answer is not
@@ -196,6 +200,9 @@ class LlmClient:
                 if pause is None:
                     raise
                 self._pause(pause, for_all=error.busy)
+            except NoCompletion as error:
+                self._cache.settle(number, None, self._actual_spending(error.reply, messages))
+                raise
             except LlmRefused:
                 self._cache.settle(number, None, Spending())
                 raise

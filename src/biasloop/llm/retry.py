@@ -1,7 +1,12 @@
 """How long to wait before a request is repeated. Pure."""
 
+import math
+
 BASE_SECONDS = 0.5
 CAP_SECONDS = 30.0
+FLOOR_SECONDS = 0.05
+"""The shortest wait after a first attempt. It doubles too, so that a server that asks for no wait
+gets no storm of requests."""
 
 
 def seconds_to_next_try(
@@ -9,14 +14,15 @@ def seconds_to_next_try(
 ) -> float | None:
     """Seconds to wait after failed attempt number `attempt` (from 1); None means give up.
 
-    If the server gave a time, that is used. Otherwise the wait doubles from BASE_SECONDS to
+    If the server gave a time, that is used, unless it is no number or shorter than FLOOR_SECONDS,
+    doubled with each attempt. Otherwise the wait doubles from BASE_SECONDS to
     CAP_SECONDS, and the random number `draw` in [0, 1] shortens it by up to half, so that many
     clients do not return at once ("equal jitter", Brooker 2015, "Exponential Backoff And Jitter").
     No wait ends later than `patience` seconds after the first attempt.
     """
-    if retry_after is None:
-        longest = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(attempt - 1, 30))
-        wait = longest * (1 - draw / 2)
+    doubled = 2.0 ** min(attempt - 1, 30)
+    if retry_after is None or not math.isfinite(retry_after):
+        wait = min(CAP_SECONDS, BASE_SECONDS * doubled) * (1 - draw / 2)
     else:
-        wait = max(retry_after, 0.0)
+        wait = max(retry_after, min(CAP_SECONDS, FLOOR_SECONDS * doubled))
     return wait if elapsed + wait <= patience else None

@@ -1,8 +1,7 @@
 """Sends a request to an OpenAI-compatible server and classifies its failures."""
 
 import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,11 +9,16 @@ import httpx2
 import openai
 
 from biasloop.errors import LlmDown, LlmRefused
+from biasloop.foreign import BadAnswer, TooSlow, hide_password, limit_answers, strike_secrets
 
 MAX_BYTES = 2**20
-"""A longer answer is cut off."""
+"""A larger answer is not read to its end."""
 CUT = 2**16
-"""Characters that are kept of an answer that was cut off; valid answers are far shorter."""
+"""Characters that are kept of what the model wrote; valid answers are far shorter."""
+MAX_TOKENS = 10**7
+"""No request has more; a server that counts more has counted wrong."""
+QUOTED = 300
+"""Characters of a server's message that are shown."""
 CONNECT_SECONDS = 10.0
 
 Messages = Sequence[Mapping[str, str]]
@@ -36,6 +40,15 @@ class Unanswered(LlmDown):
 
 class PromptRefused(LlmRefused):
     """The server refused this request; it may take others."""
+
+
+class NoCompletion(PromptRefused):
+    """What came is not what a model wrote, such as a proxy's log-in page; `reply` is what it is
+    charged as."""
+
+    def __init__(self, message: str, reply: "Reply") -> None:
+        super().__init__(message)
+        self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +79,25 @@ class Reply:
 
 
 class Server:
-    """A model on a server. An answer that is longer than MAX_BYTES or takes longer than `timeout`
-    seconds is cut off, however slowly it comes."""
+    """A model on a server. An answer that is larger than MAX_BYTES or takes longer than `timeout`
+    seconds is given up, however slowly it comes. The key stands in no message and no answer."""
 
     def __init__(self, base_url: str, model: str, key: str | None, timeout: float) -> None:
         self.model = model
-        self._url = base_url
+        self._url = hide_password(base_url)
+        self._key = key
         self._timeout = timeout
         connect = min(timeout, CONNECT_SECONDS)
+        http = httpx2.Client(
+            transport=httpx2.HTTPTransport(),
+            timeout=httpx2.Timeout(timeout, connect=connect, pool=None),
+        )
+        limit_answers(http, seconds=timeout, size=MAX_BYTES, byte_stream=httpx2.ByteStream)
         self._client = openai.OpenAI(
             base_url=base_url,
             api_key=key or "none",  # the client requires a key, local servers ignore it
             max_retries=0,
-            http_client=httpx2.Client(
-                transport=_Capped(timeout),
-                timeout=httpx2.Timeout(timeout, connect=connect, pool=None),
-                headers={"Accept-Encoding": "identity"},
-            ),
+            http_client=http,
         )
 
     def close(self) -> None:
@@ -110,27 +125,42 @@ class Server:
             response = self._client.chat.completions.with_raw_response.create(
                 model=self.model, messages=cast(Any, messages), **optional
             )
-        except _TooLong as error:
-            return Reply(error.head.decode("utf-8", "replace")[:CUT].ljust(CUT))
-        except openai.APITimeoutError as error:
+        except (TooSlow, openai.APITimeoutError) as error:
             unsent = isinstance(error.__cause__, httpx2.ConnectTimeout)
             message = f"{self._url} gave no answer in {self._timeout:g} s; {_ADVICE}"
-            raise Unanswered(message, charged=not unsent) from error
+            raise Unanswered(message, charged=not unsent) from None
+        except BadAnswer as error:
+            raise self._no_completion(str(error), "") from None
         except openai.APIConnectionError as error:
             unsent = isinstance(error.__cause__, httpx2.ConnectError)
-            message = f"{self._url} cannot be reached ({error.__cause__ or error}); {_ADVICE}"
-            raise Unanswered(message, charged=not unsent) from error
+            reason = self._quoted(str(error.__cause__ or error))
+            message = f"{self._url} cannot be reached ({reason}); {_ADVICE}"
+            raise Unanswered(message, charged=not unsent) from None
         except openai.APIStatusError as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error) from None
         except openai.OpenAIError as error:
-            raise LlmRefused(f"{self._url}: {error}; check llm.base_url and the key") from error
-        return _reply(response.text)
+            reason = self._quoted(str(error))
+            raise LlmRefused(f"{self._url}: {reason}; check llm.base_url and the key") from None
+        reply = read_completion(strike_secrets(response.text, [self._key]))
+        if reply is None:
+            raise self._no_completion(self._quoted(response.text), response.text)
+        return reply
+
+    def _no_completion(self, reason: str, body: str) -> NoCompletion:
+        return NoCompletion(
+            f"{self._url}, model {self.model!r}, answered 200, but no model wrote that: {reason}; "
+            "check llm.base_url (most end in /v1), and that no proxy answers in its place",
+            Reply(body[:CUT]),
+        )
+
+    def _quoted(self, message: str) -> str:
+        """The beginning of what a server says, on one line and without the key."""
+        return " ".join(strike_secrets(message[: 4 * CUT], [self._key]).split())[:QUOTED]
 
     def _refusal(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
-        message = (
-            f"{self._url}, model {self.model!r}, answered {status}: {str(error.message)[:300]}"
-        )
+        reason = self._quoted(str(error.message))
+        message = f"{self._url}, model {self.model!r}, answered {status}: {reason}"
         if status == httpx2.codes.TOO_MANY_REQUESTS:
             message += "; lower llm.concurrency or raise llm.patience_seconds"
             return Unanswered(message, charged=False, busy=True, retry_after=_retry_after(error))
@@ -151,13 +181,13 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
         return None
 
 
-def _reply(body: str) -> Reply:
-    """The reply in a response's body; a body in another format is taken as the answer itself."""
+def read_completion(body: str) -> Reply | None:
+    """The reply in a response's body; None where it is not one by OpenAI's protocol."""
     try:
         response = json.loads(body)
         text = response["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return Reply(body[:CUT])
+        return None
     usage = response.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     return Reply(
@@ -168,54 +198,5 @@ def _reply(body: str) -> Reply:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
-
-
-# --- the cap ----------------------------------------------------------------------------------
-
-
-class _TooLong(openai.OpenAIError):
-    """An OpenAIError, so that the client lets it through unchanged."""
-
-    def __init__(self, head: bytes) -> None:
-        super().__init__(f"an answer of over {MAX_BYTES} bytes")
-        self.head = head
-
-
-class _Capped(httpx2.HTTPTransport):
-    """Limits the time of a whole answer; a read time-out limits only the wait for each piece."""
-
-    def __init__(self, timeout: float) -> None:
-        super().__init__()
-        self._seconds = timeout
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        deadline = time.monotonic() + self._seconds
-        response = super().handle_request(request)
-        assert isinstance(response.stream, httpx2.SyncByteStream)
-        response.stream = _CappedStream(response.stream, deadline, request)
-        return response
-
-
-class _CappedStream(httpx2.SyncByteStream):
-    def __init__(
-        self, stream: httpx2.SyncByteStream, deadline: float, request: httpx2.Request
-    ) -> None:
-        self._stream = stream
-        self._deadline = deadline
-        self._request = request
-
-    def __iter__(self) -> Iterator[bytes]:
-        head = b""
-        size = 0
-        for piece in self._stream:
-            size += len(piece)
-            head += piece[: max(0, 4 * CUT - len(head))]
-            if size > MAX_BYTES:
-                raise _TooLong(head)
-            if time.monotonic() > self._deadline:
-                raise httpx2.ReadTimeout("the answer does not end", request=self._request)
-            yield piece
-
-    def close(self) -> None:
-        self._stream.close()
+    credible = type(value) is int and 0 <= value <= MAX_TOKENS
+    return value if isinstance(value, int) and credible else None

@@ -16,7 +16,7 @@ from biasloop.domain.task import LabelTask, PushedTask, TaskState
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio import task_client
-from biasloop.labelstudio.client import LabelStudioClient
+from biasloop.labelstudio.client import WEBHOOK_HEADER, LabelStudioClient
 from biasloop.labelstudio.tasks import chosen
 from support.labelstudio_server import CONFIG, INSTRUCTION, LABEL_CONFIG, Annotator, Server
 from support.ports import free_port
@@ -483,7 +483,8 @@ def test_a_webhook_wakes_without_content_and_is_set_up_once(
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            calls.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            calls.put(call | {"secret": self.headers[WEBHOOK_HEADER]})
             self.send_response(200)
             self.end_headers()
 
@@ -494,8 +495,9 @@ def test_a_webhook_wakes_without_content_and_is_set_up_once(
     with HTTPServer(("127.0.0.1", 0), Listener) as listener:
         Thread(target=listener.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{listener.server_port}/wake"
-        label_studio_client.add_webhook(url)
-        label_studio_client.add_webhook(url)
+        label_studio_client.add_webhook(url, "old")  # nobody calls twice, nor with an old secret
+        label_studio_client.add_webhook(url, "secret")
+        label_studio_client.add_webhook(url, "secret")
         annotation = annotator.label(task_id, "age")
         annotator.change(annotation, "gender")
         annotator.delete(annotation)
@@ -508,6 +510,7 @@ def test_a_webhook_wakes_without_content_and_is_set_up_once(
         "ANNOTATIONS_DELETED",
     ]
     assert all("annotation" not in call and "task" not in call for call in heard)
+    assert {call["secret"] for call in heard} == {"secret"}
 
 
 # --- failures ---------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """What machines read, the webhook, and the server itself."""
 
+import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -11,8 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from biasloop.domain.round import STEPS, State
 from biasloop.errors import ConfigError
+from biasloop.labelstudio.client import WEBHOOK_HEADER
+from biasloop.service.service import Service
 from biasloop.web.server import WebServer
 from biasloop.web.view import DOING, STEP_NAMES, pairs, progress
+from biasloop.workspace.secrets import webhook_secret
 
 Get = Callable[..., httpx.Response]
 
@@ -74,23 +79,49 @@ def test_status_is_json(get: Get, campaign) -> None:
     assert found["promotion"]["model_id"] == "r0003"
 
 
-def test_a_webhook_wakes_the_loop(url: str, woken: threading.Event) -> None:
-    assert httpx.post(f"{url}/webhook", json={"action": "ANNOTATION_CREATED"}).status_code == 204
+@pytest.fixture
+def told(service: Service) -> dict[str, str]:
+    """The headers that Label Studio was told to send."""
+    secret = webhook_secret(service.layout.folder)
+    assert secret
+    return {WEBHOOK_HEADER: secret}
+
+
+def test_a_webhook_wakes_the_loop(url: str, woken: threading.Event, told: dict[str, str]) -> None:
+    event = {"action": "ANNOTATION_CREATED"}
+    assert httpx.post(f"{url}/webhook", json=event, headers=told).status_code == 204
     assert woken.wait(20)
 
 
-def test_a_webhook_needs_no_sense(url: str, woken: threading.Event) -> None:
-    assert httpx.post(f"{url}/webhook", content=b"\xff{" * 100_000).status_code == 204
+def test_a_webhook_needs_no_sense(url: str, woken: threading.Event, told: dict[str, str]) -> None:
+    body = b"\xff{" * 10_000
+    assert httpx.post(f"{url}/webhook", content=body, headers=told).status_code == 204
     assert woken.wait(20)
 
 
-def test_a_huge_webhook_is_refused(url: str, woken: threading.Event) -> None:
+@pytest.mark.parametrize("sent", [{}, {WEBHOOK_HEADER: ""}, {WEBHOOK_HEADER: "x" * 64}])
+def test_a_webhook_without_the_secret_is_refused(
+    url: str, woken: threading.Event, sent: dict[str, str]
+) -> None:
+    assert httpx.post(f"{url}/webhook", json={}, headers=sent).status_code == 403
+    assert not woken.is_set()
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 2000000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_huge_webhook_is_refused_and_not_read(
+    url: str, woken: threading.Event, told: dict[str, str], length: str, knows: bool
+) -> None:
     host, port = url.removeprefix("http://").split(":")
+    secret = f"{WEBHOOK_HEADER}: {told[WEBHOOK_HEADER]}\r\n" if knows else ""
     with socket.create_connection((host, int(port)), timeout=20) as connection:
-        connection.sendall(
-            b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n\r\n"
-        )
-        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+        head = f"POST /webhook HTTP/1.1\r\nHost: 127.0.0.1\r\n{secret}{length}\r\n\r\n"
+        connection.sendall(head.encode())
+        end = time.monotonic() + 20
+        with contextlib.suppress(OSError):  # closed by the other side
+            while time.monotonic() < end:
+                connection.sendall(b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n")
+    assert time.monotonic() < end
     assert not woken.is_set()
 
 

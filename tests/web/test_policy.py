@@ -256,3 +256,16 @@ def test_other_sites_change_nothing(client: httpx.Client, service: Service, path
     assert client.post(path, content=b"\xff=\xfe").status_code == 400
     assert client.get(path).status_code == 405
     assert service.ledger.trials.all() == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["9" * 400, "9" * 5000, "-1", "0", "1e3", "nan", "1.5", "", "٣" * 500, "²", "0x10", "\0"],
+)
+@pytest.mark.parametrize("path", ["/policy/try", "/policy/comment"])
+def test_an_absurd_number_is_refused(
+    client: httpx.Client, service: Service, path: str, number: str
+) -> None:
+    form = {"draft": "x", "by": "Rita", "trial": "1", "text": "t"}
+    form |= {"items": number, "scenario": number}
+    assert client.post(path, data=form).status_code == 422

@@ -73,7 +73,7 @@ def _serve(service: "Service") -> None:
     try:
         service.adopt_campaign_policy()
         service.ensure_project()
-        service.label_studio.add_webhook(f"{page}webhook")
+        service.label_studio.add_webhook(f"{page}webhook", app.state.webhook_secret)
         label_at = service.label_studio.task_url()
     except LabelStudioDown as error:
         log(f"{error}; the loop keeps trying")

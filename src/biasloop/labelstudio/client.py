@@ -16,6 +16,9 @@ from biasloop.labelstudio.tasks import (
 MARKER = "Made by biasloop, which sends tasks and settings here: please change them there."
 """The description of our project; with the title it distinguishes it from other projects."""
 
+WEBHOOK_HEADER = "X-Biasloop-Secret"
+"""The header by which the webhook knows Label Studio."""
+
 WEBHOOK_EVENTS = (
     "ANNOTATION_CREATED",
     "ANNOTATIONS_CREATED",
@@ -84,22 +87,27 @@ class LabelStudioClient(TaskClient):
         query = "labeling=1" if task_id is None else f"task={task_id}"
         return f"{self.url}/projects/{self.project}/data?{query}"
 
-    def add_webhook(self, url: str) -> None:
-        """Makes Label Studio call `url`, without content, when an annotation is created, changed or
-        deleted.
+    def add_webhook(self, url: str, secret: str) -> None:
+        """Makes Label Studio call `url`, without content but with `secret` in the header
+        WEBHOOK_HEADER, when an annotation is created, changed or deleted.
 
         It never retries and a call may get lost: the call only wakes the loop, which then polls.
         """
+        headers = {WEBHOOK_HEADER: secret}
         with self._calling("set up the webhook"):
-            hooks = self._sdk.webhooks.list(project=str(self.project))
-            if not any(hook.url == url and hook.is_active for hook in hooks):
-                self._sdk.webhooks.create(
-                    url=url,
-                    project=self.project,
-                    actions=list(WEBHOOK_EVENTS),
-                    send_for_all_actions=False,
-                    send_payload=False,
-                )
+            ours = [h for h in self._sdk.webhooks.list(project=str(self.project)) if h.url == url]
+            if any(hook.is_active and hook.headers == headers for hook in ours):
+                return
+            for outdated in ours:
+                self._sdk.webhooks.delete(outdated.id)
+            self._sdk.webhooks.create(
+                url=url,
+                project=self.project,
+                headers=headers,
+                actions=list(WEBHOOK_EVENTS),
+                send_for_all_actions=False,
+                send_payload=False,
+            )
 
     # --- annotators ---------------------------------------------------------------------------
 

@@ -6,30 +6,41 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hmac import compare_digest
 from importlib.resources import files
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+)
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import choose_encoder
 from starlette.background import BackgroundTask
 
 from biasloop.errors import BiasloopError
+from biasloop.labelstudio.client import WEBHOOK_HEADER
 from biasloop.reports import annotators as annotators_report
 from biasloop.reports.status import overview
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark
 from biasloop.web import view
+from biasloop.web.forms import is_ours, read_body
 from biasloop.web.metrics import metrics_registry
 from biasloop.web.policy import add_guideline
 from biasloop.web.rendering import HERE, render
 from biasloop.web.trial_runner import Runner
+from biasloop.workspace.secrets import webhook_secret
 
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
-MAX_WEBHOOK_BYTES = 1_000_000
+MAX_WEBHOOK_BYTES = 65_536
 SECURITY = {
     # No inline script; inline styles, because Plotly brings its own style elements.
     "Content-Security-Policy": (
@@ -50,14 +61,16 @@ def create_app(
     `app.state.runner`, which runs trials in the background, together with the server. `clock`
     gives seconds, by which cached reports expire."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
-    app.middleware("http")(_headers)
+    app.middleware("http")(_guard)
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     current = _CachedForASecond(lambda: overview(service), clock)
     annotators_of = _CachedForASecond(lambda: annotators_report.report(service), clock)
     registry = metrics_registry(current)
     app.state.runner = Runner(service)
-    app.state.names = service.settings.web.names
+    app.state.names = (*service.settings.web.names, service.settings.web.host)
+    # Without a token there is no Label Studio that could be told a secret.
+    app.state.webhook_secret = webhook_secret(service.layout.folder) or token_hex()
     add_guideline(app, service, app.state.runner)
 
     @app.get("/", response_class=HTMLResponse)
@@ -112,10 +125,12 @@ def create_app(
         return {"status": "ok"}
 
     @app.post("/webhook")
-    def webhook(content_length: Annotated[int, Header()] = 0) -> Response:
-        # The body is never read: only the poll knows what is true (R4).
-        if content_length > MAX_WEBHOOK_BYTES:
-            raise HTTPException(413, f"a webhook may have at most {MAX_WEBHOOK_BYTES} bytes")
+    async def webhook(request: Request) -> Response:
+        sent = request.headers.get(WEBHOOK_HEADER, "")
+        if not compare_digest(sent.encode(), app.state.webhook_secret.encode()):
+            raise HTTPException(403, "only Label Studio calls this, with the secret it was told")
+        # What the body says does not matter: only the poll knows what is true (R4).
+        await read_body(request, MAX_WEBHOOK_BYTES)
         return Response(status_code=204, background=BackgroundTask(wake))
 
     @app.get("/plotly.min.js")
@@ -147,10 +162,17 @@ class _CachedForASecond(Generic[Report]):
             return self._newest
 
 
-async def _headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    response = await call_next(request)
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuses every request to a host that is not this page, and adds headers to every answer."""
+    host = request.headers.get("host", "")
+    if is_ours(host, request.app.state.names):
+        response = await call_next(request)
+    else:
+        response = PlainTextResponse(
+            f"{host[:200]!r} is not a known name of this page; if it is one, add it to web.names "
+            "in biasloop.toml",
+            403,
+        )
     response.headers.update(SECURITY)
     response.headers.setdefault("Cache-Control", "no-cache")
     return response

@@ -1,4 +1,4 @@
-"""Reads forms of our pages, and refuses those that another site sent."""
+"""Reads what is sent to our pages, and refuses what another site sent."""
 
 import re
 import socket
@@ -14,20 +14,9 @@ MAX_FIELDS = 20
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form. Refuses a form from another site (403), or one too large (413)."""
-    host = request.headers.get("host", "")
-    if not is_ours(host, request.app.state.names):
-        raise HTTPException(
-            403,
-            f"forms sent to {host!r} are refused; if that is a name of this page, add it to "
-            "web.names in biasloop.toml",
-        )
     if is_cross_site(request.headers):
         raise HTTPException(403, "this form was sent by another site; open the page and try again")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise HTTPException(413, f"a form may have at most {MAX_FORM_BYTES} bytes")
+    body = await read_body(request, MAX_FORM_BYTES)
     try:
         return dict(
             parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
@@ -36,6 +25,24 @@ async def read_form(request: Request) -> dict[str, str]:
         raise HTTPException(
             400, "this is not a form of this page; open the page and try again"
         ) from None
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a request. Refuses more than `limit` bytes (413)."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise HTTPException(413, f"this may have at most {limit} bytes")
+    return body
+
+
+def read_number(text: str, highest: int) -> int | None:
+    """A whole number from 1 to `highest` that somebody typed; None if it is not one."""
+    text = text.strip()
+    if not text.isdecimal() or len(text) > len(str(highest)):
+        return None
+    return number if 1 <= (number := int(text)) <= highest else None
 
 
 def is_ours(host: str, names: Collection[str]) -> bool:

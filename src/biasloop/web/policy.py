@@ -11,7 +11,7 @@ from biasloop.service.policy import policy_report
 from biasloop.service.scenarios import MAX_SCENARIOS, from_lines
 from biasloop.service.service import Service
 from biasloop.service.trial import MAX_NAME, comment, describe, draft_of
-from biasloop.web.forms import read_form
+from biasloop.web.forms import read_form, read_number
 from biasloop.web.rendering import draft_diff, render
 from biasloop.web.trial_runner import Runner
 
@@ -69,7 +69,7 @@ def add_guideline(app: FastAPI, service: Service, runner: Runner) -> None:
     def add_comment(form: Form) -> Response:
         trial, number = form.get("trial", ""), form.get("scenario", "")
         try:
-            scenario = int(number) if number.isdecimal() else 0
+            scenario = read_number(number, MAX_SCENARIOS) or 0
             commented = comment(service, trial, scenario, form.get("text", ""), form.get("by", ""))
         except BiasloopError as error:
             return HTMLResponse(page("", str(error)), 422)
@@ -90,7 +90,7 @@ def _start(service: Service, runner: Runner, form: Mapping[str, str]) -> None:
         raise DataError("the draft is the same as the guideline in force; change something in it")
     if texts := form.get("scenarios", "").strip():
         runner.start(draft, current, from_lines(texts), fields)
-    elif items.isdecimal() and 1 <= int(items) <= MAX_SCENARIOS:
-        runner.start(draft, current, int(items), fields)
+    elif number := read_number(items, MAX_SCENARIOS):
+        runner.start(draft, current, number, fields)
     else:
         raise DataError(f"a trial takes 1 to {MAX_SCENARIOS} items")

@@ -1,5 +1,6 @@
 """The page's HTTP server, in a thread of its own."""
 
+import asyncio
 import errno
 import socket
 import threading
@@ -8,9 +9,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from biasloop.errors import ConfigError, WorkspaceError
+from biasloop.web.connections import AcceptErrors, LimitedConnection, connection_limits
 
 GRACE_SECONDS = 5
 """How long a stop waits for unfinished requests."""
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(AcceptErrors())
+        await super().startup(sockets)
 
 
 class WebServer:
@@ -19,10 +27,14 @@ class WebServer:
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._server = uvicorn.Server(
+        limit, backlog = connection_limits()
+        self._server = _Server(
             uvicorn.Config(
                 app,
+                http=type("Connection", (LimitedConnection,), {"limit": limit}),
+                backlog=backlog,
                 log_config=None,
+                log_level="error",  # any client could fill the log with warnings
                 access_log=False,
                 server_header=False,
                 lifespan="off",

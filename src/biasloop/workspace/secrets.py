@@ -1,6 +1,8 @@
 """Secrets: they must never reach a log, the ledger or a page."""
 
 import os
+from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -38,3 +40,15 @@ def write_secrets(workspace: Path, values: dict[str, str]) -> None:
     os.fchmod(descriptor, 0o600)  # os.open leaves the mode of an existing file as it is
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())
+
+
+def webhook_secret(workspace: Path) -> str | None:
+    """What a webhook must bring to be Label Studio's; None without a token of Label Studio.
+
+    It is derived from the token, so that every process of a workspace knows it and nothing more is
+    stored. The token cannot be computed from it.
+    """
+    token = read_secrets(workspace).get("LABEL_STUDIO_TOKEN")
+    if token is None:
+        return None
+    return digest(token.get_secret_value().encode(), b"biasloop webhook", sha256).hex()

@@ -216,8 +216,8 @@ class WebSettings(Section):
     port: int = Field(8090, ge=1, le=65535, description="Port that it listens on.")
     names: tuple[str, ...] = Field(
         (),
-        description="Host names, besides localhost and this machine's, that forms may come from, "
-        "such as that of a proxy in front of the page.",
+        description="Host names, besides localhost and this machine's, under which the page is "
+        "reached, such as that of a proxy in front of it; any other is refused.",
     )
 
 

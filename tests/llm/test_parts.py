@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from biasloop.domain.writing.prompt import Answer, Problem, object_schema
 from biasloop.domain.writing.screening import word_similarity, words
 from biasloop.domain.writing.synthesis import CampaignBrief
 from biasloop.errors import CampaignError
+from biasloop.llm import prompting
 from biasloop.llm.answers import read_answer
 from biasloop.llm.judge import judge_prompts
 from biasloop.llm.prompting import fenced, read_prompts
@@ -22,6 +24,7 @@ from biasloop.llm.retry import BASE_SECONDS, CAP_SECONDS, seconds_to_next_try
 from biasloop.rounds.steps.expand.near_duplicates import ALIKE, NearDuplicates
 
 REPOSITORY = Path(__file__).parents[2]
+WORDS = tomllib.loads((prompting.HERE / "words.toml").read_text("utf-8"))
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
 SCHEMA = object_schema({"text": {"type": "string"}})
 
@@ -125,6 +128,25 @@ def test_a_wrong_prompts_file_is_named(tmp_path: Path, content: str, message: st
     with pytest.raises(CampaignError, match=re.escape(message)) as error:
         read_prompts(tmp_path)
     assert str(tmp_path / "prompts.toml") in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ cycler.__init__.__globals__.os.popen('touch OWNED').read() }}",
+        "{{ say.__init__.__globals__ }}",
+        "{{ ('%s' | attr('__class__')).mro() }}",
+        "{{ text.__class__.__base__ }}",
+        "{{ lipsum.__globals__['os'].environ }}",
+    ],
+)
+def test_the_words_of_a_campaign_run_no_code(tmp_path: Path, attack: str) -> None:
+    lines = [f"{key} = {json.dumps(attack)}" for key in WORDS["say"]]
+    (tmp_path / "prompts.toml").write_text("[say]\n" + "\n".join(lines), "utf-8")
+    prompts = read_prompts(tmp_path)
+    with pytest.raises(CampaignError, match=r"prompts\.toml"):
+        prompts.render("guard", code="ABC", text="A text.")
 
 
 def test_other_words_are_another_version(tmp_path: Path) -> None:

@@ -132,6 +132,30 @@ def test_a_step_that_is_repeated_asks_nothing_again(service: Service, model: Llm
     assert len(model.prompts) > asked
 
 
+def test_a_guideline_that_is_not_in_force_yet_guides_nobody(
+    service: Service, model: LlmServer, tmp_path: Path
+) -> None:
+    """Writer, judge, plan, and what is recorded go by the version in force, not by the file."""
+    in_force = service.adopt_campaign_policy()
+    draft = "A DRAFT THAT NOBODY HAS ADOPTED YET. " * 400
+    (service.layout.campaign / "guidelines.md").write_text(draft, "utf-8")
+    assert service.campaign.policy.id != in_force.id
+    size = service.steps.plan()["llm"][1]
+    done = expand(service)
+    assert synthesis(done)["made"] > 0
+    assert "NOBODY HAS ADOPTED" not in json.dumps(model.asked)
+    assert [a for a in model.asked if in_force.text.strip() in a["messages"][0]["content"]]
+    assert size.tokens_in < len(draft) * synthesis(done)["asked"] / 4
+    votes = [a for a in service.ledger.annotations() if a.source is LabelSource.LLM]
+    assert {vote.policy_id for vote in votes} == {in_force.id}
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text('{"text": "Cerca un sarto.", "labels": ["gender"]}\n', "utf-8")
+    before = {a.key for a in service.ledger.annotations()}
+    service.import_file(seeds)
+    new = [a for a in service.ledger.annotations() if a.key not in before]
+    assert {a.policy_id for a in new} == {in_force.id}
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -214,7 +238,7 @@ def test_a_spent_budget_stops_cleanly_and_the_next_purse_goes_on(
     assert facts["not_asked"] > 0
     service = open_(**prices, round_budget=100_000, budget=4000, concurrency=2)
     facts = synthesis(expand(service))
-    assert "of 4000 in all" in facts["stopped"]
+    assert "of 4000 in total" in facts["stopped"]
 
 
 def test_settings_without_a_model_are_refused(open_: Open) -> None:

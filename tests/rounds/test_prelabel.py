@@ -14,7 +14,7 @@ from support.llm_workspaces import real_items
 
 
 def first_answers(service: Service, items: list[Item]) -> dict[str, tuple[str, ...]]:
-    llm, guide = service.settings.llm, guide_of(service.campaign)
+    llm, guide = service.settings.llm, guide_of(service.campaign, service.current_policy)
     judgements = prelabels(items, guide, service.layout, llm, "round 0", no_heartbeat)
     return {item_id: answers.labels for item_id, answers in judgements.items()}
 
@@ -31,7 +31,7 @@ def test_tasks_carry_what_the_judge_says(open_: Open, model: LlmServer) -> None:
         Selection(item.id, int(row), Arm.AUDIT, None, n)
         for n, (item, row) in enumerate(zip(items, rows, strict=True))
     ]
-    llm, guide = service.settings.llm, guide_of(service.campaign)
+    llm, guide = service.settings.llm, guide_of(service.campaign, service.current_policy)
     asked = len(model.prompts)
     tasks = label_tasks(
         service.pool,

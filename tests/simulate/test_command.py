@@ -14,7 +14,7 @@ import pytest
 
 from biasloop.cli.main import app
 from biasloop.errors import BiasloopError
-from support.cli import Cli
+from support.cli import Cli, write_jsonl
 from support.planted import write_files
 
 SMALL = ("--batch", 10, "--budget", 30, "--seeds", 2)
@@ -121,3 +121,22 @@ def test_bad_input_gets_one_line(cli: Cli, files: tuple[Any, ...], tmp_path: Pat
     broken.write_text('{"text": "x", "label": "yes"}\n{"text": \n', "utf-8")
     message = cli.error("simulate", *files, "--test", broken, "--out", tmp_path / "out")
     assert "broken.jsonl, line 2: broken JSON" in message
+
+
+def test_test_texts_that_are_in_the_pool_are_counted_and_left_out(
+    cli: Cli, files: tuple[Any, ...], tmp_path: Path
+) -> None:
+    _, pool, _, test = files
+    leaked = tmp_path / "leaked.jsonl"
+    rows = [json.loads(line) for line in pool.read_text("utf-8").splitlines()[:40]]
+    known = [row | {"text": f" {row['text'].upper()} "} for row in rows]
+    write_jsonl(leaked, *map(json.loads, test.read_text("utf-8").splitlines()), *known)
+    small = ("--strategies", "random", "--batch", 10, "--budget", 20, "--seeds", 1, "--json")
+    clean = cli.run("simulate", *files, *small, "--out", tmp_path / "clean")
+    done = cli.run(
+        "simulate", "--pool", pool, "--test", leaked, *small, "--out", tmp_path / "leaked"
+    )
+    assert json.loads(done.stdout)["curves"] == json.loads(clean.stdout)["curves"]
+    assert json.loads(done.stdout)["test_texts_left_out"] == 40
+    assert "40 texts of" in done.stderr
+    assert "warning" not in clean.stderr

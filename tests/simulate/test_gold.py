@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from biasloop.domain.label import Scheme
 from biasloop.errors import DataError
-from biasloop.simulate.gold import Gold, read_gold
+from biasloop.simulate.gold import Gold, Texts, leave_out_known, read_gold
 from support.cli import write_jsonl
 
 A, B = {"text": "one", "label": "a"}, {"text": "two", "label": "b"}
@@ -95,3 +99,24 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     latin.write_bytes('{"text": "è", "label": "a"}'.encode("latin-1"))
     with pytest.raises(DataError, match=r"latin.jsonl, line 1: not UTF-8"):
         read_gold(good, latin)
+
+
+@given(st.sets(st.integers(0, 30), min_size=2), st.sets(st.integers(0, 30), min_size=1))
+def test_no_test_text_that_the_pool_has_is_tested_on(pool: set[int], test: set[int]) -> None:
+    scheme = Scheme(("a", "b"), multi=True)
+
+    def part(numbers: set[int], form: str) -> Texts:
+        rows = sorted(numbers)
+        return Texts(tuple(form.format(n) for n in rows), np.array([[n % 2, 1] for n in rows]))
+
+    # A text is the same whatever its case and spacing.
+    gold = Gold(scheme, part(pool, "A text {}"), part(test, "a  TEXT {} "))
+    if test <= pool:
+        with pytest.raises(DataError, match="every test text is in the pool"):
+            leave_out_known(gold)
+        return
+    clean, left_out = leave_out_known(gold)
+    assert left_out == len(test & pool)
+    assert clean.test.texts == part(test - pool, "a  TEXT {} ").texts
+    assert clean.test.labels.tolist() == part(test - pool, "").labels.tolist()
+    assert clean.pool is gold.pool

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biasloop.cli import completion
-from biasloop.cli.context import Json, fail, progress, say, table
+from biasloop.cli.context import Json, fail, log, progress, say, table
 from biasloop.cli.importing import Encoding
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def simulate(
     No workspace is needed. Finished runs are kept: the same command continues where it stopped.
     """
     from biasloop.domain.measure.curve import METRICS
-    from biasloop.simulate.gold import read_gold
+    from biasloop.simulate.gold import leave_out_known, read_gold
     from biasloop.simulate.grid import Grid, run_grid
     from biasloop.simulate.plots import write_html, write_png
     from biasloop.simulate.report import Report
@@ -73,15 +73,21 @@ def simulate(
         raise fail(f"--batch {batch} is more than --budget {budget}; give a smaller batch")
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())
     setup = Setup(classifier, _options(options), batch, budget, noise)
-    grid = Grid(read_gold(pool, test, encoding), setup, names, seeds)
+    gold, left_out = leave_out_known(read_gold(pool, test, encoding))
+    grid = Grid(gold, setup, names, seeds)
     grid.check()
+    if left_out:
+        log(
+            f"warning: {left_out} texts of {test} are in {pool} too; they are left out of the "
+            f"test, {len(gold.test.texts)} remain"
+        )
     with progress("simulating", len(grid.arms) * seeds) as done:
         runs = run_grid(grid, out, done)
     report = Report.from_runs(grid, runs, metric)
     write_html(report, out / "curves.html")
     write_png(report, out / "curves.png")
     if json:
-        typer.echo(json_.dumps(report.as_dict()))
+        typer.echo(json_.dumps(report.as_dict() | {"test_texts_left_out": left_out}))
         return
     figures = {arm: report.figures(arm) for arm in grid.arms}
     table(

@@ -1,13 +1,15 @@
 """Wraps calls to Label Studio and explains their failures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
+from biasloop.foreign import BadAnswer, TooSlow, hide_password, limit_answers, strike_secrets
 
 if TYPE_CHECKING:
+    import httpx
     from label_studio_sdk.core.api_error import ApiError
 
 _ADVICE = {
@@ -17,30 +19,49 @@ _ADVICE = {
 }
 
 
+MAX_BYTES = 2**28
+"""A larger answer is not read to its end."""
+
+
+def limit_client(http: "httpx.Client", timeout: float) -> None:
+    """Limits each answer that this client reads to `timeout` seconds in all, and to MAX_BYTES."""
+    import httpx
+
+    limit_answers(http, seconds=timeout, size=MAX_BYTES, byte_stream=httpx.ByteStream)
+
+
 @contextmanager
-def calling(url: str, purpose: str) -> Iterator[None]:
-    """Turns what the SDK and httpx raise into LabelStudioDown or LabelStudioRefused."""
+def calling(url: str, purpose: str, secrets: Iterable[str] = ()) -> Iterator[None]:
+    """Turns what the SDK and httpx raise into LabelStudioDown or LabelStudioRefused, without the
+    secrets that their messages may repeat."""
     import httpx
     from label_studio_sdk.core.api_error import ApiError
 
+    shown = hide_password(url)
     try:
         yield
     except ApiError as error:
-        raise _error_from_answer(url, purpose, error) from error
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        foreign = _error_from_answer(shown, purpose, error)
+        raise type(foreign)(strike_secrets(str(foreign), secrets)) from None
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
         raise LabelStudioRefused(
-            f"cannot {purpose}: {url!r} is not the address of a Label Studio; write it as "
+            f"cannot {purpose}: {shown!r} is not the address of a Label Studio; write it as "
             "http://host:port"
-        ) from error
-    except httpx.TimeoutException as error:
+        ) from None
+    except (httpx.TimeoutException, TooSlow):
         raise LabelStudioDown(
-            f"cannot {purpose}: Label Studio at {url} did not answer in time; it may have "
+            f"cannot {purpose}: Label Studio at {shown} did not answer in time; it may have "
             "done it nevertheless, so check before you repeat it"
-        ) from error
-    except httpx.TransportError as error:
+        ) from None
+    except (httpx.TransportError, httpx.TooManyRedirects) as error:
         raise LabelStudioDown(
-            f"cannot {purpose}: no connection to Label Studio at {url} ({error}); is it running?"
-        ) from error
+            f"cannot {purpose}: no connection to Label Studio at {shown} "
+            f"({strike_secrets(str(error), secrets)}); is it running?"
+        ) from None
+    except BadAnswer as error:
+        raise LabelStudioDown(
+            f"cannot {purpose}: {shown} sent {error}; is that Label Studio?"
+        ) from None
 
 
 def _error_from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from biasloop.errors import LabelStudioRefused
-from biasloop.labelstudio.calls import calling
+from biasloop.labelstudio.calls import calling, limit_client
 from biasloop.labelstudio.label_config import LabelConfig
 
 
@@ -40,7 +40,9 @@ class Connection:
         self._project = project
         self._timeout = timeout
         self._emails: dict[int, str] = {}
+        self._token = token
         self._http = httpx.Client(timeout=timeout, follow_redirects=True)
+        limit_client(self._http, timeout)
         with self._calling("sign in"):
             # No retries: the SDK would repeat an import that the server has committed already.
             self._sdk = LabelStudio(
@@ -73,4 +75,4 @@ class Connection:
         return self._project
 
     def _calling(self, purpose: str) -> AbstractContextManager[None]:
-        return calling(self.url, purpose)
+        return calling(self.url, purpose, [self._token])

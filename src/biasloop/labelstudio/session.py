@@ -7,6 +7,8 @@ from typing import Any, Self
 import httpx
 
 from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
+from biasloop.foreign import BadAnswer, strike_secrets
+from biasloop.labelstudio.calls import limit_client
 
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
@@ -17,7 +19,9 @@ class Session:
 
     def __init__(self, url: str, email: str, password: str, timeout: float = 60.0) -> None:
         self.url = url
+        self._secrets = [password]
         self._http = httpx.Client(base_url=url, timeout=timeout)
+        limit_client(self._http, timeout)
         try:
             self._sign_in(email, password)
         except LabelStudioError:
@@ -47,6 +51,7 @@ class Session:
                 f"{email} cannot sign in at {self.url}: wrong e-mail or password"
             )
         key = self._send("GET", "/api/current-user/token").json()["token"]
+        self._secrets.append(key)
         self._http.cookies.clear()
         self._http.headers["Authorization"] = f"Token {key}"
 
@@ -66,14 +71,15 @@ class Session:
     def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **content)
-        except httpx.HTTPError as error:
-            raise LabelStudioDown(f"Label Studio at {self.url} does not answer: {error}") from None
+        except (httpx.HTTPError, BadAnswer) as error:
+            reason = strike_secrets(str(error), self._secrets)
+            raise LabelStudioDown(f"Label Studio at {self.url} does not answer: {reason}") from None
         status = answer.status_code
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise LabelStudioDown(f"Label Studio at {self.url} answered {status}; see its log")
         if answer.is_client_error and status != httpx.codes.NOT_FOUND:
             raise LabelStudioRefused(
                 f"Label Studio at {self.url} refused {method} {path} ({status}): "
-                f"{answer.text[:200]}"
+                f"{strike_secrets(answer.text, self._secrets)[:200]}"
             )
         return answer

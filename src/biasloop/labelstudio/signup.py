@@ -7,7 +7,8 @@ accepts the organization's invitation, which can be requested with the administr
 import re
 
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
-from biasloop.labelstudio.calls import calling
+from biasloop.foreign import strike_secrets
+from biasloop.labelstudio.calls import calling, limit_client
 
 _FIELD_ERRORS = re.compile(r'<ul class="field_errors">(.*?)</ul>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
@@ -18,7 +19,9 @@ def sign_up(url: str, invitation: str, email: str, password: str, timeout: float
     import httpx
 
     purpose = f"create an account for {email}"
-    with calling(url, purpose), httpx.Client(base_url=url, timeout=timeout) as http:
+    secrets = [invitation, password]
+    with calling(url, purpose, secrets), httpx.Client(base_url=url, timeout=timeout) as http:
+        limit_client(http, timeout)
         form = http.get("/user/signup/", params={"token": invitation})
         answer = http.post(
             "/user/signup/",
@@ -36,6 +39,7 @@ def sign_up(url: str, invitation: str, email: str, password: str, timeout: float
     if answer.is_server_error:
         raise LabelStudioDown(f"cannot {purpose}: Label Studio at {url} failed; see its log")
     messages = " ".join(_TAG.sub(" ", " ".join(_FIELD_ERRORS.findall(answer.text))).split())
+    messages = strike_secrets(messages, secrets)
     raise LabelStudioRefused(
         f"cannot {purpose}: Label Studio at {url} says: "
         f"{messages or f'status {answer.status_code}'}; choose another address or password"

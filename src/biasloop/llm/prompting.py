@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from biasloop.errors import CampaignError
@@ -73,7 +74,8 @@ class Prompts:
     def __init__(self, file: PromptsFile) -> None:
         self.cells = file.cells
         self.filters = file.filters
-        self._environment = jinja2.Environment(  # noqa: S701 - prompts are not HTML
+        # The words are a file that may come from elsewhere; they must not run code.
+        self._environment = SandboxedEnvironment(
             loader=jinja2.FileSystemLoader(HERE),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -86,11 +88,17 @@ class Prompts:
         self.version = blake2b("\x1f".join(parts).encode(), digest_size=4).hexdigest()
 
     def render(self, template: str, **values: Any) -> tuple[str, str]:
-        """The system message and the user message of a prompt."""
+        """The system message and the user message of a prompt. Raises CampaignError when a word
+        cannot be filled in, or tries what a template may not do."""
         say = _Say(self._say, values)
         loaded = self._environment.get_template(f"{template}.jinja")
         context = loaded.new_context({**values, "say": say, "fenced": fenced})
-        system, user = ("".join(loaded.blocks[name](context)) for name in ("system", "user"))
+        try:
+            system, user = ("".join(loaded.blocks[name](context)) for name in ("system", "user"))
+        except jinja2.TemplateError as error:
+            raise CampaignError(
+                f"the words in {FILE} do not fit the prompt {template!r}: {error}; correct them"
+            ) from None
         return system.strip(), user.strip()
 
 

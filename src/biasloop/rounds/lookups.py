@@ -11,6 +11,7 @@ from biasloop.domain.batch import Arm, Quota, Rows, Selection, split_batch
 from biasloop.domain.label import Labels
 from biasloop.domain.learning import Scores, Similarity
 from biasloop.domain.model import ModelVersion
+from biasloop.domain.policy import Policy
 from biasloop.domain.round import Round
 from biasloop.domain.writing.deficit import label_errors
 from biasloop.domain.writing.synthesis import WritingMaterial
@@ -39,6 +40,11 @@ class Lookups:
     ledger: Ledger
     pool: ArrowPool
     strategy: Strategy
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force; that of the campaign folder before any is."""
+        return self.ledger.policies.current() or self.campaign.policy
 
     def corpus(self) -> WritingMaterial:
         """The corpus that an expansion would start from now."""

@@ -1,7 +1,7 @@
 """Binds the steps of a round to a workspace: passes each what it takes from ledger and settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +79,7 @@ class Steps:
             workspace=self.layout.folder,
             pool=self.pool,
             scheme=self.campaign.scheme,
-            policy_id=self.campaign.policy.id,
+            policy=self.lookups.policy,
             seed=self.settings.seed,
             now=now,
             work_folder=self.layout.job(round_.id if round_ else None, "expand"),
@@ -89,7 +89,7 @@ class Steps:
     def plan(self) -> dict[str, tuple[list[TextRequest], Estimate]]:
         """By expander that needs a language model: the requests that it would make now, and an
         estimate of their cost."""
-        guide, corpus = guide_of(self.campaign), self.lookups.corpus()
+        guide, corpus = guide_of(self.campaign, self.lookups.policy), self.lookups.corpus()
         llm = self.settings.llm
         requests = {
             name: expander.plan(corpus, guide, self.settings.seed)
@@ -151,8 +151,7 @@ class Steps:
         self.ensure_project()
 
         def prelabel(items: Sequence[Item]) -> dict[str, Judgement]:
-            policy = self.ledger.policies.current() or self.campaign.policy
-            guide = replace(guide_of(self.campaign), policy=policy)
+            guide = guide_of(self.campaign, self.lookups.policy)
             llm, purse = self.settings.llm, f"round {round_.id}"
             return prelabels(items, guide, self.layout, llm, purse, heartbeat)
 

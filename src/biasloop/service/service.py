@@ -100,7 +100,7 @@ class Service:
             columns=columns or {},
             record=len if dry_run else self.ledger.record,
             now=datetime.now(UTC),
-            policy_id=campaign.policy.id,
+            policy_id=self.current_policy.id,
             rejects_folder=None if dry_run else self.layout.rejects,
             progress=progress,
             encoding=encoding,

@@ -72,7 +72,7 @@ def try_draft(
     if draft.text == against.text:
         raise DataError(f"the draft is the same as {against.id}: there is nothing to compare")
     prompts = read_prompts(service.layout.campaign)
-    guides = [replace(guide_of(service.campaign), policy=policy) for policy in (against, draft)]
+    guides = [guide_of(service.campaign, policy) for policy in (against, draft)]
     scheme, k = service.campaign.scheme, settings.judge_samples
     asked = [
         prompt

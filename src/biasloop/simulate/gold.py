@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -74,6 +74,20 @@ def read_gold(pool: Path, test: Path, encoding: str | None = None) -> Gold:
             raise DataError(f"{row.where}: no row of {pool} has the label {unknown[0]!r}; {known}")
     scheme = Scheme(tuple(names), multi)
     return Gold(scheme, _to_texts(pool_rows, scheme), _to_texts(test_rows, scheme))
+
+
+def leave_out_known(gold: Gold) -> tuple[Gold, int]:
+    """The data set without the test texts that the pool has too, whatever their labels, and how
+    many these are: a model that learned from them would be tested on what it knows.
+
+    Raises DataError when no test text would remain.
+    """
+    unseen = ~np.isin(gold.test.hashes, gold.pool.hashes)
+    if not unseen.any():
+        raise DataError("every test text is in the pool too; give other texts for the test")
+    texts = tuple(np.array(gold.test.texts, dtype=object)[unseen])
+    test = Texts(texts, gold.test.labels[unseen])
+    return replace(gold, test=test), int((~unseen).sum())
 
 
 @dataclass(frozen=True, slots=True)

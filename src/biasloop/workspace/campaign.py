@@ -148,6 +148,7 @@ def _base_folders() -> list[Path]:
     return [package / "campaigns", package.parents[1]]  # installed wheel, source tree
 
 
-def guide_of(campaign: Campaign) -> CampaignBrief:
-    """What the prompts of a language model say about the campaign."""
-    return CampaignBrief(campaign.scheme, campaign.about.labels, campaign.policy)
+def guide_of(campaign: Campaign, policy: Policy) -> CampaignBrief:
+    """What the prompts of a language model say about the campaign. `policy` is the version that
+    they go by; the file in the campaign folder may be ahead of the version in force."""
+    return CampaignBrief(campaign.scheme, campaign.about.labels, policy)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource
+from biasloop.domain.policy import Policy
 from biasloop.domain.split import Split
 from biasloop.domain.writing.synthesis import (
     RefusalReason,
@@ -25,7 +26,7 @@ class ExpandJob:
     """Runs `expanders`, which holds options by name, over the corpus of `corpus.parquet`.
 
     `llm` are the settings of the language model, whose spending is charged to `purse`; `errors`
-    and `turn` are fields of the corpus.
+    and `turn` are fields of the corpus. `policy` is the version of the guideline in force.
     """
 
     workspace: Path
@@ -34,6 +35,7 @@ class ExpandJob:
     purse: str
     errors: Mapping[str, float]
     turn: int
+    policy: Policy
     seed: int
 
 

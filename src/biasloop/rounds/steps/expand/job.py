@@ -63,7 +63,7 @@ def _synthesise(
     settings = LlmSettings(**job.llm)
     campaign = read_campaign(layout.campaign)
     prompts = read_prompts(layout.campaign)
-    guide = guide_of(campaign)
+    guide = guide_of(campaign, job.policy)
     requests = expander.plan(corpus, guide, job.seed)
     with closing(open_model(layout, settings, job.purse)) as generator:
         synthesis = synthesise(

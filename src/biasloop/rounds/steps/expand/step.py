@@ -9,6 +9,7 @@ from typing import Any
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.policy import Policy
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
@@ -38,7 +39,7 @@ def expand(
     workspace: Path,
     pool: Pool,
     scheme: Scheme,
-    policy_id: str,
+    policy: Policy,
     seed: int,
     now: datetime,
     work_folder: Path,
@@ -46,9 +47,10 @@ def expand(
 ) -> Done:
     """Runs the expanders in a child process; `expanders` holds their options by name.
 
-    `llm` are the settings of the language model, whose spending is charged to `purse`. The child
-    reads pool and campaign of `workspace`; this process appends the new items to the pool, which
-    skips those that it has already. Raises CampaignError, ConfigError or PoolError.
+    What language models write and judge goes by `policy`, the version in force, and their labels
+    name it. `llm` are the settings of the language model, whose spending is charged to `purse`. The
+    child reads pool and campaign of `workspace`; this process appends the new items to the pool,
+    which skips those that it has already. Raises CampaignError, ConfigError or PoolError.
     """
     job = ExpandJob(
         workspace=workspace,
@@ -57,6 +59,7 @@ def expand(
         purse=purse,
         errors=corpus.errors,
         turn=corpus.turn,
+        policy=policy,
         seed=seed,
     )
     work = job_folder(work_folder, job, corpus=corpus_to_table(corpus))
@@ -69,7 +72,7 @@ def expand(
     ]
     added = add_to_pool(synthetic, pool)
     labels = [
-        to_annotation(item, name, scheme, policy_id, now) for name, item in synthetic if item.labels
+        to_annotation(item, name, scheme, policy.id, now) for name, item in synthetic if item.labels
     ]
     rejected = [r for name in expanders for r in read_rejected(work / f"{name}.{REJECTED_FILE}")]
     facts = {"expanded": {name: added[name] for name in expanders}}

@@ -324,3 +324,11 @@ def test_the_newest_task_before_a_moment(ledger: Ledger) -> None:
     assert ledger.newest_task(NOW + timedelta(minutes=1)) == PushedTask("b", 8)
     assert ledger.newest_task(NOW + timedelta(hours=2)) == PushedTask("c", 9)
     assert ledger.newest_task(NOW) is None
+
+
+@pytest.mark.parametrize("url", ["me:geheim-1@127.0.0.1:9/x", "127.0.0.1:9/x?password=geheim-1"])
+def test_no_message_shows_the_password_of_the_database(url: str) -> None:
+    with pytest.raises(LedgerError) as caught:
+        Ledger(f"postgresql+psycopg://{url}").migrate()
+    assert "127.0.0.1:9" in str(caught.value)
+    assert "geheim" not in str(caught.value)

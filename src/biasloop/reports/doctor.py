@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from biasloop.errors import BiasloopError, LabelStudioDown
+from biasloop.foreign import hide_password
 from biasloop.service.plugins import (
     build_expanders,
     build_strategy,
@@ -110,7 +111,8 @@ def _label_studio(service: Service) -> Check:
         return Check(what, False, "not running; `biasloop up` starts it", needed=False)
     except BiasloopError as error:
         return Check(what, False, str(error))
-    account = f"{service.label_studio_url}, version {server.version}, as {server.email}"
+    url = hide_password(service.label_studio_url)
+    account = f"{url}, version {server.version}, as {server.email}"
     return Check(what, True, account)
 
 
@@ -129,7 +131,7 @@ def _language_model(service: Service) -> Check:
     except BiasloopError as error:
         return Check(what, False, str(error))
     structured = "answers by JSON schema" if ability.schema else "without structured output"
-    return Check(what, True, f"{settings.base_url}, {settings.model}, {structured}")
+    return Check(what, True, f"{hide_password(settings.base_url)}, {settings.model}, {structured}")
 
 
 def _disk(service: Service) -> Check:

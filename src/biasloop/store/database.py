@@ -121,7 +121,8 @@ class Database:
 
     @property
     def _where(self) -> str:
-        return self._engine.url.render_as_string(hide_password=True)
+        url = self._engine.url.difference_update_query(["password"])  # it may stand there, too
+        return url.render_as_string(hide_password=True)
 
     @contextmanager
     def _ledger_errors(self) -> Iterator[None]:

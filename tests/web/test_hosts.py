@@ -1,6 +1,8 @@
 """Only requests to this page are answered, and only Label Studio wakes the loop (S5, S6)."""
 
+import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -50,3 +52,15 @@ def test_only_label_studio_wakes_the_loop(url: str, woken: threading.Event) -> N
         assert client.post("/webhook", json={"action": "ANNOTATION_CREATED"}).status_code == 403
         assert client.post("/webhook", content=b"x" * 20_000_000).status_code == 403
     assert not woken.is_set()
+
+
+def test_clients_that_go_away_fill_no_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    head = b"POST /policy/try HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n\r\nx"
+    for sent in (head, b"no HTTP\r\n\r\n", head.replace(b"\r\n\r", b"\r\nUpgrade: x\r\n\r")):
+        with socket.create_connection((host, int(port)), timeout=20) as client:
+            client.sendall(sent)
+            time.sleep(0.1)
+    time.sleep(0.3)
+    assert httpx.get(f"{url}/health", timeout=20).is_success
+    assert not [r for r in caplog.records if r.name.startswith(("uvicorn", "asyncio"))]

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 MAX_FORM_BYTES = 1_000_000
 MAX_FIELDS = 20
@@ -30,10 +31,13 @@ async def read_form(request: Request) -> dict[str, str]:
 async def read_body(request: Request, limit: int) -> bytes:
     """The body of a request. Refuses more than `limit` bytes (413)."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise HTTPException(413, f"this may have at most {limit} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise HTTPException(413, f"this may have at most {limit} bytes")
+    except ClientDisconnect:  # no fault of ours, so nothing for the log
+        raise HTTPException(400, "the request was not sent to its end") from None
     return body
 
 

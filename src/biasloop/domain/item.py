@@ -6,6 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from biasloop.domain.split import Split
+from biasloop.domain.text import normalise
 
 VERSION = "version:"
 """Prefix of the operation of an item that is a version written by the author of its seed."""
@@ -65,8 +66,11 @@ def item_id(root: str, start: int, end: int, text: str) -> str:
 
 
 def text_hash(text: str) -> str:
-    """A hash of the text, 20 hex digits, that ignores case, white space and Unicode form."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A hash of the text, 20 hex digits, that ignores case, white space, Unicode form and what
+    `normalise` removes."""
+    # In this order the hashes of plain texts are those of earlier versions, which pools hold.
+    normal = normalise(unicodedata.normalize("NFKC", text)).text
+    plain = " ".join(normal.casefold().split())
     return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biasloop.domain.text import normalise
 from biasloop.domain.writing.synthesis import RefusalReason
 
 WORD = re.compile(r"\w+")
@@ -27,8 +28,8 @@ META_TALK = re.compile(
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, case-folded."""
-    return WORD.findall(text.casefold())
+    """The words of a text, normalised and case-folded."""
+    return WORD.findall(normalise(text).text.casefold())
 
 
 @dataclass(frozen=True, slots=True)

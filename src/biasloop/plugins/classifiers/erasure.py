@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.learning import Evidence
+from biasloop.domain.text import normalise
 
 _WORD = re.compile(r"\w(?:\S*[\w*])?")
 _ERASED = "\N{WHITE SQUARE}"
@@ -18,9 +19,13 @@ Words = Sequence[tuple[int, int]]
 
 
 def words_and_erased(text: str) -> tuple[Words, list[str]]:
-    """The w words of a text, and w copies of the text with one word each erased."""
-    words = [match.span() for match in _WORD.finditer(text)]
-    return words, [text[:start] + _ERASED + text[end:] for start, end in words]
+    """The w words of a text, and w normalised copies of the text with one word each erased."""
+    normal = normalise(text)
+    words = [match.span() for match in _WORD.finditer(normal.text)]
+    return (
+        [normal.original_span(*word) for word in words],
+        [normal.text[:start] + _ERASED + normal.text[end:] for start, end in words],
+    )
 
 
 def evidence_spans(words: Words, drops: NDArray[np.float64], label: str) -> list[Evidence]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.learning import Evidence, FitReport, Proba, TrainingSet
+from biasloop.domain.text import NORMALISER_VERSION
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
 from biasloop.plugins.classifiers.deep.batches import padding_token, tokenise
@@ -173,7 +174,7 @@ class Transformer:
         same data is resumed."""
         device = hardware.device()
         machine = [device.type, str(hardware.dtype(device))]
-        setup = [self.options.model_dump(), pretrained.id, seed, *machine]
+        setup = [self.options.model_dump(), pretrained.id, seed, *machine, NORMALISER_VERSION]
         rows = [data.texts, data.roots.tolist(), data.labels.tolist(), data.weights.tolist()]
         return blake2b(json.dumps([setup, rows, data.multi]).encode(), digest_size=8).hexdigest()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from biasloop.domain.item import text_hash
+from biasloop.domain.text import normalise
 from biasloop.errors import CampaignError, DataError
 from biasloop.intake.jsonl import read_objects
 from biasloop.plugins.expanders.draft import Draft
@@ -22,8 +23,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A seed sentence, its written versions, the spans of its labels, and its register and form
-    ("" where its author gave none)."""
+    """A seed sentence, normalised, with its written versions, the spans of its labels, and its
+    register and form ("" where its author gave none)."""
 
     text: str
     versions: tuple[Draft, ...]
@@ -64,11 +65,13 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _seed(row: Mapping[str, Any], none_label: str | None) -> Seed | None:
     if row.get("labels") is None:
         return None
+    normal = normalise(row["text"])
     return Seed(
-        text=row["text"],
+        text=normal.text,
         versions=tuple(_versions(row, none_label)),
         spans=tuple(
-            Span(span["start"], span["end"], span["label"]) for span in row.get("spans") or ()
+            Span(*normal.span_of_original(span["start"], span["end"]), span["label"])
+            for span in row.get("spans") or ()
         ),
         register=row.get("register") or "",
         form=row.get("form") or "",

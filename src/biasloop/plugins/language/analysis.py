@@ -4,6 +4,7 @@ The reader is cautious: when it cannot tell what a word that changes with gender
 raises Unsure, and the sentence is not rewritten. The reader in `glance.py` guesses instead.
 """
 
+from biasloop.domain.text import normalise
 from biasloop.plugins.language.data import Cell, Language
 from biasloop.plugins.language.doubts import Doubts
 from biasloop.plugins.language.mentions import Analysis, Mention
@@ -16,7 +17,7 @@ MAX_WORDS = 45
 
 def analyse(text: str, language: Language) -> Analysis:
     """The people in a sentence. Raises Unsure when it is unclear what a word refers to."""
-    if match := language.shapes["unread"].search(text):
+    if match := language.shapes["unread"].search(normalise(text).text):
         raise Unsure(f"{match.group()!r} cannot be read")
     sentence = Sentence(tokenise(text, language), language)
     if sum(token.is_word for token in sentence.tokens) > MAX_WORDS:

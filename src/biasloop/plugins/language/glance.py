@@ -7,6 +7,7 @@ by its shape and position, and whom an ambiguous word describes.
 import re
 from collections.abc import Iterator, Sequence
 
+from biasloop.domain.text import normalise
 from biasloop.plugins.language.analysis import Reader
 from biasloop.plugins.language.data import CELLS, Entry, Language, Reading
 from biasloop.plugins.language.mentions import Analysis, Mention
@@ -31,8 +32,9 @@ def glance(text: str, language: Language) -> Analysis:
     reader = _GuessingReader(sentence)
     mentions = reader.ordered(_merged(sentence, reader.mentions()))
     _pair_across(sentence, mentions)
-    for sign in language.shapes["both"].finditer(text):
-        _pair_before(sentence, mentions, sign.start())
+    normal = normalise(text)
+    for sign in language.shapes["both"].finditer(normal.text):
+        _pair_before(sentence, mentions, normal.original_span(*sign.span())[0])
     return Analysis(sentence, (*mentions, *_pronouns(sentence), *_cut_off(sentence)))
 
 

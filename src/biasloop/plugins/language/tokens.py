@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from biasloop.domain.text import normalise
 from biasloop.plugins.language.data import Cell, Entry, Language, Reading
 
 _WORD = re.compile(r"\w+(?:-\w+)*(?:[*@](?!\w))?(?:['’](?=\w))?|[^\w\s]")
@@ -40,8 +41,20 @@ class Token:
 
 
 def tokenise(text: str, language: Language) -> list[Token]:
-    """The tokens of a text. Known slash pairs ("il/la") are one token; words of an idiom
-    ("sul serio") describe nobody."""
+    """The tokens of the text as normalised; `start` and `end` are places in the text given. Known
+    slash pairs ("il/la") are one token; words of an idiom ("sul serio") describe nobody."""
+    normal = normalise(text)
+    tokens = _tokens(normal.text, language)
+    if normal.starts is None:
+        return tokens
+    spans = (normal.original_span(token.start, token.end) for token in tokens)
+    return [
+        replace(token, start=start, end=end)
+        for token, (start, end) in zip(tokens, spans, strict=True)
+    ]
+
+
+def _tokens(text: str, language: Language) -> list[Token]:
     plain = [_plain(match, language) for match in _WORD.finditer(text)]
     for idiom in language.shapes["idioms"].finditer(text):
         plain = [_without_person(token) if _within(token, idiom) else token for token in plain]

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biasloop.domain.text import normalise
+
 Tokens = list[list[int]]
 """Token ids of each text, at least one."""
 Rows = NDArray[np.int64]
@@ -16,10 +18,11 @@ MAX_STRETCH = 1.25
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokens:
-    """Token ids of every text, cut to `max_length`."""
+    """Token ids of every text, normalised and cut to `max_length`."""
     if not texts:
         return []
-    encodable = [text.encode("utf-8", "replace").decode() for text in texts]  # lone surrogates
+    normal = (normalise(text).text for text in texts)
+    encodable = [text.encode("utf-8", "replace").decode() for text in normal]  # lone surrogates
     encoding = tokenizer(
         encodable,
         truncation=True,

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from biasloop.domain.text import NORMALISER_VERSION
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep import hardware
 from biasloop.plugins.classifiers.deep.batches import padding_token, tokenise
@@ -35,7 +36,9 @@ class SentenceEncoder:
     def __init__(self, pretrained: Pretrained, max_length: int) -> None:
         self.pretrained = pretrained
         self.max_length = pretrained.max_length(max_length)
-        identity = f"{FORMAT} {pretrained.id} {self.max_length} mean normalised"
+        identity = (
+            f"{FORMAT} {pretrained.id} {self.max_length} mean normalised {NORMALISER_VERSION}"
+        )
         self.id = blake2b(identity.encode(), digest_size=8).hexdigest()
 
     def encode(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> Rows:
@@ -85,7 +88,7 @@ class SentenceEncoder:
             state = json.loads((folder / FILE).read_text("utf-8"))
             saved = state["pretrained"]
             encoder = cls(find_pretrained(saved["name"], saved["id"]), state["max_length"])
-        if encoder.id != state["id"]:
+        if (encoder.pretrained.id, encoder.max_length) != (saved["id"], state["max_length"]):
             raise ClassifierError(
                 f"{encoder.pretrained.name} is no longer the pretrained model that {folder} was "
                 f"made with (it was {saved['id']}, it is {encoder.pretrained.id}); restore the "

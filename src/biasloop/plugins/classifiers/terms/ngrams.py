@@ -17,7 +17,7 @@ def without_emphasis(text: str) -> str:
     return _EMPHASIS.sub(r"\2", text)
 
 
-def normalised(text: str) -> str:
+def lower_case(text: str) -> str:
     """The text in lower case, with one kind of apostrophe and dash."""
     return text.lower().translate(_VARIANTS)
 

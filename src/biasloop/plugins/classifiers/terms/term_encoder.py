@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from biasloop.domain.text import NORMALISER_VERSION, normalise
 from biasloop.plugins.classifiers.state import read_state, readable, write_state
 from biasloop.plugins.classifiers.terms.grammar import grammar_terms
 from biasloop.plugins.classifiers.terms.ngrams import (
     char_ngrams,
-    normalised,
+    lower_case,
     without_emphasis,
     word_ngrams,
 )
@@ -196,8 +197,8 @@ class TermEncoder:
             )
 
     def _blocks(self, texts: Sequence[str], *, grow: bool) -> list[sparse.csr_matrix]:
-        texts = [without_emphasis(text) for text in texts]
-        lowered = [normalised(text) for text in texts]
+        texts = [without_emphasis(normalise(text).text) for text in texts]
+        lowered = [lower_case(text) for text in texts]
         words = self._block("words", map(word_ngrams, lowered), grow)
         # Most tokens are repeated: split each into n-grams only once, then multiply.
         tokens: Vocabulary = {}
@@ -221,7 +222,8 @@ class TermEncoder:
         return _presence_matrix(rows, self.vocabularies[name], grow=grow)
 
     def _hash(self) -> str:
-        digest = blake2b(repr((ID_VERSION, self.shortest, self.longest)).encode(), digest_size=8)
+        identity = (ID_VERSION, NORMALISER_VERSION, self.shortest, self.longest)
+        digest = blake2b(repr(identity).encode(), digest_size=8)
         for name, terms in self.vocabularies.items():
             digest.update("\n".join([name, *terms]).encode("utf-8", "surrogatepass"))
         digest.update(files_hash(self.folder).encode() if self.folder else b"")

@@ -1,10 +1,16 @@
 """Cutting ads into sentences: properties of any text, and typical cases in ads."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentencex import get_sentence_boundaries
 
+from biasloop.domain.text import normalise
+from biasloop.intake import sentences as module
 from biasloop.intake.sentences import MAX_WORDS, sentences
+from support.disguises import DISGUISES
 
 FRAGMENTS = [
     "Cercasi", "commessa", "S.p.A.", "n. 1", "D.Lgs.", "198/2006", "l’art.", ".NET", "È", "🎉",
@@ -28,8 +34,9 @@ def test_spans_are_ordered_disjoint_and_have_letters(text: str, language: str) -
 
 @given(AD_LIKE)
 def test_no_line_break_is_inside_a_sentence(text: str) -> None:
+    """Except where a hyphen breaks a word."""
     for start, stop in sentences(text, "it"):
-        assert len(text[start:stop].splitlines()) == 1
+        assert len(normalise(text[start:stop]).text.splitlines()) == 1
 
 
 @given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8}( [a-z]{3,8}){1,6}", fullmatch=True), max_size=8))
@@ -56,11 +63,91 @@ def cut(text: str, language: str = "it") -> list[str]:
         "Esperienza con .NET e con i principi S.O.L.I.D. da almeno due anni.",
         "Orario dalle h. 9.00 alle h. 18.00.",
         "Aut. Min. Prot. N. 1207 del 2004.",
+        "Cercasi Resp. Amm.vo con esperienza.",
+        "Cercasi RESP. AMM.VO con esperienza.",
+        "Sede: Ist. Prof. Sta. Maria di Bari.",
+        "Spett.le Soc. Bianchi, Prov. Lodi, Uff. Acquisti.",
+        "Cercasi add. Segr. per Staz. Centrale.",
     ],
 )
 def test_abbreviations_do_not_end_a_sentence(whole: str) -> None:
     assert cut(whole) == [whole]
     assert cut(f"{whole} Inviare il CV.") == [whole, "Inviare il CV."]
+
+
+ADDRESSES = [
+    "www.azienda.it", "https://lavoro.azienda.it/Annunci/1.2?a=B.C", "azienda.it", "azienda.de",
+    "info@azienda.it", "info.Lodi@uffici.azienda.co.uk", "lavoro.azienda.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", [*ADDRESSES, *map(str.upper, ADDRESSES), "Www.Azienda.It"])
+def test_an_address_is_not_cut_and_may_end_a_sentence(address: str) -> None:
+    assert cut(f"{address} cerca commessa. Candidati ora.") == [
+        f"{address} cerca commessa.",
+        "Candidati ora.",
+    ]
+    assert cut(f"Scrivere a {address}. Si valutano tutti.") == [
+        f"Scrivere a {address}.",
+        "Si valutano tutti.",
+    ]
+    assert cut(f"Scrivere ({address}) oppure telefonare.") == [
+        f"Scrivere ({address}) oppure telefonare."
+    ]
+
+
+def test_a_missing_space_does_not_make_an_address() -> None:
+    assert cut("Serve esperienza.Si offre contratto.") == [
+        "Serve esperienza.",
+        "Si offre contratto.",
+    ]
+
+
+@pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES)
+def test_a_text_in_disguise_is_cut_as_the_plain_one(disguise: Callable[[str], str]) -> None:
+    text = (
+        "Cercasi Resp. Amm.vo efficace. L’azienda è a Lodi; scrivere a info@azienda.it. Si cresce."
+    )
+    disguised = disguise(text)
+    assert [normalise(piece).text for piece in cut(disguised)] == cut(text)
+    assert len(cut(text)) == 3
+
+
+SHAPES = [
+    "A.", "S.p.A. ", "es.", "(", "«", "“", '"', "l'“A. B.", ".", "... ", " ", "\n", "1.2.", "1. ",
+    "www.azienda.it/a.b.c ", "www.", "info@azienda.it. ", "a@", "abc", "\u0301", "e\u0301", "*_",
+    "**a", "a;", "; ", "• ", "> ", "a/", " - ", "!", "Ma! ", "Ma. ", ")", "a-\n",
+    "\u00ad", "\u200b",
+    "x" * 1500 + ". Ma. ", "Via. " + "y " * 600, "-" + " " * 50, "aa.bb.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_work_is_linear_in_the_text(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sentencex takes time quadratic in what it is given: that is bounded, and so is the sum."""
+    given: list[int] = []
+    monkeypatch.setattr(
+        module,
+        "get_sentence_boundaries",
+        lambda language, text: given.append(len(text)) or get_sentence_boundaries(language, text),
+    )
+    text = (shape * 10_000)[:10_000]
+    sentences(text, "it")
+    assert max(given, default=0) <= module.WINDOW
+    assert sum(given) <= 3 * len(text)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Ecco fatto.", "Cercasi una commessa per Lodi.", "x" * 700 + "."]
+)
+def test_a_long_line_is_cut_as_short_ones(sentence: str) -> None:
+    sentence = sentence.capitalize()
+    assert cut(" ".join([sentence] * 300)) == [sentence] * 300
+
+
+def test_a_sentence_longer_than_a_window_stays_whole() -> None:
+    whole = "Cerchiamo " + "persone e " * 300 + "basta."
+    assert cut(f"{whole} Ecco fatto. {whole}") == [whole, "Ecco fatto.", whole]
 
 
 def test_sentences_of_one_line_are_cut() -> None:

@@ -3,15 +3,24 @@
 The library `sentencex` decides where sentences end, with two changes for job ads: since they are
 more list than prose, a line break or a bullet always starts a new sentence (so that a heading is a
 sentence of its own), and cuts after abbreviations that sentencex does not know are undone.
+
+sentencex does not see addresses, which it would cut. The time that it takes grows with the square
+of a text, so it sees no more than a window of a long line.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sentencex import get_sentence_boundaries
 
+from biasloop.domain.text import normalise
+
 MAX_WORDS = 60
 """Longer sentences are cut at semicolons; not at commas, where the parts would lose their sense."""
+
+WINDOW = 1_000
+"""The number of characters in which sentencex looks for the ends of sentences."""
 
 Span = tuple[int, int]
 
@@ -28,6 +37,12 @@ _WHITE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200e\u
 _EMPHASIS = re.compile(r"(\*\*|__|\*|_)(?!\s)(?:(?!\1).)+(?<!\s)\1", re.DOTALL)
 _APOSTROPHE = re.compile(r"(?<=\w)’(?=\w)")
 _CLOSING = re.compile(r"[)\]»”*_]+(?=\s|\Z)\s*")
+_ADDRESS = re.compile(  # a URL, an e-mail address or a domain, without punctuation after it
+    r"\b(?i:https?://|www\.)\S*\w/?"
+    r"|(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+"
+    r"|(?<![\w.-])(?:[\w-]++\.)*?[\w-]{3,}+\."
+    r"(?:(?i:it|com|org|net|eu|info)|[a-z]{2}|[A-Z]{2})(?![\w-]|\.\w)"
+)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.\s*\Z")
@@ -37,10 +52,14 @@ _REST_OF_NAME = re.compile(r"[A-Z]{2}|[A-Z]\.|Net\b")
 _ABBREVIATIONS = {
     # Abbreviations that never end a sentence, because they refer to what follows.
     "it": frozenset((
-        "arch", "art", "artt", "avv", "cap", "cat", "cfr", "conosc", "dec", "decr", "dgr", "dl",
-        "dlgs", "dott", "dpr", "dr", "es", "fax", "geom", "ing", "leg", "lett", "lgs", "lgsl",
-        "liv", "max", "min", "n", "nr", "num", "pag", "par", "pos", "prof", "prot", "rag", "reg",
-        "rep", "rif", "sez", "sig", "sigg", "ss", "ssa", "tel", "vol",
+        "abil", "add", "amm", "ammin", "arch", "art", "artt", "ass", "aut", "avv", "cap",
+        "cat", "cfr", "cod", "comm", "conosc", "cso", "dec", "decr", "dgr", "dip", "dir",
+        "dl", "dlgs", "dott", "dpr", "dr", "egr", "elettr", "es", "fac", "fax", "fraz",
+        "gent", "geom", "gest", "imp", "ing", "ist", "leg", "lett", "lgs", "lgsl", "liv",
+        "loc", "max", "mecc", "min", "n", "nat", "naz", "nr", "num", "off", "pag", "par",
+        "pat", "pos", "prof", "prot", "prov", "rag", "reg", "rep", "resp", "rif", "segr",
+        "sez", "sig", "sigg", "soc", "spett", "ss", "ssa", "sta", "stab", "staz", "sto",
+        "str", "tec", "tel", "tit", "uff", "univ", "vle", "vol",
     )),
 }  # fmt: skip
 
@@ -53,13 +72,19 @@ def sentences(text: str, language: str) -> list[Span]:
     general rules apply.
     """
     tag = language.lower().partition("-")[0]
+    normal = normalise(text)
+    plain = normal.text
     spans = (
-        _trim(text, *part)
-        for unit in _units(text)
-        for sentence in _cut_unit(text, *_trim(text, *unit), tag)
-        for part in _cut_long(text, *sentence)
+        _trim(plain, *part)
+        for unit in _units(plain)
+        for sentence in _cut_unit(plain, *_trim(plain, *unit), tag)
+        for part in _cut_long(plain, *sentence)
     )
-    return [(start, end) for start, end in spans if any(map(str.isalpha, text[start:end]))]
+    return [
+        normal.original_span(start, end)
+        for start, end in spans
+        if any(map(str.isalpha, plain[start:end]))
+    ]
 
 
 def _units(text: str) -> Iterator[Span]:
@@ -78,17 +103,32 @@ def _cut_unit(text: str, start: int, end: int, language: str) -> list[Span]:
     # between two typographic apostrophes or asterisks, which it takes for quotation marks.
     unit = _SURROGATE.sub("x", text[start:end]).replace("*", " ")
     unit = _APOSTROPHE.sub("'", unit)
-    spans: list[Span] = []
-    for boundary in get_sentence_boundaries(language, unit):
-        first, last = start + boundary["start_index"], start + boundary["end_index"]
-        if spans and (closing := _CLOSING.match(text, first, last)):
-            first = closing.end()
-            spans[-1] = (spans[-1][0], first)
-        before = text[max(start, first - 40) : first]
-        if spans and _is_wrong_cut(before, text[first:last], language):
-            first = spans.pop()[0]
-        spans.append((first, last))
-    return spans
+    unit = _ADDRESS.sub(lambda address: "x" * len(address[0]), unit)
+    cuts: list[int] = []
+    for cut, next_cut in pairwise([*_ends(unit, language), len(unit)]):
+        closing = _CLOSING.match(text, start + cut, start + next_cut)
+        place = closing.end() - start if closing else cut
+        if not _is_wrong_cut(unit[max(0, place - 40) : place], unit[place:next_cut], language):
+            cuts.append(start + place)
+    return list(pairwise([start, *cuts, end]))
+
+
+def _ends(unit: str, language: str) -> Iterator[int]:
+    """Where sentences of a unit end, without its own end.
+
+    Whether the last sentence of a window ends there is not known, so the next window begins with
+    this sentence; at the last space if it fills half of the window, so that windows advance.
+    """
+    place, half = 0, WINDOW // 2
+    while place < len(unit):
+        window = unit[place : place + WINDOW]
+        boundaries = get_sentence_boundaries(language, window)
+        ends = [boundary["end_index"] for boundary in boundaries[:-1]]
+        yield from (place + end for end in ends)
+        if place + WINDOW >= len(unit):
+            return
+        advance = ends[-1] if ends and ends[-1] >= half else window.rfind(" ", half) + 1
+        place += advance or WINDOW
 
 
 def _is_wrong_cut(before: str, after: str, language: str) -> bool:

@@ -16,13 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.item import Origin
+from biasloop.domain.item import Ad, Origin, real_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import Split, split_of
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake import ingest
 from biasloop.intake.ingest import ImportReport, import_file
+from biasloop.intake.markup import Markup
 from biasloop.intake.rows import MAX_CHARACTERS, Reject, Row, read_rows
+from biasloop.intake.sentences import sentences
 from biasloop.store.pool import ArrowPool
 
 SCHEME = Scheme(("gender", "age"), multi=True, none_label="inclusive")
@@ -38,6 +40,7 @@ class Importer:
     recorded: dict[str, Annotation] = field(default_factory=dict)
     record_sizes: list[int] = field(default_factory=list)
     progress: list[int] = field(default_factory=list)
+    markup: Markup = "clean"
 
     @property
     def pool(self) -> ArrowPool:
@@ -80,6 +83,7 @@ class Importer:
             policy_id="p1",
             rejects_folder=self.folder / "rejects",
             progress=self.progress.append,
+            markup=self.markup,
         )
 
 
@@ -136,6 +140,67 @@ def test_the_same_file_again_adds_nothing(importer: Importer) -> None:
     manifest = (importer.folder / "pool" / "manifest.json").read_bytes()
     assert importer.import_(path) == ImportReport(0, 0, 4, 0, 0, None)
     assert (importer.folder / "pool" / "manifest.json").read_bytes() == manifest
+
+
+HTML = [
+    {
+        "id": "h1",
+        "text": "<p>Si cerca <b>una cameriera</b>.</p><ul><li>Et&agrave; 30 anni</li></ul>",
+    },
+    {"text": "Cercasi commessa.<br>Età 20-30 anni."},
+    {"id": "plain", "text": "Cercasi cuoco."},
+]
+
+
+def test_html_is_taken_away(importer: Importer) -> None:
+    path = importer.write("ads.jsonl", HTML)
+    assert importer.import_(path) == ImportReport(3, 5, 0, 0, 0, None, cleaned=2)
+    assert importer.pool.texts(range(5)) == [
+        "Si cerca una cameriera.",
+        "Età 30 anni",
+        "Cercasi commessa.",
+        "Età 20-30 anni.",
+        "Cercasi cuoco.",
+    ]
+    assert importer.import_(path) == ImportReport(0, 0, 3, 0, 0, None, cleaned=2)
+
+
+def test_html_is_rejected_if_so_set(importer: Importer) -> None:
+    importer.markup = "refuse"
+    report = importer.import_(importer.write("ads.jsonl", HTML))
+    assert (report.ads, report.rejects) == (1, 2)
+    assert "intake.markup" in rejects(report)[0][1]
+
+
+def test_what_was_imported_with_its_html_stays(importer: Importer) -> None:
+    path = importer.write("ads.jsonl", HTML)
+    importer.markup = "keep"
+    importer.import_(path)
+    before = importer.pool.texts(range(len(importer.pool)))
+    importer.markup = "clean"
+    assert importer.import_(path) == ImportReport(0, 0, 3, 0, 0, None, cleaned=2)
+    assert importer.pool.texts(range(len(importer.pool))) == before
+
+
+def test_an_ad_that_was_cut_otherwise_is_not_cut_again(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = importer.write("ads.jsonl", ADS)
+    monkeypatch.setattr(ingest, "sentences", lambda text, language: [(0, 7), (8, len(text))])
+    importer.import_(path)
+    before = importer.pool.texts(range(len(importer.pool)))
+    monkeypatch.undo()
+    other = {"id": "new", "text": "Cercasi sarto. Inviare CV."}
+    path = importer.write("again.jsonl", [*ADS, other])
+    assert importer.import_(path) == ImportReport(1, 2, 3, 0, 0, None)
+    assert importer.pool.texts(range(len(before))) == before
+
+
+def test_an_interrupted_import_is_completed(importer: Importer) -> None:
+    ad = Ad("a1", str(ADS[0]["text"]), "Cuoco", "it")
+    start, end = sentences(ad.text, "it")[0]
+    importer.pool.append([real_item(ad, start, end, split_of("a1", 7))], [ad])
+    assert importer.import_(importer.write("ads.jsonl", ADS[:1])).items == 2
 
 
 SEEDS = [

@@ -64,7 +64,14 @@ def classify(
     about, scheme = service.campaign.about, service.campaign.scheme
     _, classifier = in_service(service)
     rows = _texts(what, column_mapping(column), encoding)
-    results = verdicts(rows, classifier, scheme, unit=about.unit, language=about.language)
+    results = verdicts(
+        rows,
+        classifier,
+        scheme,
+        unit=about.unit,
+        language=about.language,
+        keep_markup=service.settings.intake.markup == "keep",
+    )
     if format == "csv":
         _echo(_csv_line(["id", "flagged", *(f"p_{name}" for name in scheme.labels)]))
     for verdict in results:

@@ -135,6 +135,8 @@ def import_path(
             f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} already "
             f"known, {report.labelled} labelled, {report.rejects} {would}rejected"
         )
+        if report.cleaned:
+            say(f"  {report.cleaned} rows contained HTML, which was taken away (intake.markup)")
         if report.rejects_file:
             say(f"  rejected rows with their reasons: {report.rejects_file}")
         if would:

@@ -74,6 +74,12 @@ class MappedText:
             return start, end
         return bisect_left(self.starts, start), bisect_left(self.starts, end)
 
+    def stripped(self) -> "MappedText":
+        """Without white space around it."""
+        start = len(self.text) - len(self.text.lstrip())
+        end = max(start, len(self.text.rstrip()))
+        return MappedText.from_pieces([(self.text[start:end], start, end)]).after(self)
+
     def after(self, earlier: "MappedText") -> "MappedText":
         """This text as made from the original of `earlier`, from which it was made."""
         if earlier.starts is None or earlier.ends is None:

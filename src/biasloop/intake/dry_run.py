@@ -1,8 +1,10 @@
 """A pool that tells what an import would add, and writes nothing."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
@@ -37,6 +39,14 @@ class DryPool:
     def texts(self, rows: Sequence[int] | Rows) -> list[str]:
         """The texts of these rows; of items that would be new, a text that is not empty."""
         return ["-" if row >= len(self._pool) else self._pool.texts([row])[0] for row in rows]
+
+    def items(self, rows: Sequence[int] | Rows) -> list[Item]:
+        """The items of these rows of the pool."""
+        return self._pool.items(rows)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column of the pool, without what would be new."""
+        return self._pool.column(name)
 
     def ads(self, ad_ids: Sequence[str]) -> dict[str, Ad]:
         """Ads by id, without unknown ids."""

@@ -9,12 +9,14 @@ from typing import Literal, Protocol
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Rows
-from biasloop.domain.item import Ad, Item, gold_item, item_id, real_item, seed_item
+from biasloop.domain.item import Ad, Item, gold_item, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import split_of
 from biasloop.domain.votes.consensus import ItemLabel
 from biasloop.intake.exported import SEED_ROOT, ExportedItem, restore_item
+from biasloop.intake.markup import without_markup
 from biasloop.intake.record import BadRow
+from biasloop.intake.recut import PoolOfItems, ads_cut_otherwise
 from biasloop.intake.rows import EXCERPT_CHARACTERS, Reject, Row
 from biasloop.intake.sentences import sentences
 from biasloop.intake.values import whole_number
@@ -28,7 +30,7 @@ _ANNOTATORS = {LabelSource.SEED: "seed", LabelSource.GOLD: "gold"}
 """The annotator of imported labels by their source; "import" for other sources."""
 
 
-class ImportPool(Protocol):
+class ImportPool(PoolOfItems, Protocol):
     """The part of ports.Pool that an import needs."""
 
     def __len__(self) -> int: ...
@@ -67,6 +69,7 @@ class Importer:
         erased = self._erased(rows)
         ads: dict[str, Ad] = {}
         items: list[Item] = []
+        unlabelled: list[Item] = []
         first_ids: list[str] = []
         votes: list[Annotation] = []
         for row in rows:
@@ -83,11 +86,18 @@ class Importer:
                 votes.append(vote)
             if ad is not None:
                 ads[ad.id] = ad
-            items += row_items
+            (items if row.labels is not None or row.exported else unlabelled).extend(row_items)
             first_ids.append(row_items[0].id)
-        # A row is in the pool already if its first item is.
+        cut_otherwise = ads_cut_otherwise(self.pool, ads_before, unlabelled)
+        items += [item for item in unlabelled if item.ad_id not in cut_otherwise]
+        # A row is in the pool already if its first item is, or its ad in another cut.
+        ids = {item.id for item in items}
         pool_rows = self.pool.rows_of(first_ids)
-        new_ids = {first for first, row in zip(first_ids, pool_rows, strict=True) if row < 0}
+        new_ids = {
+            first
+            for first, row in zip(first_ids, pool_rows, strict=True)
+            if row < 0 and first in ids
+        }
         self.items += self.pool.append(items, ads.values())[0]
         self.ads += len(ads.keys() - ads_before.keys())
         self.duplicates += len(first_ids) - len(new_ids)
@@ -150,11 +160,9 @@ class Importer:
         return self.label_source is LabelSource.GOLD
 
     def _ad_id(self, row: Row) -> str:
-        """The row's id, or a hash of its text if it has none."""
         if row.exported is not None:
             return row.exported.ad_id
-        row_id = row.id or item_id("", 0, len(row.text), row.text)
-        return f"gold:{row_id}" if self._is_gold else row_id
+        return f"gold:{row.ad_id}" if self._is_gold else row.ad_id
 
     def _ad_and_items(self, row: Row, ads: Mapping[str, Ad]) -> tuple[Ad | None, list[Item]]:
         """The ad of the row (None for a seed), and its items, at least one; under the row's spare
@@ -164,7 +172,7 @@ class Importer:
         ad, items = self._make(row)
         if ad is None:
             return None, items
-        if row.spare_id and ad.id in ads and ads[ad.id].text not in ("", ad.text):
+        if row.spare_id and ad.id in ads and not _may_be(ad, ads[ad.id]):
             return self._ad_and_items(replace(row, id=row.spare_id, spare_id=""), ads)
         _check_same_ad(ad, ads.get(ad.id))
         return ad, items
@@ -272,5 +280,10 @@ def _check_same_ad(ad: Ad, before: Ad | None) -> None:
     """Raises BadRow if the ad with the same id in `before` was taken down or has another text."""
     if before is not None and not before.text:
         raise BadRow(f"ad {ad.id!r} was taken down and cannot be imported again")
-    if before is not None and before.text != ad.text:
+    if before is not None and not _may_be(ad, before):
         raise BadRow(f"ad {ad.id!r} exists with a different text; give this one another id")
+
+
+def _may_be(ad: Ad, before: Ad) -> bool:
+    """Whether both are the same ad, which was taken down or from which no HTML was taken before."""
+    return before.text in ("", ad.text) or without_markup(before.text).text == ad.text

@@ -14,6 +14,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.votes.consensus import ItemLabel
 from biasloop.errors import DataError
 from biasloop.intake.importer import Importer, ImportPool, Unit
+from biasloop.intake.markup import Cleaner, Markup
 from biasloop.intake.record import Reading
 from biasloop.intake.rejects import RejectsFile
 from biasloop.intake.rows import Reject, Row, read_rows
@@ -28,7 +29,8 @@ class ImportReport:
     """Numbers of an import: `ads` and `items` that are new in the pool, `duplicates` (rows that
     were in the pool already), `rejects`, and `labelled` (rows whose labels were recorded, even if
     they had been recorded before). `rejects_file` is None if there are no rejects. `reasons` are
-    those of the first rejects, `unread` says which parts of the input were not read and why."""
+    those of the first rejects, `unread` says which parts of the input were not read and why.
+    `cleaned` counts the rows from which HTML was taken away."""
 
     ads: int
     items: int
@@ -38,6 +40,7 @@ class ImportReport:
     rejects_file: Path | None
     reasons: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    cleaned: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -62,6 +65,7 @@ def import_file(
     progress: Callable[[int], None],
     encoding: str | None = None,
     current_labels: Callable[[], Mapping[str, ItemLabel]] = dict,
+    markup: Markup = "clean",
 ) -> ImportReport:
     """Imports a file or folder; see biasloop.intake.files for the supported kinds.
 
@@ -73,6 +77,9 @@ def import_file(
 
     A row of an export's table of items comes back as what it was, whatever its origin and with its
     own source of labels. An item with other labels than `current_labels` (by item id) is rejected.
+
+    HTML is taken away, or its rows are rejected, as `markup` says. An ad that an earlier version
+    cut otherwise stays as it was cut.
 
     `columns` is that of `read_rows`, `progress` and `encoding` are those of `Reading`. Without a
     `rejects_folder` no rejects are written. Raises DataError if the file cannot be read, or if
@@ -104,7 +111,8 @@ def import_file(
             reject=rejects.add,
             current_labels=current_labels,
         )
-        for batch in _batches(read_rows(path, columns, reading), rejects.add):
+        cleaner = Cleaner(markup)
+        for batch in _batches(cleaner.clean(read_rows(path, columns, reading)), rejects.add):
             importer.add(batch)
         return ImportReport(
             ads=importer.ads,
@@ -115,6 +123,7 @@ def import_file(
             rejects_file=rejects.path if rejects.count else None,
             reasons=tuple(rejects.reasons),
             unread=tuple(unread),
+            cleaned=cleaner.count,
         )
 
 

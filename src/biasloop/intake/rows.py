@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from biasloop.domain.item import item_id
 from biasloop.errors import DataError
 from biasloop.intake.exported import ExportedItem, exported_item, is_exported_item
 from biasloop.intake.files import records
@@ -60,6 +61,11 @@ class Row:
     former_ids: tuple[str, ...] = ()
     spare_id: str = ""
     exported: ExportedItem | None = None
+
+    @property
+    def ad_id(self) -> str:
+        """The row's id, or a hash of its text if it has none."""
+        return self.id or item_id("", 0, len(self.text), self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import numpy as np
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.measure.metric import flag_labels
+from biasloop.domain.text import MappedText
+from biasloop.intake.markup import without_markup
 from biasloop.intake.sentences import sentences
 from biasloop.ports import Classifier
 
@@ -21,16 +23,18 @@ def classify(
     *,
     unit: str,
     language: str,
+    keep_markup: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yields for every (id, text) its verdict, those of its sentences, and the decisive words.
 
     The rule is "any": a text's probability for a label is the highest of its sentences, and the
-    text is flagged when one of its sentences is. Offsets are characters of the text. A text
-    without a sentence has no flags and probabilities of 0.
+    text is flagged when one of its sentences is. Offsets are characters of the text given; evidence
+    is quoted without HTML, which is not read unless `keep_markup`. A text without a sentence has no
+    flags and probabilities of 0.
     """
-    batch: list[tuple[Any, str]] = []
-    for row in rows:
-        batch.append(row)
+    batch: list[tuple[Any, MappedText]] = []
+    for row_id, text in rows:
+        batch.append((row_id, MappedText(text) if keep_markup else without_markup(text)))
         if len(batch) == BATCH_SIZE:
             yield from _classify(batch, classifier, scheme, unit, language)
             batch = []
@@ -44,13 +48,17 @@ def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _classify(
-    batch: list[tuple[Any, str]], classifier: Classifier, scheme: Scheme, unit: str, language: str
+    batch: list[tuple[Any, MappedText]],
+    classifier: Classifier,
+    scheme: Scheme,
+    unit: str,
+    language: str,
 ) -> Iterator[dict[str, Any]]:
-    cut = [
-        sentences(text, language) if unit == "sentence" else [(0, len(text))] for _, text in batch
-    ]
+    cut = [_cut(shown.text, unit, language) for _, shown in batch]
     pieces = [
-        text[start:end] for (_, text), spans in zip(batch, cut, strict=True) for start, end in spans
+        shown.text[start:end]
+        for (_, shown), spans in zip(batch, cut, strict=True)
+        for start, end in spans
     ]
     if pieces:
         proba = classifier.predict_proba(pieces)
@@ -59,17 +67,16 @@ def _classify(
         proba = np.zeros((0, len(scheme.labels)), np.float32)
         flags = proba.astype(bool)
     at = 0
-    for (row_id, text), spans in zip(batch, cut, strict=True):
+    for (row_id, shown), spans in zip(batch, cut, strict=True):
         own = slice(at, at + len(spans))
         at += len(spans)
         spans_of_text = [
             {
-                "start": start,
-                "end": end,
+                **_place(shown, start, end),
                 "labels": _by_label(scheme, proba[own][i]),
                 "flagged": _names(scheme, flags[own][i]),
                 "evidence": _evidence(
-                    classifier, text[start:end], start, _names(scheme, flags[own][i])
+                    classifier, shown, (start, end), _names(scheme, flags[own][i])
                 ),
             }
             for i, (start, end) in enumerate(spans)
@@ -83,6 +90,18 @@ def _classify(
         }
 
 
+def _cut(text: str, unit: str, language: str) -> list[tuple[int, int]]:
+    if unit == "sentence":
+        return sentences(text, language)
+    return [(0, len(text))] if text else []
+
+
+def _place(shown: MappedText, start: int, end: int) -> dict[str, int]:
+    """Where shown.text[start:end] is in the text given."""
+    first, last = shown.original_span(start, end)
+    return {"start": first, "end": last}
+
+
 def _by_label(scheme: Scheme, proba: Any) -> dict[str, float]:
     return {name: round(float(p), 4) for name, p in zip(scheme.labels, proba, strict=True)}
 
@@ -92,12 +111,13 @@ def _names(scheme: Scheme, flags: Any) -> list[str]:
 
 
 def _evidence(
-    classifier: Classifier, text: str, offset: int, flagged: list[str]
+    classifier: Classifier, shown: MappedText, sentence: tuple[int, int], flagged: list[str]
 ) -> list[dict[str, Any]]:
+    start, end = sentence
+    text = shown.text[start:end]
     return [
         {
-            "start": offset + span.start,
-            "end": offset + span.end,
+            **_place(shown, start + span.start, start + span.end),
             "label": span.label,
             "text": text[span.start : span.end],
         }

@@ -107,6 +107,7 @@ class Service:
             current_labels=lambda: resolve_item_labels(
                 self.ledger.annotations(), campaign.scheme, self.settings.votes.consensus
             ),
+            markup=self.settings.intake.markup,
         )
 
     # --- Label Studio --------------------------------------------------------------------------

@@ -79,6 +79,15 @@ class StoppingSettings(Section):
     )
 
 
+class IntakeSettings(Section):
+    """How files are imported."""
+
+    markup: Literal["clean", "refuse", "keep"] = Field(
+        "clean",
+        description="HTML in ads: clean takes it away, refuse rejects the row, keep leaves it.",
+    )
+
+
 class StrategySettings(Section):
     """Which items annotators are asked about."""
 
@@ -237,6 +246,7 @@ class Settings(BaseSettings):
         "", description="SQLAlchemy URL of the ledger; empty: SQLite in the workspace."
     )
     loop: LoopSettings = LoopSettings()
+    intake: IntakeSettings = IntakeSettings()
     stopping: StoppingSettings = StoppingSettings()
     strategy: StrategySettings = StrategySettings()
     classifier: ClassifierSettings = ClassifierSettings()

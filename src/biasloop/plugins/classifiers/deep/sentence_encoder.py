@@ -88,7 +88,7 @@ class SentenceEncoder:
             state = json.loads((folder / FILE).read_text("utf-8"))
             saved = state["pretrained"]
             encoder = cls(find_pretrained(saved["name"], saved["id"]), state["max_length"])
-        if (encoder.pretrained.id, encoder.max_length) != (saved["id"], state["max_length"]):
+        if encoder.pretrained.id != saved["id"]:
             raise ClassifierError(
                 f"{encoder.pretrained.name} is no longer the pretrained model that {folder} was "
                 f"made with (it was {saved['id']}, it is {encoder.pretrained.id}); restore the "

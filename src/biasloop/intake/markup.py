@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from biasloop.domain.text import MappedText
 from biasloop.domain.item import item_id
+from biasloop.domain.text import MappedText
 from biasloop.intake.record import BadRow
 from biasloop.intake.rows import EXCERPT_CHARACTERS, Reject, Row
 

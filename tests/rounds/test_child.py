@@ -27,14 +27,14 @@ from support.trouble import ended, job, until
 
 def example(job: type) -> Any:
     """A job of that kind with all its fields set."""
-    model = SavedModel("m1", "tfidf", Path("models/m1"))
+    model = SavedModel("m1", "tfidf", Path("models/m1"), ("gender", "age"))
     values = {
         "workspace": Path("/workspace"), "expanders": {"llm": {"texts": 3}}, "llm": {"model": "m"},
         "purse": "round 1", "errors": {"età": 0.5}, "turn": 2, "seed": 3, "classifier": "tfidf",
         "pool": Path("pool"), "pool_rows": 7, "features": Path("features"), "needs": ("proba",),
         "multi": True, "cascade": 9, "out": Path("out"), "options": {"c": 0.1, "deep": {"n": [1]}},
         "labels": ("age", "gender"), "linear": {}, "weight": 0.5, "up_to": 8, "judges": (model,),
-        "earlier": (Path("r0001.stop.parquet"),),
+        "earlier": (Path("r0001.stop.parquet"),), "renamed": {"eta": "age"},
         "model": model if job is EvaluateJob else model.folder,
     }  # fmt: skip
     return job(**{name: values[name] for name in job.__dataclass_fields__})
@@ -66,7 +66,7 @@ def test_another_job_or_other_data_work_elsewhere(tmp_path: Path) -> None:
 def test_a_result_comes_back(trouble_folder: Path) -> None:
     assert run_job(trouble_folder, job("works")) == {"audit": {}}
     assert np.load(trouble_folder / "m1.npy").tolist() == [[1.0], [1.0]]
-    assert np.load(trouble_folder / "m1.thresholds.npy").tolist() == [0.5]
+    assert np.load(trouble_folder / "m1.flags.npy").tolist() == [[True], [True]]
     assert (trouble_folder / "log").read_text() == "texts: ['uno', 'due']\n"  # and no complaint
 
 

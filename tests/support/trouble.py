@@ -64,7 +64,7 @@ def trouble_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def job(kind: str) -> EvaluateJob:
-    model = SavedModel("m1", "trouble", Path("models") / kind)
+    model = SavedModel("m1", "trouble", Path("models") / kind, ("age",))
     return EvaluateJob(model, ("age",), True, 0, Path("pool"), Path("features"), judges=(model,))
 
 

@@ -63,9 +63,9 @@ def test_who_labelled_and_how(service: Service, answered: Any) -> None:
     assert bea.hours == pytest.approx(120 / 3600)  # 9,000 s count as ten times the median
     assert (eve.votes, eve.aside) == (0, {AsideReason.CONTRADICTORY: 1})
     assert eve.competence is None
-    assert anna.competence > 0.5
+    assert anna.competence is None  # nobody is measured on so few answers
     assert found.agreement.items == 10
-    assert 0.5 < found.agreement.sets.value < 1
+    assert found.agreement.sets is None
     assert found.agreement.labels["religion"] is None
     (pair,) = found.pairs
     assert (pair.people, pair.items) == (("anna@example.org", "bea@example.org"), 10)

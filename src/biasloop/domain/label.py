@@ -1,9 +1,10 @@
 """The label scheme of a campaign, and label matrices."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,17 @@ class AsideReason(StrEnum):
 
     @property
     def fixable(self) -> bool:
-        """Whether the annotator can still correct the annotation, so that it becomes a vote."""
-        final = (AsideReason.DUPLICATE, AsideReason.OVER, AsideReason.OLDER_POLICY)
+        """Whether the annotator can still correct the annotation, so that it becomes a vote.
+
+        Not with a label outside the scheme: annotators only see those of the scheme of their day,
+        so it was a valid answer, and is kept.
+        """
+        final = (
+            AsideReason.DUPLICATE,
+            AsideReason.OVER,
+            AsideReason.OLDER_POLICY,
+            AsideReason.UNKNOWN_LABEL,
+        )
         return self not in final
 
 
@@ -58,11 +68,15 @@ class Scheme:
     `labels` are the k classes, without `none_label`, in the order of every matrix column.
     In a multi-label scheme `none_label` names the explicit negative: chosen alone it means all
     zeros. A single-label scheme has no `none_label`; exactly one class is chosen.
+
+    `renamed` holds the present name of each former one. Votes, models and files that were made
+    under a former name are read under the present one.
     """
 
     labels: tuple[str, ...]
     multi: bool
     none_label: str | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def id(self) -> str:
@@ -75,15 +89,71 @@ class Scheme:
         """Everything that an annotator can choose; the negative comes last."""
         return self.labels if self.none_label is None else (*self.labels, self.none_label)
 
+    def current_name(self, name: str) -> str:
+        """The present name of a label; a name that was never changed, known or not, stays."""
+        return self.renamed.get(name, name)
+
+    def rename(self, old: str, new: str) -> "Scheme":
+        """The scheme after a label, or the negative, got a new name.
+
+        Raises ValueError if there is no `old`, or `new` is or was the name of another label.
+        """
+        if old not in self.choices:
+            raise ValueError(f"no label {old}; the labels are: {', '.join(self.choices)}")
+        if new in self.choices or self.renamed.get(new, old) != old:
+            raise ValueError(f"{new} is, or was, the name of another label; choose a new name")
+        former = {
+            name: new if present == old else present for name, present in self.renamed.items()
+        } | {old: new}
+        former.pop(new, None)
+        return Scheme(
+            tuple(new if label == old else label for label in self.labels),
+            self.multi,
+            new if self.none_label == old else self.none_label,
+            former,
+        )
+
+    def current_choices(self, chosen: Iterable[str]) -> tuple[str, ...]:
+        """The chosen labels by their present names, without those that the scheme lacks now."""
+        names = map(self.current_name, chosen)
+        return tuple(name for name in names if name in self.choices)
+
+    def is_vote_for_nothing(self, chosen: Collection[str]) -> bool:
+        """Whether a choice names no label of the scheme of today, and so says nothing under it.
+
+        In a multi-label scheme an empty choice says no to every label.
+        """
+        return not self.current_choices(chosen) and (bool(chosen) or not self.multi)
+
+    def known_labels(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The labels of the scheme among these names, which may be former ones, in its order."""
+        known = {self.current_name(name) for name in names}
+        return tuple(label for label in self.labels if label in known)
+
+    def align(self, values: NDArray[Any], names: Sequence[str], missing: Any) -> NDArray[Any]:
+        """Values (…, k) for the labels of the scheme, from values (…, n) that hold one for each of
+        `names`, the labels of the day when they were made.
+
+        Only here is a value of one list of labels brought to another. It goes by name: a label
+        that is not among the names has the value `missing`, and a name without a label is left out.
+        """
+        column = {self.current_name(name): j for j, name in enumerate(names)}
+        aligned = np.full((*values.shape[:-1], len(self.labels)), missing, values.dtype)
+        for j, label in enumerate(self.labels):
+            if label in column:
+                aligned[..., j] = values[..., column[label]]
+        return aligned
+
     def reason_to_set_aside(self, chosen: Collection[str]) -> AsideReason | None:
         """Why a choice of labels must be set aside; None if it counts."""
+        chosen = {self.current_name(name) for name in chosen}
         if not chosen:
             return AsideReason.EMPTY
-        if not set(chosen) <= set(self.choices):
+        if not chosen <= set(self.choices):
             return AsideReason.UNKNOWN_LABEL
-        if self.none_label in chosen and len(set(chosen)) > 1:
+        if self.none_label in chosen and len(chosen) > 1:
             return AsideReason.CONTRADICTORY
-        if not self.multi and len(set(chosen)) > 1:
+        if not self.multi and len(chosen) > 1:
             return AsideReason.SEVERAL
         return None
 
@@ -93,16 +163,22 @@ class Scheme:
         """The label matrix (n, k) of n rows of chosen labels.
 
         `asked[i]` are the labels that row i was asked about (None: all); other labels of the
-        scheme are MISSING in that row. Unknown labels are ignored: they belong to an older scheme.
+        scheme are MISSING in that row. A row that names labels but none of the scheme of today is
+        MISSING altogether; of other rows, only the labels of the scheme count.
         """
         column = {label: j for j, label in enumerate(self.labels)}
         matrix = np.zeros((len(rows), len(self.labels)), dtype=np.int8)
         if asked is not None:
             matrix[:] = MISSING
             for i, names in enumerate(asked):
-                matrix[i, [column[name] for name in names if name in column]] = 0
-        for i, names in enumerate(rows):
-            matrix[i, [column[name] for name in names if name in column]] = 1
+                matrix[
+                    i, [column[name] for name in self.current_choices(names) if name in column]
+                ] = 0
+        for i, chosen in enumerate(map(tuple, rows)):
+            current = self.current_choices(chosen)
+            matrix[i, [column[name] for name in current if name in column]] = 1
+            if chosen and not current:
+                matrix[i] = MISSING
         return matrix
 
     def decode(self, row: Sequence[int] | NDArray[np.integer]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.label import Labels, LabelSource
+from biasloop.domain.label import MISSING, Labels, LabelSource, Scheme
 
 Proba = NDArray[np.float32]
 """Probabilities (n, k). In a single-label scheme each row sums to 1; in a multi-label scheme the
@@ -63,6 +63,12 @@ class Evidence:
     weight: float
 
 
+PER_LABEL = frozenset({"proba", "passes"})
+"""The scores that hold one value per label, on their last axis."""
+
+SAME = 1e-6
+"""Probabilities of a label that differ by no more than this are the same."""
+
 Similarity = Callable[[Rows, Rows], NDArray[np.float32]]
 """Cosine similarities (n, n') of n items and n' others, as the encoder represents them. Both are
 given by position: 0 … m-1 are the m candidates, m … m+l-1 the l labelled items."""
@@ -84,6 +90,50 @@ class Scores:
     labelled: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     labels: Labels | None = None
     similarity: Similarity | None = None
+
+    @property
+    def has_opinion(self) -> bool:
+        """Whether the model's probabilities can rank the candidates.
+
+        Not as long as it learned from answers of one kind only (in a single-label scheme: from one
+        class), nor if it gives every candidate the same probabilities: then its ranking would be
+        that of the majority. Scores without probabilities are no opinion of the model to doubt.
+        """
+        opinions = [array for name, array in self.arrays.items() if name in PER_LABEL]
+        if not opinions:
+            return True
+        if (
+            self.labels is not None
+            and len(self.labels)
+            and not self._knows_two_answers(self.labels)
+        ):
+            return False
+        return any(np.ptp(array, axis=0).max(initial=0) > SAME for array in opinions)
+
+    def _knows_two_answers(self, labels: Labels) -> bool:
+        yes = (labels == 1).any(axis=0)
+        return bool((yes & (labels == 0).any(axis=0)).any()) if self.multi else yes.sum() > 1
+
+    def under(self, scheme: Scheme, names: Sequence[str]) -> "Scores":
+        """The scores of a model that learned `names`, and whose outputs are in that order, for the
+        labels of the scheme that it knows; `labels` are in the order of the scheme until then."""
+        known = Scheme(scheme.known_labels(names), self.multi, renamed=scheme.renamed)
+
+        def aligned(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            return {
+                name: known.align(array, names, np.nan) if name in PER_LABEL else array
+                for name, array in arrays.items()
+            }
+
+        return replace(
+            self,
+            arrays=aligned(self.arrays),
+            thresholds=known.align(self.thresholds, names, np.nan),
+            labelled=aligned(self.labelled),
+            labels=self.labels
+            if self.labels is None
+            else known.align(self.labels, scheme.labels, MISSING),
+        )
 
     def for_candidates(self, rows: Rows) -> "Scores":
         """Keeps only these candidates, and all labelled items; `rows` are positions, 0 … m-1."""

@@ -22,6 +22,11 @@ class ModelVersion:
     card: Mapping[str, Any]
     trained_on: tuple[str, ...]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels that it learned, in the order of its outputs."""
+        return tuple(self.card.get("labels") or self.card.get("thresholds", ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Promotion:

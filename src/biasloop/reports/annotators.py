@@ -20,6 +20,7 @@ from biasloop.domain.votes.agreement import (
     span_overlap,
     votes_by_pair,
 )
+from biasloop.domain.votes.consensus import votes_of_today
 from biasloop.domain.votes.pace import longest_counted_time, measure_pace
 from biasloop.labelstudio.tasks import marked
 from biasloop.service.service import Service
@@ -91,10 +92,10 @@ def report(service: Service) -> AnnotatorsReport:
     gold = known_answers(annotations)
     all_answers = answers(annotations)
     scheme, seed = service.campaign.scheme, service.settings.seed
-    votes = [a for a in all_answers if a.standing is Standing.VOTE]
+    votes = votes_of_today((a for a in all_answers if a.standing is Standing.VOTE), scheme)
     roots, texts = _items(service, votes)
     votes = [vote for vote in votes if vote.item_id in roots]
-    gold_results = score_on_gold(votes, gold)
+    gold_results = score_on_gold(votes, _known_today(gold, scheme))
     votes = [vote for vote in votes if vote.item_id not in gold]
     max_seconds, pace = longest_counted_time(all_answers), measure_pace(all_answers)
     competence = annotator_competence(votes, scheme)
@@ -113,7 +114,7 @@ def report(service: Service) -> AnnotatorsReport:
         positions=by_group(
             Positions(service.layout.positions).all(),
             votes,
-            {c.item_id: c.labels for c in service.ledger.consensus()},
+            {c.item_id: scheme.current_choices(c.labels) for c in service.ledger.consensus()},
             roots,
             scheme,
             seed,
@@ -140,6 +141,15 @@ def answers(annotations: Iterable[Annotation]) -> list[Annotation]:
 def known_answers(annotations: Iterable[Annotation]) -> dict[str, tuple[str, ...]]:
     """The known labels of every gold item, by its id."""
     return {a.item_id: a.labels for a in annotations if a.source is LabelSource.GOLD}
+
+
+def _known_today(gold: Mapping[str, tuple[str, ...]], scheme: Scheme) -> dict[str, tuple[str, ...]]:
+    """The known answers that name a label of the scheme of today, by their present names."""
+    return {
+        item_id: scheme.current_choices(labels)
+        for item_id, labels in gold.items()
+        if not scheme.is_vote_for_nothing(labels)
+    }
 
 
 def _person(

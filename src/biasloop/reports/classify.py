@@ -1,16 +1,14 @@
 """Verdicts on texts: one for each sentence, and one for the text that follows from them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from biasloop.domain.label import Scheme
-from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.text import MappedText
 from biasloop.intake.markup import without_markup
 from biasloop.intake.sentences import sentences
-from biasloop.ports import Classifier
+from biasloop.plugins.judge import Judge
 
 BATCH_SIZE = 500
 """Texts classified at a time."""
@@ -18,8 +16,7 @@ BATCH_SIZE = 500
 
 def classify(
     rows: Iterable[tuple[Any, str]],
-    classifier: Classifier,
-    scheme: Scheme,
+    judge: Judge,
     *,
     unit: str,
     language: str,
@@ -30,15 +27,15 @@ def classify(
     The rule is "any": a text's probability for a label is the highest of its sentences, and the
     text is flagged when one of its sentences is. Offsets are characters of the text given; evidence
     is quoted without HTML, which is not read unless `keep_markup`. A text without a sentence has no
-    flags and probabilities of 0.
+    flags and probabilities of 0. The probability of a label that the model never learned is None.
     """
     batch: list[tuple[Any, MappedText]] = []
     for row_id, text in rows:
         batch.append((row_id, MappedText(text) if keep_markup else without_markup(text)))
         if len(batch) == BATCH_SIZE:
-            yield from _classify(batch, classifier, scheme, unit, language)
+            yield from _classify(batch, judge, unit, language)
             batch = []
-    yield from _classify(batch, classifier, scheme, unit, language)
+    yield from _classify(batch, judge, unit, language)
 
 
 def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,44 +45,37 @@ def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _classify(
-    batch: list[tuple[Any, MappedText]],
-    classifier: Classifier,
-    scheme: Scheme,
-    unit: str,
-    language: str,
+    batch: list[tuple[Any, MappedText]], judge: Judge, unit: str, language: str
 ) -> Iterator[dict[str, Any]]:
     cut = [_cut(shown.text, unit, language) for _, shown in batch]
-    pieces = [
-        shown.text[start:end]
-        for (_, shown), spans in zip(batch, cut, strict=True)
-        for start, end in spans
-    ]
-    if pieces:
-        proba = classifier.predict_proba(pieces)
-        flags = flag_labels(proba, classifier.thresholds, scheme.multi)
-    else:
-        proba = np.zeros((0, len(scheme.labels)), np.float32)
-        flags = proba.astype(bool)
+    judged = judge.judge(
+        [
+            shown.text[start:end]
+            for (_, shown), spans in zip(batch, cut, strict=True)
+            for start, end in spans
+        ]
+    )
+    labels = judge.scheme.labels
+    without_sentence = np.array([0 if label in judged.known else np.nan for label in labels])
     at = 0
     for (row_id, shown), spans in zip(batch, cut, strict=True):
         own = slice(at, at + len(spans))
         at += len(spans)
+        flagged = [_flagged(labels, flags) for flags in judged.flags[own]]
         spans_of_text = [
             {
                 **_place(shown, start, end),
-                "labels": _by_label(scheme, proba[own][i]),
-                "flagged": _names(scheme, flags[own][i]),
-                "evidence": _evidence(
-                    classifier, shown, (start, end), _names(scheme, flags[own][i])
-                ),
+                "labels": _by_label(labels, judged.proba[own][i]),
+                "flagged": flagged[i],
+                "evidence": _evidence(judge, shown, (start, end), flagged[i]),
             }
             for i, (start, end) in enumerate(spans)
         ]
-        top = proba[own].max(axis=0) if spans else np.zeros(len(scheme.labels), np.float32)
+        top = judged.proba[own].max(axis=0) if spans else without_sentence
         yield {
             "id": row_id,
-            "labels": _by_label(scheme, top),
-            "flagged": _names(scheme, flags[own].any(axis=0)),
+            "labels": _by_label(labels, top),
+            "flagged": _flagged(labels, judged.flags[own].any(axis=0)),
             "sentences": spans_of_text,
         }
 
@@ -102,16 +92,19 @@ def _place(shown: MappedText, start: int, end: int) -> dict[str, int]:
     return {"start": first, "end": last}
 
 
-def _by_label(scheme: Scheme, proba: Any) -> dict[str, float]:
-    return {name: round(float(p), 4) for name, p in zip(scheme.labels, proba, strict=True)}
+def _by_label(labels: Sequence[str], proba: Any) -> dict[str, float | None]:
+    return {
+        name: None if np.isnan(p) else round(float(p), 4)
+        for name, p in zip(labels, proba, strict=True)
+    }
 
 
-def _names(scheme: Scheme, flags: Any) -> list[str]:
-    return [name for name, flag in zip(scheme.labels, flags, strict=True) if flag]
+def _flagged(labels: Sequence[str], flags: Any) -> list[str]:
+    return [name for name, flag in zip(labels, flags, strict=True) if flag]
 
 
 def _evidence(
-    classifier: Classifier, shown: MappedText, sentence: tuple[int, int], flagged: list[str]
+    judge: Judge, shown: MappedText, sentence: tuple[int, int], flagged: list[str]
 ) -> list[dict[str, Any]]:
     start, end = sentence
     text = shown.text[start:end]
@@ -121,5 +114,5 @@ def _evidence(
             "label": span.label,
             "text": text[span.start : span.end],
         }
-        for span in (classifier.evidence(text, flagged) if flagged else ())
+        for span in (judge.evidence(text, flagged) if flagged else ())
     ]

@@ -14,7 +14,7 @@ from biasloop.domain.round import FINISHED, PauseState, Round, reason_not_to_ope
 from biasloop.domain.votes.pace import Pace, measure_pace
 from biasloop.domain.votes.vote import answered_items
 from biasloop.reports.annotators import answers, known_answers
-from biasloop.reports.curve import CurvePoint, curve
+from biasloop.reports.curve import CurvePoint, curve, shown_figures
 from biasloop.reports.synthesis import (
     ProbationReport,
     SynthesisReport,
@@ -235,7 +235,9 @@ def _evaluation(ledger: Ledger) -> EvaluationReport | None:
     if not evaluations:
         return None
     round_id, newest = evaluations[-1]
-    return EvaluationReport(round_id, newest.model_id, newest.baseline_id, newest.report)
+    return EvaluationReport(
+        round_id, newest.model_id, newest.baseline_id, shown_figures(newest.report)
+    )
 
 
 def _is_human_vote(annotation: Annotation) -> bool:

@@ -142,6 +142,7 @@ class Lookups:
         def read(rows: Rows) -> dict[str, NDArray[np.float32]]:
             return {name: read_scores(folder, name, shards, rows) for name in needs}
 
+        learned = self.ledger.models.get(model_id).labels
         return lambda rows: Scores(
             read(rows),
             read_thresholds(folder),
@@ -149,7 +150,7 @@ class Lookups:
             labelled=read(labelled),
             labels=labels,
             similarity=self.similarity(model_id, np.append(rows, labelled)),
-        )
+        ).under(self.campaign.scheme, learned)
 
     def similarity(self, model_id: str, rows: Rows) -> Similarity | None:
         """A function that returns cosine similarities of these pool rows, computed from stored

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from biasloop.domain.measure.metric import flag_labels
+import numpy as np
+
 from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.errors import ClassifierError, LedgerError
-from biasloop.plugins.registry import load_classifier
-from biasloop.ports import Classifier
+from biasloop.plugins.judge import Judge
 from biasloop.rounds.steps.close import close
 from biasloop.service.service import Service
 
@@ -68,34 +68,38 @@ def roll_back(service: Service) -> tuple[datetime, str]:
     return since, model_id
 
 
-def in_service(service: Service) -> tuple[ModelVersion, Classifier]:
+def in_service(service: Service) -> tuple[ModelVersion, Judge]:
     """The model in service, loaded. Raises ClassifierError when there is none yet."""
     model = service.ledger.models.in_service()
     if model is None:
         raise ClassifierError("no model is in service yet; `biasloop train` makes one")
-    return model, load_classifier(model.classifier, service.layout.folder / model.folder)
+    folder = service.layout.folder / model.folder
+    return model, Judge.load(model.classifier, folder, model.labels, service.campaign.scheme)
 
 
 def verdict_columns(
     service: Service,
 ) -> tuple[dict[str, type], Callable[[Sequence[str]], list[dict[str, Any]]]]:
-    """For an export: types of the columns with probability per label, flagged labels and the
-    model's id, and a function that fills them for texts."""
-    model, classifier = in_service(service)
-    scheme = service.campaign.scheme
-    columns: dict[str, type] = {f"p_{name}": float for name in scheme.labels}
+    """For an export: types of the columns with probability per label (None for a label that the
+    model does not know), flagged labels and the model's id, and a function that fills them for
+    texts."""
+    model, judge = in_service(service)
+    labels = service.campaign.scheme.labels
+    columns: dict[str, type] = {f"p_{name}": float for name in labels}
     columns |= {"flagged": list, "model": str}
 
     def verdicts(texts: Sequence[str]) -> list[dict[str, Any]]:
-        proba = classifier.predict_proba(texts)
-        flags = flag_labels(proba, classifier.thresholds, scheme.multi)
+        judged = judge.judge(texts)
         return [
-            {f"p_{name}": float(p) for name, p in zip(scheme.labels, row, strict=True)}
+            {
+                f"p_{name}": None if np.isnan(p) else float(p)
+                for name, p in zip(labels, row, strict=True)
+            }
             | {
-                "flagged": [n for n, flag in zip(scheme.labels, flagged, strict=True) if flag],
+                "flagged": [n for n, flag in zip(labels, flagged, strict=True) if flag],
                 "model": model.id,
             }
-            for row, flagged in zip(proba, flags, strict=True)
+            for row, flagged in zip(judged.proba, judged.flags, strict=True)
         ]
 
     return columns, verdicts

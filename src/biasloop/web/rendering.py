@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.trial import Trial
 from biasloop.service.service import Service
 from biasloop.service.trial import describe
@@ -35,6 +36,7 @@ def _templates() -> jinja2.Environment:
         "doing": view.doing,
         "progress": view.progress,
         "task_url": view.task_url,
+        "min_positives": MIN_POSITIVES,
         "plotly_version": version("plotly"),
     }
     return environment

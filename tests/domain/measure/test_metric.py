@@ -227,3 +227,21 @@ def test_without_a_positive_there_is_no_micro_f1():
     nothing = np.zeros((6, 2), np.int8)
     scores = micro_f1(nothing, [nothing == 0], list("aabbcc"), seed=0, resamples=5)
     assert np.isnan(scores).all()
+
+
+@pytest.mark.parametrize("multi", [True, False])
+@pytest.mark.parametrize(("positives", "shown"), [(2, False), (29, False), (30, True)])
+def test_no_figure_over_all_labels_is_shown_below_the_gate_of_positives(
+    multi: bool, positives: int, shown: bool
+) -> None:
+    """A page once showed micro F1 0.00 [0.00, 0.00], measured on two positives."""
+    rows = 60 if multi else positives
+    truth = np.zeros((rows, 2), np.int8)
+    truth[np.arange(positives), np.arange(positives) % 2] = 1
+    proba, roots = np.full((rows, 2), 0.2), [str(row) for row in range(rows)]
+    flags, settings = flag_labels(proba, np.full(2, 0.5), multi), {"multi": multi, "seed": 0}
+    quality = evaluate(truth, proba, flags, roots, ("a", "b"), **settings)
+    change = compare(truth, flags, flags, roots, ("a", "b"), **settings)
+    for figures in (quality, change):
+        assert (figures.micro is not None) == shown
+        assert (figures.accuracy is not None) == (shown and not multi)

@@ -110,7 +110,9 @@ ballots = st.lists(
 @given(ballots)
 def test_alpha_is_one_only_if_all_annotators_agree(rows) -> None:
     votes = [vote(item, annotator, *labels) for item, annotator, labels in rows]
-    agreement = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0)
+    agreement = measure_agreement(
+        votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0, min_positives=0
+    )
     by_item: dict[str, list[frozenset[str]]] = {}
     for item, _, labels in rows:
         by_item.setdefault(item, []).append(frozenset(labels))
@@ -132,7 +134,9 @@ def test_alpha_is_one_only_if_all_annotators_agree(rows) -> None:
 
 def test_intervals_resample_roots() -> None:
     votes = [
-        vote(f"{i}", annotator, *(["age"] if i % 2 else [])) for i in range(6) for annotator in "ab"
+        vote(f"{i}", annotator, *(["age"] if i % 2 else []))
+        for i in range(60)
+        for annotator in "ab"
     ]
     votes += [vote("x", "a", "age"), vote("x", "b")]
     own_roots = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, MULTI, seed=0).sets
@@ -175,3 +179,37 @@ def test_careless_annotators_have_low_competence(scheme: Scheme) -> None:
     assert competence["careful"] > competence["careless"] + 0.15
     assert competence["good"] > competence["careless"] + 0.15
     assert annotator_competence([vote("1", "a")], scheme) == {}
+
+
+@pytest.mark.parametrize("scheme", [MULTI, SINGLE])
+@pytest.mark.parametrize(("positives", "shown"), [(1, False), (29, False), (30, True)])
+def test_agreement_is_not_shown_below_the_gate_of_positives(
+    scheme: Scheme, positives: int, shown: bool
+) -> None:
+    """One positive among 20 items once gave alpha 1.00 [1.00, 1.00] for its label."""
+    votes = []
+    for i in range(positives if scheme is SINGLE else 60):
+        label = "age" if i < positives else "inclusive"
+        votes += [vote(str(i), annotator, label) for annotator in "ab"]
+    votes[0] = vote("0", "a", "gender")
+    measured = measure_agreement(votes, {v.item_id: v.item_id for v in votes}, scheme, seed=0)
+    assert (measured.sets is not None) == shown
+    assert (measured.labels.get("age") is not None) == (shown and scheme is MULTI)
+    assert measured.labels.get("gender") is None
+    assert (annotator_competence(votes, scheme).keys() == set("ab")) == shown
+
+
+@pytest.mark.parametrize("scheme", [MULTI, SINGLE])
+def test_a_vote_for_a_label_that_is_gone_agrees_with_nobody(scheme: Scheme) -> None:
+    """It was read as a vote for the first class, or as a no to every label."""
+    votes = [
+        vote(str(i), annotator, NAMES[(i + (i % 7 == 0 and annotator == "b")) % 3])
+        for i in range(120)
+        for annotator in "ab"
+    ]
+    gone = [vote(str(i), annotator, "height") for i in range(120) for annotator in "cd"]
+    roots = {v.item_id: v.item_id for v in votes}
+    assert measure_agreement(votes + gone, roots, scheme, seed=0) == measure_agreement(
+        votes, roots, scheme, seed=0
+    )
+    assert annotator_competence(votes + gone, scheme) == annotator_competence(votes, scheme)

@@ -208,3 +208,27 @@ def test_annotators_who_never_err_are_followed() -> None:
     votes = [vote(i, who, NAMES[i % 3]) for i in range(30) for who in "ab"]
     results = dawid_skene(votes, SINGLE)
     assert [results[str(i)].labels for i in range(30)] == [(NAMES[i % 3],) for i in range(30)]
+
+
+@pytest.mark.parametrize("scheme", [MULTI, SINGLE])
+@pytest.mark.parametrize("method", list(ConsensusMethod))
+@given(data=st.data())
+def test_a_vote_for_a_label_that_is_gone_is_a_vote_for_nothing(
+    scheme: Scheme, method: ConsensusMethod, data: st.DataObject
+) -> None:
+    """In a single-label scheme it was one for the first class, in others a no to every label."""
+    counted = data.draw(st.lists(st.sampled_from(scheme.labels), max_size=4))
+    gone = data.draw(st.lists(st.sampled_from(["height", "weight"]), min_size=1, max_size=4))
+    votes = [
+        annotations.vote("x", label, annotator=f"{number}", asked=(*NAMES, "height", "weight"))
+        for number, label in enumerate([*counted, *gone])
+    ]
+    with_all = resolve_item_labels(votes, scheme, method)
+    assert with_all == resolve_item_labels(votes[: len(counted)], scheme, method)
+    assert ("x" in with_all) == bool(counted)
+
+
+def test_a_seed_of_a_label_that_is_gone_has_no_label() -> None:
+    seed = annotations.vote("x", "height", source=LabelSource.SEED, asked=("height",))
+    for scheme in (MULTI, SINGLE):
+        assert resolve_item_labels([seed], scheme, ConsensusMethod.MAJORITY) == {}

@@ -14,7 +14,12 @@ from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.step import evaluate
-from biasloop.rounds.steps.stored_verdicts import flag_columns, read_verdicts, write_verdicts
+from biasloop.rounds.steps.stored_verdicts import (
+    flag_columns,
+    read_verdicts,
+    verdicts_path,
+    write_verdicts,
+)
 from biasloop.rounds.steps.train.data import columns
 from biasloop.store.pool import ArrowPool
 
@@ -74,7 +79,7 @@ def test_only_items_of_both_count_and_only_what_people_and_seeds_say(
 
 
 def test_what_cannot_be_compared_is_not(context: EvaluationContext) -> None:
-    assert read_verdicts(context.models, "old", "oof") is None
+    assert read_verdicts(verdicts_path(context.models, "old", "oof"), SCHEME) is None
     assert compare_out_of_fold("old", "new", REAL, context) is None
     write_verdicts(context.models, "old", "oof", verdicts(range(50), 0.1, seed=2))
     assert compare_out_of_fold("old", "new", REAL, context) is None

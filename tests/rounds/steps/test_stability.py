@@ -56,10 +56,35 @@ def test_few_models_give_no_answer(n):
     assert results == {"kappa": None, "delta_f": None, "change": None if n == 1 else True}
 
 
-def test_nothing_flagged_stops_nothing_by_mistake():
-    nothing = table(np.zeros((N, 3), bool))
-    results = stops([nothing] * 4, True)
-    assert results == {"kappa": True, "delta_f": False, "change": True}
+@pytest.mark.parametrize("multi", [True, False])
+@pytest.mark.parametrize("same", [[0, 0, 0], [1, 0, 0], [1, 1, 1]])
+def test_verdicts_of_one_class_stop_nothing(multi, same):
+    if not multi:
+        same = [1, 0, 0]
+    constant = table(np.tile(np.array(same, bool), (N, 1)))
+    for tables in ([constant] * 4, [verdicts(multi=multi)] * 3 + [constant]):
+        assert set(stops(tables, multi).values()) == {None}
+
+
+@pytest.mark.parametrize("multi", [True, False])
+@pytest.mark.parametrize("names", [("age", "gender"), ("age", "gender", "origin", "salary")])
+def test_models_with_other_labels_cannot_be_compared(multi, names):
+    """A label that was added in mid-campaign once kept every later round from ending."""
+    older = verdicts(multi=multi).iloc[:, :2].copy()
+    for name in names:
+        older[f"flag_{name}"] = np.arange(N) % 2 == 0
+    try:
+        results = stops([older] * 3 + [verdicts(multi=multi)], multi)
+    except KeyError as error:
+        pytest.fail(f"an older model's verdicts were read with the labels of today: {error}")
+    assert {results[name] for name in ("kappa", "delta_f", "change")} == {None}
+    assert stops([older, *[verdicts(multi=multi)] * 4], multi)["change"]
+
+
+def test_the_order_of_the_labels_does_not_matter():
+    tables = [verdicts(0.1, seed) for seed in range(4)]
+    reordered = [each[each.columns[::-1]] for each in tables[:3]] + tables[3:]
+    assert stops(reordered, True) == stops(tables, True)
 
 
 def test_uncertainty_is_that_of_unlabelled_items():

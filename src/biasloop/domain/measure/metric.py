@@ -44,7 +44,8 @@ class QualityReport:
 
     `macro` is the mean F1 over the labels in `macro_over`, those with enough positives; `micro` is
     the F1 over the cells of all labels; `accuracy` is the share of correct classes in a
-    single-label scheme. A figure is None if it cannot be measured on these items.
+    single-label scheme. A figure is None if it cannot be measured on these items, or if the labels
+    that it is about have too few positives together.
     """
 
     labels: Mapping[str, LabelQuality]
@@ -108,24 +109,21 @@ def evaluate(
     With fewer than two roots nothing can be resampled, and every figure is None.
     """
     sample = _Sample.from_arrays(truth, roots, names, min_positives)
-    chunks = [
-        _measure(sample, draws, flags, proba) for draws in sample.roots.draws(seed, resamples)
-    ]
-    m = _Measures.concatenate(chunks)
+    resampled = sample.roots.draws(seed, resamples)
+    m = _Measures.concatenate([_measure(sample, draws, flags, proba) for draws in resampled])
     labels = {}
     for j, name in enumerate(sample.names):
         n, asked = int((truth[:, j] == 1).sum()), int((truth[:, j] >= 0).sum())
         columns = (m.precision, m.recall, m.f1, m.average_precision)
-        enough = j in sample.enough
         labels[name] = LabelQuality(
-            n, asked, *(percentile_interval(c[:, j]) for c in columns if enough)
+            n, asked, *(percentile_interval(c[:, j]) for c in columns if j in sample.enough)
         )
     return QualityReport(
         labels=labels,
         macro=percentile_interval(m.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
-        micro=percentile_interval(m.micro),
-        accuracy=None if multi else percentile_interval(m.accuracy),
+        micro=sample.overall(m.micro),
+        accuracy=None if multi else sample.overall(m.accuracy),
         n_items=len(truth),
         n_roots=sample.roots.count,
     )
@@ -163,8 +161,8 @@ def compare(
         },
         macro=percentile_interval(after.macro - before.macro),
         macro_over=tuple(sample.names[j] for j in sample.enough),
-        micro=percentile_interval(after.micro - before.micro),
-        accuracy=None if multi else percentile_interval(after.accuracy - before.accuracy),
+        micro=sample.overall(after.micro - before.micro),
+        accuracy=None if multi else sample.overall(after.accuracy - before.accuracy),
         n_items=len(truth),
         n_roots=sample.roots.count,
     )
@@ -210,6 +208,7 @@ class _Sample:
     roots: Roots
     names: tuple[str, ...]
     enough: tuple[int, ...]
+    min_positives: int
 
     @classmethod
     def from_arrays(
@@ -219,9 +218,13 @@ class _Sample:
         names: Sequence[str],
         min_positives: int,
     ) -> "_Sample":
-        positives = (truth == 1).sum(axis=0)
-        enough = np.flatnonzero(positives >= max(1, min_positives))
-        return cls(truth, Roots.from_names(roots), tuple(names), tuple(enough.tolist()))
+        enough = np.flatnonzero((truth == 1).sum(axis=0) >= max(1, min_positives)).tolist()
+        return cls(truth, Roots.from_names(roots), tuple(names), tuple(enough), min_positives)
+
+    def overall(self, column: Array) -> Interval | None:
+        """A figure over all labels, (1 + r,); None if they have too few positives together."""
+        enough = (self.truth == 1).sum() >= self.min_positives
+        return percentile_interval(column) if enough else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +261,8 @@ def _measure(
     if proba is not None:
         for j in enough:
             rows = asked[:, j]
-            of_item = sample.roots.of_item[rows]
-            areas[:, j] = average_precision(yes[rows, j], proba[rows, j], draws[:, of_item])
+            weights = draws[:, sample.roots.of_item[rows]]
+            areas[:, j] = average_precision(yes[rows, j], proba[rows, j], weights)
     return _Measures(
         precision=_ratio(hit, flagged),
         recall=_ratio(hit, positive),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from biasloop.domain.measure.metric import Comparison
+from biasloop.domain.measure.metric import Comparison, Flags
 
 CriterionName = Literal["gain", "kappa", "change", "delta_f", "uncertainty"]
 
@@ -50,6 +50,17 @@ def advise(
     """Advises to stop if every criterion in `needs` is met; one without a measurement is not."""
     stops = {criterion.name for criterion in criteria if criterion.stop}
     return Advice(model_id, set(needs) <= stops, needs, tuple(criteria))
+
+
+ONE_VERDICT = (
+    "cannot tell: a model gives every item the same verdict, which it would do without having "
+    "learned anything"
+)
+
+
+def gives_one_verdict(flags: Flags) -> bool:
+    """Whether a model's verdicts (n, k) are the same for every item."""
+    return bool((flags == flags[:1]).all())
 
 
 def gain_criterion(comparison: Comparison | None, stopping: StoppingRule) -> Criterion:

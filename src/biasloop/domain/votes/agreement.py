@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Scheme
+from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.measure.resample import (
     LEVEL,
     RESAMPLES,
@@ -26,6 +27,7 @@ from biasloop.domain.measure.resample import (
     percentile_interval,
 )
 from biasloop.domain.span import Span
+from biasloop.domain.votes.consensus import votes_of_today
 from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 
@@ -34,7 +36,8 @@ class Agreement:
     """Agreement on the `items` items that have at least two votes.
 
     `labels` holds alpha for each label of a multi-label scheme, `sets` alpha for whole label sets
-    by MASI distance. None where alpha is undefined, e.g. because nobody chose the label.
+    by MASI distance. None where alpha is undefined, and where too few of these items have a vote
+    for the label (for `sets`: for some label).
     """
 
     items: int
@@ -43,22 +46,29 @@ class Agreement:
 
 
 def measure_agreement(
-    votes: Sequence[Annotation], roots: Mapping[str, str], scheme: Scheme, seed: int
+    votes: Sequence[Annotation],
+    roots: Mapping[str, str],
+    scheme: Scheme,
+    seed: int,
+    min_positives: int = MIN_POSITIVES,
 ) -> Agreement:
     """Measures agreement. `votes` are those that count; `roots` holds the root of each item, by
     item id."""
-    by_item = _votes_on_shared_items(votes)
+    by_item = _votes_on_shared_items(votes_of_today(votes, scheme))
     item_roots = Roots.from_names([roots[item_id] for item_id in by_item])
     matrices = [
         scheme.encode([v.labels for v in item_votes], [v.asked for v in item_votes])
         for item_votes in by_item.values()
     ]
+    chosen = np.array([(m == 1).any(axis=0) for m in matrices]).reshape(-1, len(scheme.labels))
     per_label: dict[str, Interval | None] = {}
     if scheme.multi:
         for j, label in enumerate(scheme.labels):
             counts = np.array([[(m[:, j] == c).sum() for c in (0, 1)] for m in matrices])
-            per_label[label] = krippendorff_alpha(
-                counts.reshape(-1, 2), 1 - np.eye(2), item_roots, seed
+            per_label[label] = (
+                krippendorff_alpha(counts.reshape(-1, 2), 1 - np.eye(2), item_roots, seed)
+                if chosen[:, j].sum() >= min_positives
+                else None
             )
     label_sets = [[frozenset(v.labels) for v in item_votes] for item_votes in by_item.values()]
     distinct = sorted({labels for item_sets in label_sets for labels in item_sets}, key=sorted)
@@ -68,7 +78,8 @@ def measure_agreement(
     distance = np.array([[masi_distance(a, b) for b in distinct] for a in distinct]).reshape(
         len(distinct), len(distinct)
     )
-    alpha = krippendorff_alpha(counts, distance, item_roots, seed)
+    enough = chosen.any(axis=1).sum() >= min_positives
+    alpha = krippendorff_alpha(counts, distance, item_roots, seed) if enough else None
     return Agreement(len(by_item), per_label, alpha)
 
 
@@ -170,26 +181,31 @@ def wilson_interval(hits: int, n: int) -> Interval:
     return Interval(share, max(0.0, center - half_width), min(1.0, center + half_width))
 
 
-def annotator_competence(votes: Sequence[Annotation], scheme: Scheme) -> dict[str, float]:
+def annotator_competence(
+    votes: Sequence[Annotation], scheme: Scheme, min_positives: int = MIN_POSITIVES
+) -> dict[str, float]:
     """How often each annotator is right, 0 to 1, by Dawid and Skene's model.
 
     It is the probability of answering with the true class, averaged over classes (and over labels
-    in a multi-label scheme). Annotators who share no item with another annotator are left out.
+    in a multi-label scheme). Annotators who share no item with another annotator are left out, and
+    labels that were chosen on fewer than `min_positives` of the shared items do not count.
     """
-    shared = [v for item_votes in _votes_on_shared_items(votes).values() for v in item_votes]
+    by_item = _votes_on_shared_items(votes_of_today(votes, scheme))
+    shared = [vote for item_votes in by_item.values() for vote in item_votes]
     if not shared:
         return {}
     matrix = scheme.encode([v.labels for v in shared], [v.asked for v in shared])
     _, items = np.unique([v.item_id for v in shared], return_inverse=True)
     names, annotators = np.unique([v.annotator for v in shared], return_inverse=True)
+    positives = np.array([len(np.unique(items[column == 1])) for column in matrix.T])
     accuracies = []
     if scheme.multi:
-        for column in matrix.T:
+        for column, items_with_it in zip(matrix.T, positives, strict=True):
             asked = column >= 0
-            if (column == 1).any() and asked.all():
+            if items_with_it >= max(1, min_positives) and asked.all():
                 fit = fit_dawid_skene(items, annotators, column.astype(np.intp), 2)
                 accuracies.append(fit.confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
-    else:
+    elif len(by_item) >= min_positives:
         fit = fit_dawid_skene(items, annotators, matrix.argmax(axis=1), matrix.shape[1])
         accuracies.append(fit.confusion.diagonal(axis1=1, axis2=2).mean(axis=1))
     if not accuracies:

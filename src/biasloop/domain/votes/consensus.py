@@ -1,7 +1,7 @@
 """Combines the votes on an item into a consensus, and resolves the label of each item."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -40,7 +40,9 @@ def majority_consensus(
     `votes[i]` are the labels of vote i, `asked[i]` the labels it was asked about. The share of a
     label is taken over the votes that were asked about it. In a multi-label scheme a tie means yes,
     so that a second vote never removes a label that the first one chose; in a single-label scheme
-    the class that was voted first wins a tie. Raises ValueError if there are no votes.
+    the class that was voted first wins a tie. Votes for labels that the scheme no longer has are
+    votes for nothing; if there are no others, there is no label. Raises ValueError if there are no
+    votes.
     """
     if not votes:
         raise ValueError(f"no votes on item {item_id}")
@@ -50,15 +52,28 @@ def majority_consensus(
     if scheme.multi:
         chosen = tuple(label for label, share in shares.items() if share >= 0.5)
     else:
-        voted = [label for vote in votes for label in vote]
-        chosen = (max(shares, key=lambda label: (shares[label], -_first_index(voted, label))),)
+        voted = [label for vote in votes for label in scheme.current_choices(vote)]
+        shared_first = sorted(
+            shares, key=lambda label: (-shares[label], _first_index(voted, label))
+        )
+        chosen = tuple(label for label in shared_first[:1] if shares[label] > 0)
     return Consensus(
         item_id=item_id,
-        labels=chosen or ((scheme.none_label,) if scheme.none_label else ()),
+        labels=chosen or ((scheme.none_label,) if scheme.none_label and columns else ()),
         asked=tuple(scheme.labels[j] for j in columns),
         votes=len(votes),
         support=shares,
     )
+
+
+def votes_of_today(votes: Iterable[Annotation], scheme: Scheme) -> list[Annotation]:
+    """The votes as they read under the scheme of today: by the present names of its labels, without
+    labels that it no longer has, and without votes for nothing (`Scheme.is_vote_for_nothing`)."""
+    return [
+        replace(vote, labels=scheme.current_choices(vote.labels))
+        for vote in votes
+        if not scheme.is_vote_for_nothing(vote.labels)
+    ]
 
 
 def _first_index(labels: Sequence[str], label: str) -> int:
@@ -69,7 +84,13 @@ def _first_index(labels: Sequence[str], label: str) -> int:
 def reach_consensus(
     votes: Mapping[str, Sequence[Annotation]], scheme: Scheme, method: ConsensusMethod
 ) -> dict[str, Consensus]:
-    """The consensus on every item; `votes` holds the votes on it (at least one) by item id."""
+    """The consensus on every item that has a vote for something; `votes` holds the votes on it by
+    item id."""
+    votes = {
+        item_id: counted
+        for item_id, item_votes in votes.items()
+        if (counted := votes_of_today(item_votes, scheme))
+    }
     if method is ConsensusMethod.DAWID_SKENE:
         return _dawid_skene_consensus(votes, scheme)
     return {
@@ -151,11 +172,12 @@ def resolve_item_labels(
     """The label of every item that has one, by item id.
 
     It is the annotators' consensus if there is one; otherwise the label of the seed, then the
-    constructed label, then that of the language model. Only annotations that stand as votes count.
+    constructed label, then that of the language model. Only annotations that stand as votes count,
+    and only if they name a label of the scheme of today.
     """
     human: dict[str, list[Annotation]] = {}
     others: dict[str, Annotation] = {}
-    for annotation in annotations:
+    for annotation in votes_of_today(annotations, scheme):
         if annotation.standing is not Standing.VOTE:
             continue
         if annotation.source is LabelSource.HUMAN:

@@ -15,6 +15,7 @@ from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import Labels, Scheme
 from biasloop.domain.measure.resample import Interval, mean_interval
 from biasloop.domain.votes.agreement import measure_agreement
+from biasloop.domain.votes.consensus import votes_of_today
 
 MIN_GROUP_SIZE = 5
 
@@ -65,6 +66,7 @@ def view_group(
 
     `consensus` holds the consensus labels and `roots` the root of each item, by item id.
     """
+    votes = votes_of_today(votes, scheme)
     group_votes = [vote for vote in votes if vote.annotator in group]
     return GroupView(
         people=len(set(group)),

@@ -5,7 +5,12 @@ from collections.abc import Iterable, Sequence
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.round import Done
-from biasloop.domain.votes.consensus import Consensus, ConsensusMethod, reach_consensus
+from biasloop.domain.votes.consensus import (
+    Consensus,
+    ConsensusMethod,
+    reach_consensus,
+    votes_of_today,
+)
 
 
 def aggregate(
@@ -23,7 +28,7 @@ def aggregate(
     annotations were read.
     """
     votes: dict[str, list[Annotation]] = {}
-    for annotation in annotations:
+    for annotation in votes_of_today(annotations, scheme):
         if annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE:
             votes.setdefault(annotation.item_id, []).append(annotation)
     known_by_item = {consensus.item_id: consensus for consensus in known}

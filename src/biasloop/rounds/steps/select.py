@@ -56,13 +56,16 @@ def choose_batch(
     seeds: list[int],
     gold: Candidates | None = None,
 ) -> list[Selection]:
-    """The batch, in the order in which annotators see it; random where there are no scores yet."""
+    """The batch, in the order in which annotators see it; random where there are no scores yet, and
+    as long as the model has no opinion that a strategy could go by."""
     rng = np.random.default_rng(seeds)
     strategy_rng = np.random.default_rng([*seeds, 1])
 
     def acquire(rows: Rows, n: int) -> Rows:
         assert read_scores is not None
         rows, scores = _scored_rows(rows, read_scores(rows), n)
+        if not scores.has_opinion:
+            return rows[strategy_rng.choice(len(rows), n, replace=False)]
         return rows[strategy.choose(scores, n, int(strategy_rng.integers(2**32)))]
 
     return compose_batch(
@@ -79,7 +82,7 @@ def choose_batch(
 def _scored_rows(rows: Rows, scores: Scores, n: int) -> tuple[Rows, Scores]:
     """Drops the rows that a cascade left out, whose scores are NaN, but keeps at least n rows."""
     values = next(iter(scores.arrays.values()))
-    scored = ~np.isnan(values.reshape(len(rows), -1)[:, 0])
+    scored = ~np.isnan(values.reshape(len(rows), -1)).any(axis=1)
     if scored.all():
         return rows, scores
     if scored.sum() < n:  # more items became busy since than a cascade allows for

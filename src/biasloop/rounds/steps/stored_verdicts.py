@@ -6,6 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
+from biasloop.domain.label import Scheme
+from biasloop.rounds.steps.train.data import columns
 from biasloop.store.atomic import written_whole
 
 VerdictSet = Literal["oof", "stop"]
@@ -30,10 +32,21 @@ def write_verdicts(
         table.to_parquet(temporary)
 
 
-def read_verdicts(models: Path, model_id: str, verdict_set: VerdictSet) -> pd.DataFrame | None:
-    """The stored table; None for a model without one."""
-    path = verdicts_path(models, model_id, verdict_set)
-    return pd.read_parquet(path) if path.exists() else None
+def read_verdicts(path: Path, scheme: Scheme) -> pd.DataFrame | None:
+    """A stored table, whose columns bear the present names of the labels; None without a file."""
+    if not path.exists():
+        return None
+    present: dict[str, str] = {}
+    for columns_of in (flag_columns, proba_columns, columns):
+        former = columns_of(list(scheme.renamed))
+        present |= zip(former, columns_of(list(scheme.renamed.values())), strict=True)
+    return pd.read_parquet(path).rename(columns=present)
+
+
+def labels_judged(table: pd.DataFrame) -> frozenset[str]:
+    """The labels that a stored table has verdicts on."""
+    (prefix,) = flag_columns([""])
+    return frozenset(name.removeprefix(prefix) for name in table.columns if name.startswith(prefix))
 
 
 def verdicts_path(models: Path, model_id: str, verdict_set: VerdictSet) -> Path:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import Item, Origin
 from biasloop.domain.label import Labels, LabelSource, Scheme
-from biasloop.domain.measure.metric import compare, flag_labels
+from biasloop.domain.measure.metric import compare
 from biasloop.domain.measure.metric import evaluate as measure
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
 from biasloop.ports import Pool
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.evaluate.handover import proba_file, thresholds_file
+from biasloop.rounds.steps.evaluate.handover import audit_flags_file, proba_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +89,30 @@ def report(
     work: Path,
     context: EvaluationContext,
 ) -> dict[str, Any]:
-    """The figures of the model, and those of `baseline` on the same items.
+    """The figures of the model, and those of `baseline` on the same items; each for the labels that
+    the model learned, and the difference for those that both did.
 
     `seen` are the hashes of the texts that the model learned from, `work` is the folder of the
     finished job.
     """
     models = [model, baseline] if baseline else [model]
     proba = {m.id: np.load(proba_file(work, m.id)) for m in models}
-    flags = {
-        name: flag_labels(proba[name], np.load(thresholds_file(work, name)), context.scheme.multi)
-        for name in proba
-    }
+    flags = {m.id: np.load(audit_flags_file(work, m.id)) for m in models}
     scheme = context.scheme
+    known = {m.id: np.isin(scheme.labels, scheme.known_labels(m.labels)) for m in models}
+    names = np.array(scheme.labels)
     labels, roots = audit.labels(scheme), audit.roots
     unseen = np.array([item.text_hash not in seen for item in audit.items])
     settings: dict[str, Any] = {"multi": scheme.multi, "seed": context.seed}
 
     def measured(name: str, selected: NDArray[np.bool_] | slice = slice(None)) -> dict[str, Any]:
+        learned = known[name]
         return measure(
-            labels[selected],
-            proba[name][selected],
-            flags[name][selected],
+            labels[selected][:, learned],
+            proba[name][selected][:, learned],
+            flags[name][selected][:, learned],
             roots[selected],
-            scheme.labels,
+            names[learned].tolist(),
             **settings,
         ).as_dict()
 
@@ -122,9 +123,10 @@ def report(
         "skipped": audit.skipped,
     }
     if baseline:
-        old, new = flags[baseline.id], flags[model.id]
+        both = known[baseline.id] & known[model.id]
+        old, new = flags[baseline.id][:, both], flags[model.id][:, both]
         figures["baseline"] = measured(baseline.id)
         figures["difference"] = compare(
-            labels, old, new, roots, scheme.labels, **settings
+            labels[:, both], old, new, roots, names[both].tolist(), **settings
         ).as_dict()
     return figures

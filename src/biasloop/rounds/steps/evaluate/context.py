@@ -33,4 +33,6 @@ class EvaluationContext:
 
     def saved(self, version: ModelVersion) -> SavedModel:
         """A model version as the job takes it."""
-        return SavedModel(version.id, version.classifier, self.workspace / version.folder)
+        return SavedModel(
+            version.id, version.classifier, self.workspace / version.folder, version.labels
+        )

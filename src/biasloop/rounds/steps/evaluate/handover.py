@@ -1,18 +1,21 @@
 """What the evaluate step passes to its job, and the files that the job writes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from biasloop.domain.label import Scheme
 
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """A model version and the folder that it is saved in."""
+    """A model version, the folder that it is saved in, and the labels that it learned."""
 
     id: str
     classifier: str
     folder: Path
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class EvaluateJob:
     `earlier` are tables of earlier models' verdicts on the stop set, with which the verdicts of
     `model` on `stop.parquet` are compared (None: no stopping criteria). `options` are those that
     `model` was trained with, for the models that learn from `savings.parquet` (None: savings are
-    not measured).
+    not measured). `labels`, `multi` and `renamed` are those of the scheme of today.
     """
 
     model: SavedModel
@@ -35,6 +38,12 @@ class EvaluateJob:
     judges: tuple[SavedModel, ...] = ()
     earlier: tuple[Path, ...] | None = None
     options: Mapping[str, Any] | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scheme(self) -> Scheme:
+        """The labels of today."""
+        return Scheme(self.labels, self.multi, renamed=self.renamed)
 
 
 def part_file(folder: Path, part: str) -> Path:
@@ -43,13 +52,14 @@ def part_file(folder: Path, part: str) -> Path:
 
 
 def proba_file(folder: Path, model: str) -> Path:
-    """The file of a model's probabilities of the audit items, (n, k)."""
+    """The file of a model's probabilities of the audit items, (n, k); NaN for labels that it never
+    learned."""
     return folder / f"{model}.npy"
 
 
-def thresholds_file(folder: Path, model: str) -> Path:
-    """The file of a model's thresholds, (k,)."""
-    return folder / f"{model}.thresholds.npy"
+def audit_flags_file(folder: Path, model: str) -> Path:
+    """The file of a model's verdicts on the audit items, (n, k)."""
+    return folder / f"{model}.flags.npy"
 
 
 def stop_verdicts_file(folder: Path) -> Path:

@@ -14,19 +14,21 @@ from biasloop.domain.learning import Proba
 from biasloop.domain.measure.metric import Flags, flag_labels
 from biasloop.domain.measure.savings import SavingsPlan
 from biasloop.errors import ClassifierError
+from biasloop.plugins.judge import Judge
 from biasloop.plugins.registry import Kind, create, load_classifier
 from biasloop.ports import Checkpoint, Classifier, has_encoder
 from biasloop.rounds.child import Result
 from biasloop.rounds.steps.evaluate.handover import (
     EvaluateJob,
+    SavedModel,
+    audit_flags_file,
     flags_file,
     part_file,
     proba_file,
     stop_verdicts_file,
-    thresholds_file,
 )
-from biasloop.rounds.steps.evaluate.stability import align, stability
-from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns
+from biasloop.rounds.steps.evaluate.stability import stability
+from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns, read_verdicts
 from biasloop.rounds.steps.train.data import training_set
 from biasloop.store.atomic import write_whole, written_whole
 from biasloop.store.features import FeatureStore
@@ -60,27 +62,32 @@ def _once(path: Path, part: Callable[[], Result]) -> Result:
 
 
 def _judge_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """Writes each judge's probabilities of the texts of audit.parquet, and its thresholds."""
+    """Writes each judge's probabilities of the texts of audit.parquet, and its verdicts."""
     texts = pd.read_parquet(folder / "audit.parquet")["text"].tolist()
     for judge in job.judges:
-        classifier = load_classifier(judge.classifier, judge.folder)
-        np.save(
-            proba_file(folder, judge.id), classifier.predict_proba(texts, checkpoint=checkpoint)
-        )
-        np.save(thresholds_file(folder, judge.id), classifier.thresholds)
+        judged = _load(judge, job).judge(texts, checkpoint=checkpoint)
+        np.save(proba_file(folder, judge.id), judged.proba)
+        np.save(audit_flags_file(folder, judge.id), judged.flags)
     return {}
+
+
+def _load(model: SavedModel, job: EvaluateJob) -> Judge:
+    return Judge.load(model.classifier, model.folder, model.labels, job.scheme)
 
 
 def _judge_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
     """Writes the model's verdicts on the stop set; returns the stopping criteria, which compare
     them with those of earlier models."""
-    classifier = load_classifier(job.model.classifier, job.model.folder)
+    judge = _load(job.model, job)
     table = pd.read_parquet(folder / "stop.parquet")
-    proba = _predict_rows(classifier, job, table["row"].to_numpy(), checkpoint)
-    table[proba_columns(job.labels)] = proba
-    table[flag_columns(job.labels)] = flag_labels(proba, classifier.thresholds, job.multi)
+    rows = table["row"].to_numpy()
+    judged = judge.verdicts(_predict_rows(judge.classifier, job, rows, checkpoint))
+    known = np.isin(job.labels, judged.known)
+    table[proba_columns(judged.known)] = judged.proba[:, known]
+    table[flag_columns(judged.known)] = judged.flags[:, known]
     table.to_parquet(stop_verdicts_file(folder))
-    tables = align([*map(pd.read_parquet, job.earlier or ()), table])
+    earlier = [read_verdicts(path, job.scheme) for path in job.earlier or ()]
+    tables = [each for each in earlier if each is not None] + [table]
     return {"criteria": [asdict(c) for c in stability(tables, job.labels, job.multi)]}
 
 

@@ -98,6 +98,7 @@ def _measure(
         model=context.saved(model),
         labels=context.scheme.labels,
         multi=context.scheme.multi,
+        renamed=context.scheme.renamed,
         seed=context.seed,
         pool=context.pool_folder,
         features=context.features_folder,

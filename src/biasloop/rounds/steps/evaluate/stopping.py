@@ -9,12 +9,20 @@ import pandas as pd
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Origin
 from biasloop.domain.label import LabelSource
-from biasloop.domain.measure.stopping import Advice, Criterion, StoppingRule, advise, gain_criterion
+from biasloop.domain.measure.stopping import (
+    ONE_VERDICT,
+    Advice,
+    Criterion,
+    StoppingRule,
+    advise,
+    gain_criterion,
+    gives_one_verdict,
+)
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
 from biasloop.ports import Pool
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
+from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold, out_of_fold_flags
 from biasloop.rounds.steps.evaluate.stability import WINDOW
 from biasloop.rounds.steps.stored_verdicts import verdicts_path
 
@@ -38,9 +46,10 @@ def stopping_advice(
     """
     before = earlier[-stopping.rounds] if len(earlier) >= stopping.rounds else None
     compared = before and compare_out_of_fold(before, model.id, (LabelSource.HUMAN,), context)
-    return advise(
-        model.id, [gain_criterion(compared or None, stopping), *stability], stopping.needs
-    )
+    gain = gain_criterion(compared or None, stopping)
+    if gain.stop and gives_one_verdict(out_of_fold_flags(model.id, context)):
+        gain = Criterion("gain", None, ONE_VERDICT)
+    return advise(model.id, [gain, *stability], stopping.needs)
 
 
 def stop_set(pool: Pool) -> Rows:

@@ -152,6 +152,7 @@ def card(
         seed=recipe.seed,
     )
     return {
+        "labels": list(scheme.labels),
         "rows": dict(Counter(data.drop_duplicates("item_id")["source"])),
         "positives": {name: int((labels[:, j] == 1).sum()) for j, name in enumerate(scheme.labels)},
         "out_of_fold": report.as_dict(),

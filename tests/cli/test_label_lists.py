@@ -1,0 +1,113 @@
+"""The list of labels changes in mid-campaign: what models, votes and seeds of before say now."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from support.cli import Cli, write_jsonl
+
+TEXTS = {
+    "eta": "massimo 30 anni",
+    "genere": "cerchiamo una ragazza",
+    "origine": "solo cittadini italiani",
+    "niente": "orario serale",
+}
+
+
+def write_labels(folder: Path, labels: Sequence[str], *, multi: bool = True) -> None:
+    """The labelling page and the campaign file of a campaign with these labels."""
+    choices = "".join(f'<Choice value="{label}"/>' for label in labels)
+    folder.mkdir(exist_ok=True)
+    (folder / "label_config.xml").write_text(
+        '<View><Text name="text" value="$text"/><Choices name="label" toName="text" '
+        f'choice="{"multiple" if multi else "single"}">{choices}</Choices></View>'
+    )
+    (folder / "guidelines.md").write_text("# Prova\n")
+    (folder / "campaign.toml").write_text(
+        'name = "prova"\ntitle = "Prova"\nlanguage = "it"\nunit = "text"\n'
+        + ('none_label = "niente"\n' if multi else "")
+    )
+
+
+def labelled(cli: Cli, labels: Sequence[str], *, multi: bool = True) -> Cli:
+    """A workspace whose 80 texts people labelled, with a model that learned from them."""
+    campaign = cli.workspace.parent / "campaign_folder"
+    write_labels(campaign, labels, multi=multi)
+    cli("init", cli.workspace, "--campaign", campaign)
+    rows = [
+        {"id": str(i), "text": f"{TEXTS[label]} annuncio {i}", "labels": [label]}
+        for i in range(80)
+        for label in [labels[i % len(labels)]]
+    ]
+    cli(
+        "import", write_jsonl(cli.workspace.parent / "rows.jsonl", *rows), "--label-source", "human"
+    )
+    cli("train")
+    return cli
+
+
+def classified(cli: Cli, text: str) -> dict[str, Any]:
+    verdict: dict[str, Any] = json.loads(cli("classify", text))
+    return verdict
+
+
+def exported(cli: Cli, name: str, *options: str) -> pd.DataFrame:
+    folder = cli.workspace.parent / name
+    cli("export", "--format", "csv", "--to", folder, *options)
+    return pd.read_csv(folder / "items.csv")
+
+
+FIRST = ("eta", "genere", "origine", "niente")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path / "workspace")
+
+
+CHANGED = (
+    ("origine", "genere", "eta", "niente"),
+    ("niente", "salario", "origine", "genere", "eta"),
+    ("genere", "niente", "eta"),
+)
+"""Reordered, one added, one removed."""
+
+
+def test_verdicts_go_by_the_names_that_the_model_learned(cli: Cli) -> None:
+    """Two <Choice> lines that changed places once gave each label the other one's probability."""
+    labelled(cli, FIRST)
+    before = {label: classified(cli, TEXTS[label]) for label in FIRST}
+    assert [before[label]["flagged"] for label in FIRST[:3]] == [[label] for label in FIRST[:3]]
+    for labels in CHANGED:
+        write_labels(cli.workspace / "campaign", labels)
+        now = set(labels) - {"niente"}
+        for label, then in before.items():
+            verdict = classified(cli, TEXTS[label])
+            assert verdict["flagged"] == [name for name in then["flagged"] if name in now]
+            known = {name: p for name, p in verdict["labels"].items() if name != "salario"}
+            assert known == {name: p for name, p in then["labels"].items() if name in now}
+            assert verdict["labels"].get("salario") is None
+        items = exported(cli, "_".join(labels), "--verdicts")
+        for label in now - {"salario"}:
+            assert (items[items["labels"] == label]["flagged"] == label).all()
+            assert (items[items["labels"] == label][f"p_{label}"] > 0.5).all()
+        if "salario" in now:
+            assert items["p_salario"].isna().all()
+
+
+def test_a_vote_for_a_class_that_is_gone_is_no_vote_for_the_first_one(cli: Cli) -> None:
+    classes = ("eta", "genere", "origine")
+    labelled(cli, classes, multi=False)
+    write_labels(cli.workspace / "campaign", ("eta", "genere", "provenienza"), multi=False)
+    items = exported(cli, "renamed by hand")
+    said = pd.read_csv(cli.workspace.parent / "renamed by hand" / "votes.csv")
+    said = said.set_index("item_id")["labels"]
+    assert (items["labels"] == items["item_id"].map(said)).all()
+    assert len(items) == sum(said != "origine")
+    learned = cli.json("models", "list")[-1]["card"]["positives"]
+    expected = {"eta": learned["eta"], "genere": learned["genere"], "provenienza": 0}
+    assert cli.json("train")["card"]["positives"] == expected

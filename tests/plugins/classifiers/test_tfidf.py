@@ -524,3 +524,32 @@ def test_texts_without_a_word_are_an_error():
     )
     with pytest.raises(ClassifierError, match="no word"):
         Tfidf().fit(blank, seed=1)
+
+
+WORDS = [f"{syllable}{ending}" for syllable in ("cal", "mon", "tir") for ending in "abcdefghi"]
+
+
+@pytest.mark.parametrize("share", [0.04, 0.2, 0.5, 0.8])
+def test_a_label_that_the_text_does_not_tell_is_never_flagged(share):
+    """Of 500 new texts 244 were once flagged with a label that was given to 16 of 400 at random."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(WORDS, 7, replace=False)) for _ in range(700)]
+    told = np.array(["cala" in text for text in texts])
+    told_not = rng.permutation(700) < share * 700
+    labels = np.column_stack([told, told_not]).astype(np.int8)
+    data = TrainingSet(
+        texts=texts[:400],
+        labels=labels[:400],
+        weights=np.ones(400, np.float32),
+        roots=np.array([str(row) for row in range(400)]),
+        sources=[LabelSource.HUMAN] * 400,
+        label_names=("told", "not told"),
+        multi=True,
+    )
+    classifier = Tfidf()
+    report = classifier.fit(data, seed=1)
+    flags = classifier.predict_proba(texts[400:]) >= classifier.thresholds
+    assert not flags[:, 1].any()
+    assert (flags[:, 0] == told[400:]).mean() > 0.95
+    (note,) = report.notes
+    assert note.startswith("not told: texts with it are ranked no better than by chance")

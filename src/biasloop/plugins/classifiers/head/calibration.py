@@ -16,6 +16,11 @@ probability is exactly 1 or 0."""
 MIN_ROOTS = 5
 """A label is calibrated only with this many roots with positives and as many with negatives."""
 DEFAULT_THRESHOLD = 0.5
+NOTHING = 1.0
+"""The threshold of a label that is never flagged: calibrated probabilities stay below."""
+CHANCE = 2.58
+"""How many standard errors the ranking of a label must be above chance (99 %, two-sided): a model
+has many labels, and each of them is tried anew with every training."""
 MIN_SLOPE, MAX_SLOPE = 0.05, 20.0
 """Bounds of the slope; as it is positive, calibration never reverses a ranking."""
 
@@ -72,6 +77,13 @@ class OutOfFold:
                 )
                 continue
             slope[j], offset[j] = fit_sigmoid(scores, truth, weights)
+            if not ranks_better_than_chance(scores, truth, weights, yes, no):
+                thresholds[j] = NOTHING
+                notes.append(
+                    f"{name}: texts with it are ranked no better than by chance, so nothing is "
+                    "flagged; label more of them, or see whether the text tells it at all"
+                )
+                continue
             thresholds[j] = f1_threshold(sigmoid(slope[j] * scores + offset[j]), weights)
         return Calibration(slope, offset, multi=True), thresholds, notes
 
@@ -109,6 +121,24 @@ def softmax(z: Array) -> Array:
 
 def _count_distinct(roots: NDArray[np.str_]) -> int:
     return len(np.unique(roots))
+
+
+def ranks_better_than_chance(
+    scores: Array, truth: NDArray[np.bool_], weights: Array, yes: int, no: int
+) -> bool:
+    """Whether rows with the label rank surely higher than rows without.
+
+    The test of Mann & Whitney 1947, "On a test of whether one of two random variables is
+    stochastically larger than the other": the area under the ROC curve against 1/2. `yes` and `no`
+    are the numbers of roots with and without the label, which are independent; rows are not.
+    """
+    values, rank = np.unique(scores, return_inverse=True)
+    w_yes, w_no = (
+        np.bincount(rank, np.where(rows, weights, 0), len(values)) for rows in (truth, ~truth)
+    )
+    below = np.cumsum(w_no) - w_no / 2  # a tie counts half
+    area = (w_yes @ below) / (w_yes.sum() * w_no.sum())
+    return bool(area - 0.5 > CHANCE * np.sqrt((yes + no + 1) / (12 * yes * no)))
 
 
 def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tuple[float, float]:

@@ -111,3 +111,59 @@ def test_a_vote_for_a_class_that_is_gone_is_no_vote_for_the_first_one(cli: Cli) 
     learned = cli.json("models", "list")[-1]["card"]["positives"]
     expected = {"eta": learned["eta"], "genere": learned["genere"], "provenienza": 0}
     assert cli.json("train")["card"]["positives"] == expected
+
+
+def test_a_label_gets_a_new_name_wherever_it_stands(cli: Cli) -> None:
+    labelled(cli, FIRST)
+    campaign = cli.workspace / "campaign"
+    with (campaign / "campaign.toml").open("a") as file:
+        file.write("\n[labels]  # what annotators read\n")
+        file.write("".join(f'"{label}" = "Di {label}."\n' for label in FIRST))
+    before = {use["label"]: use for use in cli.json("labels")}
+    assert [before[label]["votes"] for label in FIRST] == [20] * 4
+    assert (before["eta"]["models"], before["niente"]["models"]) == (1, 0)
+
+    asked = cli.run("labels", "rename", "eta", "età", stdin="n\n")
+    assert asked.returncode == 1
+    assert "20 votes" in asked.stdout
+    assert cli.json("labels") == list(before.values())
+    for old, new in (("eta", "genere"), ("salario", "x"), ("eta", " x")):
+        assert cli.error("labels", "rename", old, new, "--yes", code=2)
+
+    assert cli.json("labels", "rename", "eta", "età", "--yes")["changed"] == 20
+    assert cli.json("labels", "rename", "niente", "nulla", "--yes")["changed"] == 20
+    after = {use["label"]: use for use in cli.json("labels")}
+    new_names = {"eta": "età", "niente": "nulla"}
+    assert after == {
+        new_names.get(label, label): use | {"label": new_names.get(label, label)}
+        for label, use in before.items()
+    }
+    assert 'value="età"' in (campaign / "label_config.xml").read_text("utf-8")
+    assert "# what annotators read" in (campaign / "campaign.toml").read_text("utf-8")
+    verdict = classified(cli, TEXTS["eta"])
+    assert verdict["flagged"] == ["età"]
+    assert verdict["sentences"][0]["evidence"][0]["label"] == "età"
+    items = exported(cli, "after", "--verdicts")
+    assert (items[items["labels"] == "età"]["flagged"] == "età").all()
+    assert set(items["labels"].dropna()) == {"età", "genere", "origine", "nulla"}
+    votes = pd.read_csv(cli.workspace.parent / "after" / "votes.csv")
+    assert set(votes["labels"]) == {"età", "genere", "origine", "nulla"}
+
+    assert "was, the name of another label" in cli.error(
+        "labels", "rename", "genere", "eta", "--yes", code=2
+    )
+    cli("labels", "rename", "età", "eta", "--yes")  # and back
+    assert classified(cli, TEXTS["eta"])["flagged"] == ["eta"]
+    again = {use["label"]: use for use in cli.json("labels")}
+    assert again["eta"] == before["eta"]
+
+
+def test_seeds_under_a_former_name_are_read_under_the_present_one(cli: Cli) -> None:
+    labelled(cli, FIRST)
+    cli("labels", "rename", "eta", "età", "--yes")
+    row = {"text": "dai 20 anni", "labels": ["eta"]}
+    more = write_jsonl(cli.workspace.parent / "more.jsonl", row)
+    cli("import", more, "--label-source", "human")
+    uses = {use["label"]: use for use in cli.json("labels")}
+    assert uses["età"]["votes"] == 21
+    assert "eta" not in uses

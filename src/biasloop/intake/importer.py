@@ -124,12 +124,13 @@ class Importer:
         return known
 
     def _with_known_labels(self, row: Row) -> Row:
-        """The row; a label such as "1.0" is "1" if that is a label and "1.0" is not."""
-        choices = self.scheme.choices
-        if row.labels is None or set(row.labels) <= set(choices):
+        """The row; a label such as "1.0" is "1" if that is a label and "1.0" is not, and a label that
+        was renamed has its present name."""
+        scheme = self.scheme
+        if row.labels is None or set(row.labels) <= set(scheme.choices):
             return row
-        labels = (label if label in choices else whole_number(label) for label in row.labels)
-        return replace(row, labels=tuple(labels))
+        labels = (x if x in scheme.choices else whole_number(x) for x in row.labels)
+        return replace(row, labels=tuple(map(scheme.current_name, labels)))
 
     def _first_id(self, row: Row) -> str:
         """The id of the row's first item; "" if the row is rejected."""

@@ -20,6 +20,7 @@ class Event(StrEnum):
     GUIDELINE_ADOPTED = "guideline adopted"
     GUIDELINE_BACK = "guideline"  # an earlier version is in force again
     POLICY_DECIDED = "policy decision"
+    LABEL_RENAMED = "label renamed"
 
 
 class Bookmark(StrEnum):

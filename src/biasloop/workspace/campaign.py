@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,8 @@ GUIDELINE = "guidelines.md"
 
 
 class CampaignFile(BaseModel):
-    """The content of campaign.toml. `labels` holds a one-line description of each choice."""
+    """The content of campaign.toml. `labels` holds a one-line description of each choice, `renamed`
+    the present name of each former one (`biasloop labels rename` keeps it)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +31,7 @@ class CampaignFile(BaseModel):
     unit: Literal["sentence", "text"]
     none_label: str | None = None
     labels: dict[str, str] = {}
+    renamed: dict[str, str] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -101,6 +103,13 @@ def read_campaign(folder: Path) -> Campaign:
             f"{folder}: these labels are in only one of campaign.toml and label_config.xml: "
             f"{', '.join(sorted(mismatched))}"
         )
+    if reused := set(about.renamed) & set(controls.scheme.choices):
+        raise CampaignError(
+            f"{folder / 'campaign.toml'}: [renamed] has former names that are labels again: "
+            f"{', '.join(sorted(reused))}; what was made under them belongs to the labels that "
+            "they became, so give these labels new names"
+        )
+    controls = replace(controls, scheme=replace(controls.scheme, renamed=about.renamed))
     hints = {
         label: f"{about.labels.get(label, '')} {hint}".strip()
         for label, hint in choice_hints(xml).items()

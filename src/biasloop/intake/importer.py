@@ -124,8 +124,8 @@ class Importer:
         return known
 
     def _with_known_labels(self, row: Row) -> Row:
-        """The row; a label such as "1.0" is "1" if that is a label and "1.0" is not, and a label that
-        was renamed has its present name."""
+        """The row; a label such as "1.0" is "1" if that is a label and "1.0" is not, and a label
+        that was renamed has its present name."""
         scheme = self.scheme
         if row.labels is None or set(row.labels) <= set(scheme.choices):
             return row

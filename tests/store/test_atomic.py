@@ -1,8 +1,10 @@
 """Files and folders appear whole or not at all."""
 
+import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.store import atomic
-from biasloop.store.atomic import remove_leftovers, write_whole, written_whole
+from biasloop.store.atomic import read_if_intact, remove_leftovers, write_whole, written_whole
 
 KILLED = """
 import os, signal, sys
@@ -100,15 +102,56 @@ def test_a_folder_with_something_in_it_is_not_replaced(tmp_path: Path) -> None:
     assert names(path) == ["theirs"]
 
 
-def test_a_writer_starts_with_nothing(tmp_path: Path) -> None:
-    """A process of the same id may have been killed before."""
-    path = tmp_path / "folder"
-    leftover = tmp_path / f"folder.{os.getpid()}.tmp"
-    leftover.mkdir()
-    (leftover / "half").write_text("half")
+def test_each_of_many_threads_writes_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = [bytes([number]) * 100_000 for number in range(8)]
+
+    def write(content: bytes) -> None:
+        for _ in range(10):
+            write_whole(path, content)
+            assert path.read_bytes() in contents
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, contents))
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_the_content_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power failure could leave the new name with no content."""
+    path = tmp_path / "name"
+    flushed: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        assert not path.exists()
+        flushed.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     with written_whole(path) as temporary:
-        temporary.mkdir()
-    assert names(path) == []
+        if kind == "folder":
+            (temporary / "in").mkdir(parents=True)
+            (temporary / "in" / "part").write_text("whole")
+            (temporary / "link").symlink_to("nowhere")
+        else:
+            temporary.write_text("whole")
+    file = path / "in" / "part" if kind == "folder" else path
+    assert file.stat().st_ino in flushed
+
+
+def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "file.json"
+
+    def read(path: Path) -> object:
+        return json.loads(path.read_text("utf-8"))
+
+    assert read_if_intact(file, read) is None
+    for content in ("", '{"a": ', "[" * 100_000):
+        file.write_text(content)
+        assert read_if_intact(file, read) is None
+    file.write_text('{"a": 1}')
+    assert read_if_intact(file, read) == {"a": 1}
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -1,7 +1,7 @@
 """Stored feature rows of the pool: computed once per item, a folder per encoder, memory-mapped.
 
-After an append only the new rows are computed. Everything can be computed again from the pool, so
-a takedown simply deletes it.
+After an append only the new rows are computed. Everything can be computed again from the pool: a
+takedown simply deletes it, and what is damaged is replaced.
 """
 
 import json
@@ -17,8 +17,9 @@ from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Features, Similarity
 from biasloop.errors import PoolError
 from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
-from biasloop.store.atomic import write_whole, written_whole
+from biasloop.store.atomic import read_if_intact, write_whole, written_whole
 
+ENCODER = "encoder"
 BUILD_FILE = "made.json"
 """Describes the data that an encoder was made from. It is written last: a folder without it is
 incomplete and ignored."""
@@ -32,8 +33,8 @@ the cost of encoding everything again is spread over at least as many new items.
 class FeatureStore:
     """The encoder of a pool and the feature rows that it computed, in a folder.
 
-    Methods raise PoolError when a file cannot be read or written, ClassifierError when an encoder
-    cannot be made.
+    Methods raise PoolError when a file cannot be written, ClassifierError when an encoder cannot be
+    made.
     """
 
     def __init__(self, folder: Path, pool: Pool) -> None:
@@ -41,18 +42,25 @@ class FeatureStore:
         self._pool = pool
 
     def encoder(self, classifier: EncoderClassifier, labelled: Sequence[str]) -> Encoder:
-        """The stored encoder if it has the same options and was made from enough texts; else a new
-        one from the labelled texts and a sample of the pool, which replaces it."""
+        """The stored encoder if it is intact, has the same options and was made from enough texts;
+        else a new one from the labelled texts and a sample of the pool, which replaces it."""
         build = {
             "key": classifier.encoder_key(),
             "labelled": len(labelled),
             "pool": len(self._pool),
         }
-        for path in sorted(self._folder.glob(f"*/{BUILD_FILE}")):
-            old = json.loads(path.read_text("utf-8"))
+
+        def load(folder: Path) -> Encoder | None:
+            old = json.loads((folder / BUILD_FILE).read_text("utf-8"))
             growth = max(build[name] / max(1, old[name]) for name in ("labelled", "pool"))
-            if old["key"] == build["key"] and growth < MAX_GROWTH:
-                return classifier.load_encoder(path.parent / "encoder")
+            if old["key"] != build["key"] or growth >= MAX_GROWTH:
+                return None
+            encoder = classifier.load_encoder(folder / ENCODER)
+            return encoder if encoder.id == folder.name else None
+
+        for path in sorted(self._folder.glob(f"*/{BUILD_FILE}")):
+            if encoder := read_if_intact(path.parent, load):
+                return encoder
         sample = np.unique(np.linspace(0, len(self._pool) - 1, MAX_SAMPLE).astype(np.int64))
         texts = self._pool.texts(sample) if len(self._pool) else []
         encoder = classifier.make_encoder(labelled, texts)
@@ -67,24 +75,30 @@ class FeatureStore:
         checkpoint: Checkpoint = no_checkpoint,
     ) -> Features:
         """The feature rows of a shard of the pool, given as (number, first row, number of rows).
-        They are computed and stored if they are not yet."""
+        They are computed and stored unless they are stored already and intact."""
         number, start, rows = shard
         folder = self._folder / encoder.id / f"{number:06d}"
-        if not folder.exists():
-            texts = self._pool.texts(range(start, start + rows))
-            self._write_arrays(folder, encoder.pack(encoder.encode(texts, checkpoint=checkpoint)))
-        try:
+
+        def read(folder: Path) -> Features:
             # "c" since torch refuses read-only arrays; nothing is written back to the file.
             arrays = {path.stem: np.load(path, mmap_mode="c") for path in folder.glob("*.npy")}
             features = encoder.unpack(arrays)
             if len(features) != rows:
                 raise ValueError(f"{len(features)} rows instead of {rows}")
+            return features
+
+        stored = read_if_intact(folder, read)
+        if stored is not None:
+            return stored
+        texts = self._pool.texts(range(start, start + rows))
+        self._write_arrays(folder, encoder.pack(encoder.encode(texts, checkpoint=checkpoint)))
+        try:
+            return read(folder)
         except (OSError, ValueError, KeyError) as error:
             raise PoolError(
-                f"the features in {folder} cannot be read ({error!r}); delete that folder: "
-                "its content is computed again when it is needed"
+                f"the features that were just written to {folder} cannot be read back ({error}); "
+                "check the disk, then try again"
             ) from None
-        return features
 
     def rows(
         self, encoder: Encoder, rows: Rows, *, checkpoint: Checkpoint = no_checkpoint
@@ -118,10 +132,11 @@ class FeatureStore:
             if other.name != encoder.id:
                 shutil.rmtree(other, ignore_errors=True)
         folder = self._folder / encoder.id
-        shutil.rmtree(folder / "encoder", ignore_errors=True)
         try:
-            (folder / "encoder").mkdir(parents=True)
-            encoder.save(folder / "encoder")
+            with written_whole(folder / ENCODER) as temporary:
+                temporary.mkdir(parents=True)
+                encoder.save(temporary)
+                shutil.rmtree(folder / ENCODER, ignore_errors=True)
             write_whole(folder / BUILD_FILE, json.dumps(build))
         except OSError as error:
             raise _write_error(folder, error) from error
@@ -132,6 +147,7 @@ class FeatureStore:
                 temporary.mkdir(parents=True)
                 for name, array in arrays.items():
                     np.save(temporary / f"{name}.npy", array)
+                shutil.rmtree(folder, ignore_errors=True)
         except OSError as error:
             raise _write_error(folder, error) from error
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from biasloop.errors import PoolError
-from biasloop.store.atomic import written_whole
+from biasloop.store.atomic import write_whole
 
 MANIFEST = "manifest.json"
 SERIES = ("items", "ads")
@@ -86,10 +86,7 @@ def replace_manifest(folder: Path, manifest: Manifest) -> None:
         for name, shards in manifest.items()
     }
     try:
-        with written_whole(folder / MANIFEST) as temporary, temporary.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(folder / MANIFEST, json.dumps(content, indent=1))
     except OSError as error:
         raise write_error(folder, error) from error
 

@@ -22,6 +22,8 @@ from biasloop.ports import Checkpoint, no_checkpoint
 
 FILE = "encoder.json"
 FORMAT = 1
+MAX_ENTRY = 1.001
+"""Maximum of the numbers in a row of length 1, with some room for rounding."""
 
 Rows = NDArray[np.float32]
 
@@ -65,7 +67,13 @@ class SentenceEncoder:
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Rows:
         """See ports.Encoder."""
-        return arrays["rows"]
+        rows = arrays["rows"]
+        width = self.pretrained.config.get_text_config().hidden_size
+        if rows.dtype != np.float32 or rows.shape[1:] != (width,):
+            raise ValueError(f"the rows are not of {width} numbers")
+        if rows.size and not -MAX_ENTRY <= rows.min() <= rows.max() <= MAX_ENTRY:
+            raise ValueError("the rows are not scaled to length 1")
+        return rows
 
     def join(self, parts: Sequence[Rows]) -> Rows:
         """See ports.Encoder."""

@@ -152,7 +152,9 @@ class TermEncoder:
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> TermRows:
         """See ports.Encoder."""
-        return TermRows(arrays["terms"], arrays["ends"], len(self.vocabularies), self.width)
+        rows = TermRows(arrays["terms"], arrays["ends"], len(self.vocabularies), self.width)
+        rows.require_sound()
+        return rows
 
     def join(self, parts: Sequence[TermRows]) -> TermRows:
         """See ports.Encoder."""

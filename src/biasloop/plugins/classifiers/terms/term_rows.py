@@ -26,6 +26,23 @@ class TermRows:
     blocks: int
     width: int
 
+    def require_sound(self) -> None:
+        """Raises ValueError unless every term is a column and every block a range of the terms.
+
+        Sums over other rows would read outside of the arrays and crash the process.
+        """
+        indices, ends = self.indices, self.ends
+        if indices.ndim != 1 or indices.dtype != np.dtype(np.int32):
+            raise ValueError("the terms are not a list of 32-bit numbers")
+        if ends.ndim != 1 or ends.dtype != np.dtype(np.int64):
+            raise ValueError("the ends are not a list of 64-bit numbers")
+        if len(ends) % self.blocks != 1 % self.blocks:
+            raise ValueError(f"{len(ends)} ends are not those of rows of {self.blocks} blocks")
+        if ends[0] < 0 or ends[-1] > len(indices) or (ends[:-1] > ends[1:]).any():
+            raise ValueError(f"the ends do not ascend from 0 to {len(indices)}")
+        if len(indices) and not 0 <= indices.min() <= indices.max() < self.width:
+            raise ValueError(f"a term is not among the {self.width} of the encoder")
+
     def __len__(self) -> int:
         return (len(self.ends) - 1) // self.blocks
 

@@ -177,8 +177,7 @@ class Encoder(Protocol):
         """Turns feature rows into arrays to store, by name."""
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Features:
-        """Restores feature rows from stored arrays, which may be memory-mapped. Raises ValueError
-        or KeyError for arrays that `pack` cannot have returned: files may be damaged."""
+        """Restores feature rows from (memory-mapped) arrays. ValueError if they are damaged."""
 
     def join(self, parts: Sequence[Any]) -> Features:
         """Concatenates the feature rows of all parts (at least one)."""

@@ -71,9 +71,50 @@ def test_a_result_comes_back(trouble_folder: Path) -> None:
 
 
 def test_a_result_that_is_there_needs_no_child(trouble_folder: Path) -> None:
-    (trouble_folder / "result.json").write_text('{"scored": 3}')
-    assert run_job(trouble_folder, job("dies")) == {"scored": 3}
+    assert run_job(trouble_folder, job("works")) == {"audit": {}}
+    (trouble_folder / "log").unlink()
+    assert run_job(trouble_folder, job("dies")) == {"audit": {}}
     assert not (trouble_folder / "log").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("result.json", b""),
+        ("audit.json", b'{"a'),
+        ("m1.npy", None),
+        ("m1.thresholds.npy", b"\x93NUMPY"),
+    ],
+)
+def test_a_result_with_a_damaged_file_is_computed_again(
+    trouble_folder: Path, name: str, content: bytes | None
+) -> None:
+    works = job("works")
+    run_job(trouble_folder, works)
+    (trouble_folder / name).unlink()
+    if content is not None:
+        (trouble_folder / name).write_bytes(content)
+    if name == "audit.json":
+        (trouble_folder / "result.json").unlink()  # the child died before it wrote this one
+    assert run_job(trouble_folder, works) == {"audit": {}}
+    assert np.load(trouble_folder / "m1.npy").tolist() == [[1.0], [1.0]]
+    assert np.load(trouble_folder / "m1.thresholds.npy").tolist() == [0.5]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"garbage"])
+def test_damaged_data_of_a_job_are_written_again(tmp_path: Path, content: bytes) -> None:
+    texts = pd.DataFrame({"text": ["uno"]})
+    folder = job_folder(tmp_path, job("works"), audit=texts)
+    (folder / "audit.parquet").write_bytes(content)
+    assert job_folder(tmp_path, job("works"), audit=texts) == folder
+    assert pd.read_parquet(folder / "audit.parquet")["text"].tolist() == ["uno"]
+
+
+def test_a_half_written_error_and_no_log_are_reported(trouble_folder: Path) -> None:
+    (trouble_folder / "error.json").write_text('{"ty')
+    error = child._failure(trouble_folder, 1)
+    assert isinstance(error, JobError)
+    assert "it wrote no log" in str(error)
 
 
 def test_a_child_that_dies_leaves_the_end_of_its_log(trouble_folder: Path) -> None:
@@ -156,6 +197,8 @@ def test_a_second_child_waits_for_the_first_and_takes_its_result(
         with first:
             second = pool.submit(run_job, trouble_folder, job("dies"), heartbeat)
             until(lambda: waiting)
-            (trouble_folder / "result.json").write_text('{"by": "the first"}')
-        assert second.result() == {"by": "the first"}
+            for name in ("m1.npy", "m1.thresholds.npy"):
+                np.save(trouble_folder / name, np.ones(1))
+            (trouble_folder / "result.json").write_text('{"audit": {"by": "the first"}}')
+        assert second.result() == {"audit": {"by": "the first"}}
     assert "texts" not in (trouble_folder / "log").read_text()

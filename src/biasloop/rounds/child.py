@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -13,17 +13,15 @@ from pydantic import TypeAdapter
 
 from biasloop import errors
 from biasloop.errors import BiasloopError, JobError
+from biasloop.rounds.results import RESULT_FILE, Result, read_result
 from biasloop.rounds.spare import start_child
-from biasloop.store.atomic import write_whole
+from biasloop.store.atomic import read_if_intact, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Heartbeat = Callable[[], None]
 """Renews the lease; raises LostLease when another process has it."""
-
-Result = dict[str, Any]
-"""What a job returns, as JSON has it."""
 
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.05
@@ -36,6 +34,9 @@ class Job(Protocol):
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """The files and folders that belong to a result of this job in this folder."""
 
 
 def no_heartbeat() -> None:
@@ -62,28 +63,30 @@ def job_folder(base: Path, job: Job, **frames: "pd.DataFrame") -> Path:
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in data.items():
-            if not (folder / f"{name}.parquet").exists():
-                write_whole(folder / f"{name}.parquet", content)
+            path = folder / f"{name}.parquet"
+            if read_if_intact(path, Path.read_bytes) != content:
+                write_whole(path, content)
     return folder
 
 
 def run_job(folder: Path, job: Job, heartbeat: Heartbeat = no_heartbeat) -> Result:
     """Runs a job of `biasloop.rounds.jobs` in a child process and returns its result.
 
-    A result that exists already is returned as it is, so that a step can be repeated. Raises the
-    biasloop error that the child raised, or JobError with the end of its log.
+    A result that exists already is returned as it is, so that a step can be repeated, unless one of
+    its files is damaged. Raises the biasloop error that the child raised, or JobError with the end
+    of its log.
     """
-    result = folder / "result.json"
-    if not result.exists():
+    result = read_result(folder / RESULT_FILE, job.outputs)
+    if result is None:
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "error.json").unlink(missing_ok=True)
-            (folder / "job.json").write_text(job_to_json(job), "utf-8")
+            write_whole(folder / "job.json", job_to_json(job))
         status = _wait_for_child(folder, heartbeat)
-        if not result.exists():
-            raise _failure(folder, status)
-    returned: Result = json.loads(result.read_text("utf-8"))
-    return returned
+        result = read_result(folder / RESULT_FILE, job.outputs)
+    if result is None:
+        raise _failure(folder, status)
+    return result
 
 
 @contextmanager
@@ -116,16 +119,21 @@ def _wait_for_child(folder: Path, heartbeat: Heartbeat) -> int:
 
 def _failure(folder: Path, status: int) -> BiasloopError:
     """The error of a child that ended with this exit status and no result."""
-    report = folder / "error.json"
-    if report.exists() and (text := report.read_text("utf-8")):
-        error = json.loads(text)
-        kind: type[BiasloopError] = getattr(errors, error["type"], JobError)
-        return kind(error["message"])
-    log = folder / "log"
-    tail = log.read_text("utf-8", "replace")[-800:].strip() or "it wrote no log"
+    if error := read_if_intact(folder / "error.json", _read_error):
+        return error
+    log = read_if_intact(folder / "log", Path.read_bytes) or b""
+    tail = log.decode("utf-8", "replace")[-800:].strip() or "it wrote no log"
     how = f" (signal {-status})" if status < 0 else ""
-    free = shutil.disk_usage(folder).free / 2**20
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**20
     return JobError(
         f"the child process in {folder} ended without a result{how}, with {free:.0f} MB free on "
         f"the disk; its log ends: {tail}"
     )
+
+
+def _read_error(path: Path) -> BiasloopError:
+    """The error that a child reported."""
+    error = json.loads(path.read_text("utf-8"))
+    kind: type[BiasloopError] = getattr(errors, error["type"], JobError)
+    return kind(error["message"])

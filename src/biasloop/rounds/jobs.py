@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from biasloop.errors import BiasloopError, describe_error
 from biasloop.ports import Checkpoint
-from biasloop.rounds.child import Result
+from biasloop.rounds.results import RESULT_FILE, Result, read_result
 from biasloop.rounds.steps.evaluate.handover import EvaluateJob
 from biasloop.rounds.steps.expand.handover import ExpandJob
 from biasloop.rounds.steps.score.handover import ScoreJob
@@ -84,18 +84,18 @@ def main(folder: Path) -> None:
     """Runs the job of this folder; the result is written atomically."""
     checkpoint = _watch_parent()
     with FileLock(folder / "lock"):
-        if (folder / "result.json").exists():
+        job = job_from_json((folder / "job.json").read_text("utf-8"))
+        if read_result(folder / RESULT_FILE, job.outputs) is not None:
             return
         checkpoint()
-        job = job_from_json((folder / "job.json").read_text("utf-8"))
         try:
             result = job_function(type(job))(folder, job, checkpoint)
-            write_whole(folder / "result.json", json.dumps(result))
+            write_whole(folder / RESULT_FILE, json.dumps(result))
         except (BiasloopError, OSError) as error:
             traceback.print_exc()
             where = f", at work in {folder}" if isinstance(error, OSError) else ""
             report = {"type": type(error).__name__, "message": f"{describe_error(error)}{where}"}
-            (folder / "error.json").write_text(json.dumps(report), "utf-8")
+            write_whole(folder / "error.json", json.dumps(report))
             sys.exit(1)
 
 

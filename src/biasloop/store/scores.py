@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.errors import PoolError
-from biasloop.store.atomic import written_whole
+from biasloop.store.arrays import write_array
+from biasloop.store.atomic import read_if_intact
 
 Shards = list[tuple[int, int, int]]
 """(number, first row, number of rows) of every shard of the pool."""
@@ -23,11 +24,13 @@ def score_file(folder: Path, shard: int, name: str) -> Path:
 def write_scores(folder: Path, shard: int, parts: Sequence[Mapping[str, NDArray[Any]]]) -> None:
     """Writes the scores of a shard; each part holds the scores of some of its rows, by name."""
     for name in parts[0]:
-        with (
-            written_whole(score_file(folder, shard, name)) as temporary,
-            temporary.open("wb") as file,
-        ):
-            np.save(file, np.concatenate([part[name] for part in parts]))
+        write_array(score_file(folder, shard, name), np.concatenate([part[name] for part in parts]))
+
+
+def has_scores(folder: Path, shard: int, name: str, n_rows: int) -> bool:
+    """Whether the scores `name` of all rows of a shard are stored and can be read."""
+    scores = read_if_intact(score_file(folder, shard, name), _map_file)
+    return scores is not None and len(scores) == n_rows
 
 
 def scatter_scores(

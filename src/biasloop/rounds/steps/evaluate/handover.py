@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from biasloop.domain.label import Scheme
+from biasloop.rounds.results import Result, read_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,40 @@ class EvaluateJob:
         """The labels of today."""
         return Scheme(self.labels, self.multi, renamed=self.renamed)
 
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts, in the order in which they are done."""
+        included = {
+            "audit": bool(self.judges),
+            "stopping": self.earlier is not None,
+            "savings": self.options is not None,
+        }
+        return [name for name, asked in included.items() if asked]
+
+    def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """The files of all parts."""
+        return [f for part in self.parts for f in self.part_outputs(part, folder, result[part])]
+
+    def part_outputs(self, part: str, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """The files that belong to the result of a part."""
+        match part:
+            case "audit":
+                files = (proba_file, audit_flags_file)
+                return [file(folder, judge.id) for judge in self.judges for file in files]
+            case "stopping":
+                return [stop_verdicts_file(folder)]
+            case _:
+                return [] if "error" in result else [flags_file(folder)]
+
 
 def part_file(folder: Path, part: str) -> Path:
     """The file of what a finished part returned: "audit", "stopping" or "savings"."""
     return folder / f"{part}.json"
+
+
+def read_part(folder: Path, job: EvaluateJob, part: str) -> Result | None:
+    """What a part returned, if it is finished and its files can be read."""
+    return read_result(part_file(folder, part), partial(job.part_outputs, part))
 
 
 def proba_file(folder: Path, model: str) -> Path:

@@ -2,7 +2,6 @@
 the labels of two arms to measure what acquisition saves."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from biasloop.errors import ClassifierError
 from biasloop.plugins.judge import Judge
 from biasloop.plugins.registry import Kind, create, load_classifier
 from biasloop.ports import Checkpoint, Classifier, has_encoder
-from biasloop.rounds.child import Result
+from biasloop.rounds.results import Result
 from biasloop.rounds.steps.evaluate.handover import (
     EvaluateJob,
     SavedModel,
@@ -25,12 +24,14 @@ from biasloop.rounds.steps.evaluate.handover import (
     flags_file,
     part_file,
     proba_file,
+    read_part,
     stop_verdicts_file,
 )
 from biasloop.rounds.steps.evaluate.stability import stability
 from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns, read_verdicts
 from biasloop.rounds.steps.train.data import training_set
-from biasloop.store.atomic import write_whole, written_whole
+from biasloop.store.arrays import write_array
+from biasloop.store.atomic import read_if_intact, write_whole, written_whole
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
 
@@ -43,22 +44,15 @@ is."""
 
 def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
     """Runs the parts that the job asks for, without those that a killed attempt finished."""
-    parts: dict[str, Callable[[], Result]] = {}
-    if job.judges:
-        parts["audit"] = lambda: _judge_audit(folder, job, checkpoint)
-    if job.earlier is not None:
-        parts["stopping"] = lambda: _judge_stop_set(folder, job, checkpoint)
-    if job.options is not None:
-        parts["savings"] = lambda: _measure_savings(folder, job, checkpoint)
-    return {name: _once(part_file(folder, name), part) for name, part in parts.items()}
-
-
-def _once(path: Path, part: Callable[[], Result]) -> Result:
-    """The result of a part: read from `path` if a killed attempt finished it, else computed."""
-    if not path.exists():
-        write_whole(path, json.dumps(part()))
-    result: Result = json.loads(path.read_text("utf-8"))
-    return result
+    functions = {"audit": _judge_audit, "stopping": _judge_stop_set, "savings": _measure_savings}
+    results = {}
+    for part in job.parts:
+        result = read_part(folder, job, part)
+        if result is None:
+            result = functions[part](folder, job, checkpoint)
+            write_whole(part_file(folder, part), json.dumps(result))
+        results[part] = result
+    return results
 
 
 def _judge_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
@@ -66,8 +60,8 @@ def _judge_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Resu
     texts = pd.read_parquet(folder / "audit.parquet")["text"].tolist()
     for judge in job.judges:
         judged = _load(judge, job).judge(texts, checkpoint=checkpoint)
-        np.save(proba_file(folder, judge.id), judged.proba)
-        np.save(audit_flags_file(folder, judge.id), judged.flags)
+        write_array(proba_file(folder, judge.id), judged.proba)
+        write_array(audit_flags_file(folder, judge.id), judged.flags)
     return {}
 
 
@@ -85,7 +79,8 @@ def _judge_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> R
     known = np.isin(job.labels, judged.known)
     table[proba_columns(judged.known)] = judged.proba[:, known]
     table[flag_columns(judged.known)] = judged.flags[:, known]
-    table.to_parquet(stop_verdicts_file(folder))
+    with written_whole(stop_verdicts_file(folder)) as temporary:
+        table.to_parquet(temporary)
     earlier = [read_verdicts(path, job.scheme) for path in job.earlier or ()]
     tables = [each for each in earlier if each is not None] + [table]
     return {"criteria": [asdict(c) for c in stability(tables, job.labels, job.multi)]}
@@ -125,11 +120,9 @@ def _train_both_arms(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> 
     fits = [acquired[rows] for rows in plan.acquired()] + [random[rows] for rows in plan.random()]
     paths = [folder / f"{number:03d}.npy" for number in range(len(fits))]
     for rows, path in zip(fits, paths, strict=True):
-        if not path.exists():  # else a killed attempt got so far
-            flags = learner.flags(np.append(rows, seeds), audit)
-            with written_whole(path) as temporary, temporary.open("wb") as file:
-                np.save(file, flags)
-    np.save(flags_file(folder), np.stack([np.load(path) for path in paths]))
+        if read_if_intact(path, np.load) is None:  # else a killed attempt got so far
+            write_array(path, learner.flags(np.append(rows, seeds), audit))
+    write_array(flags_file(folder), np.stack([np.load(path) for path in paths]))
     return dict(size)
 
 

@@ -20,10 +20,16 @@ from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done
 from biasloop.errors import JobError
 from biasloop.ports import Pool
-from biasloop.rounds.child import Result, job_folder, run_job
+from biasloop.rounds.child import job_folder, run_job
+from biasloop.rounds.results import Result
 from biasloop.rounds.steps.evaluate.audit import AuditSet, audit_set, report
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
-from biasloop.rounds.steps.evaluate.handover import EvaluateJob, part_file, stop_verdicts_file
+from biasloop.rounds.steps.evaluate.handover import (
+    EvaluateJob,
+    part_file,
+    read_part,
+    stop_verdicts_file,
+)
 from biasloop.rounds.steps.evaluate.out_of_fold import compare_out_of_fold
 from biasloop.rounds.steps.evaluate.savings import ArmComparison, compare_arms, report_savings
 from biasloop.rounds.steps.evaluate.stopping import earlier_verdicts, stop_frame, stopping_advice
@@ -130,14 +136,7 @@ def _run(work: Path, job: EvaluateJob, context: EvaluationContext) -> Result:
     try:
         return run_job(work, job, context.heartbeat)
     except JobError as error:
-        parts = {
-            "audit": bool(job.judges),
-            "stopping": job.earlier is not None,
-            "savings": job.options is not None,
-        }
-        unfinished = [
-            n for n, needed in parts.items() if needed and not part_file(work, n).exists()
-        ]
+        unfinished = [part for part in job.parts if read_part(work, job, part) is None]
         if unfinished != ["savings"]:
             raise
         write_whole(part_file(work, "savings"), json.dumps({"error": str(error)}))

@@ -38,11 +38,23 @@ class ExpandJob:
     policy: Policy
     seed: int
 
+    def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """The files of what the expanders wrote; not all of them reject texts."""
+        rejected = [rejected_file(folder, name) for name in self.expanders]
+        return [
+            *(synthetic_file(folder, name) for name in self.expanders),
+            *(file for file in rejected if file.exists()),
+        ]
 
-SYNTHETIC_FILE = "made.jsonl"
+
+def synthetic_file(folder: Path, expander: str) -> Path:
+    """The file of the items that an expander made."""
+    return folder / f"{expander}.made.jsonl"
 
 
-REJECTED_FILE = "rejected.jsonl"
+def rejected_file(folder: Path, expander: str) -> Path:
+    """The file of the texts of an expander that were rejected."""
+    return folder / f"{expander}.rejected.jsonl"
 
 
 def corpus_to_table(corpus: WritingMaterial) -> pd.DataFrame:

@@ -10,12 +10,12 @@ from biasloop.domain.writing.screening import TextProfile
 from biasloop.domain.writing.synthesis import WritingMaterial
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, PromptExpander, needs_language_model
-from biasloop.rounds.child import Result
+from biasloop.rounds.results import Result
 from biasloop.rounds.steps.expand.handover import (
-    REJECTED_FILE,
-    SYNTHETIC_FILE,
     ExpandJob,
     corpus_from_table,
+    rejected_file,
+    synthetic_file,
     write_rejected,
     write_synthetic,
 )
@@ -38,9 +38,7 @@ def expand(folder: Path, job: ExpandJob, checkpoint: Checkpoint) -> Result:
         if needs_language_model(expander):
             facts[name] = _synthesise(folder, name, expander, corpus, layout, job, checkpoint)
         else:
-            write_synthetic(
-                folder / f"{name}.{SYNTHETIC_FILE}", expander.expand(corpus.parents, job.seed)
-            )
+            write_synthetic(synthetic_file(folder, name), expander.expand(corpus.parents, job.seed))
         checkpoint()
     return {"synthesis": facts} if facts else {}
 
@@ -80,6 +78,6 @@ def _synthesise(
             model=settings.model,
             checkpoint=checkpoint,
         )
-        write_synthetic(folder / f"{name}.{SYNTHETIC_FILE}", synthesis.made)
-        write_rejected(folder / f"{name}.{REJECTED_FILE}", synthesis.rejected)
+        write_synthetic(synthetic_file(folder, name), synthesis.made)
+        write_rejected(rejected_file(folder, name), synthesis.rejected)
         return synthesis.facts(requests, generator, job.seed)

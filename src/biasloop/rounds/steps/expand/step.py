@@ -17,12 +17,12 @@ from biasloop.domain.writing.synthesis import SyntheticItem, WritingMaterial
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.expand.handover import (
-    REJECTED_FILE,
-    SYNTHETIC_FILE,
     ExpandJob,
     corpus_to_table,
     read_rejected,
     read_synthetic,
+    rejected_file,
+    synthetic_file,
 )
 
 CHUNK = 5_000
@@ -66,15 +66,13 @@ def expand(
     result = run_job(work, job, heartbeat)
     heartbeat()  # after losing the lease it must not write to the pool
     synthetic = [
-        (name, item)
-        for name in expanders
-        for item in read_synthetic(work / f"{name}.{SYNTHETIC_FILE}")
+        (name, item) for name in expanders for item in read_synthetic(synthetic_file(work, name))
     ]
     added = add_to_pool(synthetic, pool)
     labels = [
         to_annotation(item, name, scheme, policy.id, now) for name, item in synthetic if item.labels
     ]
-    rejected = [r for name in expanders for r in read_rejected(work / f"{name}.{REJECTED_FILE}")]
+    rejected = [r for name in expanders for r in read_rejected(rejected_file(work, name))]
     facts = {"expanded": {name: added[name] for name in expanders}}
     return Done(facts=facts | result, records=(*labels, *rejected))
 

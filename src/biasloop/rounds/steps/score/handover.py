@@ -1,7 +1,9 @@
 """What the score step passes to its job."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,7 @@ class ScoreJob:
     cascade: int
     seed: int
     out: Path
+
+    def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """The files of scores, and that of the thresholds."""
+        return [self.out / "thresholds.npy", *self.out.glob("*.npy")]

@@ -7,12 +7,13 @@ import pandas as pd
 
 from biasloop.plugins.registry import load_classifier
 from biasloop.ports import Checkpoint, has_encoder
-from biasloop.rounds.child import Result
+from biasloop.rounds.results import Result
 from biasloop.rounds.steps.score.cascade import LINEAR, Shortlist, shortlist
 from biasloop.rounds.steps.score.handover import ScoreJob
+from biasloop.store.arrays import write_array
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import scatter_scores, score_file, write_scores
+from biasloop.store.scores import has_scores, scatter_scores, write_scores
 
 CHUNK_TEXTS = 5_000
 
@@ -27,14 +28,14 @@ def score(folder: Path, job: ScoreJob, checkpoint: Checkpoint) -> Result:
     pool = ArrowPool(job.pool)
     store = FeatureStore(job.features, pool)
     job.out.mkdir(parents=True, exist_ok=True)
-    np.save(job.out / "thresholds.npy", classifier.thresholds)
+    write_array(job.out / "thresholds.npy", classifier.thresholds)
     shortlisted = (
         None if has_encoder(classifier) else _choose_shortlist(folder, job, pool, store, checkpoint)
     )
     scored = 0
     for shard in pool.shards():
         number, start, rows = shard
-        missing = frozenset(n for n in job.needs if not score_file(job.out, number, n).exists())
+        missing = frozenset(n for n in job.needs if not has_scores(job.out, number, n, rows))
         if not missing or start >= job.pool_rows:
             continue
         if has_encoder(classifier) and classifier.encoder:

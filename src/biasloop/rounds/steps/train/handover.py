@@ -28,6 +28,10 @@ class TrainJob(LearningJob):
 
     linear: Mapping[str, Any]
 
+    def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """The model's folder, and the file of its out-of-fold probabilities."""
+        return [model_folder(folder), oof_file(folder)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewJob(LearningJob):
@@ -35,3 +39,17 @@ class ReviewJob(LearningJob):
 
     weight: float
     up_to: int
+
+    def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
+        """None."""
+        return []
+
+
+def model_folder(folder: Path) -> Path:
+    """The folder of the trained model."""
+    return folder / "model"
+
+
+def oof_file(folder: Path) -> Path:
+    """The file of the model's out-of-fold probabilities, (n, k)."""
+    return folder / "oof.npy"

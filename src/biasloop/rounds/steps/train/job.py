@@ -16,26 +16,32 @@ from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.measure.probation import SEEDS, PairedRun, review_texts
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, Classifier, Encoder, has_encoder, no_checkpoint
-from biasloop.rounds.child import Result
+from biasloop.rounds.results import Result
 from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.train.data import training_set
-from biasloop.rounds.steps.train.handover import LearningJob, ReviewJob, TrainJob
+from biasloop.rounds.steps.train.handover import (
+    LearningJob,
+    ReviewJob,
+    TrainJob,
+    model_folder,
+    oof_file,
+)
 from biasloop.rounds.steps.train.probation import review_rows
-from biasloop.store.atomic import written_whole
+from biasloop.store.arrays import write_array
+from biasloop.store.atomic import read_if_intact, written_whole
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
 
 
 def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
-    """Fits a classifier on data.parquet; saves it to FOLDER/model and its out-of-fold probabilities
-    to FOLDER/oof.npy."""
+    """Fits a classifier on data.parquet; saves it and its out-of-fold probabilities."""
     data, encoder = _read_training_set(pd.read_parquet(folder / "data.parquet"), job, checkpoint)
     classifier = _new_classifier(job)
     if has_encoder(classifier):
         classifier.encoder = encoder
     work = folder / "training"
     report = classifier.fit(data, seed=job.seed, checkpoint=checkpoint, work=work)
-    model = folder / "model"
+    model = model_folder(folder)
     shutil.rmtree(model, ignore_errors=True)  # left by a killed attempt
     model.mkdir()
     classifier.save(model)
@@ -44,7 +50,7 @@ def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
         linear.fit(data, seed=job.seed, checkpoint=checkpoint)
         (model / LINEAR).mkdir()
         linear.save(model / LINEAR)
-    np.save(folder / "oof.npy", report.oof)
+    write_array(oof_file(folder), report.oof)
     shutil.rmtree(work, ignore_errors=True)
     thresholds = [round(float(t), 4) for t in report.thresholds]
     return {"thresholds": thresholds, "notes": list(report.notes)}
@@ -88,20 +94,23 @@ def with_and_without(
 
         def fit(name: str, data: TrainingSet, seed: int = number) -> tuple[Any, Any]:
             path = work / f"{name}-{seed}.npz"
-            if not path.exists():  # else a killed attempt finished it
-                report = new_classifier().fit(
-                    data, seed=seed, checkpoint=checkpoint, work=work / "fit"
-                )
-                with written_whole(path) as temporary, temporary.open("wb") as file:
-                    np.savez(file, oof=report.oof, thresholds=report.thresholds)
-                shutil.rmtree(work / "fit", ignore_errors=True)
-            arrays = np.load(path)
-            return arrays["oof"], arrays["thresholds"]
+            if finished := read_if_intact(path, _read_fit):  # by a killed attempt
+                return finished
+            report = new_classifier().fit(data, seed=seed, checkpoint=checkpoint, work=work / "fit")
+            with written_whole(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, oof=report.oof, thresholds=report.thresholds)
+            shutil.rmtree(work / "fit", ignore_errors=True)
+            return report.oof, report.thresholds
 
         with_, _ = fit("with", data)
         without, thresholds = fit("without", left_out)
         runs.append(PairedRun(with_, without, flag_labels(without, thresholds, data.multi)))
     return runs
+
+
+def _read_fit(path: Path) -> tuple[Any, Any]:
+    with np.load(path) as arrays:
+        return arrays["oof"], arrays["thresholds"]
 
 
 def _new_classifier(job: LearningJob) -> Classifier:

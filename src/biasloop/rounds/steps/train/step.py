@@ -24,7 +24,7 @@ from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.stored_verdicts import flag_columns, write_verdicts
 from biasloop.rounds.steps.train.data import columns, training_data
-from biasloop.rounds.steps.train.handover import TrainJob
+from biasloop.rounds.steps.train.handover import TrainJob, model_folder, oof_file
 from biasloop.rounds.steps.train.probation import review_written
 from biasloop.rounds.steps.train.recipe import Folders, Recipe
 from biasloop.store.atomic import written_whole
@@ -89,8 +89,8 @@ def train(
     work = job_folder(work_folder, job, data=data)
     result = run_job(work, job, heartbeat)
     heartbeat()  # after losing the lease it must not touch its successor's model
-    _replace(models_folder / model_id, work / "model")
-    oof = np.load(work / "oof.npy")
+    _replace(models_folder / model_id, model_folder(work))
+    oof = np.load(oof_file(work))
     write_verdicts(
         models_folder, model_id, "oof", out_of_fold(data, oof, result["thresholds"], scheme)
     )

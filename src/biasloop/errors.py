@@ -21,6 +21,8 @@ BiasloopError
 A message says what went wrong, where, and what to do next.
 """
 
+import shutil
+
 
 class BiasloopError(Exception):
     """Base of all errors. `exit_code` is the exit code of the command line."""
@@ -108,6 +110,14 @@ def describe_error(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         path = f" {error.filename}" if error.filename else ""
-        trouble = error.strerror or error
-        return f"cannot use{path}: {trouble}; check path, permissions and free space"
+        return f"cannot use{path}: {reason(error)}; check path, permissions and free space"
     return f"unexpected: {error!r}"
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says, in one line. An error of `shutil` lists one reason for each
+    file: the first one is given."""
+    failures = error.args[0] if isinstance(error, shutil.Error) and error.args else None
+    if isinstance(failures, list) and failures:
+        return str(failures[0][-1])
+    return error.strerror or str(error)

@@ -1,6 +1,7 @@
 """An engineer makes a workspace and brings in data."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def test_the_shipped_campaign_needs_nothing_running(tmp_path: Path) -> None:
     assert (folder / "secrets").stat().st_mode & 0o777 == 0o600
     for secret in (folder / "secrets").read_text().split():
         assert secret.partition("=")[2] not in told
+
+
+def test_init_prints_a_command_that_a_shell_understands(nowhere: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "ünï spaß 1; 'x'"
+    printed = nowhere("init", folder, "--campaign", "job_ads_en")
+    assert shlex.split(printed.split("next: ")[1])[:3] == ["cd", str(folder), "&&"]
 
 
 def test_init_takes_only_a_new_folder(cli: Cli, tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from biasloop.service import models
+from biasloop.service.service import Service
 from support.cli import SEEDS, Cli, write_jsonl
 from support.workspaces import AD
 
@@ -56,6 +60,52 @@ def test_train_without_labels(campaign: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path / "workspace")
     cli("init", cli.workspace, "--campaign", bare)
     assert "nothing to train on" in cli.error("train")
+
+
+def test_a_failed_training_leaves_no_folder(campaign: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(campaign, tmp_path / "bare"))
+    shutil.rmtree(bare / "seeds")
+    cli = Cli(tmp_path / "workspace")
+    cli("init", cli.workspace, "--campaign", bare)
+    (cli.workspace / "work" / "manual-train-t20260101-000000").mkdir(parents=True)  # a former one
+    cli.error("train")
+    assert not [path for path in (cli.workspace / "work").iterdir() if path.is_dir()]
+
+
+def test_only_one_training_runs_at_a_time(trained: Path, tmp_path: Path) -> None:
+    """Of trainings that begin together one trains; no model is touched by another training."""
+    cli = Cli(Path(shutil.copytree(trained, tmp_path / "workspace")))
+    before = {row["model"] for row in cli.json("models", "list")}
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: cli.run("train"), range(2)))
+    failed = [run for run in runs if run.returncode]
+    for run in failed:
+        assert "another training is running" in run.stderr
+        assert "Traceback" not in run.stderr
+    after = {row["model"] for row in cli.json("models", "list")}
+    assert len(after - before) == len(runs) - len(failed) >= 1
+    for model in after:
+        assert (cli.workspace / "models" / model / "head.npz").exists()
+
+
+def test_a_model_id_is_never_given_twice(trained: Path, tmp_path: Path) -> None:
+    """Also when the clock is set back to the second of an earlier training."""
+    service = Service(Path(shutil.copytree(trained, tmp_path / "workspace")))
+    try:
+        (taken,) = [model.id for _, _, model in service.ledger.models.all()]
+        at = datetime.strptime(taken, "t%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:
+                return at
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(models, "datetime", Clock)
+            model_id = models._new_model_id(service)
+        assert model_id == f"t{at + timedelta(seconds=1):%Y%m%d-%H%M%S}"
+    finally:
+        service.close()
 
 
 def test_the_verdict_of_a_text_follows_from_its_sentences(trained: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,10 @@ from biasloop.domain.split import Split
 from biasloop.errors import PoolError
 from biasloop.ports import Pool
 from biasloop.store import pool as module
+from biasloop.store import series
 from biasloop.store.pool import ArrowPool
+from biasloop.store.series import Series
+from biasloop.store.shards import Shard
 
 
 def some_ad(number: int) -> Ad:
@@ -273,6 +277,8 @@ from pathlib import Path
 from biasloop.domain.item import seed_item
 from biasloop.store import pool as module, shards as files
 from biasloop.store.pool import ArrowPool
+from biasloop.store.series import Series
+from biasloop.store.shards import Shard
 module.SHARD_ROWS, module.CHUNK_ROWS = 20, 5
 pool = ArrowPool(Path(sys.argv[1]))
 def here():
@@ -410,3 +416,20 @@ def test_two_writers_take_turns(pool: ArrowPool) -> None:
     assert [process.wait() for process in both] == [0, 0]
     texts = pool.texts(range(len(pool)))
     assert sorted(texts) == sorted({f"frase {i}" for i in range(205)})
+
+
+def test_a_shard_without_rows_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty table is false, but it is open."""
+    opened = []
+
+    def open_shard(folder: Path, shard: Shard) -> pa.Table:
+        opened.append(shard)
+        return pa.table({"id": []})
+
+    monkeypatch.setattr(series, "open_shard", open_shard)
+    shards = (Shard("items", 0, 0, 0, 0, 0),)
+    first = Series(tmp_path, shards, None)
+    assert Series(tmp_path, shards, first).tables == first.tables
+    assert len(opened) == 1

@@ -72,6 +72,14 @@ def test_every_problem_is_reported(change: dict[str, Any], message: str) -> None
     assert any(message in problem for problem in problems(GOOD | change)), problems(GOOD | change)
 
 
+def test_duplicate_ids_are_reported_also_as_numbers() -> None:
+    for ids in ((7, 7), (7, "7"), ("7", 7)):
+        rows = [
+            GOOD | {"id": row_id, "text": f"{GOOD['text']} {n}"} for n, row_id in enumerate(ids)
+        ]
+        assert any("an earlier row has the same id" in problem for problem in problems(*rows))
+
+
 def test_duplicate_texts_and_ids_are_reported_also_among_versions() -> None:
     duplicate = {**GOOD, "id": "2", "text": "CERCHIAMO  una cuoca.", "spans": [], "versions": []}
     assert any("the same text is in line 1" in problem for problem in problems(GOOD, duplicate))

@@ -1,5 +1,6 @@
 """init, import, takedown, export."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def init(
         import_path(service, about.ad_file)
     say(f"workspace {folder}: campaign {about.about.name}")
     say(f"  {service.pool.stats().items} items, {len(service.ledger.annotations())} labelled")
-    say(f"next: cd {folder} && biasloop import YOUR_ADS.jsonl && biasloop up")
+    say(f"next: cd {shlex.quote(str(folder))} && biasloop import YOUR_ADS.jsonl && biasloop up")
 
 
 def takedown(

@@ -1,14 +1,17 @@
 """Models: trains one, puts one into service or back, and gives verdicts of the one in service."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from biasloop.domain.model import ModelVersion, Promotion
-from biasloop.errors import ClassifierError, LedgerError
+from biasloop.errors import ClassifierError, LedgerError, WorkspaceError
 from biasloop.plugins.judge import Judge
 from biasloop.rounds.steps.close import close
 from biasloop.service.service import Service
@@ -27,14 +30,42 @@ def train(service: Service, progress: Callable[[str], None]) -> Training:
     """Completes the campaign's offline expansion, trains on what is labelled now, and puts the
     model into service. `progress` gets the current activity.
 
-    Raises ClassifierError when there is nothing to train on.
+    Raises ClassifierError when there is nothing to train on, WorkspaceError when another training
+    is running.
     """
+    with _only_training(service) as job:
+        return _train(service, job, progress)
+
+
+@contextmanager
+def _only_training(service: Service) -> Iterator[Path]:
+    """Excludes other trainings by hand. Yields the folder of the job, which is removed at the end;
+    if this process is killed, the next training continues from there. The system releases the lock
+    when its holder dies."""
+    job = service.layout.job(None, "train")
+    job.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(job.with_suffix(".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise WorkspaceError(
+            "another training is running in this workspace; wait until it has ended, then train "
+            "again"
+        ) from None
+    try:
+        yield job
+    finally:
+        by_earlier_versions = job.parent.glob(f"{job.name}-*")
+        close(job_folders=[job, service.layout.job(None, "expand"), *by_earlier_versions])
+        lock.release()
+
+
+def _train(service: Service, job: Path, progress: Callable[[str], None]) -> Training:
     progress("expanding …")
     expanded = service.steps.expand(None, lambda: None, offline=True)
     service.ledger.add(expanded.records, datetime.now(UTC))
     progress("training …")
-    model_id = f"t{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    job = service.layout.job(None, f"train-{model_id}")
+    model_id = _new_model_id(service)
     trained = service.steps.train_at(service.ledger.sequence(), model_id, job)
     if not trained.records:
         raise ClassifierError(
@@ -42,8 +73,16 @@ def train(service: Service, progress: Callable[[str], None]) -> Training:
         )
     promotion = Promotion(model_id, "biasloop train")
     service.ledger.add([*trained.records, promotion], datetime.now(UTC))
-    close(job_folders=[job, service.layout.job(None, "expand")])
     return Training(model_id, expanded.facts["expanded"], trained.records[0].card)
+
+
+def _new_model_id(service: Service) -> str:
+    """An id by the current second, or by the first one after it that no model has."""
+    known = {model.id for _, _, model in service.ledger.models.all()}
+    at = datetime.now(UTC)
+    while (model_id := f"t{at:%Y%m%d-%H%M%S}") in known:
+        at += timedelta(seconds=1)
+    return model_id
 
 
 def promote(service: Service, model_id: str) -> None:

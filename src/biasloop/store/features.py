@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Features, Similarity
-from biasloop.errors import PoolError
+from biasloop.errors import PoolError, reason
 from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
 from biasloop.store.atomic import read_if_intact, write_whole, written_whole
 
@@ -154,6 +154,6 @@ class FeatureStore:
 
 def _write_error(folder: Path, error: OSError) -> PoolError:
     return PoolError(
-        f"cannot write the features in {folder}: {error.strerror or error}; "
+        f"cannot write the features in {folder}: {reason(error)}; "
         "check free space and permissions, then try again"
     )

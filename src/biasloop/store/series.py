@@ -100,7 +100,10 @@ class Series:
         if earlier is not None:
             open_tables = dict(zip(earlier.shards, earlier.tables, strict=True))
         self.shards: tuple[Shard, ...] = shards
-        self.tables: list[Any] = [open_tables.get(s) or open_shard(folder, s) for s in shards]
+        self.tables: list[Any] = [
+            open_tables[shard] if shard in open_tables else open_shard(folder, shard)
+            for shard in shards
+        ]
         self.starts = np.array([shard.start for shard in shards], dtype=np.int64)
         self.rows = sum(shard.rows for shard in shards)
         # Erasing changes neither ids nor rows, so an index stays valid for its rows.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from biasloop.errors import WorkspaceError
+from biasloop.errors import WorkspaceError, reason
 from biasloop.store.atomic import written_whole
 from biasloop.store.shards import writer_lock
 from biasloop.workspace.layout import Layout
@@ -47,8 +47,9 @@ def back_up(layout: Layout, to: Path, progress: Callable[[str], None]) -> int:
                     progress(name)
                     _copy(layout, name, temporary)
     except (OSError, sqlite3.Error) as error:
+        why = reason(error) if isinstance(error, OSError) else error
         raise WorkspaceError(
-            f"the backup to {to} failed: {error}; check free space and permissions, then try again"
+            f"the backup to {to} failed: {why}; check free space and permissions, then try again"
         ) from error
     return sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
 

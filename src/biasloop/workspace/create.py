@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from secrets import token_hex
 
-from biasloop.errors import WorkspaceError
+from biasloop.errors import WorkspaceError, reason
 from biasloop.labelstudio.validation import validate_label_config
 from biasloop.workspace.campaign import read_campaign, shipped
 from biasloop.workspace.secrets import write_secrets
@@ -36,4 +36,4 @@ def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> No
             settings = settings.replace("# seed = 0", f"seed = {seed}")
         (folder / SETTINGS_FILE).write_text(settings, "utf-8")
     except OSError as error:
-        raise WorkspaceError(f"cannot write the workspace {folder}: {error}") from None
+        raise WorkspaceError(f"cannot write the workspace {folder}: {reason(error)}") from None

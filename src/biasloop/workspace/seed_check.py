@@ -47,9 +47,10 @@ def validate(rows: Iterable[tuple[str, Mapping[str, Any]]], scheme: Scheme) -> F
     for place, row in rows:
         findings.rows += 1
         findings.problems += [f"{place}: {problem}" for problem in _row_problems(row, scheme)]
-        if row.get("id") in ids:
-            findings.problems.append(f"{place}: an earlier row has the same id {row['id']!r}")
-        ids.add(str(row.get("id")))
+        if row.get("id"):
+            if str(row["id"]) in ids:
+                findings.problems.append(f"{place}: an earlier row has the same id {row['id']!r}")
+            ids.add(str(row["id"]))
         for text in _texts(row):
             first_place = first_places.setdefault(text_hash(text), place)
             if first_place != place:

@@ -49,11 +49,13 @@ def read_state(file: Path, old_format: int) -> dict[str, Any]:
     A damaged file can raise almost anything: see `readable`."""
     old = file.with_suffix(OLD_SUFFIX)
     if old.exists() and not file.exists():
-        old_state = _read_skops(old)
-        _require_format(old, old_state, old_format)
+        with readable(old):
+            old_state = _read_skops(old)
+            _require_format(old, old_state, old_format)
         with suppress(OSError):  # the next reader will try again
             write_state(file, old_state)
         return old_state
+    _require_no_bomb(file)
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
 
         def restore_array(value: dict[str, Any]) -> Any:
@@ -81,6 +83,7 @@ def readable(file: Path) -> Iterator[None]:
 def _read_skops(file: Path) -> dict[str, Any]:
     import skops.io
 
+    _require_no_bomb(file)
     if foreign := set(skops.io.get_untrusted_types(file=file)):
         raise ClassifierError(
             f"{file} holds types that no model of biasloop has: {', '.join(sorted(foreign))}; "
@@ -88,6 +91,17 @@ def _read_skops(file: Path) -> dict[str, Any]:
         )
     state: dict[str, Any] = skops.io.load(file, trusted=[])
     return state
+
+
+def _require_no_bomb(file: Path) -> None:
+    """Nothing in a model file is compressed, so it never unpacks to more than its own size."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    if (
+        any(member.compress_type != zipfile.ZIP_STORED for member in members)
+        or sum(member.file_size for member in members) > file.stat().st_size
+    ):
+        raise ValueError("it unpacks to more than its own size")
 
 
 def _require_format(file: Path, state: dict[str, Any], expected: int) -> None:

@@ -19,12 +19,15 @@ from biasloop.plugins.classifiers.deep.scoring import scores_and_states, scores_
 from biasloop.plugins.classifiers.deep.targets import fill_in_constants
 from biasloop.plugins.classifiers.deep.training import own_random_state
 from biasloop.plugins.classifiers.head.calibration import Calibration
+from biasloop.plugins.classifiers.head.checks import require_sound_head
 from biasloop.plugins.classifiers.state import readable
 from biasloop.ports import Checkpoint, no_checkpoint
 from biasloop.store.atomic import write_whole
 
 FILE = "model.json"
 FORMAT = 1
+ARRAYS = ("slope", "offset", "thresholds", "constant")
+"""The entries of the file that hold a number per label."""
 PROBE = ("", "Cerchiamo una persona: 2 anni di esperienza!", "a b c " * 50)
 """Texts that a model must score the same before and after saving."""
 
@@ -111,6 +114,10 @@ def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
     with readable(folder / FILE):
         state: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
         _verify(folder, state)
+        arrays = {name: np.array(state[name], np.float64) for name in ARRAYS}
+        require_sound_head(state | arrays)
+        if arrays["constant"].shape != arrays["slope"].shape:
+            raise ValueError("the constants are not one per label")
         device = hardware.device()
         with own_random_state(device):
             pretrained = _pretrained_of(folder, state["pretrained"])
@@ -122,11 +129,9 @@ def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
             names=tuple(state["names"]),
             pretrained=pretrained,
             max_length=state["max_length"],
-            constant=np.array(state["constant"]),
-            calibration=Calibration(
-                np.array(state["slope"]), np.array(state["offset"]), state["multi"]
-            ),
-            thresholds=np.array(state["thresholds"], np.float32),
+            constant=arrays["constant"],
+            calibration=Calibration(arrays["slope"], arrays["offset"], state["multi"]),
+            thresholds=arrays["thresholds"].astype(np.float32),
         )
         return trained, state["options"]
 

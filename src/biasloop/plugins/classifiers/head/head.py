@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from biasloop.domain.label import Labels
 from biasloop.domain.learning import FitReport, Proba, TrainingSet
 from biasloop.plugins.classifiers.head.calibration import Calibration
+from biasloop.plugins.classifiers.head.checks import require_sound_head, require_sound_model
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.head.linear import Linear, fit_linear
 from biasloop.plugins.classifiers.head.report import calibrated
@@ -95,7 +96,10 @@ class Head:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The head whose `state` this is."""
+        """The head whose `state` this is. Raises ValueError when it is not sound."""
+        require_sound_head(state)
+        for arrays in (state["model"], *state["committee"]):
+            require_sound_model(arrays, len(state["names"]))
         return cls(
             tuple(state["names"]),
             Model.from_arrays(state["model"]),

@@ -189,7 +189,7 @@ class TermEncoder:
         with readable(file):
             state = read_state(file, OLD_FORMAT)
             vocabularies = {n: _vocabulary(terms) for n, terms in state["vocabularies"].items()}
-            return cls(
+            encoder = cls(
                 state["shortest"],
                 state["longest"],
                 vocabularies,
@@ -197,6 +197,10 @@ class TermEncoder:
                 state["rows"],
                 folder / LANGUAGE if "grammar" in vocabularies else None,
             )
+            counts = encoder.document_counts
+            if counts.shape != (encoder.width,) or not np.issubdtype(counts.dtype, np.integer):
+                raise ValueError(f"the counts are not those of {encoder.width} terms")
+        return encoder
 
     def _blocks(self, texts: Sequence[str], *, grow: bool) -> list[sparse.csr_matrix]:
         texts = [without_emphasis(normalise(text).text) for text in texts]

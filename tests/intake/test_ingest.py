@@ -186,7 +186,9 @@ def test_an_ad_that_was_cut_otherwise_is_not_cut_again(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = importer.write("ads.jsonl", ADS)
-    monkeypatch.setattr(ingest, "sentences", lambda text, language: [(0, 7), (8, len(text))])
+    monkeypatch.setattr(
+        "biasloop.intake.importer.sentences", lambda text, language: [(0, 7), (8, len(text))]
+    )
     importer.import_(path)
     before = importer.pool.texts(range(len(importer.pool)))
     monkeypatch.undo()

@@ -1,15 +1,23 @@
 """What happens behind our back: the full comparison finds it and mends it."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from biasloop.domain.annotation import Standing
+from biasloop.domain.label import AsideReason
 from biasloop.domain.round import State
 from biasloop.errors import LabelStudioRefused
+from biasloop.rounds.losses import LossDecision
 from biasloop.rounds.reconcile import Differences
+from biasloop.service.control import replace_project
 from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 from support.labelstudio_server import Annotator, Server
 from support.served import copy, person_at, put_on, step_until, tasks_of
 
@@ -29,12 +37,14 @@ def person(service: Service, label_studio_server: Server) -> Iterator[Annotator]
 
 
 def blind(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on Label Studio tells polls nothing; what it has altogether it still tells."""
+    """From here on Label Studio tells polls only of the newest task that they know; what it has
+    altogether it still tells."""
     told = service.label_studio.changed_since
+    witness = service.ledger.control.bookmark(Bookmark.POLL_WITNESS)
     monkeypatch.setattr(
         service.label_studio,
         "changed_since",
-        lambda moment: iter(()) if moment is not None else told(moment),
+        lambda moment: (task for task in told(moment) if moment is None or task.task_id == witness),
     )
 
 
@@ -80,7 +90,7 @@ def test_everything_that_polls_missed_is_found_and_mended(
 def test_a_project_that_was_emptied_is_not_believed_until_told(
     service: Service, person: Annotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("biasloop.rounds.reconcile.MAX_LOST_COUNT", 3)
+    monkeypatch.setattr("biasloop.rounds.losses.MAX_LOST_COUNT", 3)
     tasks = service.ledger.task_ids()
     for task in list(tasks.values())[:5]:
         person.label(task, "age")
@@ -89,6 +99,133 @@ def test_a_project_that_was_emptied_is_not_believed_until_told(
     with pytest.raises(LabelStudioRefused, match=r"5 of 5 answers are gone .*--accept-losses"):
         service.reconcile()
     assert len(votes(service)) == 5
-    assert service.reconcile(accept_losses=True) == Differences(0, 5, len(tasks))
+    assert service.reconcile(LossDecision.LET_GO) == Differences(0, 5, len(tasks))
     assert votes(service) == {}
     assert len(tasks_of(service)) == len(tasks)
+
+
+def test_answers_that_are_gone_can_be_kept(
+    service: Service, person: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biasloop.rounds.losses.MAX_LOST_COUNT", 3)
+    tasks = service.ledger.task_ids()
+    for task in list(tasks.values())[:5]:
+        person.label(task, "age")
+    service.poll()
+    known = votes(service)
+    service.label_studio.withdraw(list(tasks.values()))
+    service.poll()
+    assert votes(service) == known
+    assert (service.ledger.control.bookmark(Bookmark.LOSSES) or {})["gone"] == 5
+    kept = service.reconcile(LossDecision.KEEP)
+    assert kept == Differences(0, 0, len(tasks) - 5, kept=5)
+    assert service.ledger.control.bookmark(Bookmark.LOSSES) is None
+    assert votes(service) == known
+    assert service.reconcile() == Differences(0, 0, 0)
+    service.poll()
+    assert votes(service) == known
+
+
+def test_a_deleted_project_is_replaced_and_every_vote_kept(
+    service: Service, person: Annotator, label_studio_server: Server
+) -> None:
+    tasks = service.ledger.task_ids()
+    for task in list(tasks.values())[:7]:
+        person.label(task, "age")
+    service.poll()
+    known, old = votes(service), service.label_studio.project
+    delete_project(label_studio_server, old)
+    for command in (service.poll, service.reconcile):
+        with pytest.raises(LabelStudioRefused, match=r"reconcile --new-project"):
+            command()
+    assert replace_project(service) != old
+    assert service.reconcile(LossDecision.KEEP) == Differences(0, 0, len(tasks) - 7, kept=7)
+    assert votes(service) == known
+    assert sorted(tasks_of(service)) == sorted((item, 0) for item in set(tasks) - set(known))
+
+    with person_at(service, label_studio_server) as again:
+        for task in service.label_studio.task_ids(sorted(set(tasks) - set(known))).values():
+            again.label(task[0], "gender")
+    assert service.poll() == len(tasks) - 7
+    assert set(votes(service)) == set(tasks)
+    assert service.reconcile() == Differences(0, 0, 0)
+
+
+def delete_project(server: Server, project: int) -> None:
+    """Somebody deletes the project in Label Studio."""
+    token = {"Authorization": f"Token {server.token}"}
+    httpx.delete(f"{server.url}/api/projects/{project}/", headers=token).raise_for_status()
+
+
+def test_what_label_studio_says_of_tasks_and_authors_is_checked(
+    service: Service, person: Annotator, label_studio_server: Server
+) -> None:
+    """Predictions turned into answers, a forged task with an answer, a task that names another
+    item: none of them is a vote, and each says why."""
+    one, two, three, *_ = tasks = service.ledger.task_ids()
+    project = service.label_studio.project
+    http = httpx.Client(
+        base_url=label_studio_server.url,
+        headers={"Authorization": f"Token {label_studio_server.token}"},
+        timeout=60,
+    )
+    prediction = {"task": tasks[one], "model_version": "m", "result": person.result("age")}
+    http.post("/api/predictions/", json=prediction).raise_for_status()
+    http.post(
+        "/api/dm/actions",
+        params={"id": "predictions_to_annotations", "project": project},
+        json={"selectedItems": {"all": True, "excluded": []}, "model_version": "m"},
+    ).raise_for_status()
+    forged = {
+        "data": {"item_id": two, "text": "Falso."},
+        "annotations": [{"result": person.result("gender"), "lead_time": 4.0}],
+    }
+    http.post(f"/api/projects/{project}/import", json=[forged]).raise_for_status()
+    data = http.get(f"/api/tasks/{tasks[three]}/").json()["data"]
+    http.patch(
+        f"/api/tasks/{tasks[three]}/", json={"data": data | {"item_id": one}}
+    ).raise_for_status()
+    person.label(tasks[three], "age")
+    person.label(tasks[two], "age")
+    http.close()
+
+    service.poll()
+    assert votes(service) == {two: ("age",)}
+    reasons = {
+        (a.item_id, a.reason) for a in service.ledger.annotations() if a.standing is Standing.ASIDE
+    }
+    assert reasons == {
+        (one, AsideReason.PREDICTION),
+        (two, AsideReason.SECOND_TASK),
+        (three, AsideReason.OTHER_ITEM),
+    }
+
+
+def test_authors_whose_accounts_are_deleted_stay_who_they_are(
+    service: Service, label_studio_server: Server
+) -> None:
+    emails = [f"{name}-{uuid4().hex[:6]}@example.org" for name in ("anna", "bea")]
+    task = next(iter(service.ledger.task_ids().values()))
+    accounts = []
+    for email in emails:
+        accounts.append(service.label_studio.add_annotator(email, "a-long-Password-2").id)
+        with Annotator.sign_in(
+            label_studio_server.url, email, "a-long-Password-2", service.label_studio.project
+        ) as person:
+            person.label(task, "age")
+            service.poll()
+    before = [(a.key, a.standing, a.annotator) for a in service.ledger.annotations()]
+    delete_accounts(label_studio_server, accounts)
+    assert service.reconcile() == Differences(0, 0, 0)
+    assert [(a.key, a.standing, a.annotator) for a in service.ledger.annotations()] == before
+
+
+def delete_accounts(server: Server, accounts: list[int]) -> None:
+    """What an administrator of Django does; the API has no such call."""
+    with closing(sqlite3.connect(server.data_dir / "label_studio.sqlite3")) as database:
+        marks = ", ".join("?" * len(accounts))
+        database.execute(
+            f"UPDATE task_completion SET completed_by_id = NULL WHERE completed_by_id IN ({marks})",
+            accounts,
+        )
+        database.commit()

@@ -40,6 +40,19 @@ def test_init_prints_a_command_that_a_shell_understands(nowhere: Cli, tmp_path: 
     assert shlex.split(printed.split("next: ")[1])[:3] == ["cd", str(folder), "&&"]
 
 
+def test_init_says_what_to_add_where_nobody_can_say_that_no_label_fits(
+    nowhere: Cli, campaign: Path, tmp_path: Path
+) -> None:
+    blank = Path(shutil.copytree(campaign, tmp_path / "blank"))
+    about = blank / "campaign.toml"
+    lines = about.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("none_label")]
+    about.write_text("\n".join(kept), "utf-8")
+    error = nowhere.error("init", nowhere.workspace, "--campaign", blank, code=2)
+    assert "none_label" in error
+    assert "<Choice" in error
+
+
 def test_init_takes_only_a_new_folder(cli: Cli, tmp_path: Path) -> None:
     assert "workspace already" in cli.error("init", cli.workspace, "--campaign", "job_ads_it")
     (tmp_path / "full").mkdir()

@@ -594,3 +594,70 @@ def test_an_address_that_is_none_is_refused() -> None:
         pytest.raises(LabelStudioRefused, match="http://host:port"),
     ):
         client.whoami()
+
+
+# --- what cannot be read --------------------------------------------------------------------------
+
+
+def test_one_answer_that_label_studio_cannot_list_costs_no_other(
+    label_studio_client: LabelStudioClient, annotator: Annotator
+) -> None:
+    """A browser sends half a surrogate pair for an emoji that was cut in two."""
+    ids = label_studio_client.push(items(9))
+    for task_id in ids.values():
+        annotator.label(task_id, "age")
+    poisoned = list(ids)[5]
+    half = {"from_name": "rewrite", "to_name": "text", "type": "textarea"}
+    result = [*annotator.result("age"), {**half, "value": {"text": ["\ud83d"]}}]
+    body = json.dumps({"result": result, "lead_time": 2.0})
+    sent = annotator._http.post(
+        f"/api/tasks/{ids[poisoned]}/annotations/",
+        content=body,
+        headers={"Content-Type": "application/json"},
+    )
+    assert sent.status_code in (201, 500)  # it is stored in either case
+    found = states(label_studio_client)
+    assert [item for item, state in found.items() if state.unreadable] == [poisoned]
+    assert {item: len(state.annotations) for item, state in found.items()} == {
+        item: int(item != poisoned) for item in ids
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"null",
+        b"[]",
+        b"7",
+        b'"ok"',
+        b'{"tasks": 3}',
+        b'{"tasks": [{"id": "x"}]}',
+        b'{"tasks": [null], "total": 1}',
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"tasks": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_an_answer_of_another_shape_is_named_as_such(body: bytes) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", free_port()), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        with (
+            LabelStudioClient(url, "0" * 40, CONFIG, project=1) as client,
+            pytest.raises(LabelStudioDown, match="is that Label Studio"),
+        ):
+            list(client.changed_since(None))
+    finally:
+        server.shutdown()
+        server.server_close()

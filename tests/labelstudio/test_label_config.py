@@ -65,6 +65,16 @@ def test_context_and_other_controls() -> None:
     )
     assert config.context == "context"
     assert config.scheme.labels == ("age", "gender")
+    assert (config.spans, config.rewrite) == ("span", "rewrite")
+
+
+def test_other_controls_of_the_same_kind_are_not_the_campaigns() -> None:
+    firms = '<Labels name="firms" toName="text"><Label value="AZIENDA"/></Labels>'
+    own = '<Labels name="marks" toName="text"><Label value="Età" alias="age"/></Labels>'
+    comment = '<TextArea name="comment" toName="text"/>'
+    config = parse_label_config(view(TEXT, firms, own, CHOICES, comment), "none")
+    assert (config.spans, config.rewrite) == ("marks", None)
+    assert parse_label_config(view(TEXT, firms, CHOICES), "none").spans is None
 
 
 def test_the_name_of_a_choice_is_its_alias() -> None:

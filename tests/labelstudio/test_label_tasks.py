@@ -1,6 +1,7 @@
 """Between items and task JSON."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biasloop.domain.label import AsideReason
 from biasloop.domain.span import Span
 from biasloop.domain.task import LabelTask
 from biasloop.labelstudio import tasks
@@ -109,12 +111,12 @@ def test_a_task_with_its_annotations() -> None:
         None,
         (),
     )
-    assert orphan.annotator == "deleted account"
+    assert orphan.annotator == ""
 
 
-def marked(start: Any, end: Any, to_name: str = "text", **value: Any) -> dict[str, Any]:
+def marked(start: Any, end: Any, name: str = "span", **value: Any) -> dict[str, Any]:
     value = {"start": start, "end": end, "labels": ["age", "gender"], **value}
-    return {"type": "labels", "to_name": to_name, "value": value}
+    return {"type": "labels", "from_name": name, "to_name": "text", "value": value}
 
 
 @pytest.mark.parametrize(
@@ -127,8 +129,8 @@ def marked(start: Any, end: Any, to_name: str = "text", **value: Any) -> dict[st
     ],
 )
 def test_spans_are_read_exactly_as_marked(value: dict[str, Any]) -> None:
-    result = [value, region("age"), marked(0, 999, "context")]
-    assert spans(result, "text", "👩 30 anni") == [Span(2, 9, "age"), Span(2, 9, "gender")]
+    result = [value, region("age"), marked(0, 4, "firms"), marked(2, 9, labels=["AZIENDA"])]
+    assert spans(result, CONFIG, "👩 30 anni") == [Span(2, 9, "age"), Span(2, 9, "gender")]
 
 
 @pytest.mark.parametrize(
@@ -143,24 +145,79 @@ def test_spans_are_read_exactly_as_marked(value: dict[str, Any]) -> None:
         marked(0, 2, labels=None),
     ],
 )
-def test_spans_that_are_not_in_the_text(value: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a span"):
-        spans([value], "text", "Max 30 an")
+def test_a_span_that_is_not_in_the_text_costs_no_other(value: dict[str, Any]) -> None:
+    good = marked(4, 6, labels=["age"])
+    assert spans([value, good], CONFIG, "Max 30 an") == [Span(4, 6, "age")]
+
+
+texts = st.text(
+    st.sampled_from("ab \\n\n\r\t\u00a0\u00ad\u200b👩ﬁ.,/")
+    | st.characters(exclude_categories=["Cs"]),
+    min_size=1,
+)
+
+
+@given(texts, st.data())
+def test_what_label_studio_sends_of_any_span_is_found_at_its_place(
+    text: str, data: st.DataObject
+) -> None:
+    """The page counts in UTF-16 and writes a line break as backslash and n, whatever backslashes
+    the text has of its own."""
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    in_browser = [len(text[:place].encode("utf-16-le")) // 2 for place in (start, end)]
+    words = text[start:end].replace("\n", "\\n")
+    region = marked(*in_browser, text=words, labels=["age"])
+    assert spans([region], CONFIG, text) == [Span(start, end, "age")]
 
 
 def test_marked_words_are_whole_and_listed_once() -> None:
     overlapping = [marked(0, 5, labels=["age"]), marked(4, 8, labels=["age"])]
-    assert tasks.marked(overlapping, "text", "Max 30 anni") == [
+    assert tasks.marked(overlapping, CONFIG, "Max 30 anni") == [
         Span(0, 6, "age"),
         Span(4, 11, "age"),
     ]
-    assert tasks.marked([marked(0, 3, labels=["age"])] * 2, "text", "Max") == [Span(0, 3, "age")]
-    assert tasks.marked([marked(0, 99)], "text", "Max") == []
+    assert tasks.marked([marked(0, 3, labels=["age"])] * 2, CONFIG, "Max") == [Span(0, 3, "age")]
+    assert tasks.marked([marked(0, 99)], CONFIG, "Max") == []
 
 
-def test_rewrites_are_trimmed() -> None:
-    lines = {"type": "textarea", "from_name": "rewrite", "value": {"text": [" Una persona. ", " "]}}
-    assert rewrites([region("age"), lines, {"type": "textarea"}]) == ["Una persona."]
+def test_rewrites_are_trimmed_and_comments_are_none() -> None:
+    config = replace(CONFIG, rewrite="rewrite")
+
+    def written(name: str, *lines: str) -> dict[str, Any]:
+        return {"type": "textarea", "from_name": name, "value": {"text": [*lines]}}
+
+    result = [
+        region("age"),
+        written("comment", "non sono sicura"),
+        written("rewrite", " Una persona. ", " "),
+        {"type": "textarea"},
+    ]
+    assert rewrites(result, config) == ["Una persona."]
+    assert rewrites(result, CONFIG) == []
+
+
+WHEN = {"created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"lead_time": 2.5}, None),
+        ({"draft_created_at": "2026-01-02T03:04:00Z"}, None),
+        ({"lead_time": 2.5, "parent_prediction": 7}, None),  # a suggestion somebody looked at
+        ({"parent_prediction": 7}, AsideReason.PREDICTION),
+        ({"lead_time": None}, AsideReason.NOT_BY_A_PERSON),
+        ({"lead_time": 0}, AsideReason.NOT_BY_A_PERSON),
+        ({"lead_time": 2.5, "import_id": 3}, AsideReason.NOT_BY_A_PERSON),
+        ({"was_cancelled": True}, AsideReason.NOT_BY_A_PERSON),
+    ],
+)
+def test_who_or_what_made_an_annotation(facts: dict[str, Any], reason: AsideReason | None) -> None:
+    annotation = {"id": 1, "completed_by": 3, "result": [region("age")], **WHEN, **facts}
+    task = {"id": 7, "data": {"item_id": "i"}, "overlap": 1, **WHEN, "annotations": [annotation]}
+    [read] = to_state(task, {3: "anna@example.org"}, CONFIG).annotations
+    assert read.not_counted is reason
 
 
 @given(st.text())

@@ -12,21 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import AsideReason, LabelSource, Scheme
+from biasloop.domain.label import SLIPS, AsideReason, LabelSource, Scheme
 from biasloop.domain.policy import version_in_force
 from biasloop.domain.round import Done, State, Wait
-from biasloop.domain.task import RawAnnotation, TaskState
+from biasloop.domain.task import PushedTask, RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, answered_items
 from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.rounds.poll import (
-    CHUNK,
-    OVERLAP,
-    changed_annotations,
-    poll,
-    read_annotation,
-    returns_and_overlaps,
-)
+from biasloop.rounds.compare import changed_annotations, returns_and_overlaps
+from biasloop.rounds.poll import CHUNK, OVERLAP, poll
+from biasloop.rounds.reading import read_annotation
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
@@ -84,7 +79,7 @@ def appended_by(
 
 
 def test_an_annotation_becomes_a_fact() -> None:
-    annotation = read_annotation(raw(17, choices("age", "gender"), SPAN), TEXT, CONFIG, POLICY)
+    annotation = read_annotation(raw(17, choices("age", "gender"), SPAN), CONFIG, POLICY)
     assert annotation == Annotation(
         key="ls:17",
         item_id="item 1",
@@ -111,13 +106,13 @@ def test_an_annotation_becomes_a_fact() -> None:
         ([SPAN], False, Standing.ASIDE, AsideReason.EMPTY),
         ([choices("inclusive", "age")], False, Standing.ASIDE, AsideReason.CONTRADICTORY),
         ([choices("height")], False, Standing.ASIDE, AsideReason.UNKNOWN_LABEL),
-        ([choices("age"), span(9, 99)], False, Standing.ASIDE, AsideReason.BAD_SPAN),
+        ([choices("age"), span(9, 99)], False, Standing.VOTE, ""),
     ],
 )
 def test_what_does_not_count_has_its_reason(
     result: list[dict[str, Any]], skipped: bool, standing: Standing, reason: str
 ) -> None:
-    annotation = read_annotation(raw(1, *result, skipped=skipped), TEXT, CONFIG, POLICY)
+    annotation = read_annotation(raw(1, *result, skipped=skipped), CONFIG, POLICY)
     assert (annotation.standing, annotation.reason) == (standing, reason)
 
 
@@ -174,11 +169,15 @@ results = st.sampled_from(
     [(), (SPAN,), (choices("age"),), (choices("age", "gender"), SPAN), (choices("inclusive"),)]
 )
 annotations = st.builds(
-    lambda number, result, **facts: raw(number, *result, **facts),
+    lambda number, result, skipped: raw(
+        number,
+        *result,
+        skipped=skipped,
+        annotator="anna@example.org" if number % 2 else "bea@example.org",
+    ),
     st.integers(0, 4),
     results,
     skipped=st.booleans(),
-    annotator=st.sampled_from(["anna@example.org", "bea@example.org"]),
 )
 states = st.lists(annotations, max_size=4, unique_by=lambda a: a.id).map(lambda a: task(*a))
 
@@ -199,7 +198,7 @@ def test_afterwards_the_ledger_agrees_with_label_studio(history: list[TaskState]
         assert server_keys <= set(on_record)
         voters: set[str] = set()
         for raw in sorted(state.annotations, key=lambda raw: raw.id):
-            alone = read_annotation(raw, TEXT, CONFIG, POLICY)
+            alone = read_annotation(raw, CONFIG, POLICY)
             recorded = on_record[alone.key]
             if alone.standing is Standing.VOTE and raw.annotator in voters:
                 assert (recorded.standing, recorded.reason) == (
@@ -318,9 +317,10 @@ def test_the_answers_of_two_tasks_of_one_item_count_together() -> None:
 
 
 class Answers:
-    """The only method of Label Studio that these polls call; tasks come in the order of changes."""
+    """What these polls call of Label Studio; tasks come in the order of changes."""
 
     def __init__(self) -> None:
+        self.shown: list[tuple[int, int, bool]] = []
         self.tasks: list[TaskState] = []
         self.asked: list[datetime | None] = []
         self.dies_after: int | None = None
@@ -332,6 +332,9 @@ class Answers:
                 raise LabelStudioDown("gone")
             if moment is None or state.updated_at >= moment:
                 yield state
+
+    def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
+        self.shown.append((task_id, overlap, done))
 
 
 @pytest.fixture
@@ -409,3 +412,207 @@ def test_news_wake_the_round_that_waits_for_people(ledger: Ledger) -> None:
     answers.tasks = [task(raw(1, choices("age")))]
     poll_once(ledger, answers)
     assert ledger.rounds.claim(NOW, "me", NOW) is not None
+
+
+# --- tasks and authors as the ledger knows them ---------------------------------------------------
+
+
+def test_the_ledger_says_which_task_is_which_item(ledger: Ledger) -> None:
+    ledger.add([PushedTask("item 1", 1), PushedTask("item 2", 2)], NOW)
+    answers = Answers()
+    answers.tasks = [task(raw(1, choices("age")))]
+    poll_once(ledger, answers)
+    edited = replace(task(raw(1, choices("age")), raw(2, choices("gender"))), item_id="item 2")
+    copied = raw(3, choices("gender"), task=9, item_id="item 2")
+    forged = replace(task(copied, number=9), item_id="item 2")
+    unknown = replace(task(raw(4, choices("age"), task=2), number=2), item_id="77")
+    answers.tasks = [edited, forged, unknown]
+    poll_once(ledger, answers)
+    found = {a.key: (a.item_id, a.standing, a.reason) for a in ledger.annotations()}
+    assert found == {
+        "ls:1": ("item 1", Standing.VOTE, ""),  # given before the task was edited
+        "ls:2": ("item 1", Standing.ASIDE, AsideReason.OTHER_ITEM),
+        "ls:3": ("item 2", Standing.ASIDE, AsideReason.SECOND_TASK),
+        "ls:4": ("item 2", Standing.ASIDE, AsideReason.OTHER_ITEM),
+    }
+
+
+@given(st.lists(st.sampled_from(["anna@example.org", "bea@example.org", ""]), max_size=4))
+def test_the_author_is_the_one_recorded_first(authors: list[str]) -> None:
+    """Whichever accounts are deleted later: who voted, how many count and who they are stays."""
+    given_by = [raw(n, choices("age"), annotator=author) for n, author in enumerate(authors)]
+    known = appended_by([task(*given_by)])
+    assert len({a.annotator for a in known if not a.annotator.endswith("org")}) == authors.count("")
+    deleted = [replace(answer, annotator="") for answer in given_by]
+    assert appended_by([task(*deleted)], known) == []
+
+
+def test_an_id_that_is_given_again_is_another_annotation() -> None:
+    """A database restored from an older copy gives the ids of lost annotations again."""
+    known = appended_by([task(raw(1, choices("age"), created_at=NOW))])
+    later = NOW + SECOND
+    new = raw(1, choices("gender"), annotator="bea@example.org", created_at=later, updated_at=later)
+    other = replace(task(replace(new, task_id=2, item_id="item 2"), number=2, at=later))
+    [vote] = changed_annotations(
+        [other], known, CONFIG, lambda _: POLICY, PLAN, audit=(), deletions=False
+    )
+    assert (vote.key.partition("@")[0], vote.item_id, vote.annotator) == (
+        "ls:1",
+        "item 2",
+        "bea@example.org",
+    )
+    assert vote.key != known[0].key
+    assert changed_annotations([other], [*known, vote], CONFIG, lambda _: POLICY, PLAN, ()) == []
+
+
+def test_a_vote_given_under_other_labels_stays_as_it_is() -> None:
+    known = appended_by([task(raw(1, choices("age")))])
+    scheme = Scheme(("gender",), multi=True, none_label="inclusive")
+    renamed = replace(CONFIG, scheme=scheme)
+    state = [task(raw(1, choices("age")))]
+    assert changed_annotations(state, known, renamed, lambda _: POLICY, PLAN, ()) == []
+
+
+def test_what_no_person_answered_is_set_aside_and_not_asked_again() -> None:
+    for reason in (AsideReason.PREDICTION, AsideReason.NOT_BY_A_PERSON):
+        state = task(raw(1, choices("age"), not_counted=reason))
+        [aside] = appended_by([state])
+        assert (aside.standing, aside.reason) == (Standing.ASIDE, reason)
+        assert returns_and_overlaps([state], [aside], PLAN, ()) == ([], {1: (2, False)})
+
+
+def test_nothing_chosen_says_that_no_label_fits_where_nothing_else_can() -> None:
+    config = replace(CONFIG, scheme=Scheme(("age", "gender"), multi=True))
+    blank = read_annotation(raw(1), config, POLICY)
+    assert (blank.standing, blank.labels) == (Standing.VOTE, ())
+
+
+# --- nothing is asked for ever --------------------------------------------------------------------
+
+slips = st.sampled_from(
+    [(), (SPAN,), (choices("inclusive", "age"),), (choices("height"),), (choices("age", 5),)]
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["anna@example.org", "bea@example.org"]), slips, st.booleans()),
+        max_size=12,
+    ),
+    st.integers(1, 3),
+)
+def test_nobody_is_asked_twice_again_about_an_item(
+    given_in_turn: list[tuple[str, tuple[dict[str, Any], ...], bool]], per_item: int
+) -> None:
+    """Whatever people submit, one after another or at once, each is given back an answer at most
+    once, and only what is a slip."""
+    plan = VotePlan(per_item=per_item)
+    here: list[RawAnnotation] = []
+    known: dict[str, Annotation] = {}
+    given_back: list[str] = []
+    for number, (who, result, poll_now) in enumerate(given_in_turn):
+        at = NOW + number * SECOND
+        here.append(raw(number, *result, annotator=who, updated_at=at, created_at=at))
+        if not poll_now:
+            continue
+        state = task(*here, at=at)
+        for new in changed_annotations(
+            [state], list(known.values()), CONFIG, lambda _: POLICY, plan, ()
+        ):
+            known[new.key] = new
+        returned, _ = returns_and_overlaps([state], list(known.values()), plan, ())
+        given_back += [answer.annotator for answer in returned]
+        assert all(known[f"ls:{answer.id}"].reason in SLIPS for answer in returned)
+        here = [answer for answer in here if answer not in returned]
+    assert len(given_back) == len(set(given_back))
+
+
+def test_a_second_slip_by_one_person_keeps_no_round_open() -> None:
+    first, second = appended_by([task(raw(1))])[0], appended_by([task(raw(2))])[0]
+    assert answered_items([first], per_item=1) == set()
+    assert answered_items([first, second], per_item=1) == {"item 1"}
+
+
+# --- many answers gone at once --------------------------------------------------------------------
+
+
+@pytest.fixture
+def labelled(ledger: Ledger) -> Answers:
+    """Thirty tasks, each with a vote that the ledger knows."""
+    answers = Answers()
+    for n in range(30):
+        at = NOW + n * SECOND
+        vote = raw(n, choices("age"), task=n, updated_at=at, created_at=at)
+        answers.tasks.append(replace(task(vote, number=n, at=at), done=True))
+    ledger.add([PushedTask(state.item_id, state.task_id) for state in answers.tasks], NOW)
+    assert poll_once(ledger, answers) == 30
+    return answers
+
+
+def votes_of(ledger: Ledger) -> set[str]:
+    return {a.item_id for a in ledger.annotations() if a.standing is Standing.VOTE}
+
+
+def restore(answers: Answers, kept: int) -> None:
+    """The database as it was when there were so many answers."""
+    answers.tasks[kept:] = [
+        replace(state, annotations=(), updated_at=NOW - DAY, done=False)
+        for state in answers.tasks[kept:]
+    ]
+
+
+@pytest.mark.parametrize("lost", [1, 3, 15, 30])
+def test_a_restored_database_costs_no_vote(ledger: Ledger, labelled: Answers, lost: int) -> None:
+    everything = list(labelled.tasks)
+    restore(labelled, 30 - lost)
+    poll_once(ledger, labelled)
+    assert len(votes_of(ledger)) == 30
+    assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == lost
+    assert sorted(labelled.shown) == [(n, 1, True) for n in range(30 - lost, 30)]
+    # Somebody answers one of them anew, while the question waits.
+    at = NOW + DAY
+    anew = raw(29, choices("gender"), task=29, updated_at=at, created_at=at)
+    labelled.tasks[29] = replace(task(anew, number=29, at=at), done=True)
+    poll_once(ledger, labelled, at)
+    assert len(votes_of(ledger)) == 30
+    votes = [a for a in ledger.annotations() if a.standing is Standing.VOTE]
+    assert len(votes) == 30
+    # Repaired: the polls go on as before.
+    labelled.tasks = everything
+    poll_once(ledger, labelled, at)
+    assert len(votes_of(ledger)) == 30
+    assert ledger.control.bookmark(Bookmark.LOSSES) is None
+
+
+def test_many_deletions_at_once_are_a_question_and_few_are_not(
+    ledger: Ledger, labelled: Answers
+) -> None:
+    whole = list(labelled.tasks)
+
+    def delete(n: int) -> None:
+        labelled.tasks = [
+            replace(state, annotations=(), updated_at=NOW + DAY) if number < n else state
+            for number, state in enumerate(whole)
+        ]
+        poll_once(ledger, labelled)
+
+    delete(5)
+    assert len(votes_of(ledger)) == 25
+    delete(20)
+    assert len(votes_of(ledger)) == 25
+    assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 15
+    poll_once(ledger, labelled)
+    assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 15
+
+
+def test_a_task_that_cannot_be_read_keeps_its_answers_and_is_named(
+    ledger: Ledger, labelled: Answers
+) -> None:
+    good = labelled.tasks[3]
+    labelled.tasks[3] = replace(good, annotations=(), unreadable=True, updated_at=NOW + DAY)
+    poll_once(ledger, labelled)
+    assert len(votes_of(ledger)) == 30
+    assert ledger.control.bookmark(Bookmark.UNREADABLE) == {"3": "item 3"}
+    labelled.tasks[3] = replace(good, updated_at=NOW + DAY)
+    poll_once(ledger, labelled)
+    assert ledger.control.bookmark(Bookmark.UNREADABLE) == {}

@@ -118,7 +118,7 @@ class Campaign:
     def annotate_as(self, selection: Selection, who: str, label: str, policy_id: str) -> None:
         """Somebody else labels an item and marks a word of it."""
         span = {"start": 0, "end": 7, "labels": [label]}
-        drawn = {"result": [{"type": "labels", "to_name": "text", "value": span}]}
+        drawn = {"result": [{"type": "labels", "from_name": "span", "value": span}]}
         self.ledger.record(
             [
                 Annotation(

@@ -45,7 +45,7 @@ def answered(campaign: Any) -> Any:
     for i, item in enumerate(items):
         label = "gender" if i % 2 else "inclusive"
         span = {"start": 8, "end": 14 if i else 20, "labels": ["gender"]}
-        drawn = {"result": [{"type": "labels", "to_name": "text", "value": span}]}
+        drawn = {"result": [{"type": "labels", "from_name": "span", "value": span}]}
         answer(campaign, i, item, "anna@example.org", label, extra=drawn)
         other = "age" if i == 9 else label
         answer(campaign, i, item, "bea@example.org", other, seconds=None if i else 9000.0)

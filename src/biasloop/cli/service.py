@@ -38,9 +38,12 @@ def add_to(app: typer.Typer) -> None:
 
 def up(workspace: Workspace = None) -> None:
     """Starts everything: Label Studio, the loop and the page. Ctrl-C stops it."""
+    from biasloop.workspace.campaign import check_campaign
+
     service = open_workspace(workspace)
     if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set; use `biasloop serve`, which works with that server")
+    check_campaign(service.campaign)
     with service.embedded(log):
         _serve(service)
 
@@ -50,9 +53,12 @@ def serve(workspace: Workspace = None) -> None:
 
     The setting labelstudio.url must name that server.
     """
+    from biasloop.workspace.campaign import check_campaign
+
     service = open_workspace(workspace)
     if not service.settings.labelstudio.url:
         raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
+    check_campaign(service.campaign)
     _serve(service)
 
 
@@ -117,8 +123,17 @@ def tick(json: Json = False, workspace: Workspace = None) -> None:
 def reconcile(
     accept_losses: Annotated[
         bool,
+        typer.Option("--accept-losses", help="Let go of answers that are gone from Label Studio."),
+    ] = False,
+    keep_answers: Annotated[
+        bool,
+        typer.Option("--keep-answers", help="Keep the answers that are gone from Label Studio."),
+    ] = False,
+    new_project: Annotated[
+        bool,
         typer.Option(
-            "--accept-losses", help="Go on even if many answers are gone from Label Studio."
+            "--new-project",
+            help="Replace a deleted project by a new one; keeps all answers, sends what is open.",
         ),
     ] = False,
     json: Json = False,
@@ -130,7 +145,18 @@ def reconcile(
     """
     from dataclasses import asdict
 
-    differences = open_workspace(workspace).reconcile(accept_losses=accept_losses)
+    from biasloop.rounds.losses import LossDecision
+    from biasloop.service.control import replace_project
+
+    if accept_losses and (keep_answers or new_project):
+        raise fail("--accept-losses lets go of the answers that the other options keep; choose one")
+    decision = LossDecision.LET_GO if accept_losses else LossDecision.ASK
+    service = open_workspace(workspace)
+    if new_project:
+        replace_project(service)
+    if new_project or keep_answers:
+        decision = LossDecision.KEEP
+    differences = service.reconcile(decision)
     if json:
         print_json(asdict(differences))
         return
@@ -138,6 +164,8 @@ def reconcile(
         f"{differences.changed} annotations changed, {differences.lost} gone with their tasks, "
         f"{differences.pushed_again} open tasks pushed again"
     )
+    if differences.kept:
+        say(f"{differences.kept} answers kept that are gone from Label Studio")
 
 
 def backup(

@@ -1,5 +1,6 @@
 """status, trip, doctor."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,15 @@ def status(json: Json = False, workspace: Workspace = None) -> None:
     if now.set_aside:
         open_tasks = sum(answer.open for answer in now.set_aside)
         say(f"  aside    {len(now.set_aside)} answers do not count, {open_tasks} tasks open")
+        for reason, number in Counter(answer.reason for answer in now.set_aside).most_common():
+            say(f"           {number} {reason}")
+    for task, item in now.label_studio.unreadable.items():
+        say(
+            f"  unread   task {task} (item {item}): Label Studio cannot list its answers; "
+            "delete the broken one there"
+        )
+    if now.label_studio.lost:
+        say(f"  lost     {now.label_studio.lost}")
     if now.label_studio.trouble:
         say(f"  trouble  {now.label_studio.trouble}")
     for name, record in now.synthesis.by_expander.items():

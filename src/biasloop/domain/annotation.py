@@ -8,6 +8,9 @@ from typing import Any
 
 from biasloop.domain.label import LabelSource
 
+KEPT = "kept"
+"""The key in `extra` of an answer that is kept although Label Studio has lost it."""
+
 
 class Standing(StrEnum):
     """How an annotation counts."""
@@ -43,6 +46,11 @@ class Annotation:
     extra: Mapping[str, Any] = field(default_factory=dict)
     seq: int = 0
 
+    @property
+    def kept(self) -> bool:
+        """Whether it counts although it is gone from Label Studio: somebody decided so."""
+        return KEPT in self.extra
+
     def has_same_content(self, other: "Annotation") -> bool:
         """Whether nothing that matters has changed since `other`, an earlier version."""
         return (
@@ -51,3 +59,9 @@ class Annotation:
             and self.annotator == other.annotator
             and dict(self.extra) == dict(other.extra)
         )
+
+
+def label_studio_id(key: str) -> int:
+    """The id in Label Studio of an annotation with that key: "ls:17", or "ls:17@" and when it was
+    made if the ledger knows another annotation of that id."""
+    return int(key.removeprefix("ls:").partition("@")[0])

@@ -38,24 +38,18 @@ class AsideReason(StrEnum):
     BAD_SPAN = "a marked span that is not in the text"
     DUPLICATE = "a second answer by the same person"
     OVER = "more votes than were asked for"
+    PREDICTION = "a prediction made into an answer that nobody looked at"
+    NOT_BY_A_PERSON = "imported or sent by a program, not answered by a person"
+    OTHER_ITEM = "its task names another item in Label Studio than the one that was sent"
+    SECOND_TASK = "on a task that was not sent, next to the one of this item"
     OLDER_POLICY = "given under an older guideline"
     ASKED_AGAIN = "given under an older guideline, asked again"
 
-    @property
-    def fixable(self) -> bool:
-        """Whether the annotator can still correct the annotation, so that it becomes a vote.
 
-        Not with a label outside the scheme: annotators only see those of the scheme of their day,
-        so it was a valid answer, and is kept.
-        """
-        final = (
-            AsideReason.DUPLICATE,
-            AsideReason.OVER,
-            AsideReason.OLDER_POLICY,
-            AsideReason.UNKNOWN_LABEL,
-        )
-        return self not in final
 
+SLIPS = (AsideReason.EMPTY, AsideReason.CONTRADICTORY, AsideReason.SEVERAL)
+"""Reasons for which the author is asked again, once for each item. What is not in this list is
+never deleted in Label Studio for what it says."""
 
 BY_POLICY = (AsideReason.OLDER_POLICY, AsideReason.ASKED_AGAIN)
 """Reasons that apply to a valid vote once the guideline has changed."""
@@ -88,6 +82,11 @@ class Scheme:
     def choices(self) -> tuple[str, ...]:
         """Everything that an annotator can choose; the negative comes last."""
         return self.labels if self.none_label is None else (*self.labels, self.none_label)
+
+    @property
+    def blank_means_none(self) -> bool:
+        """Whether choosing nothing is the only way to say that no label fits."""
+        return self.multi and self.none_label is None
 
     def current_name(self, name: str) -> str:
         """The present name of a label; a name that was never changed, known or not, stays."""

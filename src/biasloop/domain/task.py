@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from biasloop.domain.label import AsideReason
 from biasloop.domain.writing.judgement import Judgement
 
 
@@ -30,7 +31,12 @@ class LabelTask:
 
 @dataclass(frozen=True, slots=True)
 class RawAnnotation:
-    """An annotation as Label Studio stores it. `result` is its unchanged JSON."""
+    """An annotation as Label Studio stores it. `result` is its unchanged JSON.
+
+    `annotator` is "" if Label Studio no longer knows who made it. `not_counted` says why it cannot
+    be what a person answered (None: it can). `created_at` never changes, unlike the id, which a
+    database that was restored gives again.
+    """
 
     id: int
     task_id: int
@@ -40,6 +46,8 @@ class RawAnnotation:
     result: Sequence[Mapping[str, Any]]
     updated_at: datetime
     seconds: float | None
+    created_at: datetime | None = None
+    not_counted: AsideReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ class TaskState:
     """A task that has changed, with all its current annotations (none if all were deleted).
 
     `text` is what annotators see. Once the task has `overlap` annotations, Label Studio no longer
-    shows it to anyone.
+    shows it to anyone; it is then `done`. An `unreadable` task has annotations that Label Studio
+    cannot tell. `not_counted` says why no answer on it counts (None: they do).
     """
 
     task_id: int
@@ -56,6 +65,9 @@ class TaskState:
     annotations: Sequence[RawAnnotation]
     text: str
     overlap: int
+    done: bool = False
+    unreadable: bool = False
+    not_counted: AsideReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

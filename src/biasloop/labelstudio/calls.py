@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _ADVICE = {
     401: "the token is not valid there; copy it again from Account & Settings",
     403: "the account of this token lacks the permission; use an administrator's token",
-    404: "it does not exist (any more), or the token's account may not see it",
+    404: "it does not exist (any more), or the token's account may not see it; if the project was "
+    "deleted, `biasloop reconcile --new-project` makes a new one, sends what is open and keeps "
+    "every vote",
 }
 
 
@@ -62,6 +64,11 @@ def calling(url: str, purpose: str, secrets: Iterable[str] = ()) -> Iterator[Non
         raise LabelStudioDown(
             f"cannot {purpose}: {shown} sent {error}; is that Label Studio?"
         ) from None
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise LabelStudioDown(
+            f"cannot {purpose}: {shown} answered what Label Studio never answers "
+            f"({type(error).__name__}); is that Label Studio, and does a proxy change its answers?"
+        ) from error
 
 
 def _error_from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudioError:
@@ -82,6 +89,12 @@ def _error_from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudio
         f"cannot {purpose}: Label Studio at {url} refused ({status}): {_detail(error.body)}; "
         f"{advice}"
     )
+
+
+def failed_inside(error: LabelStudioDown) -> bool:
+    """Whether Label Studio itself failed at this request, as it does when one of the records that
+    it should list cannot be written as JSON."""
+    return getattr(error.__cause__, "status_code", None) == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _detail(body: Any) -> str:

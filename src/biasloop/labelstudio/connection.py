@@ -74,5 +74,9 @@ class Connection:
             )
         return self._project
 
+    def use_project(self, project: int | None) -> None:
+        """Works with this project from now on; None until `ensure_project` has found one."""
+        self._project = project
+
     def _calling(self, purpose: str) -> AbstractContextManager[None]:
         return calling(self.url, purpose, [self._token])

@@ -10,6 +10,9 @@ from biasloop.errors import CampaignError
 OWN_KEYS = ("item_id", "round")
 """Keys in the data of every task besides the text and its context."""
 
+REWRITE = "rewrite"
+"""The name of the `TextArea` in which annotators write the text anew."""
+
 _TEXT_TAGS = ("Text", "HyperText", "Header", "Paragraphs")
 _NAMES_TAGS = ("Choice", "Label")
 _VARIABLE = re.compile(r"\$([\w.\[\]-]+)")
@@ -17,9 +20,11 @@ _VARIABLE = re.compile(r"\$([\w.\[\]-]+)")
 
 @dataclass(frozen=True, slots=True)
 class LabelConfig:
-    """The `Choices` over a `Text` that the loop uses; it ignores all other controls.
+    """The `Choices` over a `Text` that the loop uses, and the controls that it reports on.
 
-    `choices` and `text` are names of tags; `value` and `context` are keys of a task's data.
+    `choices`, `text`, `spans` and `rewrite` are names of tags, `value` and `context` keys of a
+    task's data. `spans` is the first `Labels` over the text that has a label of the scheme,
+    `rewrite` the `TextArea` of that name. Other controls are stored verbatim and mean nothing here.
     """
 
     scheme: Scheme
@@ -27,6 +32,8 @@ class LabelConfig:
     text: str
     value: str
     context: str | None
+    spans: str | None = None
+    rewrite: str | None = None
 
 
 def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
@@ -40,12 +47,15 @@ def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
     choices = _text_choices(root)
     text = _text_of(root, choices)
     multi = choices.get("choice", "single") == "multiple"
+    scheme = _scheme(choices, multi, none_label)
     return LabelConfig(
-        scheme=_scheme(choices, multi, none_label),
+        scheme=scheme,
         choices=_attribute(choices, "name"),
         text=_attribute(text, "name"),
         value=_value(text),
         context=_context(root, _value(text)),
+        spans=_spans(root, _attribute(text, "name"), scheme),
+        rewrite=_rewrite(root, _attribute(text, "name")),
     )
 
 
@@ -144,6 +154,19 @@ def _context(root: ET.Element, value: str) -> str | None:
             "$round; remove the rest"
         )
     return others[0] if others else None
+
+
+def _spans(root: ET.Element, text: str, scheme: Scheme) -> str | None:
+    for control in root.iter("Labels"):
+        names = {tag.get("alias") or tag.get("value") for tag in control.iter("Label")}
+        if control.get("toName") == text and names & {*scheme.choices}:
+            return control.get("name")
+    return None
+
+
+def _rewrite(root: ET.Element, text: str) -> str | None:
+    areas = (tag.get("name") for tag in root.iter("TextArea") if tag.get("toName") == text)
+    return REWRITE if REWRITE in areas else None
 
 
 def _value(text: ET.Element) -> str:

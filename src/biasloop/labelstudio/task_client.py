@@ -8,19 +8,31 @@ from typing import Any, TypeVar
 
 from biasloop.domain.task import LabelTask, PushedTask, RawAnnotation, TaskState
 from biasloop.errors import LabelStudioDown
-from biasloop.labelstudio.calls import may_be_gone
+from biasloop.labelstudio.calls import failed_inside, may_be_gone
 from biasloop.labelstudio.connection import Connection
-from biasloop.labelstudio.tasks import annotators, task_filter, timestamp, to_json, to_state
+from biasloop.labelstudio.tasks import (
+    UNREADABLE,
+    annotators,
+    task_filter,
+    timestamp,
+    to_json,
+    to_state_or_unreadable,
+)
 
 T = TypeVar("T")
+Page = list[dict[str, Any]]
+"""Tasks as Label Studio lists them."""
 
 PUSH_SIZE = 1000
 LOOKUP_SIZE = 300  # item ids in one URL, which must stay under 16 KB
 PAGE_SIZE = 400  # on larger pages the server takes longer per task
 WITH_ANNOTATIONS = (
-    "id,data,updated_at,overlap,annotations,result,was_cancelled,completed_by,lead_time"
+    "id,data,created_at,updated_at,overlap,is_labeled,annotations,result,was_cancelled,completed_by,"
+    "lead_time,draft_created_at,parent_prediction,import_id"
 )
 """The fields of tasks and annotations that are read; reading all fields takes twice as long."""
+WITHOUT_ANNOTATIONS = "id,data,updated_at,overlap,is_labeled"
+MAX_UNREADABLE = 20  # on one page; beyond it is not single records that fail
 
 
 class TaskClient(Connection):
@@ -90,12 +102,13 @@ class TaskClient(Connection):
         return ids
 
     def _exists(self, task: PushedTask) -> bool:
-        tasks = self._page([task_filter("id", "equal", "Number", task.task_id)], "id,data").items
-        return any(same.dict()["data"].get("item_id") == task.item_id for same in tasks or ())
+        tasks = self._page([task_filter("id", "equal", "Number", task.task_id)], "id,data")
+        return any(same["data"].get("item_id") == task.item_id for same in tasks)
 
     def _count(self, after: int) -> int:
         """How many tasks have an id above `after`."""
-        return int(self._page([_above(after)], "id", page_size=1).response.total)
+        with self._calling("count tasks"):
+            return int(self._list([_above(after)], "id", 1).response.total)
 
     def changed_since(self, moment: datetime | None) -> Iterator[TaskState]:
         """Tasks updated at or after `moment` by the server's clock (None: all), ordered by task id.
@@ -114,9 +127,10 @@ class TaskClient(Connection):
         )
         for page in self._pages(WITH_ANNOTATIONS, since):
             emails = self._emails_of(annotators(page))
-            yield from (
-                to_state(task, emails, self._config) for task in page if "item_id" in task["data"]
-            )
+            with self._calling("read tasks"):
+                ours = [task for task in page if "item_id" in task["data"]]
+                states = [to_state_or_unreadable(task, emails, self._config) for task in ours]
+            yield from states
 
     def _tasks(
         self, include: str, filters: Sequence[dict[str, Any]] = (), above: int = 0
@@ -126,36 +140,70 @@ class TaskClient(Connection):
 
     def _pages(
         self, include: str, filters: Sequence[dict[str, Any]] = (), above: int = 0
-    ) -> Iterator[list[dict[str, Any]]]:
+    ) -> Iterator[Page]:
         """Pages of tasks in order of id. Each begins after the last id, not at a page number, which
         deletions would shift.
 
         The next page is requested while the caller works on this one.
         """
         with ThreadPoolExecutor(1) as pool:
-            future: Future[Any] | None = pool.submit(self._page, [*filters, _above(above)], include)
+            future: Future[Page] | None = pool.submit(
+                self._readable_page, [*filters, _above(above)], include
+            )
             while future:
-                page = [task.dict() for task in future.result().items or ()]
+                page = future.result()
                 last = page[-1]["id"] if len(page) == PAGE_SIZE else None
-                future = last and pool.submit(self._page, [*filters, _above(last)], include)
+                future = last and pool.submit(
+                    self._readable_page, [*filters, _above(last)], include
+                )
                 yield page
 
-    def _page(
-        self, filters: Sequence[dict[str, Any]], include: str, page_size: int | None = None
-    ) -> Any:
+    def _readable_page(self, filters: Sequence[dict[str, Any]], include: str) -> Page:
+        """A page of tasks. One with an annotation that Label Studio cannot list comes without its
+        annotations and with `UNREADABLE`; all others are as they should be."""
+        try:
+            return self._page(filters, include)
+        except LabelStudioDown as error:
+            if "annotations" not in include or not failed_inside(error):
+                raise
+            bare = self._page(filters, WITHOUT_ANNOTATIONS)
+            page = self._narrow_down(bare)
+            if sum(UNREADABLE in task for task in page) > MAX_UNREADABLE:
+                raise
+            return page
+
+    def _narrow_down(self, bare: Page) -> Page:
+        """These tasks with their annotations, halved until those that fail are found."""
+        if not bare:
+            return []
+        first, last = bare[0]["id"], bare[-1]["id"]
+        try:
+            return self._page([_above(first - 1), _below(last + 1)], WITH_ANNOTATIONS)
+        except LabelStudioDown as error:
+            if not failed_inside(error):
+                raise
+        if len(bare) == 1:
+            return [bare[0] | {UNREADABLE: True}]
+        half = len(bare) // 2
+        return self._narrow_down(bare[:half]) + self._narrow_down(bare[half:])
+
+    def _page(self, filters: Sequence[dict[str, Any]], include: str) -> Page:
+        with self._calling("list tasks"):
+            return [task.dict() for task in self._list(filters, include, PAGE_SIZE).items or ()]
+
+    def _list(self, filters: Sequence[dict[str, Any]], include: str, size: int) -> Any:
         query = {
             "filters": {"conjunction": "and", "items": list(filters)},
             "ordering": ["tasks:id"],
         }
-        with self._calling("list tasks"):
-            return self._sdk.tasks.list(
-                project=self.project,
-                query=json.dumps(query, separators=(",", ":")),
-                fields="all" if "annotations" in include else "task_only",
-                include=include,
-                page_size=page_size or PAGE_SIZE,
-                resolve_uri=False,
-            )
+        return self._sdk.tasks.list(
+            project=self.project,
+            query=json.dumps(query, separators=(",", ":")),
+            fields="all" if "annotations" in include else "task_only",
+            include=include,
+            page_size=size,
+            resolve_uri=False,
+        )
 
     def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
         """Shows a task to annotators who have not answered it until it has `overlap` annotations;
@@ -193,6 +241,10 @@ class TaskClient(Connection):
 
 def _above(last: int) -> dict[str, Any]:
     return task_filter("id", "greater", "Number", last)
+
+
+def _below(first: int) -> dict[str, Any]:
+    return task_filter("id", "less", "Number", first)
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -22,6 +22,7 @@ from biasloop.domain.votes.agreement import (
 )
 from biasloop.domain.votes.consensus import votes_of_today
 from biasloop.domain.votes.pace import longest_counted_time, measure_pace
+from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import marked
 from biasloop.service.service import Service
 from biasloop.workspace.positions import Dimension, Positions, by_group
@@ -101,7 +102,7 @@ def report(service: Service) -> AnnotatorsReport:
     competence = annotator_competence(votes, scheme)
     by_annotator = groupby(sorted(all_answers, key=_annotator), key=_annotator)
     agreement = measure_agreement(votes, roots, scheme, seed)
-    marks = _marked(votes, roots, texts, service.campaign.controls.text)
+    marks = _marked(votes, roots, texts, service.campaign.controls)
     return AnnotatorsReport(
         people=[
             _person(name, list(own), competence.get(name), gold_results.get(name), max_seconds)
@@ -183,11 +184,14 @@ def _items(service: Service, votes: Sequence[Annotation]) -> tuple[dict[str, str
 
 
 def _marked(
-    votes: Sequence[Annotation], roots: Mapping[str, str], texts: Mapping[str, str], name: str
+    votes: Sequence[Annotation],
+    roots: Mapping[str, str],
+    texts: Mapping[str, str],
+    controls: LabelConfig,
 ) -> list[tuple[str, list[list[Any]]]]:
     by_item: dict[str, list[list[Any]]] = {}
     for vote in votes:
-        spans = marked(vote.extra.get("result", ()), name, texts[vote.item_id])
+        spans = marked(vote.extra.get("result", ()), controls, texts[vote.item_id])
         by_item.setdefault(vote.item_id, []).append(spans)
     return [(roots[item_id], spans) for item_id, spans in by_item.items()]
 

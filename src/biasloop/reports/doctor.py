@@ -16,6 +16,7 @@ from biasloop.service.plugins import (
     try_classifier,
 )
 from biasloop.service.service import Service
+from biasloop.workspace.campaign import check_campaign
 
 LOW_DISK = 2 * 1024**3
 """Free bytes; with fewer, a training may fill the disk."""
@@ -58,10 +59,8 @@ def _check(what: str, examine_part: Callable[[], str]) -> Check:
 
 
 def _campaign(service: Service) -> str:
-    from biasloop.labelstudio.validation import validate_label_config
-
     campaign = service.campaign
-    validate_label_config(campaign.label_config)
+    check_campaign(campaign)
     return f"{campaign.about.name}, policy {campaign.policy.id}"
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import Annotation, Standing, label_studio_id
 from biasloop.domain.item import Item
 from biasloop.domain.votes.consensus import resolve_item_labels
+from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import marked, rewrites
 from biasloop.service.service import Service
 
@@ -122,7 +123,7 @@ def vote_rows(service: Service) -> Iterator[Row]:
             "policy": annotation.policy_id,
             "at": annotation.at,
             "seconds": annotation.seconds,
-            **_marks(annotation, service.campaign.controls.text, texts.get(annotation.item_id, "")),
+            **_marks(annotation, service.campaign.controls, texts.get(annotation.item_id, "")),
         }
 
 
@@ -158,7 +159,7 @@ def _pseudonyms(annotations: Sequence[Annotation]) -> dict[str, str]:
     """A name for everyone who labelled in Label Studio, in the order of their first annotation
     there, deleted ones included, so that names never change."""
     there = sorted(
-        (int(a.key.removeprefix("ls:")), a.annotator) for a in annotations if a.task_id is not None
+        (label_studio_id(a.key), a.annotator) for a in annotations if a.task_id is not None
     )
     people = dict.fromkeys(annotator for _, annotator in there)
     return {annotator: f"A{number}" for number, annotator in enumerate(people, 1)}
@@ -173,14 +174,14 @@ def _texts(service: Service, item_ids: set[str]) -> dict[str, str]:
     return {item_id: text for (item_id, _), text in zip(here, texts, strict=True)}
 
 
-def _marks(annotation: Annotation, text_name: str, text: str) -> Row:
+def _marks(annotation: Annotation, controls: LabelConfig, text: str) -> Row:
     if not text:  # spans and rewrites repeat words of the ad
         return {"spans": {}, "rewrite": None, "extra": {}}
     result = annotation.extra.get("result", ())
     places: dict[str, list[list[int]]] = {}
-    for span in marked(result, text_name, text):
+    for span in marked(result, controls, text):
         places.setdefault(span.label, []).append([span.start, span.end])
-    written = rewrites(result)
+    written = rewrites(result, controls)
     return {
         "spans": places,
         "rewrite": "\n".join(written) or None,

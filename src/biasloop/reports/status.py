@@ -22,6 +22,7 @@ from biasloop.reports.synthesis import (
     probation,
     synthesis,
 )
+from biasloop.rounds.losses import describe_losses
 from biasloop.service.policy import PolicyReport, policy_report
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark
@@ -42,11 +43,17 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class LabelStudioReport:
-    """Where Label Studio is, our project there, and why it cannot be polled (None: it can)."""
+    """Where Label Studio is, our project there, and why it cannot be polled (None: it can).
+
+    `lost` is the question what becomes of answers that are gone (None: too few are), `unreadable`
+    the item of each task with an answer that Label Studio cannot list.
+    """
 
     url: str
     project: int | None
     trouble: str | None
+    lost: str | None
+    unreadable: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +173,7 @@ def overview(service: Service) -> Overview:
         next_round=reason_not_to_open(service.settings.opening, situation)
         or "opens at the next tick",
         budget=Budget(situation.labels, service.settings.loop.budget),
-        label_studio=LabelStudioReport(
-            service.label_studio_url,
-            ledger.control.bookmark(Bookmark.PROJECT),
-            ledger.control.bookmark(Bookmark.TROUBLE),
-        ),
+        label_studio=_label_studio(service),
         pool=service.pool.stats(),
         labels=_labels(annotations, gold),
         gold=_gold(service, gold),
@@ -191,6 +194,18 @@ def overview(service: Service) -> Overview:
         synthesis=synthesis(ledger, rounds),
         probation=probation(service, rounds, annotations),
         events=ledger.control.events(20),
+    )
+
+
+def _label_studio(service: Service) -> LabelStudioReport:
+    control = service.ledger.control
+    losses = control.bookmark(Bookmark.LOSSES)
+    return LabelStudioReport(
+        service.label_studio_url,
+        control.bookmark(Bookmark.PROJECT),
+        control.bookmark(Bookmark.TROUBLE),
+        describe_losses(losses) if losses else None,
+        control.bookmark(Bookmark.UNREADABLE) or {},
     )
 
 

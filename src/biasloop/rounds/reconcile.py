@@ -4,6 +4,7 @@ A poll reads what changed since the last one. It misses a task deleted altogethe
 restored from a backup or a clock set back; the comparison of everything finds them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,29 +12,27 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.policy import PolicyAt
 from biasloop.domain.round import State
-from biasloop.domain.task import TaskState
 from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.ports import LabelStudio, Pool
-from biasloop.rounds.poll import CHUNK, record_changes
+from biasloop.rounds.losses import LossDecision, describe_losses, keep_answers
+from biasloop.rounds.poll import Reading
 from biasloop.rounds.steps.push import push
+from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
-
-MAX_LOST_SHARE = 0.1
-MAX_LOST_COUNT = 20
-"""If more annotations than this number and this share of all are gone, reconciling needs
-`accept_losses`: a project deleted by mistake must not erase what the campaign has learned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
     """What was corrected: annotation versions that the ledger lacked, annotations that were deleted
-    with their task, and tasks pushed again because nobody had answered them."""
+    with their task, tasks pushed again because nobody had answered them, and answers that are kept
+    although Label Studio has lost them."""
 
     changed: int
     lost: int
     pushed_again: int
+    kept: int = 0
 
 
 def reconcile(
@@ -44,43 +43,41 @@ def reconcile(
     policy_at: PolicyAt,
     plan: VotePlan,
     *,
-    accept_losses: bool = False,
+    losses: LossDecision = LossDecision.ASK,
 ) -> Differences:
     """Makes the ledger agree with Label Studio on every annotation, and pushes every open item
     whose task is gone again. Repeatable; to undo it, restore Label Studio and reconcile again.
 
-    Raises LabelStudioRefused when so many annotations are gone that it looks like an accident,
-    unless `accept_losses`.
+    `losses` says what becomes of answers that are gone. Raises LabelStudioRefused when they are so
+    many that it looks like an accident and nobody has decided: until then they count.
     """
-    item_by_task: dict[int, str] = {}  # the id of a deleted task may be reused for another item
-    changed = 0
-    batch: list[TaskState] = []
-    for task in label_studio.changed_since(None):
-        item_by_task[task.task_id] = task.item_id
-        batch.append(task)
-        if len(batch) == CHUNK:
-            changed += record_changes(ledger, label_studio, batch, config, policy_at, plan)
-            batch = []
-    changed += record_changes(ledger, label_studio, batch, config, policy_at, plan)
-
-    current = [
-        a
-        for a in ledger.annotations()
-        if a.task_id is not None and a.standing is not Standing.DELETED
-    ]
-    lost = [a for a in current if item_by_task.get(a.task_id or 0) != a.item_id]
-    if len(lost) > max(MAX_LOST_COUNT, MAX_LOST_SHARE * len(current)) and not accept_losses:
-        raise LabelStudioRefused(
-            f"{len(lost)} of {len(current)} answers are gone from Label Studio with their tasks; "
-            "if the project was deleted by mistake, restore Label Studio; if that was intended, "
-            "run `biasloop reconcile --accept-losses`"
-        )
+    reading = Reading(ledger, label_studio, config, policy_at, plan)
+    reading.read(label_studio.changed_since(None))
+    missing = reading.missing_anywhere()
+    witness = ledger.control.bookmark(Bookmark.POLL_WITNESS)
+    question = reading.question(
+        missing, older=witness is not None and not reading.has_whole(witness)
+    )
+    if question and losses is LossDecision.ASK:
+        ledger.control.set_bookmark(Bookmark.LOSSES, question)
+        raise LabelStudioRefused(describe_losses(question))
     now = datetime.now(UTC)
-    ledger.record([_deleted_with_task(annotation, now) for annotation in lost])
-    pushed_again = _push_again(ledger, label_studio, pool, item_by_task, now)
-    if changed or lost:
+    lost: list[Annotation] = []
+    if losses is LossDecision.KEEP:
+        ledger.record(keep_answers(missing.values()))
+    else:
+        reading.record_deletions()
+        lost = [answer for key, answer in missing.items() if key not in reading.missing]
+        ledger.record([_deleted_with_task(answer, now) for answer in lost])
+    reading.move_cursor()
+    ledger.control.set_bookmark(Bookmark.LOSSES, None)
+    pushed_again = _push_again(ledger, label_studio, pool, reading.tasks, now)
+    if pushed_again:  # some may have been there already, with answers
+        reading.read(label_studio.changed_since(None))
+    if reading.new or lost:
         ledger.rounds.wake(State.PUSHED)
-    return Differences(changed, len(lost), pushed_again)
+    kept = len(missing) if losses is LossDecision.KEEP else 0
+    return Differences(reading.new, len(lost), pushed_again, kept)
 
 
 def _deleted_with_task(annotation: Annotation, at: datetime) -> Annotation:
@@ -93,7 +90,7 @@ def _push_again(
     ledger: Ledger,
     label_studio: LabelStudio,
     pool: Pool,
-    item_by_task: dict[int, str],
+    item_by_task: Mapping[int, str],
     now: datetime,
 ) -> int:
     """Pushes the unanswered items of live rounds whose task is gone; returns how many."""

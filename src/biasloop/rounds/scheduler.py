@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from biasloop.domain.round import retry_delay
 from biasloop.errors import BiasloopError, describe_error
+from biasloop.rounds.losses import describe_losses
 from biasloop.rounds.reconcile import Differences
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
@@ -57,6 +58,7 @@ class Scheduler:
         self._leading = threading.Event()
         self._stopped = threading.Event()
         self._poll_failures = 0
+        self._told_losses = False
         self._poll_after = 0.0
         self._jobs = BackgroundScheduler(
             timezone=UTC,
@@ -111,6 +113,7 @@ class Scheduler:
             self._note_trouble(None)
         if new:
             self._log(f"{new} new annotations")
+        self._tell_losses()
 
     def reconcile(self) -> None:
         """A full comparison, if this scheduler leads; logs what it corrected."""
@@ -122,6 +125,13 @@ class Scheduler:
             ]
             if repairs:
                 self._log(f"reconciled with Label Studio: {', '.join(repairs)}")
+
+    def _tell_losses(self) -> None:
+        """Logs once that many answers are gone, and once that the question is settled."""
+        losses = self._call_logged(lambda: self._ledger.control.bookmark(Bookmark.LOSSES))
+        if bool(losses) != self._told_losses:
+            self._told_losses = bool(losses)
+            self._log(describe_losses(losses) if losses else "no answers are missing any more")
 
     def _back_off(self, trouble: str) -> None:
         self._poll_failures += 1

@@ -8,6 +8,7 @@ from typing import Any
 from biasloop.domain.round import PauseState, State
 from biasloop.rounds.steps.close import close
 from biasloop.service.service import Service
+from biasloop.store.control import Bookmark
 
 
 def pause(service: Service, *, drain: bool = False) -> PauseState:
@@ -48,3 +49,11 @@ def cancel(service: Service, round_id: int, why: str) -> int:
     tasks = service.label_studio.task_ids(sorted(batch - answered))
     service.label_studio.withdraw(list(chain(*tasks.values())))
     return len(tasks)
+
+
+def replace_project(service: Service) -> int:
+    """Makes a new project in Label Studio in place of one that was deleted, and returns its id. One
+    that still exists under the campaign's title is found again instead."""
+    for name in (Bookmark.PROJECT, Bookmark.POLL_CURSOR, Bookmark.POLL_WITNESS):
+        service.ledger.control.set_bookmark(name, None)
+    return service.ensure_project()

@@ -19,6 +19,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, version_in_force
 from biasloop.domain.round import Situation
 from biasloop.errors import ConfigError
+from biasloop.rounds.losses import LossDecision
 from biasloop.rounds.situation import SituationReader
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
@@ -159,7 +160,7 @@ class Service:
         """Shows the guideline of this policy to annotators in Label Studio; creates our project if
         it does not exist, and returns its id."""
         campaign = self.campaign
-        project = self.label_studio.ensure_project(
+        project = self._project_client().ensure_project(
             campaign.about.title,
             campaign.label_config,
             policy.text,
@@ -168,6 +169,11 @@ class Service:
         if self.ledger.control.bookmark(Bookmark.PROJECT) != project:
             self.ledger.control.set_bookmark(Bookmark.PROJECT, project)
         return project
+
+    def _project_client(self) -> "LabelStudioClient":
+        """The client, at the project that the ledger names: another process may have made one."""
+        self.label_studio.use_project(self.ledger.control.bookmark(Bookmark.PROJECT))
+        return self.label_studio
 
     def embedded(self, log: Callable[[str], None]) -> "EmbeddedLabelStudio":
         """The Label Studio that biasloop starts itself; `log` is called with each of its lines."""
@@ -248,7 +254,7 @@ class Service:
             self.ensure_project()
         return poll(
             self.ledger,
-            self.label_studio,
+            self._project_client(),
             self.campaign.controls,
             self._policy_at(),
             self.settings.vote_plan,
@@ -258,7 +264,7 @@ class Service:
     def _policy_at(self) -> PolicyAt:
         return partial(version_in_force, self.ledger.policies.history())
 
-    def reconcile(self, *, accept_losses: bool = False) -> "Differences":
+    def reconcile(self, losses: LossDecision = LossDecision.ASK) -> "Differences":
         """A full comparison with Label Studio; see biasloop.rounds.reconcile."""
         from biasloop.rounds.reconcile import reconcile
 
@@ -270,7 +276,7 @@ class Service:
             self.campaign.controls,
             self._policy_at(),
             self.settings.vote_plan,
-            accept_losses=accept_losses,
+            losses=losses,
         )
 
     def spare_child(self) -> AbstractContextManager[None]:

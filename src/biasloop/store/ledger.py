@@ -85,10 +85,11 @@ class Ledger:
         with self._db.read() as connection:
             return set(connection.execute(query).scalars())
 
-    def annotations_on(self, item_ids: Sequence[str]) -> list[Annotation]:
-        """The current version of every annotation of these items."""
+    def annotations_on(self, item_ids: Sequence[str], keys: Sequence[str] = ()) -> list[Annotation]:
+        """The current version of every annotation of these items, and of those with these keys."""
         with self._db.read() as connection:
-            query = current_annotations(annotations.c.item_id.in_(list(item_ids)))
+            of_items = annotations.c.item_id.in_(list(item_ids))
+            query = current_annotations(of_items | annotations.c.key.in_(list(keys)))
             return [annotation_from_row(row) for row in connection.execute(query)]
 
     def sequence(self) -> int:
@@ -136,6 +137,14 @@ class Ledger:
             query = sa.select(tasks.c.item_id, tasks.c.task_id).order_by(tasks.c.seq)
             rows = connection.execute(query)
             return {row.item_id: row.task_id for row in rows}
+
+    def items_of(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """The item that each of these tasks was sent for; on SQLite, Label Studio gives the ids of
+        deleted tasks again, so the newest counts."""
+        query = sa.select(tasks.c.task_id, tasks.c.item_id).order_by(tasks.c.seq)
+        with self._db.read() as connection:
+            rows = connection.execute(query.where(tasks.c.task_id.in_(list(task_ids))))
+            return {row.task_id: row.item_id for row in rows}
 
     def newest_task(self, before: datetime) -> PushedTask | None:
         """The last task that was pushed before this time; None if there was none."""
@@ -205,6 +214,11 @@ class Ledger:
         query = sa.select(item_trip).where(item_trip.c.item_id == item_id).order_by("at")
         with self._db.read() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    def buried_items(self) -> set[str]:
+        """Ids of the items of ads that were taken down."""
+        with self._db.read() as connection:
+            return set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
 
     def record_takedown(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
         """Adds tombstones for the items of an ad, and blanks refused texts and scenarios of trials

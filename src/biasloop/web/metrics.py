@@ -53,6 +53,16 @@ class _Gauges(Collector):
             "1 while Label Studio cannot be polled.",
             now.label_studio.trouble is not None,
         )
+        yield _one(
+            "answers_lost",
+            "1 while many answers are gone from Label Studio and nobody has decided.",
+            now.label_studio.lost is not None,
+        )
+        yield _one(
+            "unreadable_tasks",
+            "Tasks with an answer that Label Studio cannot list.",
+            len(now.label_studio.unreadable),
+        )
         if now.last_label_at is not None:
             yield _one(
                 "last_label_timestamp_seconds",

@@ -118,6 +118,20 @@ def read_campaign(folder: Path) -> Campaign:
     return Campaign(folder, about, xml, controls, {k: v for k, v in hints.items() if v})
 
 
+def check_campaign(campaign: Campaign) -> None:
+    """Raises CampaignError if the campaign must not start: Label Studio would refuse it, or
+    annotators cannot say that no label fits. One that runs already can still be read."""
+    from biasloop.labelstudio.validation import validate_label_config
+
+    validate_label_config(campaign.label_config)
+    if campaign.scheme.blank_means_none:
+        raise CampaignError(
+            f"{campaign.folder}: annotators may choose several labels but cannot say that none "
+            'fits; add a <Choice value="none"/> to label_config.xml (any name will do) and '
+            'none_label = "none" to campaign.toml'
+        )
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")

@@ -5,8 +5,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from biasloop.errors import WorkspaceError, reason
-from biasloop.labelstudio.validation import validate_label_config
-from biasloop.workspace.campaign import read_campaign, shipped
+from biasloop.workspace.campaign import check_campaign, read_campaign, shipped
 from biasloop.workspace.secrets import write_secrets
 from biasloop.workspace.settings_file import SETTINGS_FILE, template
 
@@ -19,7 +18,7 @@ def create_workspace(folder: Path, campaign: str, seed: int | None = None) -> No
     CampaignError when the campaign cannot drive the loop or Label Studio would refuse it.
     """
     configuration, seeds = shipped(campaign)
-    validate_label_config(read_campaign(configuration).label_config)
+    check_campaign(read_campaign(configuration))
     if (folder / SETTINGS_FILE).exists():
         raise WorkspaceError(f"{folder} is a workspace already; `biasloop status` shows it")
     if folder.exists() and any(folder.iterdir()):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import AsideReason, LabelSource
+from biasloop.domain.label import SLIPS, AsideReason, LabelSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,15 @@ def uses_up_vote(annotation: Annotation) -> bool:
 
 
 def answered_items(annotations: Iterable[Annotation], per_item: int) -> set[str]:
-    """Ids of the items that no longer keep a round open: enough votes, or skipped."""
+    """Ids of the items that no longer keep a round open: enough votes, or skipped, or with answers
+    that do not count and whose author is not asked again."""
     human = [a for a in annotations if a.source is LabelSource.HUMAN]
     votes = Counter(a.item_id for a in human if uses_up_vote(a))
     skipped = {a.item_id for a in human if a.standing is Standing.SKIP}
-    return skipped | {item_id for item_id, n in votes.items() if n >= per_item}
+    slips = Counter((a.item_id, a.annotator) for a in human if a.reason in SLIPS)
+    given_up = {item_id for (item_id, _), n in slips.items() if n > 1}
+    given_up |= {a.item_id for a in human if a.reason == AsideReason.UNKNOWN_LABEL}
+    return skipped | given_up | {item_id for item_id, n in votes.items() if n >= per_item}
 
 
 def settle_votes(

@@ -1,0 +1,46 @@
+"""Many answers gone from Label Studio at once: a question for a person, not a fact. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from biasloop.domain.annotation import KEPT, Annotation
+
+MAX_LOST_SHARE = 0.1
+MAX_LOST_COUNT = 5
+"""If more answers than this number and this share of all are gone at once, they go on counting
+until somebody decides: a database restored from yesterday, or a project deleted by mistake, must
+not erase what the campaign has learned."""
+
+
+class LossDecision(StrEnum):
+    """What becomes of answers that are gone from Label Studio."""
+
+    ASK = "ask"
+    """They count until somebody decides, if they are many."""
+    KEEP = "keep"
+    LET_GO = "let go"
+
+
+def is_question(gone: int, answers: int) -> bool:
+    """Whether so many of all answers are gone that a person must decide."""
+    return gone > max(MAX_LOST_COUNT, MAX_LOST_SHARE * answers)
+
+
+def describe_losses(losses: Mapping[str, Any]) -> str:
+    """The question, for status, page and log."""
+    return (
+        f"{losses['gone']} of {losses['of']} answers are gone from Label Studio; they count until "
+        "you decide. If its database was replaced by an older copy, or answers were deleted by "
+        "mistake, restore it. If not, `biasloop reconcile --keep-answers` keeps them and "
+        "`biasloop reconcile --accept-losses` lets them go"
+    )
+
+
+def keep_answers(answers: Iterable[Annotation]) -> list[Annotation]:
+    """New versions of these answers that count without Label Studio."""
+    return [
+        replace(answer, extra={**answer.extra, KEPT: "gone from Label Studio, kept on purpose"})
+        for answer in answers
+    ]

@@ -1,0 +1,132 @@
+"""Reads one annotation of Label Studio as a fact for the ledger: vote, skip, or set aside. Pure.
+
+What the ledger recorded first outweighs what Label Studio says now: which annotation it is, who
+made it, and which item its task was sent for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.label import BY_POLICY, SLIPS, AsideReason, LabelSource
+from biasloop.domain.policy import PolicyAt
+from biasloop.domain.task import RawAnnotation, TaskState
+from biasloop.labelstudio.label_config import LabelConfig
+from biasloop.labelstudio.tasks import chosen
+
+Records = Mapping[str, Annotation]
+"""What the ledger knows, by key."""
+
+POOLED = "deleted account"
+"""The author of every annotation whose account was deleted, in ledgers of earlier versions."""
+
+
+def identify_tasks(
+    tasks: Sequence[TaskState], items: Mapping[int, str], sent: Mapping[str, int]
+) -> list[TaskState]:
+    """The tasks with the items that they were sent for, whatever they say now.
+
+    `items` are the ledger's item ids by task id, `sent` the newest task of each item. A task that
+    the ledger does not know yet is believed, unless its item has another one.
+    """
+    return [_identify(task, items, sent) for task in tasks if task.item_id or task.task_id in items]
+
+
+def _identify(task: TaskState, items: Mapping[int, str], sent: Mapping[str, int]) -> TaskState:
+    item_id = items.get(task.task_id)
+    if item_id is None:
+        second = task.item_id in sent
+        return replace(task, not_counted=AsideReason.SECOND_TASK) if second else task
+    if item_id == task.item_id:
+        return task
+    return replace(
+        task,
+        item_id=item_id,
+        annotations=[replace(raw, item_id=item_id) for raw in task.annotations],
+        not_counted=AsideReason.OTHER_ITEM,
+    )
+
+
+def key_of(raw: RawAnnotation, records: Records) -> str:
+    """The key of an annotation in the ledger. A database that was restored gives ids again, so an
+    annotation that was made after what the ledger knows under its id is another one."""
+    key = f"ls:{raw.id}"
+    before = records.get(key)
+    if before is None or raw.created_at is None or raw.created_at <= before.at:
+        return key
+    return f"{key}@{raw.created_at:%Y-%m-%dT%H:%M:%S.%f}"
+
+
+def read_task(
+    task: TaskState, records: Records, config: LabelConfig, policy_at: PolicyAt
+) -> list[Annotation]:
+    """The annotations of a task as they are to be recorded, oldest first."""
+    annotations = []
+    for raw in sorted(task.annotations, key=lambda raw: raw.id):
+        key = key_of(raw, records)
+        before = records.get(key)
+        known = replace(
+            raw,
+            annotator=_author(raw, before),
+            not_counted=task.not_counted or raw.not_counted,
+        )
+        read = replace(read_annotation(known, config, policy_at(raw.updated_at)), key=key)
+        annotations.append(before if before and _stays(before, read) else read)
+    return annotations
+
+
+def read_annotation(raw: RawAnnotation, config: LabelConfig, policy_id: str) -> Annotation:
+    """A Label Studio annotation as the ledger's: a vote, a skip, or set aside with a reason."""
+    labels = chosen(raw.result, config.choices)
+    reason = raw.not_counted or (None if raw.skipped else _reason_by_labels(labels, config))
+    standing = Standing.ASIDE if reason else Standing.SKIP if raw.skipped else Standing.VOTE
+    others = [dict(r) for r in raw.result if r.get("from_name") != config.choices]
+    return Annotation(
+        key=f"ls:{raw.id}",
+        item_id=raw.item_id,
+        source=LabelSource.HUMAN,
+        standing=standing,
+        labels=labels,
+        asked=config.scheme.labels,
+        policy_id=policy_id,
+        annotator=raw.annotator,
+        at=raw.updated_at,
+        reason=reason or "",
+        seconds=raw.seconds,
+        task_id=raw.task_id,
+        extra={"result": others} if others else {},
+    )
+
+
+def _reason_by_labels(labels: Sequence[str], config: LabelConfig) -> AsideReason | None:
+    if not labels and config.scheme.blank_means_none:
+        return None
+    return config.scheme.reason_to_set_aside(labels)
+
+
+def _author(raw: RawAnnotation, before: Annotation | None) -> str:
+    """Who made it, as recorded first. Nobody knows whether two unknown authors are one person."""
+    if before and before.annotator != POOLED:
+        return before.annotator
+    return raw.annotator or f"unknown author of annotation {raw.id}"
+
+
+def _stays(before: Annotation, read: Annotation) -> bool:
+    """Whether the ledger's version stays although it would be read otherwise now: its author has
+    not touched it since, and what has changed is the guideline, the labels or the task."""
+    if read.at > before.at:
+        return False
+    if before.reason in BY_POLICY:
+        return True
+    counted = before.standing in (Standing.VOTE, Standing.SKIP)
+    of_task = read.reason in (AsideReason.OTHER_ITEM, AsideReason.SECOND_TASK)
+    return counted and (of_task or set(before.asked) != set(read.asked))
+
+
+def is_slip(annotation: Annotation | None) -> bool:
+    """Whether its author is asked again because of what it says."""
+    return (
+        annotation is not None
+        and annotation.standing is Standing.ASIDE
+        and annotation.reason in SLIPS
+    )

@@ -21,7 +21,7 @@ from biasloop.errors import LabelStudioDown
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.rounds.compare import changed_annotations, returns_and_overlaps
 from biasloop.rounds.poll import CHUNK, OVERLAP, poll
-from biasloop.rounds.reading import read_annotation
+from biasloop.rounds.reading import PROVENANCE, read_annotation
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
@@ -445,6 +445,19 @@ def test_the_author_is_the_one_recorded_first(authors: list[str]) -> None:
     assert len({a.annotator for a in known if not a.annotator.endswith("org")}) == authors.count("")
     deleted = [replace(answer, annotator="") for answer in given_by]
     assert appended_by([task(*deleted)], known) == []
+
+
+@pytest.mark.parametrize("reason", PROVENANCE)
+def test_a_vote_that_counted_before_anyone_asked_who_made_it_goes_on_counting(
+    reason: AsideReason,
+) -> None:
+    known = appended_by([task(raw(1, choices("age")))])
+    now_known = replace(raw(1, choices("age")), not_counted=reason)
+    assert appended_by([task(now_known)], known) == []
+    [fresh] = appended_by([task(now_known)])
+    assert (fresh.standing, fresh.reason) == (Standing.ASIDE, reason)
+    [touched] = appended_by([task(replace(now_known, updated_at=NOW + SECOND))], known)
+    assert touched.standing is Standing.ASIDE
 
 
 def test_an_id_that_is_given_again_is_another_annotation() -> None:

@@ -46,7 +46,6 @@ class AsideReason(StrEnum):
     ASKED_AGAIN = "given under an older guideline, asked again"
 
 
-
 SLIPS = (AsideReason.EMPTY, AsideReason.CONTRADICTORY, AsideReason.SEVERAL)
 """Reasons for which the author is asked again, once for each item. What is not in this list is
 never deleted in Label Studio for what it says."""

@@ -17,6 +17,14 @@ from biasloop.labelstudio.tasks import chosen
 Records = Mapping[str, Annotation]
 """What the ledger knows, by key."""
 
+PROVENANCE = (
+    AsideReason.PREDICTION,
+    AsideReason.NOT_BY_A_PERSON,
+    AsideReason.OTHER_ITEM,
+    AsideReason.SECOND_TASK,
+)
+"""Reasons that say who made an answer or on which task, and nothing of its content."""
+
 POOLED = "deleted account"
 """The author of every annotation whose account was deleted, in ledgers of earlier versions."""
 
@@ -77,7 +85,7 @@ def read_task(
 
 def read_annotation(raw: RawAnnotation, config: LabelConfig, policy_id: str) -> Annotation:
     """A Label Studio annotation as the ledger's: a vote, a skip, or set aside with a reason."""
-    labels = chosen(raw.result, config.choices)
+    labels = tuple(map(config.scheme.current_name, chosen(raw.result, config.choices)))
     reason = raw.not_counted or (None if raw.skipped else _reason_by_labels(labels, config))
     standing = Standing.ASIDE if reason else Standing.SKIP if raw.skipped else Standing.VOTE
     others = [dict(r) for r in raw.result if r.get("from_name") != config.choices]
@@ -113,14 +121,14 @@ def _author(raw: RawAnnotation, before: Annotation | None) -> str:
 
 def _stays(before: Annotation, read: Annotation) -> bool:
     """Whether the ledger's version stays although it would be read otherwise now: its author has
-    not touched it since, and what has changed is the guideline, the labels or the task."""
+    not touched it since, and what has changed is the guideline, the labels or the task, or an
+    earlier version of biasloop did not ask who or what made it."""
     if read.at > before.at:
         return False
     if before.reason in BY_POLICY:
         return True
     counted = before.standing in (Standing.VOTE, Standing.SKIP)
-    of_task = read.reason in (AsideReason.OTHER_ITEM, AsideReason.SECOND_TASK)
-    return counted and (of_task or set(before.asked) != set(read.asked))
+    return counted and (read.reason in PROVENANCE or set(before.asked) != set(read.asked))
 
 
 def is_slip(annotation: Annotation | None) -> bool:

@@ -1,5 +1,6 @@
 """The server that biasloop starts itself."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -10,12 +11,14 @@ from threading import Thread
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
-from biasloop.errors import LabelStudioRefused
+from biasloop.errors import BiasloopError, LabelStudioRefused
 from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from support.labelstudio_server import Server
 from support.ports import free_port
+from support.served import wait_until
 
 VENV = Path(sys.prefix + "-labelstudio")
 
@@ -79,6 +82,49 @@ def test_a_server_survives_its_killed_parent_and_is_adopted(
     moved.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{moved.url}/health")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_server_has_one_owner_who_keeps_it_running(
+    label_studio_server: Server, data_dir: Path, tmp_path: Path
+) -> None:
+    server, port, lines = label_studio_server, free_port(), []
+    pid_file = data_dir / "label-studio.pid"
+    with embedded(server, data_dir, port, lines) as owner:
+        told = ""
+        try:
+            with embedded(server, data_dir, port, []):
+                pass
+        except BiasloopError as error:
+            told = str(error)
+        assert answers(owner.url)  # the second did not end what it had not started
+        assert "already" in told
+        assert f"process {os.getpid()}, since 20" in told
+
+        # A copy of the workspace knows token, port and process of the original.
+        shutil.copytree(data_dir, tmp_path / "copy", ignore=shutil.ignore_patterns("*.lock"))
+        copies = [embedded(server, tmp_path / "copy", where, []) for where in (port, free_port())]
+        with pytest.raises(LabelStudioRefused, match="taken"):
+            copies[0].start()
+        for copy in copies:
+            copy.stop()
+            assert answers(owner.url)
+
+        first = int(pid_file.read_text().split()[0])
+        psutil.Process(first).kill()
+        wait_until(lambda: not answers(owner.url) or pid_file.read_text().split()[0] != str(first))
+        wait_until(lambda: answers(owner.url))
+        assert int(pid_file.read_text().split()[0]) != first
+        assert any("ended; starting it again" in line for line in lines)
+    assert not answers(owner.url)
+    with embedded(server, data_dir, port, lines):  # whoever comes next is the owner
+        assert answers(owner.url)
 
 
 def test_a_taken_port_is_refused(label_studio_server: Server, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,19 +15,28 @@ import httpx
 import psutil
 
 from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
+from biasloop.labelstudio.owner import Owner
 
 VERSION = "1.23.2"
 HOST = "127.0.0.1"
 BOOT_SECONDS = 300.0
 STOP_SECONDS = 15.0
+WATCH_SECONDS = 2.0
+"""Time between two looks at whether the server still runs."""
+PATIENCE_SECONDS = 60.0
+"""Longest time between two attempts to start it again."""
+REPORT_SECONDS = 10.0
+"""How often a start that takes long is reported."""
 
 
 class EmbeddedLabelStudio:
     """Label Studio in its own virtual environment (it requires old versions of shared libraries),
     with SQLite in `data_dir` and one administrator.
 
-    The server deliberately survives a killed parent: annotators can go on, and the next `start`
-    adopts it. `on_line` is called with messages for the user, a line at a time.
+    Within a `with`, this process owns the server: no other one can start or stop it, and it is
+    started again when it ends by itself. The server deliberately survives a killed owner:
+    annotators can go on, and the next owner adopts it. `on_line` is called with messages for the
+    user, a line at a time.
     """
 
     def __init__(
@@ -49,14 +59,29 @@ class EmbeddedLabelStudio:
         self._account = (email, password, token)
         self._on_line = on_line
         self._child: subprocess.Popen[bytes] | None = None
+        self._owner = Owner(data_dir)
+        self._leaving = threading.Event()
+        self._watch = threading.Thread(target=self._keep_running, name="label-studio", daemon=True)
 
     def __enter__(self) -> Self:
-        self.install()
-        self.start()
+        """Raises WorkspaceError while another process owns the server."""
+        self._owner.take()
+        try:
+            self.install()
+            self.start()
+        except BaseException:
+            self._owner.release()
+            raise
+        self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._leaving.set()
+        try:
+            self._watch.join()
+        finally:
+            self.stop()
+            self._owner.release()
 
     # --- install ------------------------------------------------------------------------------
 
@@ -104,6 +129,8 @@ class EmbeddedLabelStudio:
         LabelStudioDown when it does not answer in time.
         """
         if self._is_up():
+            if self._process() is None:  # the same token, as in a copy of this workspace
+                raise self._port_taken()
             self._on_line(f"Label Studio is already running at {self.url}")
             return
         if not self._is_on_our_port():
@@ -116,7 +143,25 @@ class EmbeddedLabelStudio:
         except BaseException:
             self.stop()
             raise
-        self._on_line(f"Label Studio is running at {self.url}")
+        if not self._leaving.is_set():
+            self._on_line(f"Label Studio is running at {self.url}")
+
+    def _keep_running(self) -> None:
+        """Starts the server again whenever it has ended, until `__exit__`."""
+        reported, delay = "", WATCH_SECONDS
+        while not self._leaving.wait(delay):
+            if self._process() is not None:
+                reported, delay = "", WATCH_SECONDS
+                continue
+            try:
+                if not reported:
+                    self._on_line("Label Studio has ended; starting it again")
+                self.start()
+            except (LabelStudioError, OSError) as error:
+                if str(error) != reported:
+                    reported = str(error)
+                    self._on_line(f"{reported}; trying again")
+                delay = min(2 * delay, PATIENCE_SECONDS)
 
     def stop(self) -> None:
         """Stops the server, adopted or not; it is no error if none is running."""
@@ -135,7 +180,7 @@ class EmbeddedLabelStudio:
 
     def _launch(self) -> None:
         self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._on_line("Starting Label Studio (half a minute the first time)")
+        self._on_line("Starting Label Studio (the first time takes some minutes)")
         command = [str(self._program), "start", "--no-browser", "--internal-host", HOST]
         with self.log.open("ab") as log:
             # In its own session, so that neither Ctrl-C nor the end of the parent stops it.
@@ -179,16 +224,24 @@ class EmbeddedLabelStudio:
         }
 
     def _wait_until_up(self) -> None:
-        deadline = time.monotonic() + BOOT_SECONDS
+        began = reported = time.monotonic()
         while not self._is_up():
+            now = time.monotonic()
+            if self._leaving.is_set():
+                return
             if self._process() is None:
                 raise LabelStudioRefused(
                     f"Label Studio ended while starting; the end of {self.log}:\n{self._tail()}"
                 )
-            if time.monotonic() > deadline:
+            if now > began + BOOT_SECONDS:
                 raise LabelStudioDown(
                     f"Label Studio at {self.url} did not answer within {BOOT_SECONDS:.0f} s; "
                     f"the end of {self.log}:\n{self._tail()}"
+                )
+            if now > reported + REPORT_SECONDS:
+                reported = now
+                self._on_line(
+                    f"Label Studio is still starting, {now - began:.0f} s; see {self.log}"
                 )
             time.sleep(0.3)
 
@@ -219,14 +272,17 @@ class EmbeddedLabelStudio:
         )
 
     def _process(self) -> psutil.Process | None:
-        """The server that this or an earlier run started, if it is still running."""
+        """The server that this or an earlier run started here, if it is still running."""
         if self._child is not None:
             self._child.poll()  # otherwise it stays a zombie after it ends
         try:
             pid, created, _ = self._pid_file.read_text().split()
             process = psutil.Process(int(pid))
-            # A process id can be reused, but not with the same creation time.
-            return process if abs(process.create_time() - float(created)) < 1 else None
+            # A process id can be reused, but not with the same creation time. A copy of the data
+            # names the server of the original, which works in another folder.
+            same = abs(process.create_time() - float(created)) < 1
+            here = Path(process.cwd()) == self._data_dir.resolve()
+            return process if same and here else None
         except (FileNotFoundError, ValueError, psutil.Error):
             return None
 

@@ -22,7 +22,7 @@ REPRODUCIBLE = ("features", "scores", "work", "exports")
 DATABASE_SUFFIXES = (".db", ".sqlite3")
 SIDECAR_SUFFIXES = ("-wal", "-shm", "-journal")
 """Files that SQLite keeps next to a database; the copied database includes their content."""
-TEMPORARY_SUFFIXES = (".tmp", ".lock", ".new", ".part")
+TEMPORARY_SUFFIXES = (".tmp", ".lock", ".pid", ".new", ".part")
 IGNORED_SUFFIXES = (*SIDECAR_SUFFIXES, *TEMPORARY_SUFFIXES)
 LOCK_SECONDS = 600.0
 

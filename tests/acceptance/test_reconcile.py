@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -229,3 +230,22 @@ def delete_accounts(server: Server, accounts: list[int]) -> None:
             accounts,
         )
         database.commit()
+
+
+def test_what_was_taken_down_does_not_come_back_with_a_restored_label_studio(
+    service: Service, person: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor are the answers on it an accident, however many they are."""
+    monkeypatch.setattr("biasloop.rounds.losses.MAX_LOST_COUNT", 0)
+    tasks = service.ledger.task_ids()
+    (item,) = service.pool.items([int(service.pool.rows_of([next(iter(tasks))])[0])])
+    person.label(tasks[item.id], "age")
+    service.poll()
+    erased = service.pool.erase(item.ad_id)
+    # Its tasks are still there.
+    service.ledger.record_takedown(item.ad_id, erased, datetime.now(UTC))
+    service.reconcile()
+    assert not {found for found, _ in tasks_of(service)} & set(erased)
+    service.reconcile()
+    assert not {found for found, _ in tasks_of(service)} & set(erased)
+    assert not service.ledger.task_ids().keys() & set(erased)

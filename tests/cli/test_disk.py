@@ -135,7 +135,20 @@ def read_only(cli_with_model: Cli, tmp_path: Path) -> Iterator[Cli]:
 
 
 def test_a_read_only_workspace(read_only: Cli, tmp_path: Path) -> None:
-    told = read_only.error("status")
+    """Whoever may only read it can look at everything, and is told what needs more."""
+    assert read_only.json("status")["model_in_service"]
+    item = str(Service(read_only.workspace).pool.column("id")[0])
+    for command in (
+        ["trip", item],
+        ["annotators"],
+        ["models", "list"],
+        ["policy"],
+        ["classify", "x"],
+    ):
+        read_only(*command)
+    for kind in (["--verdicts"], []):
+        read_only("export", "--format", "csv", "--to", tmp_path / f"out{kind}", *kind)
+    told = read_only.error("pause")
     assert str(read_only.workspace) in told
     assert "is writable" in told
     assert f"{read_only.workspace} cannot be written" in read_only.run("doctor").stdout

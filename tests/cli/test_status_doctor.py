@@ -1,13 +1,19 @@
 """An engineer looks: status, trip, doctor, pause; and what stands in the way."""
 
+import json
+import os
+import pty
+import re
 import resource
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from biasloop.cli.status import describe_savings
 from biasloop.service.service import Service
+from biasloop.store.control import SCHEDULER_LEASE
 from support.cli import Cli, checks, one_line
 from support.ports import free_port
 from support.workspaces import AD
@@ -29,6 +35,36 @@ def test_an_empty_workspace_says_what_to_do_next(campaign: Path, tmp_path: Path)
 def test_a_workspace_with_ads_says_how_to_start(cli: Cli) -> None:
     assert "biasloop up" in cli("status")
     assert cli.json("status")["rounds"] == []
+
+
+def test_running_means_that_something_runs(cli: Cli) -> None:
+    """Before any service, while one holds the lease, after it died, and after it ended."""
+    control = Service(cli.workspace).ledger.control
+
+    def told() -> tuple[str, bool, str]:
+        headline = cli("status").splitlines()[0]
+        return headline, cli.json("status")["service"]["running"], cli.doctor()["service"][1]
+
+    headline, running, found = told()
+    assert "nothing runs; `biasloop up`" in headline
+    assert not running
+    assert "nothing runs" in found
+    control.hold_lease(SCHEDULER_LEASE, "host/1/a", datetime.now(UTC), 60)
+    headline, running, found = told()
+    assert headline.endswith("— running")
+    assert running
+    assert "host/1/a" in found
+    # The service runs, so Label Studio should: that is to be fixed, not only to be noted.
+    assert cli.doctor()["Label Studio and token"][1].startswith("FIX")
+    control.hold_lease(SCHEDULER_LEASE, "host/1/a", datetime.now(UTC) - timedelta(hours=1), 60)
+    died = told()
+    control.release_lease(SCHEDULER_LEASE, "host/1/a", datetime.now(UTC))
+    for headline, running, _ in (died, told()):
+        assert "nothing runs; last seen 20" in headline
+        assert not running
+    assert cli.json("status")["loop"] == "running"  # what it is told to do
+    cli("pause")
+    assert "paused; nothing runs" in cli("status")
 
 
 def test_pause_drain_resume(cli: Cli) -> None:
@@ -63,11 +99,35 @@ def test_what_is_not_there_is_named(cli: Cli) -> None:
     assert "labelstudio.url is not set" in cli.error("serve", code=2)
 
 
+@pytest.mark.parametrize("command", [("takedown", AD["id"]), ("cancel", "0")])
+def test_what_cannot_be_undone_asks_on_a_terminal(cli: Cli, command: tuple[str, ...]) -> None:
+    service = Service(cli.workspace)
+    service.ledger.rounds.open({}, datetime.now(UTC))
+
+    def answer(text: str, *options: str) -> int:
+        keyboard, terminal = pty.openpty()
+        os.write(keyboard, text.encode())
+        try:
+            return cli.process(*command, *options, stdin=terminal, timeout=60).returncode
+        finally:
+            os.close(keyboard)
+            os.close(terminal)
+
+    events = len(service.ledger.control.events())
+    assert answer("n\n") == 1
+    assert len(service.ledger.control.events()) == events
+    assert answer("", "--yes") == 0
+    assert len(service.ledger.control.events()) == events + 1
+
+
 def test_an_erased_item_keeps_its_trip(cli: Cli) -> None:
     told = cli("takedown", AD["id"])
     assert "items erased" in told
     item = str(Service(cli.workspace).pool.column("id")[-1])
     assert cli.json("trip", item)["split"] in ("train", "audit")
+    told = cli("takedown", AD["id"])
+    assert "0 items erased" in told
+    assert "erased before" in told
     again = cli.json("takedown", AD["id"])
     assert again["tasks_withdrawn"] == 0
     gone = Cli(cli.workspace).json("trip", again["items"][0])
@@ -179,6 +239,16 @@ def test_doctor_asks_what_label_studio_would_refuse(cli: Cli) -> None:
     assert "Label Studio refuses it" in message
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["LOP__BATCH_SIZE", "LOPP", "LABELSTUDI__URL", "STRATEGY_NAME", "LLM_API_KEYS", "SEEDS"],
+)
+def test_a_mistyped_variable_is_refused_like_an_unknown_key(cli: Cli, name: str) -> None:
+    cli.environment[f"BIASLOOP_{name}"] = "7"
+    told = cli.error("status", code=2)
+    assert f"BIASLOOP_{name} in the environment" in told
+
+
 def test_a_wrong_strategy_is_refused_with_the_known_ones(cli: Cli) -> None:
     cli.environment["BIASLOOP_STRATEGY__NAME"] = "best"
     assert "random" in cli.error("train", code=2)
@@ -187,3 +257,19 @@ def test_a_wrong_strategy_is_refused_with_the_known_ones(cli: Cli) -> None:
 def test_a_damaged_ledger_is_one_line(cli: Cli) -> None:
     (cli.workspace / "ledger.db").write_bytes(b"no database" * 1000)
     assert "ledger" in cli.error("status")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_output_that_the_terminal_cannot_show_is_replaced(cli: Cli, encoding: str) -> None:
+    about = cli.workspace / "campaign" / "campaign.toml"
+    about.write_text(
+        re.sub("^title = .*$", 'title = "Età ✓ 职"', about.read_text("utf-8"), flags=re.M), "utf-8"
+    )
+    cli.environment["PYTHONIOENCODING"] = encoding
+    done = cli.process("status", encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "? ?" in done.stdout
+    assert (
+        json.loads(cli.process("status", "--json", encoding=encoding).stdout)["campaign"]
+        == "Età ✓ 职"
+    )

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from biasloop.domain.round import PauseState
 from biasloop.errors import LabelStudioDown, LedgerError
 from biasloop.rounds.reconcile import Differences
-from biasloop.rounds.scheduler import LEASE, Scheduler
-from biasloop.store.control import Bookmark
+from biasloop.rounds.scheduler import Scheduler
+from biasloop.store.control import SCHEDULER_LEASE, Bookmark, Event
 from biasloop.store.ledger import Ledger
 from biasloop.workspace.settings import SchedulerSettings
 
@@ -112,28 +113,28 @@ def test_the_second_stands_by_until_the_first_stops(ledger: Ledger) -> None:
         until(second.leads)
         assert second.polled()
         assert second.logged == ["this process runs the loop"]
-    assert ledger.control.hold_lease(LEASE, "anybody", datetime.now(UTC), 1)  # given back
+    assert ledger.control.hold_lease(SCHEDULER_LEASE, "anybody", datetime.now(UTC), 1)  # given back
 
 
 def test_the_second_takes_over_when_the_lease_of_a_dead_one_ends(ledger: Ledger) -> None:
-    ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC), NEVER)
+    ledger.control.hold_lease(SCHEDULER_LEASE, "dead", datetime.now(UTC), NEVER)
     with Desk(ledger) as desk:
         assert not desk.leads()
-        ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC), 0)  # its time is over
+        ledger.control.hold_lease(SCHEDULER_LEASE, "dead", datetime.now(UTC), 0)  # its time is over
         until(desk.leads)
 
 
 def test_a_scheduler_that_loses_the_lease_stops_ticking(ledger: Ledger) -> None:
     with Desk(ledger) as desk:
         assert desk.leads()
-        ledger.control.hold_lease(LEASE, "other", datetime.now(UTC) + SECOND, NEVER / 2)
+        ledger.control.hold_lease(SCHEDULER_LEASE, "other", datetime.now(UTC) + SECOND, NEVER / 2)
         until(lambda: not desk.leads())
 
 
 def test_a_dead_process_whose_lease_dates_from_before_the_clock_was_set_back_does_not_block_others(
     ledger: Ledger,
 ) -> None:
-    ledger.control.hold_lease(LEASE, "dead", datetime.now(UTC) + timedelta(hours=1), 15)
+    ledger.control.hold_lease(SCHEDULER_LEASE, "dead", datetime.now(UTC) + timedelta(hours=1), 15)
     with Desk(ledger) as desk:
         until(desk.leads)
 
@@ -174,6 +175,17 @@ def test_an_error_of_the_ledger_is_logged_and_nobody_leads(ledger: Ledger) -> No
         until(desk.leads)
 
 
+def test_what_people_did_by_other_processes_is_logged(ledger: Ledger) -> None:
+    ledger.control.note(PauseState.PAUSED, {}, datetime.now(UTC))  # before: not its business
+    ledger.rounds.open({}, datetime.now(UTC))
+    with Desk(ledger) as desk:
+        ledger.control.note(PauseState.RUNNING, {}, datetime.now(UTC))
+        ledger.control.note(Event.IMPORTED, {}, datetime.now(UTC))
+        ledger.rounds.cancel(0, "wrong ads", datetime.now(UTC))
+        until(lambda: len(desk.logged) == 3)
+    assert desk.logged[1:] == ["running", "round 0 cancelled: why wrong ads"]
+
+
 # --- ticks ----------------------------------------------------------------------------------------
 
 
@@ -200,14 +212,14 @@ def test_two_ticks_run_at_a_time_and_no_third(ledger: Ledger) -> None:
             stopping = pool.submit(desk.scheduler.stop)
             until(lambda: not desk.scheduler._jobs.running)
             assert not ledger.control.hold_lease(
-                LEASE, "other", datetime.now(UTC), 1
+                SCHEDULER_LEASE, "other", datetime.now(UTC), 1
             )  # still at work
         finally:
             go_on.set()
         stopping.result()
     assert (running, most) == ([0], [2])
     assert desk.logged[:3] == ["this process runs the loop", *["round 0: train done"] * 2]
-    assert ledger.control.hold_lease(LEASE, "other", datetime.now(UTC), 1)
+    assert ledger.control.hold_lease(SCHEDULER_LEASE, "other", datetime.now(UTC), 1)
 
 
 def test_an_error_of_a_tick_is_logged(ledger: Ledger) -> None:

@@ -36,9 +36,9 @@ def test_a_lease_has_one_owner(ledger: Ledger) -> None:
 
 def test_only_its_owner_can_release_a_lease(ledger: Ledger) -> None:
     ledger.control.hold_lease("scheduler", "a", NOW, 10)
-    ledger.control.release_lease("scheduler", "b")
+    ledger.control.release_lease("scheduler", "b", NOW)
     assert not ledger.control.hold_lease("scheduler", "b", NOW, 10)
-    ledger.control.release_lease("scheduler", "a")
+    ledger.control.release_lease("scheduler", "a", NOW)
     assert ledger.control.hold_lease("scheduler", "b", NOW, 10)
 
 

@@ -77,9 +77,9 @@ class Cli:
     def process(self, *arguments: object, **options: Any) -> Done:
         """Runs a command to its end in a process of its own, as subprocess.run does with these
         options: where streams, limits or signals are what the test is about."""
-        options = {"capture_output": True, "check": False} | options
+        options = {"capture_output": True, "check": False, "encoding": "utf-8"} | options
         done = subprocess.run(  # noqa: PLW1510 - check is in `options`
-            self.command(*arguments), env=self.environment, encoding="utf-8", **options
+            self.command(*arguments), env=self.environment, **options
         )
         assert "Traceback" not in (done.stderr or ""), done.stderr
         return done

@@ -17,7 +17,8 @@ from biasloop.domain.round import Done
 from biasloop.domain.writing.synthesis import RefusalReason, Rejection
 from biasloop.service.policy import decide
 from biasloop.service.service import Service
-from biasloop.store.control import Bookmark
+from biasloop.store.control import SCHEDULER_LEASE, Bookmark
+from biasloop.workspace.settings_file import SETTINGS_FILE, digest_settings
 
 Get = Callable[..., httpx.Response]
 HOSTILE = '<script>alert("x")</script>'
@@ -41,11 +42,33 @@ def test_an_empty_workspace_says_to_import(get: Get) -> None:
     assert "Quality per label" not in page.text
 
 
+def test_whether_a_service_runs_is_told(get: Get, campaign, clock) -> None:
+    def told() -> str:
+        clock.skip(2)
+        return text_of(get("/"))
+
+    control = campaign.ledger.control
+    assert "Nothing runs the loop." in told()
+    control.hold_lease(SCHEDULER_LEASE, "host/1", datetime.now(UTC), 60)
+    control.set_bookmark(Bookmark.SETTINGS, digest_settings(campaign.service.layout))
+    running = told()
+    assert "Nothing runs the loop." not in running
+    assert "Settings have changed" not in running
+    settings = campaign.service.layout.folder / SETTINGS_FILE
+    settings.write_text(settings.read_text().replace("# batch_size = 50", "batch_size = 7"))
+    assert "since the service started: loop.batch_size" in told()
+    assert get("/api/status").json()["service"]["changed_settings"] == ["loop.batch_size"]
+    control.release_lease(SCHEDULER_LEASE, "host/1", datetime.now(UTC))
+    ended = told()
+    assert "the loop was last seen" in ended
+    assert "Settings have changed" not in ended  # whoever starts next reads them
+
+
 def test_a_filled_pool_says_how_the_first_round_opens(get: Get, campaign) -> None:
     campaign.fill_pool(5)
     told = text_of(get("/"))
     assert "No rounds yet. biasloop up runs the loop" in told
-    assert "Next round: opens at the next tick" in told
+    assert "Next round: opens once a service runs" in told
     assert "The pool is empty" not in told
 
 

@@ -1,6 +1,7 @@
 """What every command shares: the workspace, output for people and for scripts, progress."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ def _workspace_option(help: str, envvar: str | None = None) -> Any:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Workspace = Annotated[Path | None, _workspace_option("The workspace folder; default: this folder.")]
 WorkspaceBefore = Annotated[
     Path | None,
@@ -77,14 +79,21 @@ def say(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
+def confirm(question: str, yes: bool) -> None:
+    """Asks on a terminal, unless `yes`; ends the command on any other answer."""
+    if sys.stdin.isatty() and not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
 def log(text: str) -> None:
     """Prints a line of a long-running command, with the local time, on standard error."""
     err.print(f"{datetime.now():%H:%M:%S} {text}", markup=False, soft_wrap=True)  # noqa: DTZ005
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON document on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    """Prints one JSON document on standard output, in ASCII where that is not UTF-8."""
+    utf8 = "utf" in (sys.stdout.encoding or "").lower()
+    typer.echo(json.dumps(value, ensure_ascii=not utf8, indent=2, default=_plain))
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,8 @@ from biasloop.cli.completion import campaigns, formats
 from biasloop.cli.context import (
     Json,
     Workspace,
+    Yes,
+    confirm,
     now,
     open_workspace,
     print_json,
@@ -65,20 +67,32 @@ def init(
 
 def takedown(
     ad: Annotated[str, typer.Argument(help="Id of the ad.")],
+    yes: Yes = False,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
     """Erases an ad everywhere; lists the models that saw it.
 
-    Its text is removed from pool, features, ledger, stored answers of language models and tasks.
+    Its text is removed from pool, features, ledger, stored answers of language models, tasks, and
+    the backups that are where they were made.
     """
     from biasloop.service.takedown import take_down
 
+    confirm(f"Erase the ad {ad} for good?", yes)
     report = take_down(open_workspace(workspace), ad)
     if json:
         print_json(asdict(report))
         return
-    say(f"{ad}: {len(report.items)} items erased, {report.tasks_withdrawn} tasks withdrawn")
+    say(f"{ad}: {report.erased} items erased, {report.tasks_withdrawn} tasks withdrawn")
+    if report.erased < len(report.items):
+        say(f"  {len(report.items) - report.erased} items had been erased before")
+    for folder in report.backups:
+        say(f"  also erased from the backup {folder}")
+    for folder in report.backups_left:
+        say(
+            f"  the backup {folder} cannot be opened there and may still hold it; "
+            f"after restoring it, run `biasloop takedown {ad}` again"
+        )
     say(f"  models that learned from it: {', '.join(report.models) or 'none'}")
     if report.models:
         say("  the next training leaves it out; `biasloop train` does so now")

@@ -1,5 +1,6 @@
 """`biasloop`: the commands, and how their errors end."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -80,6 +81,9 @@ app.add_typer(models.app, name="models")
 def run() -> None:
     """The console script. An error is one line on standard error and an exit code: 2 for a wrong
     command line or setting, 1 for everything else."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what a terminal cannot show is no fault
     try:
         app()
     except BiasloopError as error:

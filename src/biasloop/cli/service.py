@@ -1,7 +1,5 @@
 """up, serve, tick, reconcile, backup, pause, resume, cancel, demo."""
 
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +9,8 @@ from biasloop.cli.completion import campaigns
 from biasloop.cli.context import (
     Json,
     Workspace,
+    Yes,
+    confirm,
     err,
     fail,
     log,
@@ -18,6 +18,7 @@ from biasloop.cli.context import (
     print_json,
     say,
 )
+from biasloop.cli.signals import Stop, stopped_by_signals
 
 if TYPE_CHECKING:
     from biasloop.service.service import Service
@@ -44,8 +45,8 @@ def up(workspace: Workspace = None) -> None:
     if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set; use `biasloop serve`, which works with that server")
     check_campaign(service.campaign)
-    with service.embedded(log):
-        _serve(service)
+    with stopped_by_signals() as stop, service.embedded(log):
+        _serve(service, stop)
 
 
 def serve(workspace: Workspace = None) -> None:
@@ -59,39 +60,40 @@ def serve(workspace: Workspace = None) -> None:
     if not service.settings.labelstudio.url:
         raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
     check_campaign(service.campaign)
-    _serve(service)
+    with stopped_by_signals() as stop:
+        _serve(service, stop)
 
 
-def _serve(service: "Service") -> None:
-    from biasloop.errors import LabelStudioDown
+def _serve(service: "Service", stop: Stop) -> None:
     from biasloop.web.app import create_app
     from biasloop.web.server import WebServer
 
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
     settings = service.settings.web
     page = f"http://{settings.host}:{settings.port}/"
     scheduler = service.scheduler(log)
     app = create_app(service, scheduler.wake)
-    server = WebServer(app, settings.host, settings.port)
-    server.start()
+    with WebServer(app, settings.host, settings.port):
+        label_at = _connect(service, page, app.state.webhook_secret)
+        with service.spare_child(), scheduler:
+            _greet(service, page, label_at)
+            stop.wait()
+            log("stopping after the running step (again stops at once; nothing is lost)")
+            app.state.runner.stop()
+
+
+def _connect(service: "Service", page: str, webhook_secret: str) -> str:
+    """Prepares our project in Label Studio; returns where to label. A server that does not answer
+    yet is no error; one that refuses us is, because nobody could label."""
+    from biasloop.errors import LabelStudioDown
+
     try:
         service.adopt_campaign_policy()
         service.ensure_project()
-        service.label_studio.add_webhook(f"{page}webhook", app.state.webhook_secret)
-        label_at = service.label_studio.task_url()
+        service.label_studio.add_webhook(f"{page}webhook", webhook_secret)
+        return service.label_studio.task_url()
     except LabelStudioDown as error:
         log(f"{error}; the loop keeps trying")
-        label_at = service.label_studio_url
-    with service.spare_child():
-        scheduler.start()
-        _greet(service, page, label_at)
-        stop.wait()
-        log("stopping: the running step is finished first")
-        app.state.runner.stop()
-        scheduler.stop()
-    server.stop()
+        return service.label_studio_url
 
 
 def _greet(service: "Service", page: str, label_at: str) -> None:
@@ -174,11 +176,13 @@ def backup(
     workspace: Workspace = None,
 ) -> None:
     """Copies the workspace, even while it runs. To restore, put the copy in its place."""
+    from biasloop.service.takedown import record_backup
     from biasloop.workspace.backup import back_up
 
     service = open_workspace(workspace)
     with err.status("copying …") as shown:
         size = back_up(service.layout, to, lambda name: shown.update(f"copying {name} …"))
+    record_backup(service, to)
     on_server = bool(service.settings.ledger_url)
     if json:
         print_json({"backup": str(to), "bytes": size, "ledger_included": not on_server})
@@ -214,11 +218,13 @@ def resume(workspace: Workspace = None) -> None:
 def cancel(
     round_id: Annotated[int, typer.Argument(metavar="ROUND", help="Number of the round.")],
     why: Annotated[str, typer.Option(help="The reason, recorded with the round.")] = "",
+    yes: Yes = False,
     workspace: Workspace = None,
 ) -> None:
     """Ends a round and withdraws its unlabelled tasks. Its annotations are kept."""
     from biasloop.service import control
 
+    confirm(f"End round {round_id} and withdraw its unlabelled tasks?", yes)
     withdrawn = control.cancel(open_workspace(workspace), round_id, why)
     say(f"round {round_id} is cancelled, {withdrawn} unlabelled tasks withdrawn")
 

@@ -23,13 +23,15 @@ def add_to(app: typer.Typer) -> None:
 
 def status(json: Json = False, workspace: Workspace = None) -> None:
     """Shows what is running and what it waits for."""
+    from biasloop.reports.liveness import start_command
     from biasloop.reports.status import overview
 
-    now = overview(open_workspace(workspace))
+    service = open_workspace(workspace)
+    now, start = overview(service), start_command(service)
     if json:
         print_json(asdict(now))
         return
-    say(f"{now.campaign} — {now.loop}")
+    say(f"{now.campaign} — {_headline(now, start)}")
     for line in (*_lines_on_labels(now), *_lines_on_models(now)):
         say(f"  {line}")
     if now.set_aside:
@@ -50,9 +52,20 @@ def status(json: Json = False, workspace: Workspace = None) -> None:
         if record["stopped"]:
             say(f"  {name:8} stopped asking: {record['stopped']}")
     say(f"  next     {now.next_round}")
-    say(f"  do       {_advice(now)}")
+    if changed := now.service.changed_settings:
+        say(f"  changed  since the service started: {', '.join(changed)}; start it again to use it")
+    say(f"  do       {_advice(now, start)}")
     if now.rounds:
         table([_round(r) for r in now.rounds], ["round", "state", "opened", "batch", "now"])
+
+
+def _headline(now: "Overview", start: str) -> str:
+    """What the loop is told to do, and whether anything runs that does it."""
+    if now.service.running:
+        return now.loop
+    told = "" if now.loop == "running" else f"{now.loop}; "
+    seen = f"; last seen {local(now.service.seen_at)}" if now.service.seen_at else ""
+    return f"{told}nothing runs{seen}; `{start}`"
 
 
 def _lines_on_labels(now: "Overview") -> Iterator[str]:
@@ -80,6 +93,8 @@ def _lines_on_labels(now: "Overview") -> Iterator[str]:
 def _lines_on_models(now: "Overview") -> Iterator[str]:
     """Lines on the model in service, what it learned from, and what the labels were worth."""
     yield f"model    {now.model_in_service or 'none yet; `biasloop train` makes one'}"
+    if now.scoring_model != now.model_in_service:
+        yield f"         {now.scoring_model} chooses the next batch"
     if now.model_policies:
         votes = ", ".join(f"{n} votes under {policy}" for policy, n in now.model_policies.items())
         yield f"         learned from guideline versions: {votes}"
@@ -95,16 +110,17 @@ def _lines_on_models(now: "Overview") -> Iterator[str]:
         yield f"stopping {_stopping(now.stopping)}"
 
 
-def _advice(now: "Overview") -> str:
+def _advice(now: "Overview", start: str) -> str:
     """What the user should do now."""
     if not now.pool.by_origin.get("real"):
         return "`biasloop import FILE` adds ads to label"
     server = now.label_studio
     if server.project is None:
         return "`biasloop up` starts the loop and Label Studio (`serve` uses one of your own)"
+    to_do = [] if now.service.running else [f"`{start}` starts the loop"]
     if now.open_tasks.all:
-        return f"label at {server.url}/projects/{server.project}/data?labeling=1"
-    return "nothing to label now; the loop runs while `biasloop up` or `serve` does"
+        to_do.append(f"label at {server.url}/projects/{server.project}/data?labeling=1")
+    return "; then ".join(to_do) or "nothing to label now"
 
 
 def describe_savings(savings: Mapping[str, Any]) -> str:

@@ -6,9 +6,12 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from biasloop.errors import BiasloopError, LabelStudioDown
 from biasloop.foreign import hide_password
+from biasloop.reports.gpu import judge_gpu, read_gpu_facts
+from biasloop.reports.liveness import service_report, start_command
 from biasloop.service.plugins import (
     build_expanders,
     build_strategy,
@@ -43,6 +46,7 @@ def examine(service: Service) -> list[Check]:
         _check("pool", lambda: f"{len(service.pool)} items"),
         *_plugins(service),
         _model(service),
+        _loop(service),
         _label_studio(service),
         _language_model(service),
         _disk(service),
@@ -100,12 +104,24 @@ def _model(service: Service) -> Check:
     return Check(what, True, model.id)
 
 
+def _loop(service: Service) -> Check:
+    what = "service"
+    try:
+        report = service_report(service, datetime.now(UTC))
+    except BiasloopError as error:
+        return Check(what, False, str(error))
+    if report.running:
+        return Check(what, True, f"{report.process} runs the loop")
+    found = f"nothing runs; `{start_command(service)}` starts it"
+    return Check(what, False, found, needed=False)
+
+
 def _label_studio(service: Service) -> Check:
     what = "Label Studio and token"
     try:
         server = service.label_studio.whoami()
     except LabelStudioDown as error:
-        if service.settings.labelstudio.url:
+        if service.settings.labelstudio.url or service_report(service, datetime.now(UTC)).running:
             return Check(what, False, str(error))
         return Check(what, False, "not running; `biasloop up` starts it", needed=False)
     except BiasloopError as error:
@@ -149,11 +165,8 @@ def _disk(service: Service) -> Check:
 
 
 def _gpu() -> Check:
-    import torch
-
-    if torch.cuda.is_available():
-        return Check("GPU", True, torch.cuda.get_device_name(0), needed=False)
-    return Check("GPU", False, "none; training and scoring run on the CPU", needed=False)
+    ok, found = judge_gpu(read_gpu_facts())
+    return Check("GPU", ok, found, needed=False)
 
 
 def _hub() -> Check:

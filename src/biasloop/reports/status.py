@@ -15,6 +15,7 @@ from biasloop.domain.votes.pace import Pace, measure_pace
 from biasloop.domain.votes.vote import answered_items
 from biasloop.reports.annotators import answers, known_answers
 from biasloop.reports.curve import CurvePoint, curve, shown_figures
+from biasloop.reports.liveness import ServiceReport, service_report
 from biasloop.reports.synthesis import (
     ProbationReport,
     SynthesisReport,
@@ -23,6 +24,7 @@ from biasloop.reports.synthesis import (
     synthesis,
 )
 from biasloop.rounds.losses import describe_losses
+from biasloop.rounds.scorer import scoring_model
 from biasloop.service.policy import PolicyReport, policy_report
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark
@@ -130,6 +132,7 @@ class Overview:
     campaign: str
     workspace: str
     loop: PauseState
+    service: ServiceReport
     next_round: str
     budget: Budget
     label_studio: LabelStudioReport
@@ -142,6 +145,7 @@ class Overview:
     guideline: PolicyReport
     open_tasks: OpenTasks
     model_in_service: str | None
+    scoring_model: str | None
     model_policies: Mapping[str, int]
     promotion: Facts | None
     stopping: Facts | None
@@ -162,16 +166,18 @@ def overview(service: Service) -> Overview:
     annotations = ledger.annotations()
     done = answered_items(annotations, service.settings.votes.per_item)
     gold, pace = known_answers(annotations), measure_pace(answers(annotations))
-    situation = service.situation(datetime.now(UTC))
-    in_service = ledger.models.in_service()
+    now = datetime.now(UTC)
+    situation, running = service.situation(now), service_report(service, now)
+    in_service, scorer = ledger.models.in_service(), scoring_model(ledger)
     evaluation = _evaluation(ledger)
     savings = evaluation.report.get("savings") if evaluation else None
     return Overview(
         campaign=service.campaign.about.title,
         workspace=str(service.layout.folder),
         loop=situation.pause,
+        service=running,
         next_round=reason_not_to_open(service.settings.opening, situation)
-        or "opens at the next tick",
+        or ("opens at the next tick" if running.running else "opens once a service runs"),
         budget=Budget(situation.labels, service.settings.loop.budget),
         label_studio=_label_studio(service),
         pool=service.pool.stats(),
@@ -183,6 +189,7 @@ def overview(service: Service) -> Overview:
         guideline=policy_report(service, annotations),
         open_tasks=_open_tasks(service, done),
         model_in_service=in_service.id if in_service else None,
+        scoring_model=scorer.id if scorer else None,
         model_policies=in_service.card.get("policies", {}) if in_service else {},
         promotion=newest(rounds, "promotion"),
         stopping=newest(rounds, "stopping"),
@@ -221,9 +228,14 @@ def _rounds(
     rounds: Iterable[Round], selections: Iterable[tuple[int, Selection]], done: Collection[str]
 ) -> list[RoundReport]:
     batches: dict[int, list[Selection]] = defaultdict(list)
+    asked_last: dict[str, int] = {}  # an item of a cancelled round may be chosen again
     for round_id, selection in selections:
         batches[round_id].append(selection)
-    return [_round(round_, batches[round_.id], done) for round_ in rounds]
+        asked_last[selection.item_id] = round_id
+    return [
+        _round(round_, batches[round_.id], {i for i in done if asked_last.get(i) == round_.id})
+        for round_ in rounds
+    ]
 
 
 def _round(round_: Round, batch: Sequence[Selection], done: Collection[str]) -> RoundReport:

@@ -17,6 +17,7 @@ from biasloop.domain.writing.deficit import label_errors
 from biasloop.domain.writing.synthesis import WritingMaterial
 from biasloop.plugins.registry import Kind, plugin
 from biasloop.ports import Encoder, Strategy, has_encoder
+from biasloop.rounds.scorer import scoring_model
 from biasloop.rounds.steps.candidates import busy_items, candidates, labelled_rows
 from biasloop.rounds.steps.expand.step import build_corpus
 from biasloop.rounds.steps.select import ReadScores
@@ -48,7 +49,7 @@ class Lookups:
 
     def corpus(self) -> WritingMaterial:
         """The corpus that an expansion would start from now."""
-        model = self.newest_model()
+        model = scoring_model(self.ledger)
         measured = model.card["out_of_fold"]["labels"] if model else None
         return build_corpus(
             self.pool,
@@ -83,11 +84,6 @@ class Lookups:
             self.settings.votes.soft,
             self.settings.seed,
         )
-
-    def newest_model(self) -> ModelVersion | None:
-        """The newest finished model, in service or not."""
-        models = self.ledger.models.all()
-        return models[-1][2] if models else None
 
     def models_before(self, round_: Round) -> list[ModelVersion]:
         """The models of earlier rounds, oldest first."""

@@ -119,14 +119,14 @@ class Reading:
     def missing_anywhere(self) -> dict[str, Annotation]:
         """After a reading of everything: all answers that are gone, also with their tasks, except
         those on items that were taken down."""
-        buried = self.ledger.buried_items()
+        erased = self.ledger.erased_items()
         return {
             answer.key: answer
             for answer in self.answers()
             if answer.key not in self.present
             and not answer.kept
             and answer.task_id not in self._unreadable
-            and answer.item_id not in buried
+            and answer.item_id not in erased
         }
 
     def answers(self) -> list[Annotation]:

@@ -53,6 +53,9 @@ def reconcile(
     """
     reading = Reading(ledger, label_studio, config, policy_at, plan)
     reading.read(label_studio.changed_since(None))
+    erased = ledger.erased_items()
+    # A Label Studio that was restored from a backup shows again what was taken down.
+    label_studio.withdraw([task for task, item in reading.tasks.items() if item in erased])
     missing = reading.missing_anywhere()
     witness = ledger.control.bookmark(Bookmark.POLL_WITNESS)
     question = reading.question(

@@ -7,25 +7,26 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from biasloop.domain.round import retry_delay
+from biasloop.domain.round import PauseState, State, retry_delay
 from biasloop.errors import BiasloopError, describe_error
 from biasloop.rounds.losses import describe_losses
 from biasloop.rounds.reconcile import Differences
-from biasloop.store.control import Bookmark
+from biasloop.store.control import SCHEDULER_LEASE, Bookmark, Event
 from biasloop.store.ledger import Ledger
 from biasloop.workspace.settings import SchedulerSettings
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-LEASE = "scheduler"
-"""Name of the lease that the active scheduler holds."""
 POLL_CAP = 60.0
 """Longest wait after a failed poll, in seconds: annotators notice when labels do not arrive."""
+
+ORDERS = frozenset({State.CANCELLED, Event.TAKEN_DOWN, *PauseState})
+"""Kinds of events that people bring about while the loop runs."""
 
 CLOCK_SLACK = 1.0
 """Seconds by which the clock may be set back without any effect."""
@@ -35,7 +36,8 @@ class Scheduler:
     """Ticks and polls in background threads while it holds the lease of the ledger.
 
     A second scheduler on the same ledger stands by and takes over when the lease ends.
-    `log` is called with a line for everything that happens.
+    `log` is called with a line for everything that happens, `on_lead` whenever this scheduler
+    becomes the one that works.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Scheduler:
         settings: SchedulerSettings,
         owner: str,
         log: Callable[[str], None],
+        on_lead: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._tick = tick
@@ -55,7 +58,9 @@ class Scheduler:
         self._settings = settings
         self._owner = owner
         self._log = log
+        self._on_lead = on_lead
         self._leading = threading.Event()
+        self._told = 0  # sequence number of the newest event that was looked at
         self._stopped = threading.Event()
         self._poll_failures = 0
         self._told_losses = False
@@ -64,6 +69,13 @@ class Scheduler:
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Starts the background threads."""
@@ -82,8 +94,10 @@ class Scheduler:
     def stop(self) -> None:
         """Waits for the running steps and releases the lease."""
         self._stopped.set()
-        self._jobs.shutdown(wait=True)
-        self._ledger.control.release_lease(LEASE, self._owner)
+        try:
+            self._jobs.shutdown(wait=True)
+        finally:  # who does not wait for the steps gives the lease back as well
+            self._ledger.control.release_lease(SCHEDULER_LEASE, self._owner, datetime.now(UTC))
 
     def wake(self) -> None:
         """Polls now, because a webhook reported a change."""
@@ -145,14 +159,31 @@ class Scheduler:
         now = datetime.now(UTC)
         held = self._call_logged(
             lambda: self._ledger.control.hold_lease(
-                LEASE, self._owner, now, self._settings.lease_seconds
+                SCHEDULER_LEASE, self._owner, now, self._settings.lease_seconds
             )
         )
-        if held and not self._leading.is_set():
+        if held and self._leading.is_set():
+            self._call_logged(self._report_orders)
+        elif held:
+            self._call_logged(self._skip_past_orders)
             self._leading.set()
             self._log("this process runs the loop")
-        elif not held:
+            self._call_logged(self._on_lead)
+        else:
             self._leading.clear()
+
+    def _skip_past_orders(self) -> None:
+        newest = self._ledger.control.events(1)
+        self._told = newest[0]["seq"] if newest else 0
+
+    def _report_orders(self) -> None:
+        """Logs what other processes did to the loop: commands, the page."""
+        for event in self._ledger.control.events_after(self._told):
+            self._told = event["seq"]
+            if event["kind"] in ORDERS:
+                which = "" if event["round_id"] is None else f"round {event['round_id']} "
+                facts = ", ".join(f"{k} {v}" for k, v in event["data"].items() if v)
+                self._log(f"{which}{event['kind']}{f': {facts}' if facts else ''}")
 
     def _watch_clock(self) -> None:
         """Runs all jobs at once when the clock was set back: APScheduler plans by the wall clock,

@@ -19,6 +19,7 @@ from biasloop.rounds.child import Heartbeat, no_heartbeat
 from biasloop.rounds.lookups import Lookups
 from biasloop.rounds.loop import Step
 from biasloop.rounds.prelabel import prelabels
+from biasloop.rounds.scorer import scoring_model
 from biasloop.rounds.steps.aggregate import aggregate
 from biasloop.rounds.steps.close import close
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
@@ -112,8 +113,8 @@ class Steps:
         }
 
     def score(self, round_: Round, heartbeat: Heartbeat) -> Done:
-        """Scores the pool with the newest finished model."""
-        model = self.lookups.newest_model()
+        """Scores the pool with the newest model that promotion has not refused."""
+        model = scoring_model(self.ledger)
         return score(
             pool=self.pool,
             pool_folder=self.layout.pool,

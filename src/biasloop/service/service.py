@@ -28,7 +28,7 @@ from biasloop.workspace.campaign import Campaign, read_campaign
 from biasloop.workspace.layout import Layout
 from biasloop.workspace.secrets import read_secrets
 from biasloop.workspace.settings import Settings
-from biasloop.workspace.settings_file import read_settings
+from biasloop.workspace.settings_file import digest_settings, read_settings
 
 if TYPE_CHECKING:
     from biasloop.intake.importer import Unit
@@ -47,6 +47,7 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.layout = Layout(folder.resolve())
         self.settings: Settings = read_settings(self.layout.folder)
+        self._settings_digest = digest_settings(self.layout)
         self.owner = f"{socket.gethostname()}/{os.getpid()}/{token_hex(3)}"
 
     def close(self) -> None:
@@ -300,4 +301,5 @@ class Service:
             self.settings.scheduler,
             self.owner,
             log,
+            lambda: self.ledger.control.set_bookmark(Bookmark.SETTINGS, self._settings_digest),
         )

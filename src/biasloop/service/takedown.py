@@ -5,42 +5,81 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 from shutil import rmtree
 
-from biasloop.errors import LabelStudioError, PoolError
+from biasloop.errors import BiasloopError, LabelStudioError, PoolError
 from biasloop.service.service import Service
-from biasloop.store.control import Event
+from biasloop.store.control import Bookmark, Event
 
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """What was taken down: the ad's items, how many tasks showed them, and the models that had
-    learned from them."""
+    """What was taken down: the ad's items, how many of them this call erased, how many tasks it
+    withdrew, and the models that had learned from them. `backups` are the copies of the workspace
+    from which the ad was erased as well, `backups_left` those that could not be opened."""
 
     ad: str
     items: list[str]
+    erased: int
     tasks_withdrawn: int
     models: list[str]
+    backups: list[str]
+    backups_left: list[str]
 
 
 def take_down(service: Service, ad_id: str) -> Takedown:
-    """Erases an ad. After any failure, the same call does the rest.
+    """Erases an ad, from the backups that can be found as well, so that it does not come back with
+    one of them. After any failure, the same call does the rest.
 
     Raises PoolError when there is no such ad, LabelStudioError when its tasks could not be removed.
     """
     if not service.pool.ads([ad_id]):
         raise PoolError(f"there is no ad {ad_id!r} in the pool; `biasloop export` lists the ids")
-    ledger, now = service.ledger, datetime.now(UTC)
+    items, erased = _erase(service, ad_id)
+    backups, left = _erase_from_backups(service, ad_id)
+    tasks = sorted(service.ledger.pushed_items() & set(items))
+    withdrawn = _withdraw(service, ad_id, tasks) if tasks else 0
+    models = service.ledger.models.trained_on_any(items)
+    return Takedown(ad_id, items, erased, withdrawn, models, backups, left)
+
+
+def _erase(service: Service, ad_id: str) -> tuple[list[str], int]:
+    """Erases an ad from the files and the ledger of a workspace. Returns (its items, how many of
+    them were not erased before)."""
+    now = datetime.now(UTC)
     items = service.pool.erase(ad_id)
     # Features contain words of the ad; they are computed again.
     rmtree(service.layout.features, ignore_errors=True)
-    ledger.record_takedown(ad_id, items, now)
+    erased = service.ledger.record_takedown(ad_id, items, now)
     forget_answers(service, ad_id)
-    ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": len(items)}, now)
-    tasks = sorted(ledger.task_ids().keys() & set(items))
-    if tasks:
-        _withdraw(service, ad_id, tasks)
-    return Takedown(ad_id, items, len(tasks), ledger.models.trained_on_any(items))
+    service.ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": erased}, now)
+    return items, erased
+
+
+def record_backup(service: Service, to: Path) -> None:
+    """Remembers where a backup is, for takedowns."""
+    known = service.ledger.control.bookmark(Bookmark.BACKUPS) or []
+    service.ledger.control.set_bookmark(Bookmark.BACKUPS, [*known, str(to.resolve())])
+
+
+def _erase_from_backups(service: Service, ad_id: str) -> tuple[list[str], list[str]]:
+    """Returns (backups from which the ad was erased, backups that could not be opened)."""
+    done, left = [], []
+    for folder in service.ledger.control.bookmark(Bookmark.BACKUPS) or []:
+        if Path(folder) == service.layout.folder:
+            continue  # this backup was put in place
+        try:
+            backup = Service(Path(folder))
+            try:
+                if backup.pool.ads([ad_id]):
+                    _erase(backup, ad_id)
+                    done.append(folder)
+            finally:
+                backup.close()
+        except (BiasloopError, OSError):
+            left.append(folder)
+    return done, left
 
 
 def forget_answers(service: Service, ad_id: str) -> None:
@@ -53,11 +92,12 @@ def forget_answers(service: Service, ad_id: str) -> None:
         cache.close()
 
 
-def _withdraw(service: Service, ad_id: str, item_ids: Sequence[str]) -> None:
-    """Removes the tasks that show these items."""
+def _withdraw(service: Service, ad_id: str, item_ids: Sequence[str]) -> int:
+    """Removes the tasks that show these items; returns how many there were."""
     try:
-        tasks = service.label_studio.task_ids(item_ids)
-        service.label_studio.withdraw(list(chain(*tasks.values())))
+        tasks = list(chain(*service.label_studio.task_ids(item_ids).values()))
+        service.label_studio.withdraw(tasks)
+        return len(tasks)
     except LabelStudioError as error:
         raise type(error)(
             f"the text is out of the pool, but {len(item_ids)} tasks still hold it: {error}; "

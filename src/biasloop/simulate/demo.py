@@ -67,13 +67,9 @@ def run_demo(demo: Demo, log: Log) -> list[dict[str, Any]]:
         service.embedded(log),
         _annotators_at_work(service, demo, gold, log),
         service.spare_child(),
+        service.scheduler(log),
     ):
-        scheduler = service.scheduler(log)
-        scheduler.start()
-        try:
-            _wait_for_rounds(service, demo.rounds)
-        finally:
-            scheduler.stop()
+        _wait_for_rounds(service, demo.rounds)
     return rounds_table(service)
 
 

@@ -1,5 +1,6 @@
 """Events, bookmarks and leases in the ledger, by which processes steer the loop."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -32,6 +33,20 @@ class Bookmark(StrEnum):
     LOSSES = "lost_answers"  # many answers gone at once, until somebody decides; None: none are
     UNREADABLE = "unreadable_tasks"  # item by task that Label Studio cannot list
     TROUBLE = "labelstudio_trouble"  # why the last poll failed; None if it succeeded
+    BACKUPS = "backups"  # the folders into which the workspace was copied
+    SETTINGS = "settings"  # by key: digest of the settings with which the running service started
+
+
+SCHEDULER_LEASE = "scheduler"
+"""The lease that the service which runs the loop holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who held a lease last, and until when; it may be over."""
+
+    owner: str
+    until: datetime
 
 
 class Control:
@@ -56,6 +71,12 @@ class Control:
         query = sa.select(events.c.kind, events.c.at).where(events.c.round_id == round_id)
         with self._db.read() as connection:
             return {row.kind: row.at for row in connection.execute(query.order_by(events.c.seq))}
+
+    def events_after(self, sequence: int) -> list[dict[str, Any]]:
+        """The events with a later sequence number, oldest first."""
+        with self._db.read() as connection:
+            query = sa.select(events).where(events.c.seq > sequence).order_by(events.c.seq)
+            return [dict(row._mapping) for row in connection.execute(query)]
 
     def last_event(self, kind: Event | State | PauseState) -> datetime | None:
         """Time of the last event of this kind; None if there was none."""
@@ -99,9 +120,14 @@ class Control:
             connection.execute(sa.insert(leases).values(name=name, owner=owner, until=until))
             return True
 
-    def release_lease(self, name: str, owner: str) -> None:
-        """Releases the lease, if this owner holds it."""
+    def release_lease(self, name: str, owner: str, now: datetime) -> None:
+        """Ends the lease, if this owner holds it."""
         with self._db.write() as connection:
-            connection.execute(
-                sa.delete(leases).where(leases.c.name == name, leases.c.owner == owner)
-            )
+            ours = (leases.c.name == name, leases.c.owner == owner)
+            connection.execute(sa.update(leases).where(*ours).values(until=now))
+
+    def lease(self, name: str) -> Lease | None:
+        """The named lease, be it over or not; None if nobody ever held it."""
+        with self._db.read() as connection:
+            row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+            return Lease(row.owner, row.until) if row else None

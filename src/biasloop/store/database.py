@@ -1,10 +1,13 @@
 """The database of the ledger, SQLite or PostgreSQL: engine, transactions, migrations."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
@@ -50,7 +53,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+            address = _read_only(sa.make_url(url))
+            self._engine = sa.create_engine(address, pool_pre_ping=not url.startswith("sqlite"))
         except (sa.exc.ArgumentError, ImportError, ValueError):
             # Without the cause, which may contain a part of the password.
             raise LedgerError(
@@ -58,7 +62,8 @@ class Database:
                 "postgresql+psycopg://USER:PASSWORD@HOST/NAME (and %40 for an @ in the password)"
             ) from None
         if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _sqlite_connect)
+            writable = "mode" not in address.query
+            sa.event.listen(self._engine, "connect", partial(_sqlite_connect, writable=writable))
             sa.event.listen(self._engine, "begin", _sqlite_begin)
 
     @contextmanager
@@ -157,10 +162,24 @@ def _advice(error: sa.exc.DBAPIError) -> str:
     return ""
 
 
-def _sqlite_connect(connection: Any, _record: object) -> None:
+def _read_only(url: sa.URL) -> sa.URL:
+    """Opens a SQLite file for reading only where it may not be written."""
+    path = Path(url.database or "")
+    if url.get_backend_name() != "sqlite" or not path.is_file():
+        return url
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return url
+    # Without a write-ahead log nobody is writing, and SQLite need not create one.
+    closed = not path.with_name(f"{path.name}-wal").exists()
+    query = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if closed else {})
+    return url.set(database=f"file:{quote(str(path))}", query=query)
+
+
+def _sqlite_connect(connection: Any, _record: object, *, writable: bool) -> None:
     connection.isolation_level = None  # no implicit BEGIN of the driver, which would come too late
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    if writable:
+        connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 

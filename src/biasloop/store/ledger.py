@@ -132,10 +132,12 @@ class Ledger:
         return [(i, s) for i, s in self.selections() if i not in cancelled]
 
     def task_ids(self) -> dict[str, int]:
-        """The newest task id of every item ever pushed, by item id."""
+        """The newest task id of every item ever pushed, by item id. Items that were taken down have
+        no task."""
         with self._db.read() as connection:
             query = sa.select(tasks.c.item_id, tasks.c.task_id).order_by(tasks.c.seq)
-            rows = connection.execute(query)
+            erased = sa.select(tombstones.c.item_id)
+            rows = connection.execute(query.where(tasks.c.item_id.not_in(erased)))
             return {row.item_id: row.task_id for row in rows}
 
     def items_of(self, task_ids: Sequence[int]) -> dict[int, str]:
@@ -145,6 +147,16 @@ class Ledger:
         with self._db.read() as connection:
             rows = connection.execute(query.where(tasks.c.task_id.in_(list(task_ids))))
             return {row.task_id: row.item_id for row in rows}
+
+    def erased_items(self) -> set[str]:
+        """The ids of the items that were taken down."""
+        with self._db.read() as connection:
+            return set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
+
+    def pushed_items(self) -> set[str]:
+        """The ids of all items that were ever pushed, be they taken down since."""
+        with self._db.read() as connection:
+            return set(connection.execute(sa.select(tasks.c.item_id)).scalars())
 
     def newest_task(self, before: datetime) -> PushedTask | None:
         """The last task that was pushed before this time; None if there was none."""
@@ -215,14 +227,9 @@ class Ledger:
         with self._db.read() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
-    def buried_items(self) -> set[str]:
-        """Ids of the items of ads that were taken down."""
-        with self._db.read() as connection:
-            return set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
-
-    def record_takedown(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> None:
+    def record_takedown(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> int:
         """Adds tombstones for the items of an ad, and blanks refused texts and scenarios of trials
-        that descend from it. Repeatable."""
+        that descend from it. Returns how many tombstones are new. Repeatable."""
         with self._db.write() as connection:
             blank_texts_of_ad(connection, ad_id)
             refused = connection.execute(sa.select(rejections.c.seq, rejections.c.roots))
@@ -238,6 +245,7 @@ class Ledger:
             ]
             if rows:
                 connection.execute(sa.insert(tombstones), rows)
+            return len(rows)
 
     def check(self) -> None:
         """Raises LedgerError when the database cannot be read or lacks the schema."""

@@ -37,6 +37,7 @@ class _Gauges(Collector):
             "loop", "1 for the state of the loop: running, draining or paused.", "state",
             {state: int(now.loop == state) for state in PauseState},
         )  # fmt: skip
+        yield _one("service_running", "1 while a service runs the loop.", now.service.running)
         yield _one(
             "failed_attempts",
             "Consecutive failures of the current steps, summed over live rounds.",

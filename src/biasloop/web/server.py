@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 import threading
+from typing import Self
 
 import uvicorn
 from fastapi import FastAPI
@@ -43,6 +44,13 @@ class WebServer:
             )
         )
         self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def url(self) -> str:

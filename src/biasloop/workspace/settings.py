@@ -12,6 +12,7 @@ from biasloop.domain.round import OpeningRules
 from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import ConfigError
+from biasloop.workspace.address import Address
 
 
 class Section(BaseModel):
@@ -120,7 +121,7 @@ class ExpanderSettings(Section):
 class LlmSettings(Section):
     """The language model that writes and judges texts; its key is the secret LLM_API_KEY."""
 
-    base_url: str = Field(
+    base_url: Address = Field(
         "", description="An OpenAI-compatible server, as http://127.0.0.1:8000/v1."
     )
     model: str = Field("", description="The model's name on that server.")
@@ -190,7 +191,7 @@ class VotesSettings(Section):
 class LabelStudioSettings(Section):
     """The Label Studio server on which annotators work."""
 
-    url: str = Field("", description="A Label Studio server; empty: biasloop starts its own.")
+    url: Address = Field("", description="A Label Studio server; empty: biasloop starts its own.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the embedded server.")
     email: str = Field("admin@biasloop.local", description="Administrator of the embedded server.")
     venv: str = Field(

@@ -4,9 +4,13 @@ Unknown keys are refused. Secrets are no settings: they come from the environmen
 `secrets` of the workspace, and are never logged or shown.
 """
 
+import json
+import os
 import tomllib
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -14,25 +18,26 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from biasloop.errors import ConfigError
+from biasloop.workspace.layout import Layout
+from biasloop.workspace.secrets import SECRET_NAMES
 from biasloop.workspace.settings import Section, Settings
 
 SETTINGS_FILE = "biasloop.toml"
+PREFIX = "BIASLOOP_"
+NO_SETTINGS = {f"{PREFIX}{name}" for name in (*SECRET_NAMES, "WORKSPACE", "TRACEBACK")}
+"""Variables of the environment that are not settings, but known all the same."""
 
 
 def read_settings(workspace: Path) -> Settings:
     """The settings of this workspace. Raises ConfigError, which names every wrong key."""
+    values = _read_file(workspace)
     path = workspace / SETTINGS_FILE
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    if unknown := unknown_variables(os.environ):
         raise ConfigError(
-            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}; make one with "
-            "`biasloop init DIR --campaign NAME`, or name another one with --workspace"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+            f"{', '.join(unknown)} in the environment: there is no such setting; "
+            f"a setting is {PREFIX}<SECTION>__<NAME>, and the sections are "
+            f"{', '.join(_sections())}"
+        )
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -42,6 +47,67 @@ def read_settings(workspace: Path) -> Settings:
         raise ConfigError(f"{path} (or BIASLOOP_* in the environment): {problems}") from None
     except SettingsError as error:
         raise ConfigError(f"BIASLOOP_* in the environment: {error}; it must be JSON") from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """The variables that look like settings but are none, because their section or their name is
+    mistyped; Settings would ignore them. Names below a section are left to it."""
+    fields = Settings.model_fields.keys()
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX)
+        and name.upper() not in NO_SETTINGS
+        and name.upper().removeprefix(PREFIX).partition("__")[0].lower() not in fields
+    )
+
+
+def _sections() -> list[str]:
+    return [name for name, f in Settings.model_fields.items() if isinstance(f.default, Section)]
+
+
+def digest_settings(layout: Layout) -> dict[str, str]:
+    """What a service reads once, when it starts: a digest by key of biasloop.toml (such as
+    loop.batch_size), and by name of the campaign's files other than the guideline."""
+    try:
+        values = _flatten(_read_file(layout.folder))
+    except ConfigError as error:
+        values = {SETTINGS_FILE: str(error)}
+    for name in ("campaign.toml", "label_config.xml"):
+        path = layout.campaign / name
+        content = path.read_text("utf-8", "replace") if path.exists() else ""
+        values[f"{layout.campaign.name}/{name}"] = content
+    return {key: _digest(value) for key, value in values.items()}
+
+
+def _flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of sections, as section.key."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        below = value if isinstance(value, dict) else {"": value}
+        flat |= {f"{name}.{key}".rstrip("."): inner for key, inner in below.items()}
+    return flat
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _read_file(workspace: Path) -> dict[str, Any]:
+    """What biasloop.toml says. Raises ConfigError."""
+    path = workspace / SETTINGS_FILE
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(
+            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}; make one with "
+            "`biasloop init DIR --campaign NAME`, or name another one with --workspace"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def _describe(error: ErrorDetails) -> str:

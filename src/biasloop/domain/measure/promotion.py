@@ -1,5 +1,6 @@
 """Decides whether the newest model goes into service."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,6 +56,14 @@ def decide_promotion(
         n_items=n_items,
         n_roots=n_roots,
     )
+
+
+def is_refused(decision: Mapping[str, Any]) -> bool:
+    """Whether a model was kept out because it was shown to be worse; `decision` is what `as_dict`
+    returned. One that waits for an engineer's decision is not refused."""
+    difference = decision["difference"]
+    worse = difference is not None and -difference["high"] > MAX_LOSS
+    return worse and not decision["promoted"]
 
 
 def _evidence(against: str | None, comparison: Comparison | None) -> str:

@@ -1,0 +1,47 @@
+"""How Ctrl-C and SIGTERM end a service: the first lets the running step finish, the second ends
+everything at once. Before the service works, the first one does."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class EndNow(BaseException):
+    """The process is to end without waiting for anything."""
+
+
+class Stop:
+    """Whether the service is to stop."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._working = False
+
+    def wait(self) -> None:
+        """Waits until the service is to stop. From now on there may be a step to finish."""
+        self._working = True
+        self._asked.wait()
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Handles a signal. Raises EndNow."""
+        if self._asked.is_set() or not self._working:
+            raise EndNow(128 + number)
+        self._asked.set()
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[Stop]:
+    """Within the block, SIGINT and SIGTERM are for the `Stop`. When one says to end at once, what
+    the block leaves is ended in order, and what other threads do is cut off."""
+    stop = Stop()
+    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    except EndNow as end:
+        os._exit(end.args[0])  # Python would wait for the threads of a running step
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

@@ -27,6 +27,7 @@ from biasloop.domain.measure.resample import Interval
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.registry import Kind, create
 from biasloop.rounds.steps.train.data import columns, training_data, training_set
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from biasloop.workspace.seed_check import seed_rows
@@ -42,7 +43,7 @@ def load(campaign: str, folder: Path, seed: int = SEED) -> tuple[Service, pd.Dat
     create_workspace(folder, campaign, seed)
     service = Service(folder)
     for path in service.campaign.seed_files:
-        service.import_file(path)
+        import_file(service, path)
     expanded = service.steps.expand(None, lambda: None)
     service.ledger.add(expanded.records, datetime.now(UTC))
     data = training_data(

@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from biasloop.service.importing import import_file
 from biasloop.service.scenarios import borderline
 from biasloop.service.service import Service
 from biasloop.service.trial import draft_of, try_draft
@@ -65,7 +66,7 @@ def _make_workspace(folder: Path, port: int, at_once: int) -> Service:
     )
     service = Service(folder)
     assert service.campaign.ad_file is not None
-    service.import_file(service.campaign.ad_file)
+    import_file(service, service.campaign.ad_file)
     return service
 
 

@@ -19,6 +19,7 @@ from biasloop.errors import ConfigError
 from biasloop.reports.export import item_rows
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.train.data import training_data
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.service.takedown import forget_answers
 from support.llm_fixtures import Open
@@ -151,7 +152,7 @@ def test_a_guideline_that_is_not_in_force_yet_guides_nobody(
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text('{"text": "Cerca un sarto.", "labels": ["gender"]}\n', "utf-8")
     before = {a.key for a in service.ledger.annotations()}
-    service.import_file(seeds)
+    import_file(service, seeds)
     new = [a for a in service.ledger.annotations() if a.key not in before]
     assert {a.policy_id for a in new} == {in_force.id}
 

@@ -10,6 +10,7 @@ import pytest
 
 from biasloop.domain.item import Item
 from biasloop.domain.split import Split
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.llm_model import obedient, properties
@@ -57,7 +58,7 @@ def workspace(folder: Path, ads: list[str], server: LlmServer) -> Service:
     file = folder / "ads.jsonl"
     file.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
     for path in (*service.campaign.seed_files, file):
-        service.import_file(path)
+        import_file(service, path)
     train = [item for item in real_items(service) if item.split is Split.TRAIN]
     assert len(train) > 2
     label_as_people(service, train, ("gender",))

@@ -16,6 +16,7 @@ import pytest
 from biasloop.domain.round import State
 from biasloop.domain.task import LabelTask
 from biasloop.reports.status import overview
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.cli import Cli, write_jsonl
@@ -72,7 +73,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             file.write("[loop]\nbatch_size = 10\nbudget = 20\naudit_block = 0\naudit_share = 0\n")
         opened = Service(folder)
         for path in (*opened.campaign.seed_files, write_jsonl(tmp_path / "ads.jsonl", *ads())):
-            opened.import_file(path)
+            import_file(opened, path)
         tasks: Any = Tasks()
         opened.__dict__["steps"] = replace(
             opened.steps, label_studio=lambda: tasks, ensure_project=lambda: 1

@@ -17,6 +17,7 @@ from biasloop.errors import LabelStudioDown, LedgerError, PoolError
 from biasloop.reports.status import overview
 from biasloop.rounds.scorer import scoring_model
 from biasloop.service import control, models
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.service.takedown import record_backup, take_down
 from biasloop.workspace.backup import back_up
@@ -32,7 +33,7 @@ def service(tmp_path: Path, copy_bare: CopyBare) -> Iterator[Service]:
     """A workspace with two ads."""
     service = Service(copy_bare(tmp_path / "w", "job_ads_en"))
     ads = ({"id": f"ad-{n}", "text": f"Waiter wanted for place {n}."} for n in range(2))
-    service.import_file(write_jsonl(tmp_path / "ads.jsonl", *ads))
+    import_file(service, write_jsonl(tmp_path / "ads.jsonl", *ads))
     yield service
     service.ledger.close()
 
@@ -85,7 +86,7 @@ def test_what_is_taken_down_keeps_no_round_open(
     folder = tmp_path_factory.mktemp("taken") / "w"
     service = Service(copy_bare(folder, "job_ads_en"))
     ads = [{"id": f"ad-{n}", "text": f"Waiter wanted for place {n}."} for n in range(6)]
-    service.import_file(write_jsonl(folder.parent / "ads.jsonl", *ads))
+    import_file(service, write_jsonl(folder.parent / "ads.jsonl", *ads))
     ledger, items = service.ledger, service.pool.items(list(range(6)))
     batch = [Selection(item.id, n, Arm.ACQUISITION, None, n) for n, item in enumerate(items)]
     ledger.rounds.open({}, NOW)

@@ -19,6 +19,7 @@ from biasloop.rounds.steps.evaluate.audit import audit_set
 from biasloop.rounds.steps.expand.step import build_corpus
 from biasloop.rounds.steps.push import label_tasks
 from biasloop.rounds.steps.train.data import training_data
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.seed_check import seed_rows
 from biasloop.workspace.settings_file import SETTINGS_FILE
@@ -42,8 +43,8 @@ def service(tmp_path: Path, copy_bare: CopyBare) -> Any:
     )
     made = Service(tmp_path / "w")
     ads = ({"id": f"ad-{n}", "text": f"Cercasi aiuto per la sede {n}."} for n in range(40))
-    made.import_file(write_jsonl(tmp_path / "ads.jsonl", *ads))
-    made.import_file(write_jsonl(tmp_path / "gold.jsonl", *GOLD), label_source=LabelSource.GOLD)
+    import_file(made, write_jsonl(tmp_path / "ads.jsonl", *ads))
+    import_file(made, write_jsonl(tmp_path / "gold.jsonl", *GOLD), label_source=LabelSource.GOLD)
     yield made
     made.ledger.close()
 
@@ -74,11 +75,11 @@ def test_a_gold_row_needs_labels_and_its_own_words(service: Service, tmp_path: P
         {"text": "Senza etichette."},
         {"text": "Altrove.", "labels": ["age"], "context": "Un annuncio."},
     )
-    found = service.import_file(
-        write_jsonl(tmp_path / "bad.jsonl", *rows), label_source=LabelSource.GOLD
+    found = import_file(
+        service, write_jsonl(tmp_path / "bad.jsonl", *rows), label_source=LabelSource.GOLD
     )
     assert (found.items, found.rejects) == (0, 2)
-    again = service.import_file(tmp_path / "gold.jsonl", label_source=LabelSource.GOLD)
+    again = import_file(service, tmp_path / "gold.jsonl", label_source=LabelSource.GOLD)
     assert (again.items, again.duplicates) == (0, 3)
 
 
@@ -136,7 +137,7 @@ def test_what_was_asked_is_not_asked_again(service: Service) -> None:
 def test_the_shipped_gold_fits_its_campaign(tmp_path: Path, copy_bare: CopyBare) -> None:
     service = Service(copy_bare(tmp_path / "it", "job_ads_it"))
     path = service.layout.campaign / "gold.jsonl"
-    found = service.import_file(path, label_source=LabelSource.GOLD)
+    found = import_file(service, path, label_source=LabelSource.GOLD)
     assert found.rejects == 0
     said = {label for a in service.ledger.annotations() for label in a.labels}
     assert said == set(service.campaign.scheme.choices)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.cli import Cli, small_campaign, write_jsonl
@@ -90,7 +91,7 @@ def sown(tmp_path_factory: pytest.TempPathFactory, copy_bare: CopyBare) -> Path:
     service = Service(folder)
     for path in (*service.campaign.seed_files, service.campaign.ad_file):
         assert path is not None
-        service.import_file(path)
+        import_file(service, path)
     service.close()
     return folder
 

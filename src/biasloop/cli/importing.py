@@ -122,10 +122,11 @@ def import_path(
 ) -> "ImportReport":
     """Imports a file or folder and says what came of it; `quiet` leaves out what went well."""
     from biasloop.intake.files import size
+    from biasloop.service.importing import import_file
     from biasloop.store.control import Event
 
     with progress(f"import {path.name}", size(path)) as done:
-        report = service.import_file(path, progress=done, **options)
+        report = import_file(service, path, progress=done, **options)
     if not options.get("dry_run"):
         event = _facts(report) | {"file": str(path)}
         service.ledger.control.note(Event.IMPORTED, event, now())

@@ -10,7 +10,8 @@ import typer
 from biasloop.cli.context import Json, Workspace, local, open_workspace, print_json, say, table
 
 if TYPE_CHECKING:
-    from biasloop.reports.status import Overview, RoundReport
+    from biasloop.reports.rounds import RoundReport
+    from biasloop.reports.status import Overview
     from biasloop.reports.synthesis import ProbationReport
 
 

@@ -1,21 +1,22 @@
 """The state of a campaign, for `biasloop status`, its --json, and the page."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.batch import Arm, Selection
+from biasloop.domain.batch import Arm
 from biasloop.domain.label import BY_POLICY, LabelSource
 from biasloop.domain.measure.resample import Interval
-from biasloop.domain.round import FINISHED, PauseState, Round, reason_not_to_open
+from biasloop.domain.round import PauseState, reason_not_to_open
 from biasloop.domain.votes.pace import Pace, measure_pace
 from biasloop.domain.votes.vote import answered_items
 from biasloop.reports.annotators import answers, known_answers
 from biasloop.reports.curve import CurvePoint, curve, shown_figures
 from biasloop.reports.liveness import ServiceReport, service_report
+from biasloop.reports.rounds import RoundReport, report_rounds
 from biasloop.reports.synthesis import (
     ProbationReport,
     SynthesisReport,
@@ -92,26 +93,6 @@ class OpenTasks:
 
     all: int
     audit: int
-
-
-@dataclass(frozen=True, slots=True)
-class RoundReport:
-    """A round, and how many of the items that it asked about are answered."""
-
-    id: int
-    state: str
-    step: str | None
-    waits_for: str | None
-    error: str | None
-    attempts: int
-    retry_at: datetime | None
-    opened_at: datetime
-    closed_at: datetime | None
-    over: bool
-    asked: int
-    answered: int
-    arms: Mapping[str, int]
-    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +174,7 @@ def overview(service: Service) -> Overview:
         model_policies=in_service.card.get("policies", {}) if in_service else {},
         promotion=newest(rounds, "promotion"),
         stopping=newest(rounds, "stopping"),
-        rounds=_rounds(rounds, ledger.selections(), done),
+        rounds=report_rounds(rounds, ledger.selections(), done),
         curve=curve(service),
         evaluation=evaluation,
         savings=savings,
@@ -222,39 +203,6 @@ def _set_aside(annotations: Iterable[Annotation], done: Collection[str]) -> list
         for a in annotations
         if a.standing is Standing.ASIDE and a.reason not in BY_POLICY
     ]
-
-
-def _rounds(
-    rounds: Iterable[Round], selections: Iterable[tuple[int, Selection]], done: Collection[str]
-) -> list[RoundReport]:
-    batches: dict[int, list[Selection]] = defaultdict(list)
-    asked_last: dict[str, int] = {}  # an item of a cancelled round may be chosen again
-    for round_id, selection in selections:
-        batches[round_id].append(selection)
-        asked_last[selection.item_id] = round_id
-    return [
-        _round(round_, batches[round_.id], {i for i in done if asked_last.get(i) == round_.id})
-        for round_ in rounds
-    ]
-
-
-def _round(round_: Round, batch: Sequence[Selection], done: Collection[str]) -> RoundReport:
-    return RoundReport(
-        id=round_.id,
-        state=str(round_.state),
-        step=round_.step,
-        waits_for=round_.waits_for,
-        error=round_.error,
-        attempts=round_.attempts,
-        retry_at=round_.retry_at,
-        opened_at=round_.opened_at,
-        closed_at=round_.closed_at,
-        over=round_.state in FINISHED,
-        asked=len(batch),
-        answered=sum(selection.item_id in done for selection in batch),
-        arms=dict(Counter(str(selection.arm) for selection in batch)),
-        facts=dict(round_.facts),
-    )
 
 
 def _evaluation(ledger: Ledger) -> EvaluationReport | None:

@@ -7,7 +7,7 @@ what it needs.
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -15,7 +15,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from biasloop.domain.label import LabelSource
 from biasloop.domain.policy import Policy, PolicyAt, version_in_force
 from biasloop.domain.round import Situation
 from biasloop.errors import ConfigError
@@ -31,8 +30,6 @@ from biasloop.workspace.settings import Settings
 from biasloop.workspace.settings_file import digest_settings, read_settings
 
 if TYPE_CHECKING:
-    from biasloop.intake.importer import Unit
-    from biasloop.intake.ingest import ImportReport
     from biasloop.labelstudio.client import LabelStudioClient
     from biasloop.labelstudio.embedded import EmbeddedLabelStudio
     from biasloop.rounds.loop import Loop
@@ -72,45 +69,6 @@ class Service:
     def pool(self) -> ArrowPool:
         """The pool."""
         return ArrowPool(self.layout.pool)
-
-    def import_file(
-        self,
-        path: Path,
-        *,
-        label_source: LabelSource | None = None,
-        unit: "Unit | None" = None,
-        columns: Mapping[str, str] | None = None,
-        encoding: str | None = None,
-        progress: Callable[[int], None] = lambda _: None,
-        dry_run: bool = False,
-    ) -> "ImportReport":
-        """Imports a file into pool and ledger; see biasloop.intake.ingest. `unit` is by default the
-        campaign's. A dry run writes nothing, and reports what would happen."""
-        from biasloop.domain.votes.consensus import resolve_item_labels
-        from biasloop.intake.dry_run import DryPool
-        from biasloop.intake.ingest import import_file
-
-        campaign = self.campaign
-        return import_file(
-            path,
-            pool=DryPool(self.pool) if dry_run else self.pool,
-            scheme=campaign.scheme,
-            unit=unit or campaign.about.unit,
-            language=campaign.about.language,
-            campaign_seed=self.settings.seed,
-            label_source=label_source,
-            columns=columns or {},
-            record=len if dry_run else self.ledger.record,
-            now=datetime.now(UTC),
-            policy_id=self.current_policy.id,
-            rejects_folder=None if dry_run else self.layout.rejects,
-            progress=progress,
-            encoding=encoding,
-            current_labels=lambda: resolve_item_labels(
-                self.ledger.annotations(), campaign.scheme, self.settings.votes.consensus
-            ),
-            markup=self.settings.intake.markup,
-        )
 
     # --- Label Studio --------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from biasloop.errors import BiasloopError, DataError
 from biasloop.intake.jsonl import read_objects
 from biasloop.labelstudio.session import Session
 from biasloop.reports.curve import curve
+from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.campaign import read_campaign, shipped
 from biasloop.workspace.create import create_workspace
@@ -150,7 +151,7 @@ def _import_rows(
         folder / "pool.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows[cut:]]
     )
     for name in ("seeds", "pool"):
-        service.import_file(folder / f"{name}.jsonl", unit="text")
+        import_file(service, folder / f"{name}.jsonl", unit="text")
     return {text_hash(row["text"]): tuple(row["labels"]) for row in rows}
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.round import STEPS, PauseState
 from biasloop.reports.curve import CurvePoint
-from biasloop.reports.status import RoundReport
+from biasloop.reports.rounds import RoundReport
 
 Measure = Interval | Mapping[str, float]
 """A measured value with its bounds, as reports or the ledger have it."""

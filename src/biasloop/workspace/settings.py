@@ -296,6 +296,5 @@ class Settings(BaseSettings):
     def stopping_advice(self) -> StoppingRule | None:
         """The rule by which biasloop advises to stop; None when it gives no advice."""
         section = self.stopping
-        if section.mode == "off":
-            return None
-        return StoppingRule(section.needs, section.rounds, section.gain)
+        off = section.mode == "off"
+        return None if off else StoppingRule(section.needs, section.rounds, section.gain)

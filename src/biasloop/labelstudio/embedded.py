@@ -273,17 +273,14 @@ class EmbeddedLabelStudio:
 
     def _process(self) -> psutil.Process | None:
         """The server that this or an earlier run started here, if it is still running."""
-        if self._child is not None:
-            self._child.poll()  # otherwise it stays a zombie after it ends
+        if self._child is not None and self._child.poll() is None:
+            return psutil.Process(self._child.pid)
         try:
-            pid, created, _ = self._pid_file.read_text().split()
-            process = psutil.Process(int(pid))
-            # A process id can be reused, but not with the same creation time. A copy of the data
-            # names the server of the original, which works in another folder.
-            same = abs(process.create_time() - float(created)) < 1
-            here = Path(process.cwd()) == self._data_dir.resolve()
-            return process if same and here else None
-        except (FileNotFoundError, ValueError, psutil.Error):
+            process = psutil.Process(int(self._pid_file.read_text().split()[0]))
+            # A process id can be reused, and a copy of the data names the server of the original,
+            # but only our server works in this folder. Times of creation change with the clock.
+            return process if Path(process.cwd()) == self._data_dir.resolve() else None
+        except (FileNotFoundError, ValueError, IndexError, psutil.Error):
             return None
 
     def _is_on_our_port(self) -> bool:

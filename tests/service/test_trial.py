@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from biasloop.domain.item import Item
+from biasloop.domain.model import ModelVersion
 from biasloop.domain.policy import Policy
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
@@ -172,6 +173,8 @@ def test_comments_are_kept_with_their_author(service: Service) -> None:
 def scored(service: Service) -> Service:
     """A round was scored: the further an item is down the pool, the surer is the model."""
     ledger, rows = service.ledger, len(service.pool)
+    card = {"labels": service.campaign.scheme.labels}
+    ledger.add([ModelVersion("made", "tfidf", 0, "models/made", card, ())], NOW)
     ledger.rounds.open({}, NOW)
     facts = {"pool_rows": rows, "scored_with": "made"}
     for done in (Done({"expanded": {}}), Done(facts)):

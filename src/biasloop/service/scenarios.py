@@ -113,10 +113,8 @@ def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
     except PoolError:
         return None
     scored = ~np.isnan(proba).any(axis=1)  # a cascade leaves some out
-    learned, scheme = (
-        service.ledger.models.get(facts["scored_with"]).labels,
-        service.campaign.scheme,
-    )
+    learned = service.ledger.models.get(facts["scored_with"]).labels
+    scheme = service.campaign.scheme
     scores = Scores({"proba": proba[scored]}, thresholds, scheme.multi).under(scheme, learned)
     return (rows[scored], scores) if scores.has_opinion else None
 

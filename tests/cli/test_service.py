@@ -120,7 +120,15 @@ def test_a_service_that_label_studio_refuses_ends_and_says_so(site: Cli) -> None
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:8181", "localhost:8080", "label.example.org", "ftp://host", "http://"]
+    "url",
+    [
+        "127.0.0.1:8181",
+        "localhost:8080",
+        "label.example.org",
+        "ftp://host",
+        "http://",
+        "http://host:port",
+    ],
 )
 @pytest.mark.parametrize("key", ["LABELSTUDIO__URL", "LLM__BASE_URL"])
 def test_what_is_no_address_is_refused_like_any_wrong_setting(
@@ -130,6 +138,11 @@ def test_what_is_no_address_is_refused_like_any_wrong_setting(
     told = site.error("doctor", code=2)
     assert url in told
     assert "http://host:port" in told
+
+
+def test_a_password_in_what_is_no_address_is_not_shown(site: Cli) -> None:
+    site.environment["BIASLOOP_LLM__BASE_URL"] = "user:s3cr3t@host:80"
+    assert "s3cr3t" not in site.error("doctor", code=2)
 
 
 def test_a_page_that_cannot_be_served_ends_the_service(site: Cli) -> None:

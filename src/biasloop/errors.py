@@ -63,7 +63,11 @@ class LostLease(LedgerError):
 
 
 class LabelStudioError(BiasloopError):
-    """A request to Label Studio failed."""
+    """A request to Label Studio failed; `status` is that of its answer, None without an answer."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class LabelStudioDown(LabelStudioError):

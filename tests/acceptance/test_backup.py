@@ -88,7 +88,7 @@ def test_a_backup_has_a_place_of_its_own(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="inside the workspace"):
         back_up(workspace, workspace.folder / "backup", quiet)
     (tmp_path / "there").mkdir()
-    with pytest.raises(WorkspaceError, match="there already"):
+    with pytest.raises(WorkspaceError, match="exists already"):
         back_up(workspace, tmp_path / "there", quiet)
     (workspace.folder / "ledger.db").write_bytes(b"no database" * 100)
     with pytest.raises(WorkspaceError, match="failed"):

@@ -39,8 +39,8 @@ def test_two_rounds_leave_a_workspace_to_look_at(tmp_path: Path) -> None:
         ('{"text": "Cerchiamo un cuoco"}', "line 1: not {"),
         ('{"text": 5, "labels": ["gender"]}', "line 1: not {"),
         ('{"text": "Cerchiamo un cuoco", "label": "sesso"}', "line 1: a label outside the scheme"),
-        ('{"text": "Cerchiamo un cuoco", "label": "gender"}', "hold 1"),
-        ("", "hold 0"),
+        ('{"text": "Cerchiamo un cuoco", "label": "gender"}', "have 1"),
+        ("", "have 0"),
     ],
 )
 def test_data_that_will_not_do_makes_nothing(tmp_path: Path, line: str, said: str) -> None:

@@ -25,6 +25,8 @@ ENDS = {
     "tick": 1,
     "reconcile": 1,
     "serve": 2,
+    "labels": 0,
+    "labels rename nothing new": 2,
     "pause": 0,
     "resume": 0,
     "cancel 7": 1,

@@ -97,7 +97,7 @@ def test_no_workspace_no_command(nowhere: Cli, tmp_path: Path) -> None:
     assert "biasloop init" in nowhere.error("status", code=2)
     assert "biasloop init" in nowhere.error("import", tmp_path / "x.jsonl", code=2)
     assert "Missing argument" in nowhere.usage_error("init")
-    assert "No such command" in nowhere.usage_error("labels")
+    assert "No such command" in nowhere.usage_error("labelss")
 
 
 def test_what_was_imported_is_counted(cli: Cli) -> None:

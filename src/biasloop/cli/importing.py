@@ -44,9 +44,7 @@ def import_(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            help="FIELD=COLUMN for a column with another name, e.g. text=body; repeatable. Fields: "
-            "id, title, text, language, source, label, labels, root, group, spans, rewrite, "
-            "context."
+            help="FIELD=COLUMN for a column with another name, e.g. text=body; repeatable."
         ),
     ] = None,
     label_source: Annotated[
@@ -73,7 +71,8 @@ def import_(
 ) -> None:
     """Adds ads (or labelled rows) to the pool. Bad rows go to a rejects file.
 
-    The tables of an export come back as what they were. Exit status 1: nothing was taken in.
+    Fields: id, title, text, language, source, label, labels, root, group, spans, rewrite, context.
+    Tables of an export are restored as they were. Exit status 1: nothing was imported.
     """
     if label_source not in (None, *IMPORTED):
         raise fail("--label-source must be seed, human or gold")

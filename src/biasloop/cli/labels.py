@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
+from biasloop.cli.context import (
+    Json,
+    Workspace,
+    Yes,
+    confirm,
+    log,
+    open_workspace,
+    print_json,
+    say,
+    table,
+)
 
 app = typer.Typer(help="The labels of the campaign.", invoke_without_command=True)
 
@@ -36,11 +46,11 @@ def labels(context: typer.Context, json: Json = False, workspace: Workspace = No
 def rename(
     old: Annotated[str, typer.Argument(help="The label as it is called now.")],
     new: Annotated[str, typer.Argument(help="Its new name, which no label had before.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Gives a label a new name, wherever it stands.
+    """Gives a label a new name, wherever it is used.
 
     First lists what that touches. Votes, seeds, known answers and models stay what they are.
     """
@@ -48,15 +58,14 @@ def rename(
 
     service = open_workspace(workspace)
     use = asdict(service_labels.check_rename(service, old, new))
-    if not yes:
-        counts = ", ".join(f"{use[name]} {name}" for name in COUNTS)
-        say(f"{old} becomes {new} in label_config.xml and campaign.toml, and for: {counts}")
-        say("the guideline and seed files are not rewritten; see whether they name it")
-        typer.confirm("rename it?", abort=True)
+    counts = ", ".join(f"{use[name]} {name}" for name in COUNTS)
+    log(f"{old} becomes {new} in label_config.xml and campaign.toml, and for: {counts}")
+    log("the guideline and seed files are not rewritten; check whether they mention it")
+    confirm("rename it?", yes)
     changed = service_labels.rename(service, old, new)
     if json:
         print_json({"old": old, "new": new, "changed": changed})
         return
-    say(f"{old} is {new} now: {changed} labels of items say so, and models are read by it")
+    say(f"renamed {old} to {new}: {changed} annotations were updated")
     say("  next: rename it in the labelling interface of the Label Studio project as well,")
     say("  then start `biasloop up` (or `serve`) again")

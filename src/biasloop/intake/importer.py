@@ -184,7 +184,7 @@ class Importer:
         """The item of an export and its ad. Raises BadRow."""
         ad = ads.get(exported.ad_id)
         if ad is None and exported.ad_id:
-            if exported.start > 0:
+            if exported.start > 0 or self.unit == "sentence":  # then it may be the ad's beginning
                 raise BadRow(
                     f"ad {exported.ad_id!r} is not in the pool; import the table of ads of the "
                     "same export first"

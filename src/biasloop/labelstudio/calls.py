@@ -43,8 +43,9 @@ def calling(url: str, purpose: str, secrets: Iterable[str] = ()) -> Iterator[Non
     try:
         yield
     except ApiError as error:
-        foreign = _error_from_answer(shown, purpose, error)
-        raise type(foreign)(strike_secrets(str(foreign), secrets)) from None
+        answer = _error_from_answer(shown, purpose, error)
+        message = strike_secrets(str(answer), secrets)
+        raise type(answer)(message, status=error.status_code) from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL):
         raise LabelStudioRefused(
             f"cannot {purpose}: {shown!r} is not the address of a Label Studio; write it as "
@@ -94,7 +95,7 @@ def _error_from_answer(url: str, purpose: str, error: "ApiError") -> LabelStudio
 def failed_inside(error: LabelStudioDown) -> bool:
     """Whether Label Studio itself failed at this request, as it does when one of the records that
     it should list cannot be written as JSON."""
-    return getattr(error.__cause__, "status_code", None) == HTTPStatus.INTERNAL_SERVER_ERROR
+    return error.status == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _detail(body: Any) -> str:

@@ -46,7 +46,8 @@ def _require_readable(output: Path) -> None:
 
             pd.read_parquet(output)
         case ".jsonl":
-            for line in output.read_text("utf-8").splitlines():
-                json.loads(line)
+            with output.open(encoding="utf-8") as lines:  # which end with a line feed only
+                for line in lines:
+                    json.loads(line)
         case _:
             next(output.iterdir())

@@ -48,13 +48,18 @@ def _erase(service: Service, ad_id: str) -> tuple[list[str], int]:
     """Erases an ad from the files and the ledger of a workspace. Returns (its items, how many of
     them were not erased before)."""
     now = datetime.now(UTC)
+    items = _erase_from_files(service, ad_id)
+    erased = service.ledger.record_takedown(ad_id, items, now)
+    service.ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": erased}, now)
+    return items, erased
+
+
+def _erase_from_files(service: Service, ad_id: str) -> list[str]:
     items = service.pool.erase(ad_id)
     # Features contain words of the ad; they are computed again.
     rmtree(service.layout.features, ignore_errors=True)
-    erased = service.ledger.record_takedown(ad_id, items, now)
     forget_answers(service, ad_id)
-    service.ledger.control.note(Event.TAKEN_DOWN, {"ad": ad_id, "items": erased}, now)
-    return items, erased
+    return items
 
 
 def record_backup(service: Service, to: Path) -> None:
@@ -73,7 +78,9 @@ def _erase_from_backups(service: Service, ad_id: str) -> tuple[list[str], list[s
             backup = Service(Path(folder))
             try:
                 if backup.pool.ads([ad_id]):
-                    _erase(backup, ad_id)
+                    # A ledger on a server is no part of the backup: it is the one in use.
+                    on_server = bool(backup.settings.ledger_url)
+                    (_erase_from_files if on_server else _erase)(backup, ad_id)
                     done.append(folder)
             finally:
                 backup.close()

@@ -21,7 +21,7 @@ from biasloop.domain.votes.position import groups_to_show, view_group
 from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake.files import records
 from biasloop.intake.record import BadRow, Reading
-from biasloop.intake.values import as_id
+from biasloop.intake.values import as_text, is_missing, whole_number
 from biasloop.store.atomic import remove_leftovers, written_whole
 
 ANNOTATOR_COLUMN, CONSENT_COLUMN = "annotator", "consent"
@@ -170,11 +170,16 @@ def by_group(
     return report
 
 
+def _as_answer(value: Any, column: str) -> str:
+    """A cell as text; "" if it is empty. Unlike in an id, "None" is an answer."""
+    return "" if is_missing(value) else whole_number(as_text(value, column).strip())
+
+
 def _read_row(row: Mapping[str, Any] | BadRow, today: date) -> tuple[str, Position]:
     """(e-mail address, position) of a row. Raises ValueError or BadRow when it is not valid."""
     if isinstance(row, BadRow):
         raise row
-    cells = {name.strip(): as_id(value, name) for name, value in row.items()}
+    cells = {name.strip(): _as_answer(value, name.strip()) for name, value in row.items()}
     email, consent = cells.pop(ANNOTATOR_COLUMN, "").lower(), cells.pop(CONSENT_COLUMN, "")
     if "@" not in email:
         raise ValueError(f"{email!r} is not the e-mail address of an annotator")

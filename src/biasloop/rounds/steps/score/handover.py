@@ -26,5 +26,5 @@ class ScoreJob:
     out: Path
 
     def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
-        """The files of scores, and that of the thresholds."""
-        return [self.out / "thresholds.npy", *self.out.glob("*.npy")]
+        """The files of scores of every shard, and that of the thresholds."""
+        return [self.out / name for name in ("thresholds.npy", *result["files"])]

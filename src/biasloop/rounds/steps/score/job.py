@@ -13,7 +13,7 @@ from biasloop.rounds.steps.score.handover import ScoreJob
 from biasloop.store.arrays import write_array
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import has_scores, scatter_scores, write_scores
+from biasloop.store.scores import has_scores, scatter_scores, score_file, write_scores
 
 CHUNK_TEXTS = 5_000
 
@@ -58,7 +58,9 @@ def score(folder: Path, job: ScoreJob, checkpoint: Checkpoint) -> Result:
         write_scores(job.out, number, parts)
         checkpoint()
         scored += rows
-    result: Result = {"scored": scored}
+    shards = [number for number, start, _ in pool.shards() if start < job.pool_rows]
+    files = [score_file(job.out, shard, name).name for shard in shards for name in job.needs]
+    result: Result = {"scored": scored, "files": files}
     if shortlisted:
         result["cascade"] = shortlisted.report(job.out, pool, classifier.thresholds, job.multi)
     return result

@@ -17,6 +17,7 @@ from biasloop.intake.files import BadRow
 from biasloop.intake.markup import clean_row, without_markup
 from biasloop.intake.rows import Row
 from biasloop.intake.sentences import sentences
+from biasloop.plugins.judge import Judge
 from biasloop.reports.classify import classify
 
 SEEDS = [
@@ -151,11 +152,12 @@ class Shouting:
 def test_a_verdict_on_html_points_into_the_text_given() -> None:
     text = "<ul><li>Cerchiamo una cameriera</li><li>Et&agrave; massima 30 anni</li></ul>"
     scheme = Scheme(("age",), multi=True)
-    (verdict,) = classify([(1, text)], Shouting(), scheme, unit="sentence", language="it")
+    judge = Judge(Shouting(), ("age",), scheme)
+    (verdict,) = classify([(1, text)], judge, unit="sentence", language="it")
     spans = [text[row["start"] : row["end"]] for row in verdict["sentences"]]
     assert spans == ["Cerchiamo una cameriera", "Et&agrave; massima 30 anni"]
     (evidence,) = verdict["sentences"][1]["evidence"]
     assert text[evidence["start"] : evidence["end"]] == "Et&agrave;"
     assert evidence["text"] == "Età"
-    (verdict,) = classify([(1, "<p></p>")], Shouting(), scheme, unit="text", language="it")
+    (verdict,) = classify([(1, "<p></p>")], judge, unit="text", language="it")
     assert verdict["sentences"] == []

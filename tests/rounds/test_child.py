@@ -17,6 +17,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from biasloop.domain.policy import Policy
 from biasloop.errors import ClassifierError, JobError, LostLease
 from biasloop.rounds import child
 from biasloop.rounds.child import job_folder, job_to_json, run_job
@@ -35,6 +36,7 @@ def example(job: type) -> Any:
         "multi": True, "cascade": 9, "out": Path("out"), "options": {"c": 0.1, "deep": {"n": [1]}},
         "labels": ("age", "gender"), "linear": {}, "weight": 0.5, "up_to": 8, "judges": (model,),
         "earlier": (Path("r0001.stop.parquet"),), "renamed": {"eta": "age"},
+        "policy": Policy("Linee guida."),
         "model": model if job is EvaluateJob else model.folder,
     }  # fmt: skip
     return job(**{name: values[name] for name in job.__dataclass_fields__})
@@ -83,7 +85,7 @@ def test_a_result_that_is_there_needs_no_child(trouble_folder: Path) -> None:
         ("result.json", b""),
         ("audit.json", b'{"a'),
         ("m1.npy", None),
-        ("m1.thresholds.npy", b"\x93NUMPY"),
+        ("m1.flags.npy", b"\x93NUMPY"),
     ],
 )
 def test_a_result_with_a_damaged_file_is_computed_again(
@@ -98,7 +100,7 @@ def test_a_result_with_a_damaged_file_is_computed_again(
         (trouble_folder / "result.json").unlink()  # the child died before it wrote this one
     assert run_job(trouble_folder, works) == {"audit": {}}
     assert np.load(trouble_folder / "m1.npy").tolist() == [[1.0], [1.0]]
-    assert np.load(trouble_folder / "m1.thresholds.npy").tolist() == [0.5]
+    assert np.load(trouble_folder / "m1.flags.npy").shape == (2, 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"garbage"])
@@ -197,7 +199,7 @@ def test_a_second_child_waits_for_the_first_and_takes_its_result(
         with first:
             second = pool.submit(run_job, trouble_folder, job("dies"), heartbeat)
             until(lambda: waiting)
-            for name in ("m1.npy", "m1.thresholds.npy"):
+            for name in ("m1.npy", "m1.flags.npy"):
                 np.save(trouble_folder / name, np.ones(1))
             (trouble_folder / "result.json").write_text('{"audit": {"by": "the first"}}')
         assert second.result() == {"audit": {"by": "the first"}}

@@ -79,7 +79,7 @@ def limit_answers(
     after unpacking. Requests then raise TooSlow or BadAnswer. `byte_stream` is the library's class.
 
     The library's own time-outs limit only the wait for the next piece. There is no public way to
-    limit the whole, so the connections are replaced by some that count.
+    limit the whole, so the connections are replaced by ones that enforce the limits.
     """
     allowance = _Allowance()
     for transport in (client._transport, *client._mounts.values()):

@@ -132,7 +132,7 @@ class Scheme:
         """Values (…, k) for the labels of the scheme, from values (…, n) that hold one for each of
         `names`, the labels of the day when they were made.
 
-        Only here is a value of one list of labels brought to another. It goes by name: a label
+        This is the only place that converts values between lists of labels, by name: a label
         that is not among the names has the value `missing`, and a name without a label is left out.
         """
         column = {self.current_name(name): j for j, name in enumerate(names)}

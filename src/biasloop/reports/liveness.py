@@ -14,7 +14,7 @@ from biasloop.workspace.settings_file import digest_settings
 class ServiceReport:
     """`running`: a service holds the lease of the loop now. `process` (host/pid/…) held it last,
     and was last heard of at `seen_at`. `changed_settings` names what was changed in the workspace
-    since the running service started; it knows nothing of it."""
+    since the running service started, and that it has not read."""
 
     running: bool
     process: str | None

@@ -9,7 +9,7 @@ from biasloop.domain.annotation import KEPT, Annotation
 
 MAX_LOST_SHARE = 0.1
 MAX_LOST_COUNT = 5
-"""If more answers than this number and this share of all are gone at once, they go on counting
+"""If more answers than this number and this share of all are gone at once, they still count
 until somebody decides: a database restored from yesterday, or a project deleted by mistake, must
 not erase what the campaign has learned."""
 

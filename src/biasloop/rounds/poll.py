@@ -200,7 +200,8 @@ class Reading:
         on = {answer.task_id for answer in missing}
         self.missing |= {answer.key: answer for answer in missing}
         changed_at = {task.task_id: task.updated_at for task in tasks}
-        # A deletion changes its task; one that is older than the answer is an older copy.
+        # Deleting an answer updates its task. A task last updated before the answer comes from an
+        # older copy of the database.
         self._behind |= any(answer.at > changed_at[answer.task_id or 0] for answer in missing)
         self.tasks |= {task.task_id: task.item_id for task in tasks}
         self.present |= {key_of(raw, records) for task in tasks for raw in task.annotations}

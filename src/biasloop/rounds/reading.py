@@ -56,8 +56,8 @@ def _identify(task: TaskState, items: Mapping[int, str], sent: Mapping[str, int]
 
 
 def key_of(raw: RawAnnotation, records: Records) -> str:
-    """The key of an annotation in the ledger. A database that was restored gives ids again, so an
-    annotation that was made after what the ledger knows under its id is another one."""
+    """The key of an annotation in the ledger. A restored database reuses ids, so an annotation
+    created later than the one the ledger has under that id is a different annotation."""
     key = f"ls:{raw.id}"
     before = records.get(key)
     if before is None or raw.created_at is None or raw.created_at <= before.at:

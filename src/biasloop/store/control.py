@@ -29,7 +29,7 @@ class Bookmark(StrEnum):
 
     PROJECT = "labelstudio_project"
     POLL_CURSOR = "poll_cursor"
-    POLL_WITNESS = "poll_witness"  # the task that set the cursor: gone, Label Studio was restored
+    POLL_WITNESS = "poll_witness"  # the task of the cursor; if it is gone, an older copy is back
     LOSSES = "lost_answers"  # many answers gone at once, until somebody decides; None: none are
     UNREADABLE = "unreadable_tasks"  # item by task that Label Studio cannot list
     TROUBLE = "labelstudio_trouble"  # why the last poll failed; None if it succeeded

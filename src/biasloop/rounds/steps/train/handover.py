@@ -41,7 +41,7 @@ class ReviewJob(LearningJob):
     up_to: int
 
     def outputs(self, folder: Path, result: Mapping[str, Any]) -> list[Path]:
-        """None."""
+        """This job writes no files besides its result."""
         return []
 
 

@@ -1,6 +1,8 @@
 """The list of labels changes in mid-campaign: what models, votes and seeds of before say now."""
 
 import json
+import os
+import pty
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -123,9 +125,13 @@ def test_a_label_gets_a_new_name_wherever_it_stands(cli: Cli) -> None:
     assert [before[label]["votes"] for label in FIRST] == [20] * 4
     assert (before["eta"]["models"], before["niente"]["models"]) == (1, 0)
 
-    asked = cli.run("labels", "rename", "eta", "età", stdin="n\n")
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, b"n\n")
+    asked = cli.process("labels", "rename", "eta", "età", stdin=terminal, timeout=60)
+    os.close(keyboard)
+    os.close(terminal)
     assert asked.returncode == 1
-    assert "20 votes" in asked.stdout
+    assert "20 votes" in asked.stderr
     assert cli.json("labels") == list(before.values())
     for old, new in (("eta", "genere"), ("salario", "x"), ("eta", " x")):
         assert cli.error("labels", "rename", old, new, "--yes", code=2)

@@ -104,6 +104,27 @@ def test_one_annotation_through_all_that_can_happen_to_it(
     assert service.poll() == 0
 
 
+def test_what_does_not_count_is_asked_again_at_most_once(
+    service: Service, person: Annotator
+) -> None:
+    """A slip comes back to its author once; an answer with a label that is gone stays as it is."""
+    slip, other = list(service.ledger.task_ids().values())[:2]
+    for left_open in (BATCH, BATCH - 1):
+        person.label(slip, "inclusive", "age")
+        assert said(service, slip) == (
+            Standing.ASIDE,
+            ("inclusive", "age"),
+            AsideReason.CONTRADICTORY,
+        )
+        assert open_tasks(service) == f"{left_open} of {BATCH} tasks are open"
+        assert service.poll() == 0
+    person.label(other, "purple")
+    assert said(service, other) == (Standing.ASIDE, ("purple",), AsideReason.UNKNOWN_LABEL)
+    assert service.poll() == 0
+    reasons = [a.reason for a in overview(service).set_aside]
+    assert reasons == [AsideReason.CONTRADICTORY] * 2 + [AsideReason.UNKNOWN_LABEL]
+
+
 def test_what_comes_late_or_goes_counts_in_the_next_training(
     service: Service, person: Annotator
 ) -> None:

@@ -77,7 +77,7 @@ def outcome(service: Service) -> dict[str, Any]:
         "card": ledger.models.get("r0000").card,
         "reports": [found.report for _, found in ledger.models.evaluations()],
         "in service": [promotion.model_id for _, promotion in ledger.models.promotions()][1:],
-        "left over": [p for p in (service.layout.folder / "work").iterdir() if p.is_dir()],
+        "left over": list((service.layout.folder / "work").iterdir()),
     }
 
 

@@ -1,4 +1,4 @@
-"""What happens behind our back: the full comparison finds it and mends it."""
+"""What happens behind our back: the full comparison finds and corrects it."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -77,7 +77,7 @@ def test_only_one_training_runs_at_a_time(trained: Path, tmp_path: Path) -> None
     cli = Cli(Path(shutil.copytree(trained, tmp_path / "workspace")))
     before = {row["model"] for row in cli.json("models", "list")}
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda _: cli.run("train"), range(2)))
+        runs = list(pool.map(lambda _: cli.process("train"), range(2)))
     failed = [run for run in runs if run.returncode]
     for run in failed:
         assert "another training is running" in run.stderr

@@ -123,7 +123,7 @@ def test_a_server_has_one_owner_who_keeps_it_running(
         assert int(pid_file.read_text().split()[0]) != first
         assert any("ended; starting it again" in line for line in lines)
     assert not answers(owner.url)
-    with embedded(server, data_dir, port, lines):  # whoever comes next is the owner
+    with embedded(server, data_dir, port, lines):  # the next one to start is the owner
         assert answers(owner.url)
 
 

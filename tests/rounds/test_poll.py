@@ -582,10 +582,10 @@ def test_a_restored_database_costs_no_vote(ledger: Ledger, labelled: Answers, lo
     assert len(votes_of(ledger)) == 30
     assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == lost
     assert sorted(labelled.shown) == [(n, 1, True) for n in range(30 - lost, 30)]
-    # Somebody answers one of them anew, while the question waits.
+    # Somebody answers one of them again, while the question waits.
     at = NOW + DAY
-    anew = raw(29, choices("gender"), task=29, updated_at=at, created_at=at)
-    labelled.tasks[29] = replace(task(anew, number=29, at=at), done=True)
+    again = raw(29, choices("gender"), task=29, updated_at=at, created_at=at)
+    labelled.tasks[29] = replace(task(again, number=29, at=at), done=True)
     poll_once(ledger, labelled, at)
     assert len(votes_of(ledger)) == 30
     votes = [a for a in ledger.annotations() if a.standing is Standing.VOTE]

@@ -20,6 +20,7 @@ from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.domain.policy import Policy, VoteAction
 from biasloop.domain.round import Done
 from biasloop.domain.trial import Case, Comment, Scenario, Trial
+from biasloop.domain.votes import agreement
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Problem, Spending
 from biasloop.domain.writing.synthesis import RefusalReason, Rejection
@@ -124,7 +125,10 @@ COMMANDS = {
 }
 
 
-def test_reports_keep_their_shape(get: Get, whole: Any) -> None:
+def test_reports_keep_their_shape(get: Get, whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Below the gate of positives every figure of agreement is null, and has no shape.
+    for measure in (agreement.measure_agreement, agreement.annotator_competence):
+        monkeypatch.setattr(measure, "__defaults__", (0,))
     item = whole.ledger.selections(0)[0][1].item_id
     folder = str(whole.service.layout.folder)
     shapes = {}

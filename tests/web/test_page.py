@@ -61,7 +61,7 @@ def test_whether_a_service_runs_is_told(get: Get, campaign, clock) -> None:
     control.release_lease(SCHEDULER_LEASE, "host/1", datetime.now(UTC))
     ended = told()
     assert "the loop was last seen" in ended
-    assert "Settings have changed" not in ended  # whoever starts next reads them
+    assert "Settings have changed" not in ended  # the next service reads them
 
 
 def test_a_filled_pool_says_how_the_first_round_opens(get: Get, campaign) -> None:

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from biasloop.cli.context import Workspace, err, fail, open_workspace
+from biasloop.cli.context import Workspace, fail, open_workspace, warn
 from biasloop.cli.importing import Encoding, column_mapping
 from biasloop.errors import DataError
-from biasloop.intake.record import Reading, Record
+from biasloop.intake.record import COLUMN_ADVICE, Reading, Record
 
 FORMATS = ("json", "csv")
 FOREIGN = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".html", ".htm", ".xml", ".zip", ".md")
@@ -104,7 +104,7 @@ def _texts(
     read = 0
     for row in read_texts(_records(what, columns, encoding), columns):
         if isinstance(row, Reject):
-            _warn(f"rejected: line {row.line}: {row.reason}")
+            warn(f"rejected: line {row.line}: {row.reason}")
             continue
         read += 1
         yield row.id, row.text
@@ -118,9 +118,9 @@ def _records(what: str, columns: Mapping[str, str], encoding: str | None) -> Ite
     needed = frozenset({columns.get("text", "text"), *columns.values()})
     reading = Reading(
         needed=needed,
-        advice=". Map its columns to fields, e.g. --column text=NAME",
+        advice=COLUMN_ADVICE,
         encoding=encoding,
-        unread=lambda name, reason: _warn(f"not read: {name}: {reason}"),
+        unread=lambda name, reason: warn(f"not read: {name}: {reason}"),
     )
     if what == "-":
         yield from stream_records(sys.stdin.buffer, "standard input", reading)
@@ -142,7 +142,3 @@ def is_path(what: str) -> bool:
         return True
     one_word = not any(character.isspace() for character in what)
     return one_word and os.sep in what and path.parent.is_dir()
-
-
-def _warn(line: str) -> None:
-    err.print(line, markup=False, soft_wrap=True)

@@ -90,6 +90,11 @@ def log(text: str) -> None:
     err.print(f"{datetime.now():%H:%M:%S} {text}", markup=False, soft_wrap=True)  # noqa: DTZ005
 
 
+def warn(text: str) -> None:
+    """Prints a line about input that is not used, on standard error."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """Prints one JSON document on standard output, in ASCII where that is not UTF-8."""
     utf8 = "utf" in (sys.stdout.encoding or "").lower()

@@ -10,13 +10,13 @@ from biasloop.cli.completion import IMPORTED, label_sources, units
 from biasloop.cli.context import (
     Json,
     Workspace,
-    err,
     fail,
     now,
     open_workspace,
     print_json,
     progress,
     say,
+    warn,
 )
 from biasloop.domain.label import LabelSource
 from biasloop.errors import DataError
@@ -95,7 +95,7 @@ def import_(
             if len(files) == 1:
                 raise
             errors.append(error)
-            _warn(f"not read: {error}")
+            warn(f"not read: {error}")
     if json:
         print_json({path: _facts(report) for path, report in reports.items()})
     if all(report.nothing for report in reports.values()):
@@ -142,11 +142,11 @@ def import_path(
         if would:
             say("  a dry run: nothing was written")
     for part in report.unread:
-        _warn(f"not read: {part}")
+        warn(f"not read: {part}")
     for reason in report.reasons:
-        _warn(f"rejected: {reason}")
+        warn(f"rejected: {reason}")
     if report.rejects > len(report.reasons):
-        _warn(f"rejected: {report.rejects - len(report.reasons)} more")
+        warn(f"rejected: {report.rejects - len(report.reasons)} more")
     return report
 
 
@@ -154,7 +154,3 @@ def _facts(report: "ImportReport") -> dict[str, Any]:
     """The report as plain values."""
     file = report.rejects_file
     return asdict(report) | {"rejects_file": str(file) if file else None}
-
-
-def _warn(line: str) -> None:
-    err.print(line, markup=False, soft_wrap=True)

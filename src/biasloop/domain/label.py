@@ -35,7 +35,6 @@ class AsideReason(StrEnum):
     CONTRADICTORY = "the negative label together with another"
     UNKNOWN_LABEL = "a label outside the scheme"
     SEVERAL = "several labels in a single-label scheme"
-    BAD_SPAN = "a marked span that is not in the text"
     DUPLICATE = "a second answer by the same person"
     OVER = "more votes than were asked for"
     PREDICTION = "a prediction made into an answer that nobody looked at"

@@ -44,7 +44,7 @@ def open_text(raw: IO[bytes], encoding: str | None, newline: str) -> Iterator[Te
     try:
         yield text
     finally:
-        text.detach()  # whoever opened `raw` closes it
+        text.detach()  # the caller that opened `raw` closes it
 
 
 def undecodable(text: str, encoding: str | None) -> str | None:

@@ -15,7 +15,7 @@ from biasloop.domain.votes.consensus import ItemLabel
 from biasloop.errors import DataError
 from biasloop.intake.importer import Importer, ImportPool, Unit
 from biasloop.intake.markup import Cleaner, Markup
-from biasloop.intake.record import Reading
+from biasloop.intake.record import COLUMN_ADVICE, Reading
 from biasloop.intake.rejects import RejectsFile
 from biasloop.intake.rows import Reject, Row, read_rows
 
@@ -88,7 +88,7 @@ def import_file(
     """
     unread: list[str] = []
     reading = Reading(
-        advice=". Map its columns to fields, e.g. --column text=NAME",
+        advice=COLUMN_ADVICE,
         encoding=encoding,
         progress=progress,
         unread=lambda name, reason: unread.append(f"{name}: {reason}"),

@@ -21,6 +21,10 @@ ADS_TABLE = frozenset({"ad_id", "title", "text", "language", "source"})
 """A table with exactly these columns is the table of ads of an export."""
 
 
+COLUMN_ADVICE = ". Map its columns to fields, e.g. --column text=NAME"
+"""The advice where columns can be mapped."""
+
+
 class BadRow(Exception):
     """The reason why a row is rejected. It never reaches the caller of an import."""
 

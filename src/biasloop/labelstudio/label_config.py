@@ -11,7 +11,7 @@ OWN_KEYS = ("item_id", "round")
 """Keys in the data of every task besides the text and its context."""
 
 REWRITE = "rewrite"
-"""The name of the `TextArea` in which annotators write the text anew."""
+"""The name of the `TextArea` in which annotators rewrite the text."""
 
 _TEXT_TAGS = ("Text", "HyperText", "Header", "Paragraphs")
 _NAMES_TAGS = ("Choice", "Label")

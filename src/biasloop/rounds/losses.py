@@ -9,9 +9,9 @@ from biasloop.domain.annotation import KEPT, Annotation
 
 MAX_LOST_SHARE = 0.1
 MAX_LOST_COUNT = 5
-"""If more answers than this number and this share of all are gone at once, they still count
-until somebody decides: a database restored from yesterday, or a project deleted by mistake, must
-not erase what the campaign has learned."""
+"""If the answers that are gone at once exceed both this number and this share of all answers, they
+still count until somebody decides: a database restored from yesterday, or a project deleted by
+mistake, must not erase what the campaign has learned."""
 
 
 class LossDecision(StrEnum):
@@ -24,7 +24,7 @@ class LossDecision(StrEnum):
 
 
 def is_question(gone: int, answers: int) -> bool:
-    """Whether so many of all answers are gone that a person must decide."""
+    """Whether the answers that are gone are too many to be ordinary deletions."""
     return gone > max(MAX_LOST_COUNT, MAX_LOST_SHARE * answers)
 
 

@@ -48,7 +48,8 @@ def poll(
 
     When the task that set the cursor is gone, or answers on it, Label Studio's database may be an
     older copy: everything is compared once. Many answers gone at once go on counting, and the
-    cursor stays, until they are back or somebody decides (`reconcile`).
+    cursor stays, until they are back or somebody decides (`reconcile`). That answers are back which
+    only a comparison of everything had missed is noticed by the next `reconcile`.
     """
     control = ledger.control
     cursor, witness = (

@@ -97,9 +97,7 @@ def _push_again(
     now: datetime,
 ) -> int:
     """Pushes the unanswered items of live rounds whose task is gone; returns how many."""
-    answered = {
-        a.item_id for a in ledger.annotations() if a.standing in (Standing.VOTE, Standing.SKIP)
-    }
+    answered = ledger.answered_items()
     task_by_item = ledger.task_ids()
     lacking = {
         item for item, task in task_by_item.items() if item_by_task.get(task) != item

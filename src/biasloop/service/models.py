@@ -44,7 +44,7 @@ def _only_training(service: Service) -> Iterator[Path]:
     when its holder dies."""
     job = service.layout.job(None, "train")
     job.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(job.with_suffix(".lock"), timeout=0)
+    lock = FileLock(service.layout.folder / "train.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:

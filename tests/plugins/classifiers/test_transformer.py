@@ -336,7 +336,8 @@ def test_an_interrupted_scoring_goes_on_after_the_last_shard(fitted, tmp_path):
     first = tmp_path / "scores" / "000000.passes.npy"
     with pytest.raises(Killed):
         score_job(tmp_path, job, killed_once_there(first))
-    assert score_job(tmp_path, job, no_checkpoint)["scored"] == 20
+    files = [f"00000{shard}.{name}.npy" for shard in (0, 1) for name in job.needs]
+    assert score_job(tmp_path, job, no_checkpoint) == {"scored": 20, "files": files}
     expected = fitted.score(texts[:20], fitted.offers), fitted.score(texts[20:], fitted.offers)
     for shard, arrays in enumerate(expected):
         for name, array in arrays.items():

@@ -20,7 +20,7 @@ NOTHING = 1.0
 """The threshold of a label that is never flagged: calibrated probabilities stay below."""
 CHANCE = 2.58
 """How many standard errors the ranking of a label must be above chance (99 %, two-sided): a model
-has many labels, and each of them is tried anew with every training."""
+has many labels, and each of them is tested again with every training."""
 MIN_SLOPE, MAX_SLOPE = 0.05, 20.0
 """Bounds of the slope; as it is positive, calibration never reverses a ranking."""
 

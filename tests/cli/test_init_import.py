@@ -174,7 +174,9 @@ def test_if_nothing_was_taken_in_the_first_reasons_are_shown(
     assert told[0] == "rejected: line 1 (id 0): no column body; it has: id, text"
     assert told[-2:] == [
         "rejected: 4 more",
-        "error: nothing was imported: 9 rows were rejected",
+        "error: nothing would be imported: 9 rows would be rejected"
+        if "--dry-run" in options
+        else "error: nothing was imported: 9 rows were rejected",
     ]
     if options == ("--json",):
         (report,) = json.loads(done.stdout).values()
@@ -205,11 +207,25 @@ def test_a_dry_run_writes_nothing(cli: Cli, tmp_path: Path) -> None:
     before = cli.json("status")["pool"]
     files = sorted(cli.workspace.rglob("*"))
     told = cli("import", path, "--dry-run")
-    assert "1 ads, 2 new items, 0 already known, 0 labelled, 1 would be rejected" in told
+    assert (
+        "would add 1 ad with 2 new items and record 0 labels; 0 rows already known, 1 row rejected"
+    ) in told
     assert "nothing was written" in told
     assert sorted(cli.workspace.rglob("*")) == files
     assert cli.json("status")["pool"] == before
     assert "1 ads, 2 new items" in cli("import", path)
+
+
+def test_a_dry_run_of_several_files_counts_what_they_add_together(cli: Cli, tmp_path: Path) -> None:
+    rows = [{"id": f"n{n}", "text": f"Cercasi cuoca numero {n}."} for n in range(3)]
+    other = [rows[0], {"id": "n1", "text": "Un altro testo."}, {"id": "n9", "text": "Cuoco."}]
+    paths = [write_jsonl(tmp_path / "a.jsonl", *rows), write_jsonl(tmp_path / "b.jsonl", *other)]
+    keys = ("ads", "items", "duplicates", "rejects")
+
+    def counts(*options: str) -> list[list[int]]:
+        return [[r[key] for key in keys] for r in cli.json("import", *paths, *options).values()]
+
+    assert counts("--dry-run") == counts() == [[3, 3, 0, 0], [1, 1, 1, 1]]
 
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])

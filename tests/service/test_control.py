@@ -17,10 +17,10 @@ from biasloop.errors import LabelStudioDown, LedgerError, PoolError
 from biasloop.reports.status import overview
 from biasloop.rounds.scorer import scoring_model
 from biasloop.service import control, models
+from biasloop.service.backup import make_backup
 from biasloop.service.importing import import_file
 from biasloop.service.service import Service
-from biasloop.service.takedown import record_backup, take_down
-from biasloop.workspace.backup import back_up
+from biasloop.service.takedown import take_down
 from support import annotations
 from support.cli import write_jsonl
 from support.workspaces import CopyBare
@@ -112,8 +112,7 @@ def test_what_is_taken_down_keeps_no_round_open(
 def test_a_takedown_outlives_a_restore(service: Service, tmp_path: Path) -> None:
     (tmp_path / "away").mkdir()
     for name in ("kept", "moved"):
-        back_up(service.layout, tmp_path / name, lambda _: None)
-        record_backup(service, tmp_path / name)
+        make_backup(service, tmp_path / name, lambda _: None)
     (tmp_path / "moved").rename(tmp_path / "away" / "moved")
     report = take_down(service, "ad-1")
     assert report.backups == [str(tmp_path / "kept")]

@@ -3,13 +3,20 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from biasloop.errors import LedgerError
+from biasloop.store.imports import ImportRecord, ranges
 from biasloop.store.ledger import Ledger
+from support.annotations import vote
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -161,3 +168,37 @@ def test_a_lock_held_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     two.control.note("imported", {}, NOW)
     one.close()
     two.close()
+
+
+def test_what_imports_added_is_kept_and_found_by_the_beginning_of_an_id(ledger: Ledger) -> None:
+    first = ImportRecord("aa11", NOW, "a.jsonl", rows=((0, 3), (7, 8)))
+    second = ImportRecord("ab22", NOW + timedelta(days=1), "b.jsonl", (), ("x",), ("ad",))
+    for record in (second, first, replace(first, file="c.jsonl")):
+        ledger.imports.save(record)
+    first = replace(first, file="c.jsonl")
+    assert ledger.imports.all() == [first, second]
+    assert ledger.imports.find("aa") == first
+    assert ledger.imports.find(None) == second
+    with pytest.raises(LedgerError, match="several imports begin with 'a'; known: ab22, aa11"):
+        ledger.imports.find("a")
+    ledger.imports.save(replace(second, undone_at=NOW))
+    assert ledger.imports.find(None) == first
+    assert ledger.imports.find("ab").undone_at == NOW
+
+
+def test_what_was_valid_before_a_moment_is_found(ledger: Ledger) -> None:
+    times = [NOW + timedelta(microseconds=n) for n in range(3)]
+    for n, at in enumerate(times):
+        ledger.record([vote("one", f"label-{n}", key="k", at=at)])
+    ledger.record([vote("two", "label", key="l", at=times[1])])
+    before = ledger.annotations_before
+    assert [a.labels for a in before(times[2], [])] == [("label-1",)]
+    assert [a.labels for a in before(times[2], [times[1]])] == [("label-0",)]
+    assert before(times[2], times[:2]) == before(NOW - timedelta(days=1), []) == []
+
+
+@given(rows=st.sets(st.integers(0, 20)))
+def test_ranges_hold_just_the_rows(rows: set[int]) -> None:
+    pairs = ranges(np.array(sorted(rows), dtype=np.int64))
+    assert [row for first, stop in pairs for row in range(first, stop)] == sorted(rows)
+    assert all(stop < first for (_, stop), (first, _) in pairwise(pairs))

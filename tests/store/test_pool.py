@@ -365,6 +365,26 @@ def test_a_killed_erase_is_whole_or_nothing(
     assert np.flatnonzero(pool.column("erased")).tolist() == [4, 5]
 
 
+@pytest.mark.parametrize("listed", [False, True], ids=["before the manifest", "after the manifest"])
+def test_a_killed_removal_is_whole_or_nothing(
+    pool: ArrowPool, small_shards: None, listed: bool
+) -> None:
+    _, items = fill(pool, range(30))
+    after = "replace(*a), " if listed else ""
+    moment = (
+        f"replace = files.replace_manifest\nfiles.replace_manifest = lambda *a: ({after}here())"
+    )
+    run_and_kill(
+        f"import numpy as np\n{moment}\npool.remove(np.array([4, 5]), ['ad-2'])", pool._folder
+    )
+    assert (pool.rows_of([items[4].id, items[5].id]) < 0).tolist() == [listed, listed]
+    assert ("ad-2" in pool.ads(["ad-2"])) != listed
+    pool.remove(np.array([4, 5]), ["ad-2"])
+    assert b"Prima frase 2." not in bytes_of(pool._folder)
+    assert pool.append(items, map(some_ad, range(30))) == (2, 58)
+    assert (len(pool), pool.stats().items) == (62, 60)
+
+
 def test_killed_at_random_moments_nothing_is_lost_or_doubled(pool: ArrowPool) -> None:
     script = """
     here = print("here", flush=True)

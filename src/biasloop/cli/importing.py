@@ -1,6 +1,6 @@
 """import: adds files to pool and ledger."""
 
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,6 @@ from biasloop.cli.context import (
     Json,
     Workspace,
     fail,
-    now,
     open_workspace,
     print_json,
     progress,
@@ -22,6 +21,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.errors import DataError
 
 if TYPE_CHECKING:
+    from biasloop.intake.dry_run import DryPool
     from biasloop.intake.ingest import ImportReport
     from biasloop.service.service import Service
 
@@ -78,13 +78,15 @@ def import_(
         raise fail("--label-source must be seed, human or gold")
     if unit not in (None, "sentence", "text"):
         raise fail("--unit must be sentence or text")
+    if files[0] == Path("undo") and not files[0].exists():
+        raise fail("there is no file undo; `biasloop imports undo` takes an import back")
     service = open_workspace(workspace)
     options = {
         "label_source": label_source,
         "unit": unit,
         "columns": column_mapping(column),
         "encoding": encoding,
-        "dry_run": dry_run,
+        "dry_run": _dry_pool(service) if dry_run else None,
     }
     reports: dict[str, ImportReport] = {}
     errors: list[DataError] = []
@@ -97,11 +99,35 @@ def import_(
             errors.append(error)
             warn(f"not read: {error}")
     if json:
-        print_json({path: _facts(report) for path, report in reports.items()})
+        print_json({path: report.facts() for path, report in reports.items()})
     if all(report.nothing for report in reports.values()):
-        rejects = sum(report.rejects for report in reports.values())
-        reason = f"{rejects} rows were rejected" if rejects else "there are no rows"
-        raise DataError(f"nothing was imported: {reason}" if not errors else "nothing was imported")
+        raise _nothing(reports.values(), errors, dry_run=dry_run)
+
+
+def _dry_pool(service: "Service") -> "DryPool":
+    from biasloop.intake.dry_run import DryPool
+
+    return DryPool(service.pool)
+
+
+def _nothing(
+    reports: Iterable["ImportReport"], errors: Sequence[DataError], *, dry_run: bool
+) -> DataError:
+    what = "nothing would be imported" if dry_run else "nothing was imported"
+    if errors:
+        return DataError(what)
+    rejects = sum(report.rejects for report in reports)
+    would_be = "would be" if dry_run else "was" if rejects == 1 else "were"
+    return DataError(
+        f"{what}: {count(rejects, 'row')} {would_be} rejected"
+        if rejects
+        else f"{what}: there are no rows"
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 row", "2 rows"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def column_mapping(options: list[str] | None) -> dict[str, str]:
@@ -122,25 +148,11 @@ def import_path(
     """Imports a file or folder and says what came of it; `quiet` leaves out what went well."""
     from biasloop.intake.files import size
     from biasloop.service.importing import import_file
-    from biasloop.store.control import Event
 
     with progress(f"import {path.name}", size(path)) as done:
         report = import_file(service, path, progress=done, **options)
-    if not options.get("dry_run"):
-        event = _facts(report) | {"file": str(path)}
-        service.ledger.control.note(Event.IMPORTED, event, now())
     if not quiet:
-        would = "would be " if options.get("dry_run") else ""
-        say(
-            f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} already "
-            f"known, {report.labelled} labelled, {report.rejects} {would}rejected"
-        )
-        if report.cleaned:
-            say(f"  {report.cleaned} rows contained HTML, which was taken away (intake.markup)")
-        if report.rejects_file:
-            say(f"  rejected rows with their reasons: {report.rejects_file}")
-        if would:
-            say("  a dry run: nothing was written")
+        (_say_plan if options.get("dry_run") is not None else _say_result)(path, report)
     for part in report.unread:
         warn(f"not read: {part}")
     for reason in report.reasons:
@@ -150,7 +162,23 @@ def import_path(
     return report
 
 
-def _facts(report: "ImportReport") -> dict[str, Any]:
-    """The report as plain values."""
-    file = report.rejects_file
-    return asdict(report) | {"rejects_file": str(file) if file else None}
+def _say_result(path: Path, report: "ImportReport") -> None:
+    say(
+        f"{path.name}: {report.ads} ads, {report.items} new items, {report.duplicates} already "
+        f"known, {report.labelled} labelled, {report.rejects} rejected"
+    )
+    if report.cleaned:
+        say(f"  {report.cleaned} rows contained HTML, which was taken away (intake.markup)")
+    if report.rejects_file:
+        say(f"  rejected rows with their reasons: {report.rejects_file}")
+
+
+def _say_plan(path: Path, report: "ImportReport") -> None:
+    say(
+        f"{path.name}: an import would add {count(report.ads, 'ad')} with "
+        f"{count(report.items, 'new item')} and record {count(report.labelled, 'label')}; "
+        f"{count(report.duplicates, 'row')} already known, {count(report.rejects, 'row')} rejected"
+    )
+    if report.cleaned:
+        say(f"  HTML would be taken away from {count(report.cleaned, 'row')} (intake.markup)")
+    say("  a dry run: nothing was written")

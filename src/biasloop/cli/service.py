@@ -176,13 +176,11 @@ def backup(
     workspace: Workspace = None,
 ) -> None:
     """Copies the workspace, even while it runs. To restore, put the copy in its place."""
-    from biasloop.service.takedown import record_backup
-    from biasloop.workspace.backup import back_up
+    from biasloop.service.backup import make_backup
 
     service = open_workspace(workspace)
     with err.status("copying …") as shown:
-        size = back_up(service.layout, to, lambda name: shown.update(f"copying {name} …"))
-    record_backup(service, to)
+        size = make_backup(service, to, lambda name: shown.update(f"copying {name} …"))
     on_server = bool(service.settings.ledger_url)
     if json:
         print_json({"backup": str(to), "bytes": size, "ledger_included": not on_server})

@@ -5,9 +5,10 @@ adds nothing, so an interrupted import is completed by repeating it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.label import LabelSource, Scheme
@@ -30,7 +31,8 @@ class ImportReport:
     were in the pool already), `rejects`, and `labelled` (rows whose labels were recorded, even if
     they had been recorded before). `rejects_file` is None if there are no rejects. `reasons` are
     those of the first rejects, `unread` says which parts of the input were not read and why.
-    `cleaned` counts the rows from which HTML was taken away."""
+    `cleaned` counts the rows from which HTML was taken away. `import_id` names the import, e.g. to
+    take it back; it is empty for a dry run."""
 
     ads: int
     items: int
@@ -41,6 +43,12 @@ class ImportReport:
     reasons: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     cleaned: int = 0
+    import_id: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """The report as plain values."""
+        file = self.rejects_file
+        return asdict(self) | {"rejects_file": str(file) if file else None}
 
     @property
     def nothing(self) -> bool:

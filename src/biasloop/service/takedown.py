@@ -62,12 +62,6 @@ def _erase_from_files(service: Service, ad_id: str) -> list[str]:
     return items
 
 
-def record_backup(service: Service, to: Path) -> None:
-    """Remembers where a backup is, for takedowns."""
-    known = service.ledger.control.bookmark(Bookmark.BACKUPS) or []
-    service.ledger.control.set_bookmark(Bookmark.BACKUPS, [*known, str(to.resolve())])
-
-
 def _erase_from_backups(service: Service, ad_id: str) -> tuple[list[str], list[str]]:
     """Returns (backups from which the ad was erased, backups that could not be opened)."""
     done, left = [], []

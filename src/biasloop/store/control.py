@@ -16,6 +16,7 @@ class Event(StrEnum):
     """Kinds of event. Changes of a round's State and of the loop's PauseState are events too."""
 
     IMPORTED = "imported"
+    IMPORT_UNDONE = "import undone"
     TAKEN_DOWN = "taken down"
     FAILED = "failed"  # a step of a round
     GUIDELINE_ADOPTED = "guideline adopted"

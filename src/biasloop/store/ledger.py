@@ -17,6 +17,7 @@ from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.control import Control
 from biasloop.store.database import Database
+from biasloop.store.imports import Imports
 from biasloop.store.models import Models
 from biasloop.store.policies import Policies
 from biasloop.store.records import (
@@ -49,6 +50,7 @@ class Ledger:
         self.trials = Trials(self._db)
         self.models = Models(self._db)
         self.control = Control(self._db)
+        self.imports = Imports(self._db)
 
     def migrate(self) -> None:
         """Brings the schema to the newest version."""
@@ -90,6 +92,15 @@ class Ledger:
         with self._db.read() as connection:
             of_items = annotations.c.item_id.in_(list(item_ids))
             query = current_annotations(of_items | annotations.c.key.in_(list(keys)))
+            return [annotation_from_row(row) for row in connection.execute(query)]
+
+    def annotations_before(self, moment: datetime, ignored: Sequence[datetime]) -> list[Annotation]:
+        """Of every annotation that has a version of exactly this moment, the newest version of
+        another moment that is not ignored; one that has no other is left out."""
+        of_moment = sa.select(annotations.c.key).where(annotations.c.at == moment)
+        others = annotations.c.at.not_in([moment, *ignored])
+        query = current_annotations(annotations.c.key.in_(of_moment), others)
+        with self._db.read() as connection:
             return [annotation_from_row(row) for row in connection.execute(query)]
 
     def sequence(self) -> int:

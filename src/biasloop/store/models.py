@@ -69,3 +69,8 @@ class Models:
         query = sa.select(trained_on.c.item_id).where(trained_on.c.model_id == model_id)
         with self._db.read() as connection:
             return sorted(connection.execute(query).scalars())
+
+    def trained_on_by_all(self) -> set[str]:
+        """Ids of the items that any model learned from."""
+        with self._db.read() as connection:
+            return set(connection.execute(sa.select(trained_on.c.item_id).distinct()).scalars())

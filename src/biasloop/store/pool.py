@@ -7,7 +7,7 @@ that state. Writers take turns by a file lock, which the system releases when it
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,14 @@ from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item
 from biasloop.errors import PoolError
 from biasloop.store import shards as files
+from biasloop.store.rewriting import (
+    REMOVED,
+    descendant_mask,
+    emptied,
+    rewritten,
+    row_masks,
+    without_texts,
+)
 from biasloop.store.series import (
     AD_FIELDS,
     ITEM_FIELDS,
@@ -39,7 +47,8 @@ COLUMNS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """Counts of the pool. Erased ads and items are only in `erased_ads` and `erased_items`."""
+    """Counts of the pool. Erased ads and items are only in `erased_ads` and `erased_items`; removed
+    ones are nowhere."""
 
     ads: int
     items: int
@@ -144,8 +153,8 @@ class ArrowPool:
         return PoolStats(
             ads=int((~erased_ads).sum()),
             items=int((~erased).sum()),
-            erased_ads=int(erased_ads.sum()),
-            erased_items=int(erased.sum()),
+            erased_ads=_count_erased(state.ads, erased_ads),
+            erased_items=_count_erased(state.items, erased),
             by_origin=dict(Counter(state.items.column("origin")[~erased].tolist())),
             by_split=dict(Counter(state.items.column("split")[~erased].tolist())),
         )
@@ -161,7 +170,7 @@ class ArrowPool:
 
         with self._writing() as state:
             ad_masks = [pc.equal(table["id"], ad_id) for table in state.ads.tables]
-            item_masks = [_descendant_mask(table, ad_id) for table in state.items.tables]
+            item_masks = [descendant_mask(table, ad_id) for table in state.items.tables]
             ids = [
                 item_id
                 for table, mask in zip(state.items.tables, item_masks, strict=True)
@@ -170,12 +179,23 @@ class ArrowPool:
             if not ids and not any(pc.any(mask).as_py() for mask in ad_masks):
                 raise PoolError(f"no ad {ad_id!r} in the pool {self._folder}; check the ad's id")
             manifest = state.shards()
-            manifest["ads"] = self._blank(state.ads, ad_masks, ("text", "title"))
-            manifest["items"] = self._blank(state.items, item_masks, ("text",))
-            if manifest != state.shards():
-                files.replace_manifest(self._folder, manifest)
-            self._delete_unlisted(manifest)
+            changes = without_texts("text", "title"), without_texts("text")
+            manifest["ads"] = rewritten(self._folder, state.ads, ad_masks, changes[0])
+            manifest["items"] = rewritten(self._folder, state.items, item_masks, changes[1])
+            self._replace(state, manifest)
             return ids
+
+    def remove(self, rows: Rows, ad_ids: Sequence[str]) -> None:
+        """Empties these rows and the ads with these ids, as if they had never been added: the same
+        ids can be added again, in new rows. Row numbers stay, and so does what is erased.
+        Repeatable. Atomic: all of it is removed or nothing."""
+        with self._writing() as state:
+            ad_rows = state.ads.find(ad_ids)
+            manifest = state.shards()
+            for name, gone in (("items", rows), ("ads", ad_rows[ad_rows >= 0])):
+                series = state.series(name)
+                manifest[name] = rewritten(self._folder, series, row_masks(series, gone), emptied)
+            self._replace(state, manifest)
 
     def _state(self) -> _State:
         """The current state of the pool."""
@@ -206,6 +226,12 @@ class ArrowPool:
             if not state.signature:
                 files.replace_manifest(self._folder, state.shards())
             yield self._state()
+
+    def _replace(self, state: _State, manifest: files.Manifest) -> None:
+        """Lists other shards than `state` does, and deletes those that are not listed."""
+        if manifest != state.shards():
+            files.replace_manifest(self._folder, manifest)
+        self._delete_unlisted(manifest)
 
     def _delete_unlisted(self, manifest: files.Manifest) -> None:
         """Deletes shards that are not in the manifest: left by killed writers, or replaced."""
@@ -254,39 +280,11 @@ class ArrowPool:
         manifest[name] += (shard,)
         files.replace_manifest(self._folder, manifest)
 
-    def _blank(
-        self, series: Series, masks: Sequence[Any], columns: Sequence[str]
-    ) -> tuple[Shard, ...]:
-        """Blanks columns of the masked rows; returns the shards of the series. Shards in which no
-        masked row has a text are not rewritten."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
 
-        shards = list(series.shards)
-        for i, (table, mask) in enumerate(zip(series.tables, masks, strict=True)):
-            if not pc.any(pc.and_not(mask, table["erased"])).as_py():
-                continue
-            values = {name: table[name] for name in table.column_names}
-            values |= {name: pc.if_else(mask, "", table[name]) for name in columns}
-            values["erased"] = pc.or_(mask, table["erased"])
-            new_shard = replace(shards[i], version=shards[i].version + 1)
-            blanked = pa.Table.from_pydict(values, schema=table.schema)
-            shards[i] = files.write_shard(
-                self._folder, new_shard, blanked, dataset_features(new_shard.series)
-            )
-        return tuple(shards)
-
-
-def _descendant_mask(table: Any, ad_id: str) -> Any:
-    """Mask of the items that have `ad_id` among their roots, as a pyarrow array."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    roots = table["roots"].combine_chunks()
-    hits = pc.list_parent_indices(roots).filter(pc.equal(pc.list_flatten(roots), ad_id))
-    mask = np.zeros(table.num_rows, dtype=np.bool_)
-    mask[hits.to_numpy()] = True
-    return pa.array(mask)
+def _count_erased(series: Series, erased: NDArray[np.bool_]) -> int:
+    """The number of erased rows, without those that were removed."""
+    ids = series.take(np.flatnonzero(erased), ("id",))["id"]
+    return sum(not name.startswith(REMOVED) for name in ids)
 
 
 def _size(tables: Iterable[Any]) -> int:

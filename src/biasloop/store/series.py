@@ -106,8 +106,9 @@ class Series:
         ]
         self.starts = np.array([shard.start for shard in shards], dtype=np.int64)
         self.rows = sum(shard.rows for shard in shards)
-        # Erasing changes neither ids nor rows, so an index stays valid for its rows.
-        self._index: Index = EMPTY_INDEX if earlier is None else earlier._index
+        # An index is valid as long as no shard was written again: rows that are removed lose ids.
+        grown = earlier is not None and shards[: len(earlier.shards)] == earlier.shards
+        self._index: Index = earlier._index if earlier is not None and grown else EMPTY_INDEX
 
     def find(self, ids: Sequence[str]) -> Rows:
         """The row of each id, -1 if unknown, shape (len(ids),)."""

@@ -1,0 +1,78 @@
+"""A user lists the imports and takes one back."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.cli import Cli, write_jsonl
+from support.workspaces import ADS
+
+
+@pytest.fixture
+def mistake(cli: Cli, tmp_path: Path) -> str:
+    """The id of an import of wrong texts."""
+    rows = ({"id": f"new-{n}", "text": f"Testo sbagliato {n}."} for n in range(3))
+    labelled = {"id": "s", "text": "Cercasi aiuto.", "labels": ["inclusive"]}
+    path = write_jsonl(tmp_path / "wrong.jsonl", *rows, labelled)
+    (report,) = cli.json("import", path).values()
+    return str(report["import_id"])
+
+
+def test_imports_are_listed(cli: Cli, mistake: str) -> None:
+    rows = cli.json("imports")
+    assert [Path(row["file"]).name for row in rows][-2:] == ["ads.jsonl", "wrong.jsonl"]
+    assert (rows[-1]["import"], rows[-1]["items"]) == (mistake, 4)
+    assert rows[-2]["items"] == 4 + len(ADS) - 1
+    assert mistake in cli("imports")
+
+
+def test_an_import_is_taken_back(cli: Cli, mistake: str, tmp_path: Path) -> None:
+    before = cli.json("status")
+    would = cli("imports", "undo", "--dry-run")
+    assert "4 items and 3 ads would be removed" in would
+    assert "1 label would be taken back" in would
+    planned = cli.json("imports", "undo", mistake, "--dry-run")
+    assert cli.json("status")["pool"] == before["pool"]
+
+    done = cli("imports", "undo", mistake[:6], "--yes")
+    assert f"import {mistake} of " in done
+    assert "4 items and 3 ads will be removed" in done
+    assert planned == {
+        "import": mistake,
+        "file": str(tmp_path / "wrong.jsonl"),
+        "at": planned["at"],
+        "items": 4,
+        "ads": 3,
+        "labels_taken_back": 1,
+        "labels_put_back": 0,
+        "kept": {},
+        "dry_run": True,
+    }
+    after = cli.json("status")
+    assert after["pool"]["ads"] == len(ADS)
+    assert after["pool"]["erased_items"] == 0
+    assert after["labels"]["seed"] == before["labels"]["seed"] - 1
+    assert cli.json("imports")[-1]["taken back"]
+
+    again = cli("imports", "undo", mistake)
+    assert "it was taken back on" in again
+    assert "0 items and 0 ads will be removed" in again
+    (report,) = cli.json("import", tmp_path / "wrong.jsonl").values()
+    assert (report["items"], report["ads"], report["labelled"]) == (4, 3, 1)
+
+
+def test_what_a_model_learned_from_stays_and_is_named(cli_with_model: Cli, made: Path) -> None:
+    cli = cli_with_model
+    seeds = cli.json("imports")[0]["import"]
+    done = cli.json("imports", "undo", seeds)
+    assert done["items"] == 0
+    assert len(done["kept"]["learned from"]) == done["labels_taken_back"] == 80
+    assert "stays: 80 items that a model learned from" in cli("imports", "undo", seeds, "--dry-run")
+
+
+def test_wrong_questions(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no import begins with 'zz'" in cli.error("imports", "undo", "zz")
+    monkeypatch.chdir(tmp_path)
+    assert "`biasloop imports undo`" in cli.error("import", "undo", code=2)
+    assert json.loads(cli("imports", "--json"))

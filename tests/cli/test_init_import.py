@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from biasloop.service.service import Service
+from support.annotations import vote
 from support.cli import SEEDS, Cli, write_jsonl
 from support.workspaces import AD, ADS
 
@@ -245,6 +247,28 @@ def test_an_export_comes_back_as_what_it_was(cli: Cli, tmp_path: Path, format: s
     ]
     after = cli.json("status")
     assert (after["pool"], after["labels"]) == (before["pool"], before["labels"])
+
+
+def test_items_of_an_export_wait_for_their_ads(cli: Cli, campaign: Path, tmp_path: Path) -> None:
+    """In a campaign of sentences; those of seeds need no ad."""
+    service = Service(cli.workspace)
+    real = [item for item in service.pool.items(range(len(service.pool))) if item.ad_id == "ad-1"]
+    service.ledger.record(
+        [vote(item.id, "inclusive", key=f"ls:{n}", task_id=n) for n, item in enumerate(real)]
+    )
+    service.close()
+    cli("export", "--format", "csv", "--to", tmp_path / "out")
+    items, ads = tmp_path / "out" / "items.csv", tmp_path / "out" / "ads.csv"
+    other = Cli(tmp_path / "other")
+    other("init", other.workspace, "--campaign", campaign, "--seed", 1)
+
+    (report,) = other.json("import", items).values()
+    assert (report["duplicates"], report["labelled"], report["rejects"]) == (SEEDS, 0, len(real))
+    assert all("import the table of ads of the same export first" in r for r in report["reasons"])
+    first, second = other.json("import", ads, items).values()
+    assert (first["ads"], first["items"], first["rejects"]) == (len(ADS), 4 + len(ADS) - 1, 0)
+    assert (second["items"], second["labelled"], second["rejects"]) == (0, len(real), 0)
+    assert other.json("status")["pool"] == cli.json("status")["pool"]
 
 
 def test_another_encoding(cli: Cli, tmp_path: Path) -> None:

@@ -137,6 +137,29 @@ def test_a_row_keeps_its_id_and_its_spans_move() -> None:
     assert all(clean_row(plain, way) is plain for way in ("clean", "refuse", "keep"))
 
 
+@pytest.mark.parametrize("field", ["text", "title", "context", "rewrite"])
+def test_html_in_any_field_is_taken_away(field: str) -> None:
+    span = {"start": 0, "end": 4, "label": "age"}
+    plain = {"text": "Ciao a tutti", "title": "Cuoca", "context": "Ciao a tutti", "rewrite": "Ehi"}
+
+    def row(**values: str) -> Row:
+        rewrite = values.pop("rewrite")
+        return Row(1, **values, extra={"rewrite": rewrite, "spans": [span]})
+
+    marked = row(**plain | {field: f"<b>{plain[field]}</b> &amp; &eacute;"})
+    cleaned = clean_row(marked, "clean")
+    expected = row(**plain | {field: f"{plain[field]} & é"})
+    assert (cleaned.text, cleaned.title, cleaned.context, cleaned.extra["rewrite"]) == (
+        expected.text, expected.title, expected.context, expected.extra["rewrite"],
+    )  # fmt: skip
+    start, end = (cleaned.extra["spans"][0][place] for place in ("start", "end"))
+    assert cleaned.text[start:end] == ("C" if field == "text" else "Ciao")
+    assert cleaned.ad_id == marked.ad_id
+    with pytest.raises(BadRow, match=f"the {field} contains HTML"):
+        clean_row(marked, "refuse")
+    assert clean_row(row(**plain), "refuse") == row(**plain)
+
+
 class Shouting:
     """Flags capitals, and takes the first word for the evidence."""
 

@@ -138,5 +138,6 @@ def test_test_texts_that_are_in_the_pool_are_counted_and_left_out(
     )
     assert json.loads(done.stdout)["curves"] == json.loads(clean.stdout)["curves"]
     assert json.loads(done.stdout)["test_texts_left_out"] == 40
+    assert json.loads(done.stdout)["test_texts_nearly_in_pool"] >= 0
     assert "40 texts of" in done.stderr
     assert "warning" not in clean.stderr

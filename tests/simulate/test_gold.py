@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from biasloop.domain.label import Scheme
 from biasloop.errors import DataError
-from biasloop.simulate.gold import Gold, Texts, leave_out_known, read_gold
+from biasloop.simulate.gold import Gold, Texts, count_nearly_known, leave_out_known, read_gold
 from support.cli import write_jsonl
 
 A, B = {"text": "one", "label": "a"}, {"text": "two", "label": "b"}
@@ -120,3 +120,35 @@ def test_no_test_text_that_the_pool_has_is_tested_on(pool: set[int], test: set[i
     assert clean.test.texts == part(test - pool, "a  TEXT {} ").texts
     assert clean.test.labels.tolist() == part(test - pool, "").labels.tolist()
     assert clean.pool is gold.pool
+
+
+def test_html_is_taken_away_as_at_import(tmp_path: Path) -> None:
+    marked = lines(
+        {"text": "<p>Caff&egrave; &amp; t&egrave;</p>", "label": "a"},
+        {"text": "R&D <3", "label": "b"},
+    )
+    plain = lines({"text": "Caffè & tè", "label": "a"}, {"text": "Altro", "label": "b"})
+    gold = read(tmp_path, marked, plain)
+    assert gold.pool.texts == ("Caffè & tè", "R&D <3")
+    assert leave_out_known(gold)[1] == 1
+    with pytest.raises(DataError, match=r"line 1: the text contains nothing but HTML"):
+        read(tmp_path, lines({"text": "<p></p>", "label": "a"}), plain)
+
+
+@pytest.mark.parametrize("pool_texts", [1, 3, 100])
+def test_test_texts_that_are_nearly_in_the_pool_are_counted(
+    pool_texts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the pool is cut into chunks: a text with one other word of twenty is nearly the
+    same, one with other words is not."""
+    monkeypatch.setattr("biasloop.simulate.gold.CHUNK_TEXTS", pool_texts)
+
+    def text(number: int, last: str = "") -> str:
+        return " ".join([*(f"w{number}x{n}" for n in range(19)), last or f"end{number}"])
+
+    def part(*texts: str) -> Texts:
+        return Texts(texts, np.ones((len(texts), 1), np.int8))
+
+    pool = part(*(text(number) for number in range(5)))
+    test = part(text(1, "other"), text(3, "other"), text(3, "another"), text(7), text(8))
+    assert count_nearly_known(Gold(Scheme(("a",), multi=True), pool, test)) == 3

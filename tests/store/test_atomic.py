@@ -154,6 +154,14 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     assert read_if_intact(file, read) == {"a": 1}
 
 
+def test_that_memory_is_short_is_no_damage(tmp_path: Path) -> None:
+    def read(path: Path) -> object:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        read_if_intact(tmp_path, read)
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_leftovers_are_removed_when_they_are_old(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch

@@ -61,7 +61,7 @@ def simulate(
     No workspace is needed. Finished runs are kept: the same command continues where it stopped.
     """
     from biasloop.domain.measure.curve import METRICS
-    from biasloop.simulate.gold import leave_out_known, read_gold
+    from biasloop.simulate.gold import count_nearly_known, leave_out_known, read_gold
     from biasloop.simulate.grid import Grid, run_grid
     from biasloop.simulate.plots import write_html, write_png
     from biasloop.simulate.report import Report
@@ -81,13 +81,20 @@ def simulate(
             f"warning: {left_out} texts of {test} are in {pool} too; they are left out of the "
             f"test, {len(gold.test.texts)} remain"
         )
+    nearly = count_nearly_known(gold)
+    if nearly:
+        log(
+            f"warning: {nearly} texts of {test} are nearly the same as texts of {pool} (four "
+            "fifths of their words); they stay in the test, whose figures may be too good"
+        )
     with progress("simulating", len(grid.arms) * seeds) as done:
         runs = run_grid(grid, out, done)
     report = Report.from_runs(grid, runs, metric)
     write_html(report, out / "curves.html")
     write_png(report, out / "curves.png")
     if json:
-        typer.echo(json_.dumps(report.as_dict() | {"test_texts_left_out": left_out}))
+        known = {"test_texts_left_out": left_out, "test_texts_nearly_in_pool": nearly}
+        typer.echo(json_.dumps(report.as_dict() | known))
         return
     figures = {arm: report.figures(arm) for arm in grid.arms}
     table(

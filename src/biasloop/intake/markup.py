@@ -84,36 +84,38 @@ class Cleaner:
 
 
 def clean_row(row: Row, markup: Markup) -> Row:
-    """The row without markup in text, title, context, spans and rewrite; the row itself if its text
-    has none, comes from an export, or `markup` is "keep". It keeps the id that it had with markup.
-    Raises BadRow if `markup` is "refuse", or if nothing is left."""
+    """The row without markup in text, title, context, spans and rewrite; the row itself if it has
+    none, comes from an export, or `markup` is "keep". It keeps the id that it had with markup.
+    Raises BadRow if `markup` is "refuse", or if nothing is left of the text."""
     if markup == "keep" or row.exported is not None:
         return row
     shown = without_markup(row.text)
-    context = without_markup(row.context).text
-    if shown.starts is None and context == row.context:
+    cleaned = replace(
+        row,
+        text=shown.text,
+        title=without_markup(row.title).text,
+        context=without_markup(row.context).text,
+        extra=_clean_extra(row.extra, shown),
+    )
+    fields = ("text", "title", "context", "extra")
+    marked = [name for name in fields if getattr(cleaned, name) != getattr(row, name)]
+    if not marked:
         return row
     if markup == "refuse":
-        raise BadRow('the text contains HTML; clean it, or set intake.markup to "clean"')
+        field = "rewrite" if marked == ["extra"] else marked[0]
+        raise BadRow(f'the {field} contains HTML; clean it, or set intake.markup to "clean"')
     if not shown.text:
         raise BadRow("the text contains nothing but HTML")
     hashed = item_id("", 0, len(row.text), row.text)
-    return replace(
-        row,
-        text=shown.text,
-        context=context,
-        title=without_markup(row.title).text,
-        id=row.ad_id,
-        former_ids=tuple(former or hashed for former in row.former_ids),
-        extra=_clean_extra(row.extra, shown),
-    )
+    former_ids = tuple(former or hashed for former in row.former_ids)
+    return replace(cleaned, id=row.ad_id, former_ids=former_ids)
 
 
 def _clean_extra(extra: Mapping[str, Any], shown: MappedText) -> dict[str, Any]:
     cleaned = dict(extra)
     if "rewrite" in extra:
         cleaned["rewrite"] = without_markup(extra["rewrite"]).text
-    if "spans" in extra:
+    if "spans" in extra and shown.starts is not None:
         cleaned["spans"] = [_clean_span(span, shown) for span in extra["spans"]]
     return cleaned
 

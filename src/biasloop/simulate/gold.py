@@ -15,8 +15,12 @@ from biasloop.domain.item import text_hash
 from biasloop.domain.label import Labels, Scheme
 from biasloop.errors import DataError
 from biasloop.intake.files import records
+from biasloop.intake.markup import without_markup
 from biasloop.intake.record import BadRow, Reading
 from biasloop.intake.values import as_text, is_missing, label_names, whole_number
+
+CHUNK_TEXTS = 10_000
+"""The number of texts of the pool that are compared with the test at a time."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class Gold:
 
 def read_gold(pool: Path, test: Path, encoding: str | None = None) -> Gold:
     """Reads two files of a kind that `biasloop.intake.files` reads. Rows are {"text", "label"} in a
-    single-label scheme, {"text", "labels": […]} in a multi-label one. The labels of the scheme are
-    those in the pool, sorted.
+    single-label scheme, {"text", "labels": […]} in a multi-label one. HTML is taken out of texts,
+    as at import. The labels of the scheme are those in the pool, sorted.
 
     Raises DataError that names the file and, if one line is wrong, the line.
     """
@@ -88,6 +92,20 @@ def leave_out_known(gold: Gold) -> tuple[Gold, int]:
     texts = tuple(np.array(gold.test.texts, dtype=object)[unseen])
     test = Texts(texts, gold.test.labels[unseen])
     return replace(gold, test=test), int((~unseen).sum())
+
+
+def count_nearly_known(gold: Gold) -> int:
+    """The number of test texts that nearly are texts of the pool: of the words of both, they share
+    four fifths or more. A model may know them by heart."""
+    from biasloop.rounds.steps.expand.near_duplicates import NearDuplicates
+
+    index = NearDuplicates()
+    index.add(gold.test.texts)
+    nearly: set[int] = set()
+    for start in range(0, len(gold.pool.texts), CHUNK_TEXTS):
+        chunk = gold.pool.texts[start : start + CHUNK_TEXTS]
+        nearly |= {number for _, number in index.similar_pairs(chunk)}
+    return len(nearly)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +147,11 @@ def _parse_row(record: Mapping[str, Any], where: str, column: str) -> _Row:
     text, value = record["text"], record[column]
     if is_missing(text) or not as_text(text, "text").strip():
         raise BadRow("the text is empty or not a string")
+    shown = without_markup(as_text(text, "text")).text
+    if not shown:
+        raise BadRow("the text contains nothing but HTML")
     names = label_names({column: value})
     if names is None or (column == "label" and (isinstance(value, list) or len(names) != 1)):
         expected = "a list of names" if column == "labels" else "a name"
         raise BadRow(f"{column} is not {expected}: {json.dumps(value, default=str)[:60]}")
-    return _Row(where, as_text(text, "text"), tuple(map(whole_number, names)), column)
+    return _Row(where, shown, tuple(map(whole_number, names)), column)

@@ -1,5 +1,6 @@
 """The problems that `biasloop validate` reports in seed files; the shipped files have none."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,15 @@ def test_a_line_that_is_not_a_json_object_is_named(tmp_path: Path, line: str) ->
     path.write_text(json.dumps(GOOD) + "\n" + line + "\n", "utf-8")
     with pytest.raises(DataError, match="line 2"):
         list(seed_rows([path]))
+
+
+@pytest.mark.parametrize("way", ["utf-16", "gzip", "array"])
+def test_seeds_are_checked_in_every_form_in_which_they_are_imported(
+    tmp_path: Path, way: str
+) -> None:
+    content = json.dumps([GOOD] if way == "array" else GOOD)
+    path = tmp_path / "seeds.jsonl"
+    path.write_bytes(content.encode("utf-16" if way == "utf-16" else "utf-8"))
+    if way == "gzip":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    assert [row for _, row in seed_rows([path])] == [GOOD]

@@ -23,6 +23,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+NAME_ENCODING = ", or name its encoding, e.g. --encoding cp1252"
+"""The end of the reason to reject a row, for commands that have this option."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -53,7 +55,7 @@ def undecodable(text: str, encoding: str | None) -> str | None:
         return None
     if encoding is not None:
         return f"not {encoding}; name the right encoding"
-    return "not UTF-8; save the file as UTF-8, or name its encoding, e.g. --encoding cp1252"
+    return f"not UTF-8; save the file as UTF-8{NAME_ENCODING}"
 
 
 def _with_peek(raw: IO[bytes]) -> BufferedReader:

@@ -1,11 +1,11 @@
 """Records of JSON: one object per line, an array of objects, or objects one after another."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, TextIO
 
-from biasloop.intake.jsonl import parse_object
 from biasloop.intake.record import MAX_LINE, BadRow, Record
 
 _CHUNK = 2**16
@@ -97,6 +97,9 @@ def _parse(value: str) -> Mapping[str, Any] | BadRow:
         named = f" (id {ad[1]})" if ad else ""
         return BadRow(f"the line{named} has more than {MAX_LINE} characters")
     try:
-        return parse_object(value)
-    except ValueError as error:
-        return BadRow(str(error))
+        parsed = json.loads(value)
+    except json.JSONDecodeError as error:
+        return BadRow(f"broken JSON: {error.msg} at character {error.pos}")
+    except (ValueError, RecursionError):
+        return BadRow("broken JSON: a number is too long, or nesting too deep")
+    return parsed if isinstance(parsed, dict) else BadRow("not a JSON object")

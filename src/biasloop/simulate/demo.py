@@ -20,7 +20,10 @@ from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
 from biasloop.domain.round import FINISHED
 from biasloop.errors import BiasloopError, DataError
-from biasloop.intake.jsonl import read_objects
+from biasloop.intake.markup import without_markup
+from biasloop.intake.objects import read_objects
+from biasloop.intake.record import BadRow
+from biasloop.intake.values import as_text, label_names
 from biasloop.labelstudio.session import Session
 from biasloop.reports.curve import curve
 from biasloop.service.importing import import_file
@@ -159,13 +162,15 @@ def _labelled_rows(paths: list[Path], scheme: Scheme) -> Iterator[dict[str, Any]
     for path in paths:
         for number, row in read_objects(path):
             try:
-                labels = list(row["labels"] if "labels" in row else [row["label"]])
-                text = row["text"].strip()
-            except (KeyError, TypeError, AttributeError):
+                labels = label_names(row)
+                text = without_markup(as_text(row.get("text"), "text")).text.strip()
+            except BadRow:
+                labels = None
+            if labels is None:
                 raise DataError(
                     f'{path}, line {number}: not {{"text", "labels": […]}} or {{"text", "label"}}'
                 ) from None
-            if aside := scheme.reason_to_set_aside([str(label) for label in labels]):
+            if aside := scheme.reason_to_set_aside(labels):
                 raise DataError(
                     f"{path}, line {number}: {aside}: {labels}; the campaign's labels are "
                     f"{', '.join(scheme.choices)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from biasloop.domain.item import text_hash
 from biasloop.domain.label import Scheme
-from biasloop.intake.jsonl import read_objects
+from biasloop.intake.objects import read_objects
 
 FORMS = ("masculine", "feminine", "paired", "neutral")
 KEYS = {
@@ -31,8 +31,8 @@ class Findings:
 
 
 def seed_rows(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (place, row) for every line of these JSONL files, the place as "FILE, line N". Raises
-    DataError for a line that is not a JSON object, and for a file that cannot be read."""
+    """Yields (place, row) for every row of these files, the place as "FILE, line N". Raises
+    DataError for a row that cannot be read, and for a file that cannot be read."""
     for path in paths:
         for number, row in read_objects(path):
             yield f"{path.name}, line {number}", row

@@ -8,7 +8,7 @@ from typing import Any
 from biasloop.domain.item import text_hash
 from biasloop.domain.text import normalise
 from biasloop.errors import CampaignError, DataError
-from biasloop.intake.jsonl import read_objects
+from biasloop.intake.objects import read_objects
 from biasloop.plugins.expanders.draft import Draft
 
 

@@ -1,5 +1,6 @@
-"""Reading files of JSON lines."""
+"""Seeds are read by the reader of imports, and an error names the line."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.errors import DataError
-from biasloop.intake.jsonl import parse_lines, read_objects
+from biasloop.intake.objects import read_objects
+from biasloop.intake.rows import Row, read_rows
+from biasloop.plugins.expanders.seeds import read_seeds
+from biasloop.workspace.seed_check import seed_rows
+from support.cli import write_jsonl
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers() | st.booleans())
 
@@ -43,12 +48,34 @@ def test_empty_lines_are_skipped_but_numbered(tmp_path: Path) -> None:
         (b'{"text": "perch\xe9"}', "not UTF-8; save the file as UTF-8"),
     ],
 )
-def test_errors_name_the_line(line: bytes, reason: str) -> None:
-    rows = parse_lines([b"{}\n", b"\n", line + b"\n", b"{}\n"], "in.jsonl")
+def test_errors_name_the_line(tmp_path: Path, line: bytes, reason: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"\n".join([b"{}", b"", line, b"{}"]))
+    rows = read_objects(path)
     assert next(rows) == (1, {})
     with pytest.raises(DataError) as raised:
         next(rows)
-    assert str(raised.value) == f"in.jsonl, line 3: {reason}"
+    assert str(raised.value) == f"{path}, line 3: {reason}"
+
+
+@pytest.mark.parametrize("way", ["utf-16", "gzip", "array"])
+def test_what_import_reads_is_read_for_seeds_too(tmp_path: Path, way: str) -> None:
+    row = {"text": "Età massima: 30 anni.", "labels": ["age"], "rewrite": "Cerchiamo persone."}
+    path = write_jsonl(tmp_path / "seeds.jsonl", row)
+    if way == "utf-16":
+        path.write_text(path.read_text("utf-8"), "utf-16")
+    elif way == "gzip":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    else:
+        path.write_text(f"[{path.read_text('utf-8')}]", "utf-8")
+    assert list(read_objects(path)) == [(1, row)]
+    (seed,) = read_seeds(tmp_path, "inclusive").values()
+    assert seed.text == row["text"]
+    assert [version.text for version in seed.versions] == [row["rewrite"]]
+    assert [row for _, row in seed_rows([path])] == [row]
+    (report,) = read_rows(path)
+    assert isinstance(report, Row)
+    assert report.text == seed.text
 
 
 def test_errors_name_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -86,12 +86,16 @@ def test_a_corrected_file_is_taken_in(service: Service) -> None:
     assert (kind, data["import"], data["items"]) == (Event.IMPORT_UNDONE, mistake, 2)
 
 
-def test_the_last_import_that_stands_is_meant(service: Service) -> None:
+def test_the_last_import_is_meant_also_when_it_was_taken_back(service: Service) -> None:
+    """Who calls it twice does not lose the import before."""
+    with pytest.raises(LedgerError, match="no import is known that could be taken back"):
+        undo.undo(service, None)
     first, second = bring_in(service, *rows_of_ads(1)), bring_in(service, *rows_of_ads(2))
     assert undo.undo(service, None).record.id == second
-    assert undo.undo(service, None).record.id == first
-    with pytest.raises(LedgerError, match="no import that could be taken back"):
-        undo.undo(service, None)
+    again = undo.undo(service, None)
+    assert (again.record.id, again.nothing) == (second, True)
+    assert len(items_here(service)) == 1
+    assert len(undo.undo(service, first).rows) == 1
     with pytest.raises(LedgerError, match=f"no import begins with 'xx'; known: {second}, {first}"):
         undo.plan_undo(service, "xx")
 
@@ -243,7 +247,9 @@ def test_while_a_service_runs_nothing_is_changed(service: Service) -> None:
         undo.undo(service, imported)
     assert len(undo.plan_undo(service, imported).rows) == len(items_here(service)) == 1
     control.release_lease(SCHEDULER_LEASE, "host/1/abc", datetime.now(UTC))
+    before = control.lease(SCHEDULER_LEASE)
     undo.undo(service, imported)
+    assert control.lease(SCHEDULER_LEASE) == before, "who ran the loop last is still known"
     assert control.hold_lease(SCHEDULER_LEASE, "host/1/abc", datetime.now(UTC), 60)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.errors import LedgerError
+from biasloop.store.control import Lease
 from biasloop.store.imports import ImportRecord, ranges
 from biasloop.store.ledger import Ledger
 from support.annotations import vote
@@ -182,8 +183,19 @@ def test_what_imports_added_is_kept_and_found_by_the_beginning_of_an_id(ledger: 
     with pytest.raises(LedgerError, match="several imports begin with 'a'; known: ab22, aa11"):
         ledger.imports.find("a")
     ledger.imports.save(replace(second, undone_at=NOW))
-    assert ledger.imports.find(None) == first
-    assert ledger.imports.find("ab").undone_at == NOW
+    assert ledger.imports.find(None) == ledger.imports.find("ab") == replace(second, undone_at=NOW)
+
+
+def test_a_lease_is_returned_as_it_was(ledger: Ledger) -> None:
+    control = ledger.control
+    for former in (None, Lease("a", NOW)):
+        if former is not None:
+            control.hold_lease("scheduler", "a", NOW, 0)
+        assert control.hold_lease("scheduler", "b", NOW, 10)
+        control.return_lease("scheduler", "c", None)
+        assert control.lease("scheduler") == Lease("b", NOW + 10 * SECOND)
+        control.return_lease("scheduler", "b", former)
+        assert control.lease("scheduler") == former
 
 
 def test_what_was_valid_before_a_moment_is_found(ledger: Ledger) -> None:

@@ -63,8 +63,8 @@ def undo(
     import_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]",
-            help="Id of the import, or its beginning; default: the last one not taken back.",
+            metavar="ID",
+            help="Id of the import, or its beginning; default: the last import.",
             show_default=False,
         ),
     ] = None,

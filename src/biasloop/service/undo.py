@@ -18,7 +18,7 @@ from biasloop.service.service import Service
 from biasloop.store.control import SCHEDULER_LEASE, Event, Lease
 from biasloop.store.imports import ImportRecord
 
-LEASE_SECONDS = 300.0
+LEASE_SECONDS = 120.0
 """For so long no service can work on the workspace if the command is killed."""
 
 ANSWERED, ASKED = "answered", "asked"
@@ -60,8 +60,8 @@ class Undo:
 
 
 def plan_undo(service: Service, import_id: str | None) -> Undo:
-    """What taking back this import would do (None: the last one that was not taken back). `rows`
-    and `labels` are what is to be done now: after an interrupted call, the rest.
+    """What taking back this import would do (None: the last one). `rows` and `labels` are
+    what is to be done now: after an interrupted call, the rest; after a whole one, nothing.
 
     Raises LedgerError if there is no such import.
     """
@@ -145,6 +145,7 @@ def _busy(lease: Lease) -> LedgerError:
 def _without_service(service: Service) -> Iterator[None]:
     """Keeps services from working on the workspace within the block. Raises LedgerError."""
     control, owner = service.ledger.control, service.owner
+    former = control.lease(SCHEDULER_LEASE)
     if not control.hold_lease(SCHEDULER_LEASE, owner, datetime.now(UTC), LEASE_SECONDS):
         lease = control.lease(SCHEDULER_LEASE)
         assert lease is not None
@@ -152,7 +153,8 @@ def _without_service(service: Service) -> Iterator[None]:
     try:
         yield
     finally:
-        control.release_lease(SCHEDULER_LEASE, owner, datetime.now(UTC))
+        # No service ran: what is known of the last one that did must stay.
+        control.return_lease(SCHEDULER_LEASE, owner, former)
 
 
 def _former_labels(

@@ -127,6 +127,15 @@ class Control:
             ours = (leases.c.name == name, leases.c.owner == owner)
             connection.execute(sa.update(leases).where(*ours).values(until=now))
 
+    def return_lease(self, name: str, owner: str, former: Lease | None) -> None:
+        """Puts a lease that this owner holds back to what it was before, as if it had never been
+        taken."""
+        with self._db.write() as connection:
+            ours = (leases.c.name == name, leases.c.owner == owner)
+            if connection.execute(sa.delete(leases).where(*ours)).rowcount and former is not None:
+                values = {"name": name, "owner": former.owner, "until": former.until}
+                connection.execute(sa.insert(leases).values(values))
+
     def lease(self, name: str) -> Lease | None:
         """The named lease, be it over or not; None if nobody ever held it."""
         with self._db.read() as connection:

@@ -57,18 +57,17 @@ class Imports:
         return sorted(records, key=lambda record: record.at)
 
     def find(self, prefix: str | None) -> ImportRecord:
-        """The only import whose id begins with the prefix; without one, the last import that was
-        not taken back. Raises LedgerError if there is none."""
+        """The only import whose id begins with the prefix; without one the last import, be it taken
+        back or not. Raises LedgerError if there is none."""
         records = {record.id: record for record in reversed(self.all())}
-        if prefix is not None:
-            return records[unique_match(list(records), prefix, "import", "imports")]
-        standing = [record for record in records.values() if record.undone_at is None]
-        if not standing:
+        if not records:
             raise LedgerError(
-                "there is no import that could be taken back: earlier versions of biasloop did not "
+                "no import is known that could be taken back: earlier versions of biasloop did not "
                 "write down what an import added; `biasloop takedown` erases a single ad"
             )
-        return standing[0]
+        if prefix is None:
+            return next(iter(records.values()))
+        return records[unique_match(list(records), prefix, "import", "imports")]
 
 
 def ranges(rows: Rows) -> list[tuple[int, int]]:

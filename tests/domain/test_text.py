@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from biasloop.domain.item import text_hash
 from biasloop.domain.span import Span, align_to_words
-from biasloop.domain.text import MappedText, normalise
+from biasloop.domain.text import MappedText, in_one_line, normalise
 from biasloop.domain.writing.screening import words
 from support.disguises import DISGUISES, IGNORABLE
 
@@ -48,6 +48,15 @@ def test_every_character_has_its_place_in_the_original(text: str) -> None:
 @given(st.text(st.sampled_from("abcdàèìòù ,.;:!?()«»’0123456789ºª½€•–\n"), max_size=60))
 def test_plain_text_is_left_alone(text: str) -> None:
     assert normalise(text) == MappedText(text)
+
+
+@given(ODD)
+def test_white_space_is_one_space_where_a_line_ends_and_else_as_it_is(text: str) -> None:
+    line = in_one_line(text)
+    assert len(line.splitlines()) <= 1
+    assert line.split() == normalise(text).text.split()
+    assert in_one_line(line) == line
+    assert in_one_line("a  b\t\r\n   c\u2028d") == "a  b c d"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.item import Ad, Origin, real_item
+from biasloop.domain.item import Ad, Origin, item_id, real_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import Split, split_of
 from biasloop.errors import DataError, WorkspaceError
@@ -196,6 +196,34 @@ def test_an_ad_that_was_cut_otherwise_is_not_cut_again(
     path = importer.write("again.jsonl", [*ADS, other])
     assert importer.import_(path) == ImportReport(1, 2, 3, 0, 0, None)
     assert importer.pool.texts(range(len(before))) == before
+
+
+OLD = "Requisiti:\nCercasi cameriera\nche conosca l’inglese."
+
+
+def test_headings_are_context_and_halves_are_one_item(importer: Importer) -> None:
+    path = importer.write("ads.jsonl", [{"id": "a", "text": OLD}])
+    assert importer.import_(path) == ImportReport(1, 1, 0, 0, 0, None)
+    (item,) = importer.pool.items([0])
+    assert item.text == OLD[item.start : item.end] == "Cercasi cameriera\nche conosca l’inglese."
+    assert importer.pool.ads(["a"])["a"].text == OLD
+
+
+@pytest.mark.parametrize(
+    ("row", "known_as"),
+    [({"id": "a"}, "a"), ({"id": "1.0"}, "1.0"), ({"ad_id": "a"}, "a"), ({"ad_id": "b"}, "")],
+)
+def test_an_ad_that_an_earlier_version_cut_keeps_its_items(
+    importer: Importer, row: dict[str, str], known_as: str
+) -> None:
+    """Also if its id is read otherwise today, and its first item was a heading."""
+    ad = Ad(known_as or item_id("", 0, len(OLD), OLD), OLD, language="it")
+    split = split_of(ad.id, 7)
+    places = [(0, 10), (11, 28), (29, len(OLD))]
+    importer.pool.append([real_item(ad, *place, split) for place in places], [ad])
+    report = importer.import_(importer.write("again.jsonl", [row | {"text": OLD}]))
+    assert report == ImportReport(0, 0, 1, 0, 0, None)
+    assert len(importer.pool) == 3
 
 
 def test_an_interrupted_import_is_completed(importer: Importer) -> None:

@@ -182,5 +182,9 @@ def test_a_verdict_on_html_points_into_the_text_given() -> None:
     (evidence,) = verdict["sentences"][1]["evidence"]
     assert text[evidence["start"] : evidence["end"]] == "Et&agrave;"
     assert evidence["text"] == "Età"
+    text = "<h2>Requisiti</h2><p>Et&agrave; massima<br>di 30 anni</p>"
+    (verdict,) = classify([(1, text)], judge, unit="sentence", language="it")
+    (row,) = verdict["sentences"]
+    assert text[row["start"] : row["end"]] == "Et&agrave; massima<br>di 30 anni"
     (verdict,) = classify([(1, "<p></p>")], judge, unit="text", language="it")
     assert verdict["sentences"] == []

@@ -12,8 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-NORMALISER_VERSION = 1
-"""Part of the id of every encoder: after a change to `normalise`, features are computed again."""
+NORMALISER_VERSION = 2
+"""Part of the id of every encoder: after a change to what is read, features are computed again."""
+
+CUTTER_VERSION = 2
+"""Version of the rules by which ads are cut into sentences (intake/sentences.py), in the card of
+every model. 1 cut at every line break and asked about headings."""
 
 _IGNORABLE = (  # Unicode's property Default_Ignorable_Code_Point
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
@@ -30,6 +34,8 @@ _LINE_END = r"[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x85\u2028
 _HYPHEN_AT_LINE_END = re.compile(rf"-{_LINE_END}[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*")
 _SOFT_HYPHEN_AT_LINE_END = re.compile(rf"\u00ad(?={_LINE_END})")
 _HANGUL_VOWELS_AND_FINALS = re.compile(r"[\u1161-\u1175\u11a8-\u11c2]")
+_WHITE = re.compile(r"\s+")
+_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _HYPHENS = frozenset("\u2010\u2011")
 
 
@@ -105,6 +111,14 @@ def normalise(text: str) -> MappedText:
         return MappedText(text)
     composed = MappedText.from_pieces(list(_composed(text)))
     return _with_whole_words(composed.text).after(composed)
+
+
+def in_one_line(text: str) -> str:
+    """The text as `normalise` returns it, with one space for white space in which a line ends: a
+    sentence that fills several lines reads as in one."""
+    return _WHITE.sub(
+        lambda white: " " if _BREAK.search(white[0]) else white[0], normalise(text).text
+    )
 
 
 def _is_normal(text: str) -> bool:

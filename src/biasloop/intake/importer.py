@@ -116,10 +116,12 @@ class Importer:
         known = list(rows)
         if not others or not len(self.pool):
             return known
-        first_ids = [self._first_id(row) for _, row in others]
-        pool_rows = self.pool.rows_of(first_ids)
-        for (position, row), pool_row in zip(others, pool_rows, strict=True):
-            if pool_row >= 0:
+        made = [self._first_made(row) for _, row in others]
+        pool_rows = self.pool.rows_of([item.id if item else "" for _, item in made])
+        ads = self.pool.ads([ad.id for ad, _ in made if ad])
+        for (position, row), (ad, _), pool_row in zip(others, made, pool_rows, strict=True):
+            # The ad, too, since an earlier version may have cut it otherwise.
+            if pool_row >= 0 or (ad is not None and ad.id in ads and _may_be(ad, ads[ad.id])):
                 known[position] = row
         return known
 
@@ -132,12 +134,13 @@ class Importer:
         labels = (x if x in scheme.choices else whole_number(x) for x in row.labels)
         return replace(row, labels=tuple(map(scheme.current_name, labels)))
 
-    def _first_id(self, row: Row) -> str:
-        """The id of the row's first item; "" if the row is rejected."""
+    def _first_made(self, row: Row) -> tuple[Ad | None, Item | None]:
+        """The ad of the row and its first item; None for both if the row is rejected."""
         try:
-            return self._make(row)[1][0].id
+            ad, items = self._make(row)
         except BadRow:
-            return ""
+            return None, None
+        return ad, items[0]
 
     def _ad_ids(self, rows: Sequence[Row]) -> list[str]:
         ids = [self._ad_id(row) for row in rows if not self._is_seed(row)]

@@ -1,8 +1,9 @@
 """Cuts an ad into sentences, with their character offsets.
 
-The library `sentencex` decides where sentences end, with two changes for job ads: since they are
-more list than prose, a line break or a bullet always starts a new sentence (so that a heading is a
-sentence of its own), and cuts after abbreviations that sentencex does not know are undone.
+The library `sentencex` decides where sentences end, with changes for job ads, which are more list
+than prose: a line break or a bullet starts a new sentence, unless the line is the other half of a
+sentence; headings are no sentences (intake/lines.py for both); and cuts after abbreviations that
+sentencex does not know are undone.
 
 sentencex does not see addresses, which it would cut. The time that it takes grows with the square
 of a text, so it sees no more than a window of a long line.
@@ -15,6 +16,8 @@ from itertools import pairwise
 from sentencex import get_sentence_boundaries
 
 from biasloop.domain.text import normalise
+from biasloop.intake.lines import BULLETS, Line, Piece, pieces
+from biasloop.intake.wording import Wording, wording_of
 
 MAX_WORDS = 60
 """Longer sentences are cut at semicolons; not at commas, where the parts would lose their sense."""
@@ -24,12 +27,13 @@ WINDOW = 1_000
 
 Span = tuple[int, int]
 
-_BULLETS = "•●▪◦‣·∙➢➤✓✔☑"
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_INLINE_BULLET = re.compile(rf"\s[{_BULLETS}](?=\s)|(?<=[;:.])\s+[-–*](?=\s)")
+_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_INLINE_BULLET = re.compile(rf"\s[{BULLETS}](?=\s)|(?<=[;:.])\s+[-–*](?=\s)")
 _BLANK = r"[\s\u200b\u200e\u200f\ufeff]"
+_BREAKS = dict.fromkeys(map(ord, "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _MARKERS = re.compile(  # bullets, numbering and Markdown marks before a sentence
-    rf"(?:{_BLANK}|#{{1,6}}(?={_BLANK})|>|[{_BULLETS}]|\\?[-–—*+](?={_BLANK})"
+    rf"(?:{_BLANK}|#{{1,6}}(?={_BLANK})|>|[{BULLETS}]|\\?[-–—*+](?={_BLANK})"
     rf"|(?:\d{{1,2}}[.)]|[A-Za-z]\))(?={_BLANK}))*"
 )
 _SEMICOLON = re.compile(r";(?=\s*\w)")
@@ -49,42 +53,62 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)\.\s*\Z")
 _DOTTED = re.compile(r"(?:\b[^\W\d_]{1,4}\.)*\b[^\W\d_]{1,4}\.\s*\Z")
 _SPLIT_NAME = re.compile(r"(?:\A|[\s(/])[A-Z]*\.\Z")  # ".NET", "S.O.L.I.D.", cut in two
 _REST_OF_NAME = re.compile(r"[A-Z]{2}|[A-Z]\.|Net\b")
-_ABBREVIATIONS = {
-    # Abbreviations that never end a sentence, because they refer to what follows.
-    "it": frozenset((
-        "abil", "add", "amm", "ammin", "arch", "art", "artt", "ass", "aut", "avv", "cap",
-        "cat", "cfr", "cod", "comm", "conosc", "cso", "dec", "decr", "dgr", "dip", "dir",
-        "dl", "dlgs", "dott", "dpr", "dr", "egr", "elettr", "es", "fac", "fax", "fraz",
-        "gent", "geom", "gest", "imp", "ing", "ist", "leg", "lett", "lgs", "lgsl", "liv",
-        "loc", "max", "mecc", "min", "n", "nat", "naz", "nr", "num", "off", "pag", "par",
-        "pat", "pos", "prof", "prot", "prov", "rag", "reg", "rep", "resp", "rif", "segr",
-        "sez", "sig", "sigg", "soc", "spett", "ss", "ssa", "sta", "stab", "staz", "sto",
-        "str", "tec", "tel", "tit", "uff", "univ", "vle", "vol",
-    )),
-}  # fmt: skip
 
 
 def sentences(text: str, language: str) -> list[Span]:
     """Character offsets of the sentences of `text`, in order; they do not overlap.
 
     White space, bullets, numbering and Markdown marks around a sentence are left out, and so are
-    pieces without a letter. `language` is a BCP 47 tag ("it", "it-IT"); if it is unknown or empty,
-    general rules apply.
+    headings and pieces without a letter. `language` is a BCP 47 tag ("it", "it-IT"); if it is
+    unknown or empty, general rules apply.
     """
+    return [span for span, heading in sentences_and_headings(text, language) if not heading]
+
+
+def sentences_and_headings(text: str, language: str) -> list[tuple[Span, bool]]:
+    """As `sentences`, with the headings, each with whether it is one."""
     tag = language.lower().partition("-")[0]
+    wording = wording_of(tag)
     normal = normalise(text)
     plain = normal.text
-    spans = (
-        _trim(plain, *part)
-        for unit in _units(plain)
-        for sentence in _cut_unit(plain, *_trim(plain, *unit), tag)
-        for part in _cut_long(plain, *sentence)
-    )
     return [
-        normal.original_span(start, end)
-        for start, end in spans
-        if any(map(str.isalpha, plain[start:end]))
+        (normal.original_span(*span), piece.heading)
+        for piece in pieces(list(_lines(plain)), wording)
+        for span in _cut(plain, piece, tag, wording)
+        if any(map(str.isalpha, plain[slice(*span)]))
     ]
+
+
+def _cut(text: str, piece: Piece, language: str, wording: Wording) -> Iterator[Span]:
+    """The sentences of a piece; a heading stays whole."""
+    if piece.heading:
+        yield piece.start, piece.end
+        return
+    for sentence in _cut_unit(text, piece.start, piece.end, language, wording):
+        for part in _cut_long(text, *sentence):
+            yield _trim(text, *part)
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """The units of a text, without those in which nothing is left."""
+    before = 0
+    for start, end in _units(text):
+        words_start, words_end = _trim(text, start, end)
+        if words_start >= words_end:
+            continue
+        bare = text[start:end].strip(_WHITE)
+        at = start + text[start:end].index(bare)
+        markers = _MARKERS.match(bare)
+        yield Line(
+            words_start,
+            words_end,
+            text[words_start:words_end],
+            mark=markers[0].strip(_WHITE) if markers else "",
+            closed=words_end < at + len(bare),
+            indent=at - start,
+            after_blank=len(_BREAK.findall(text, before, at)) > 1,
+        )
+        before = words_end
 
 
 def _units(text: str) -> Iterator[Span]:
@@ -97,18 +121,18 @@ def _units(text: str) -> Iterator[Span]:
         yield start, line.end()
 
 
-def _cut_unit(text: str, start: int, end: int, language: str) -> list[Span]:
-    """Cuts a unit into sentences, without gaps between them."""
+def _cut_unit(text: str, start: int, end: int, language: str, wording: Wording) -> list[Span]:
+    """Cuts a line, or lines that belong together, into sentences, without gaps between them."""
     # These replacements keep the offsets. sentencex rejects lone surrogates, and does not cut
     # between two typographic apostrophes or asterisks, which it takes for quotation marks.
-    unit = _SURROGATE.sub("x", text[start:end]).replace("*", " ")
+    unit = _SURROGATE.sub("x", text[start:end]).replace("*", " ").translate(_BREAKS)
     unit = _APOSTROPHE.sub("'", unit)
     unit = _ADDRESS.sub(lambda address: "x" * len(address[0]), unit)
     cuts: list[int] = []
     for cut, next_cut in pairwise([*_ends(unit, language), len(unit)]):
         closing = _CLOSING.match(text, start + cut, start + next_cut)
         place = closing.end() - start if closing else cut
-        if not _is_wrong_cut(unit[max(0, place - 40) : place], unit[place:next_cut], language):
+        if not _is_wrong_cut(unit[max(0, place - 40) : place], unit[place:next_cut], wording):
             cuts.append(start + place)
     return list(pairwise([start, *cuts, end]))
 
@@ -131,7 +155,7 @@ def _ends(unit: str, language: str) -> Iterator[int]:
         place += advance or WINDOW
 
 
-def _is_wrong_cut(before: str, after: str, language: str) -> bool:
+def _is_wrong_cut(before: str, after: str, wording: Wording) -> bool:
     """Whether sentencex should not have cut here: `before` is the end of the text before the cut,
     `after` the sentence after it."""
     if re.match(r"[,;:]", after):
@@ -139,7 +163,7 @@ def _is_wrong_cut(before: str, after: str, language: str) -> bool:
     if not before.rstrip().endswith("."):
         return False
     word = _LAST_WORD.search(before)
-    if word and word[1].lower() in _ABBREVIATIONS.get(language, ()):
+    if word and word[1].lower() in wording.abbreviations:
         return True
     if _SPLIT_NAME.search(before) and _REST_OF_NAME.match(after):
         return True

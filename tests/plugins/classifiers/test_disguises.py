@@ -1,6 +1,7 @@
 """A text in disguise has the features, the verdict and the evidence of the plain text."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_every_seed_has_the_same_verdict_and_evidence(classifier: Tfidf) -> None
             (span.label, span.weight, normalise(other[span.start : span.end]).text)
             for span in classifier.evidence(other, names)
         ]
+
+
+def test_a_sentence_in_several_lines_has_the_verdict_of_the_one_in_one_line(
+    classifier: Tfidf,
+) -> None:
+    texts = [text for text in TEXTS if "  " not in text]
+    broken = [re.sub(r" (\S+) ", r"\n    \1 ", text) for text in texts]
+    assert broken != texts
+    np.testing.assert_array_equal(classifier.predict_proba(broken), classifier.predict_proba(texts))
 
 
 @pytest.mark.parametrize("name", ["embedding", "transformer"])

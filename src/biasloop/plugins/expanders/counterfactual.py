@@ -14,7 +14,7 @@ import numpy as np
 from biasloop.domain.item import Item, synthetic_item, text_hash
 from biasloop.domain.label import LabelSource
 from biasloop.domain.split import Split
-from biasloop.domain.text import normalise
+from biasloop.domain.text import in_one_line
 from biasloop.domain.writing.synthesis import SyntheticItem
 from biasloop.plugins.expanders.clauses import (
     clause_removals,
@@ -93,7 +93,7 @@ class Counterfactual:
         language = self._language
         if language is None:
             return
-        text, names, clauses = normalise(item.text).text, self._names, self._clauses
+        text, names, clauses = in_one_line(item.text), self._names, self._clauses
         spans = seed_sentence.spans if seed_sentence and seed_sentence.text == text else ()
         rng = np.random.default_rng([seed, int(item.text_hash, 16)])
         families = [

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biasloop.domain.text import normalise
+from biasloop.domain.text import in_one_line
 
 Tokens = list[list[int]]
 """Token ids of each text, at least one."""
@@ -21,7 +21,7 @@ def tokenise(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokens:
     """Token ids of every text, normalised and cut to `max_length`."""
     if not texts:
         return []
-    normal = (normalise(text).text for text in texts)
+    normal = map(in_one_line, texts)
     encodable = [text.encode("utf-8", "replace").decode() for text in normal]  # lone surrogates
     encoding = tokenizer(
         encodable,

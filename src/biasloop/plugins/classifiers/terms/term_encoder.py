@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from biasloop.domain.text import NORMALISER_VERSION, normalise
+from biasloop.domain.text import NORMALISER_VERSION, in_one_line
 from biasloop.plugins.classifiers.state import read_state, readable, write_state
 from biasloop.plugins.classifiers.terms.grammar import grammar_terms
 from biasloop.plugins.classifiers.terms.ngrams import (
@@ -203,7 +203,7 @@ class TermEncoder:
         return encoder
 
     def _blocks(self, texts: Sequence[str], *, grow: bool) -> list[sparse.csr_matrix]:
-        texts = [without_emphasis(normalise(text).text) for text in texts]
+        texts = [without_emphasis(in_one_line(text)) for text in texts]
         lowered = [lower_case(text) for text in texts]
         words = self._block("words", map(word_ngrams, lowered), grow)
         # Most tokens are repeated: split each into n-grams only once, then multiply.

@@ -20,6 +20,7 @@ from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.policy import count_votes_by_policy
 from biasloop.domain.round import Done
+from biasloop.domain.text import CUTTER_VERSION, NORMALISER_VERSION
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.stored_verdicts import flag_columns, write_verdicts
@@ -162,7 +163,8 @@ def card(
         "thresholds": dict(zip(scheme.labels, result["thresholds"], strict=True)),
         "notes": result["notes"],
         "settings": {"options": dict(recipe.options), "seed": recipe.seed},
-        "versions": {name: version(name) for name in VERSIONS},
+        "versions": {name: version(name) for name in VERSIONS}
+        | {"cutter": CUTTER_VERSION, "normaliser": NORMALISER_VERSION},
     }
 
 

@@ -111,6 +111,7 @@ def run_until(service: Service, round_id: int, state: State) -> None:
 
 def test_poison_teaches_nothing_once_it_was_reviewed(service: Service) -> None:
     card = close_round(service, 0)
+    assert (card["versions"]["cutter"], card["versions"]["normaliser"]) == (2, 2)
     taught = card["rows"]["llm"]
     assert taught > 10
     assert card["probation"] == {"weights": {"0.5": taught}, "review": None}

@@ -1,9 +1,12 @@
 """Tests that the adapter keeps the contract of its port with the real server."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import islice
 from queue import Queue
 from threading import Thread
 from typing import Any
@@ -17,7 +20,7 @@ from biasloop.domain.writing.judgement import Judgement
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio import task_client
 from biasloop.labelstudio.client import WEBHOOK_HEADER, LabelStudioClient
-from biasloop.labelstudio.tasks import chosen
+from biasloop.labelstudio.tasks import chosen, to_html
 from support.labelstudio_server import CONFIG, INSTRUCTION, LABEL_CONFIG, Annotator, Server
 from support.ports import free_port
 
@@ -639,6 +642,53 @@ def test_one_answer_that_label_studio_cannot_list_costs_no_other(
     ],
 )
 def test_an_answer_of_another_shape_is_named_as_such(body: bytes) -> None:
+    with (
+        answering(body) as url,
+        LabelStudioClient(url, "0" * 40, CONFIG, project=1) as client,
+        pytest.raises(LabelStudioDown, match="is that Label Studio"),
+    ):
+        list(client.changed_since(None))
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("ids", [(1, 1), (2, 1), (1, 2)])
+def test_tasks_that_are_listed_twice_or_without_end_are_not_believed(
+    ids: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their answers would count twice; and a cache gives the first page again and again."""
+    monkeypatch.setattr(task_client, "PAGE_SIZE", 2)
+    one = {"data": {"item_id": "a", "text": "x"}, "updated_at": "2026-03-01T00:00:00Z"}
+    tasks = [one | {"id": number, "overlap": 1, "annotations": []} for number in ids]
+    with (
+        answering(json.dumps({"tasks": tasks, "total": 2}).encode()) as url,
+        LabelStudioClient(url, "0" * 40, CONFIG, project=1) as client,
+        pytest.raises(LabelStudioDown, match="is that Label Studio"),
+    ):
+        list(islice(client.changed_since(None), 10))
+
+
+def test_another_project_in_place_of_ours_is_not_believed() -> None:
+    project = {
+        "id": 2,
+        "label_config": LABEL_CONFIG,
+        "expert_instruction": to_html(INSTRUCTION),
+        "show_instruction": True,
+        "sampling": "Sequential sampling",
+        "show_collab_predictions": False,
+    }
+    with (
+        answering(json.dumps(project).encode()) as url,
+        LabelStudioClient(url, "0" * 40, CONFIG, project=1) as client,
+    ):
+        with pytest.raises(LabelStudioDown, match="is that Label Studio"):
+            client.ensure_project("test", LABEL_CONFIG, INSTRUCTION)
+        assert client.project == 1
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that gives every request this answer."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -651,13 +701,8 @@ def test_an_answer_of_another_shape_is_named_as_such(body: bytes) -> None:
 
     server = HTTPServer(("127.0.0.1", free_port()), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
     try:
-        with (
-            LabelStudioClient(url, "0" * 40, CONFIG, project=1) as client,
-            pytest.raises(LabelStudioDown, match="is that Label Studio"),
-        ):
-            list(client.changed_since(None))
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

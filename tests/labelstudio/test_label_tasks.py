@@ -68,6 +68,14 @@ def test_values_that_are_not_labels_stay_visible() -> None:
     )
 
 
+def test_an_answer_that_is_listed_twice_is_one_answer() -> None:
+    moment = "2026-03-01T10:00:00Z"
+    answer = {"id": 5, "completed_by": 3, "result": [region("age")], "updated_at": moment}
+    task = {"id": 7, "data": {"item_id": "i"}, "updated_at": moment, "overlap": 1}
+    state = to_state(task | {"annotations": [answer, answer]}, {}, CONFIG)
+    assert [raw.id for raw in state.annotations] == [5]
+
+
 def test_a_task_with_its_annotations() -> None:
     result = [region("age"), {"type": "labels", "value": {"start": 1.5}, "meta": None}]
     task = {

@@ -17,11 +17,12 @@ from biasloop.domain.policy import version_in_force
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.task import PushedTask, RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, answered_items
-from biasloop.errors import LabelStudioDown
+from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.rounds.compare import changed_annotations, returns_and_overlaps
 from biasloop.rounds.poll import CHUNK, OVERLAP, poll
 from biasloop.rounds.reading import PROVENANCE, read_annotation
+from biasloop.rounds.reconcile import reconcile
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
@@ -336,6 +337,9 @@ class Answers:
     def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
         self.shown.append((task_id, overlap, done))
 
+    def withdraw(self, task_ids: Sequence[int]) -> None:
+        assert not task_ids
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
@@ -437,6 +441,18 @@ def test_the_ledger_says_which_task_is_which_item(ledger: Ledger) -> None:
     }
 
 
+def test_a_task_id_that_was_given_again_is_still_the_first_item_in_the_right_database(
+    ledger: Ledger,
+) -> None:
+    """Restored, sent for another item, and restored to what it was."""
+    ledger.add([PushedTask("item 1", 1), PushedTask("item 2", 1)], NOW)
+    answers = Answers()
+    answers.tasks = [task(raw(1, choices("age")))]
+    poll_once(ledger, answers)
+    [vote] = ledger.annotations()
+    assert (vote.item_id, vote.standing) == ("item 1", Standing.VOTE)
+
+
 @given(st.lists(st.sampled_from(["anna@example.org", "bea@example.org", ""]), max_size=4))
 def test_the_author_is_the_one_recorded_first(authors: list[str]) -> None:
     """Whichever accounts are deleted later: who voted, how many count and who they are stays."""
@@ -476,6 +492,29 @@ def test_an_id_that_is_given_again_is_another_annotation() -> None:
     )
     assert vote.key != known[0].key
     assert changed_annotations([other], [*known, vote], CONFIG, lambda _: POLICY, PLAN, ()) == []
+
+
+def test_an_id_that_is_given_again_on_another_task_is_another_annotation() -> None:
+    """Also when the ledger met the later one first, and the right database is back."""
+    later = raw(1, choices("age"), created_at=NOW, annotator="bea@example.org")
+    known = appended_by([task(later)])
+    first = raw(1, choices("gender"), task=2, created_at=NOW - DAY, updated_at=NOW - DAY)
+    right = replace(task(first, number=2, at=NOW - DAY))
+    [vote] = changed_annotations(
+        [right], known, CONFIG, lambda _: POLICY, PLAN, (), deletions=False
+    )
+    assert vote.key != known[0].key
+    assert (vote.item_id, vote.labels) == ("item 2", ("gender",))
+
+
+def test_an_older_version_of_an_answer_does_not_replace_a_newer_one() -> None:
+    """As in a restored database; but what was deleted counts again when it is back."""
+    known = appended_by([task(raw(1, choices("age"), updated_at=NOW + SECOND, created_at=NOW))])
+    before = raw(1, choices("gender"), created_at=NOW)
+    assert appended_by([task(before)], known) == []
+    deleted = appended_by([task(at=NOW + DAY)], known)
+    [back] = appended_by([task(before)], deleted)
+    assert (back.standing, back.labels) == (Standing.VOTE, ("gender",))
 
 
 def test_a_vote_given_under_other_labels_stays_as_it_is() -> None:
@@ -593,6 +632,51 @@ def test_a_restored_database_costs_no_vote(ledger: Ledger, labelled: Answers, lo
     # Repaired: the polls go on as before.
     labelled.tasks = everything
     poll_once(ledger, labelled, at)
+    assert len(votes_of(ledger)) == 30
+    assert ledger.control.bookmark(Bookmark.LOSSES) is None
+
+
+def test_a_restored_database_is_recognised_although_everybody_goes_on(
+    ledger: Ledger, labelled: Answers
+) -> None:
+    """Two answers are lost, and both items answered again before the first poll: their tasks are
+    newer than ever, but an id was given again."""
+    for n, number in ((28, 29), (29, 28)):
+        at = NOW + DAY + n * SECOND
+        again = raw(number, choices("gender"), task=n, annotator=BEA, updated_at=at, created_at=at)
+        labelled.tasks[n] = replace(task(again, number=n, at=at), done=True)
+    poll_once(ledger, labelled, NOW + 2 * DAY)
+    assert len(votes_of(ledger)) == 30
+    assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 2
+
+
+def test_a_question_stays_while_answers_are_gone(ledger: Ledger, labelled: Answers) -> None:
+    """Also when the lost ones are few and their tasks have changed since it was asked."""
+    restore(labelled, 28)
+    poll_once(ledger, labelled)
+    labelled.tasks[28:] = [
+        replace(state, updated_at=NOW + DAY, done=True) for state in labelled.tasks[28:]
+    ]
+    for _ in range(3):
+        poll_once(ledger, labelled, NOW + 2 * DAY)
+        assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 2
+    with pytest.raises(LabelStudioRefused, match="2 of 30 answers are gone"):
+        reconcile(ledger, labelled, None, CONFIG, lambda _: POLICY, PLAN)  # type: ignore[arg-type]
+    assert len(votes_of(ledger)) == 30
+
+
+@pytest.mark.parametrize("without", [1, 5, 30])
+def test_answers_that_are_not_told_once_are_not_deleted(
+    ledger: Ledger, labelled: Answers, without: int
+) -> None:
+    """Deleting an answer changes its task; these have not changed since the last poll."""
+    whole = list(labelled.tasks)
+    labelled.tasks[-without:] = [replace(state, annotations=()) for state in whole[-without:]]
+    poll_once(ledger, labelled)
+    assert len(votes_of(ledger)) == 30
+    assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == without
+    labelled.tasks = whole
+    poll_once(ledger, labelled)
     assert len(votes_of(ledger)) == 30
     assert ledger.control.bookmark(Bookmark.LOSSES) is None
 

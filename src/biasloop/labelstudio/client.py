@@ -72,7 +72,10 @@ class LabelStudioClient(TaskClient):
 
     def _find(self, title: str) -> Any:
         if self._project is not None:
-            return self._sdk.projects.get(self._project)
+            project = self._sdk.projects.get(self._project)
+            if project.id != self._project:
+                raise ValueError(f"project {project.id} in place of {self._project}")
+            return project
         same_title = [p for p in self._sdk.projects.list(title=title) if p.title == title]
         ours = sorted(p.id for p in same_title if p.description == MARKER)
         if same_title and not ours:

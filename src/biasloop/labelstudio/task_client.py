@@ -142,7 +142,8 @@ class TaskClient(Connection):
         self, include: str, filters: Sequence[dict[str, Any]] = (), above: int = 0
     ) -> Iterator[Page]:
         """Pages of tasks in order of id. Each begins after the last id, not at a page number, which
-        deletions would shift.
+        deletions would shift. Raises LabelStudioDown when ids do not ascend: a task listed twice
+        would double its answers, and pages that repeat have no end.
 
         The next page is requested while the caller works on this one.
         """
@@ -152,10 +153,12 @@ class TaskClient(Connection):
             )
             while future:
                 page = future.result()
-                last = page[-1]["id"] if len(page) == PAGE_SIZE else None
-                future = last and pool.submit(
-                    self._readable_page, [*filters, _above(last)], include
-                )
+                with self._calling("list tasks"):
+                    above = _last_id(page, above)
+                future = None
+                if len(page) == PAGE_SIZE:
+                    rest = [*filters, _above(above)]
+                    future = pool.submit(self._readable_page, rest, include)
                 yield page
 
     def _readable_page(self, filters: Sequence[dict[str, Any]], include: str) -> Page:
@@ -237,6 +240,16 @@ class TaskClient(Connection):
             with self._calling("list accounts"):
                 self._emails |= {int(user.id): user.email for user in self._sdk.users.list()}
         return self._emails
+
+
+def _last_id(page: Page, above: int) -> int:
+    """The id of the last task, `above` without any. Raises ValueError unless all ids ascend from
+    `above`."""
+    for task in page:
+        if task["id"] <= above:
+            raise ValueError(f"task {task['id']} is listed after {above}")
+        above = task["id"]
+    return above
 
 
 def _above(last: int) -> dict[str, Any]:

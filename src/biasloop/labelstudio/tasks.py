@@ -68,7 +68,7 @@ def to_state(task: Mapping[str, Any], emails: Mapping[int, str], config: LabelCo
                 created_at=moment(annotation["created_at"]) if "created_at" in annotation else None,
                 not_counted=_reason_not_a_persons(annotation),
             )
-            for annotation in task.get("annotations") or ()
+            for annotation in _each_once(task.get("annotations") or ())
         ),
     )
 
@@ -208,6 +208,11 @@ def _regions(result: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(regions, list | tuple) or not all(isinstance(r, Mapping) for r in regions):
         raise TypeError("a result is not a list of objects")
     return regions
+
+
+def _each_once(annotations: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """An answer that is listed twice is one answer."""
+    return {annotation["id"]: annotation for annotation in annotations}.values()
 
 
 def _seconds(lead_time: Any) -> float | None:

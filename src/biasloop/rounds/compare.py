@@ -10,9 +10,7 @@ from biasloop.domain.policy import PolicyAt
 from biasloop.domain.task import RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, settle_votes, uses_up_vote
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.rounds.reading import Records, is_slip, key_of, read_task
-
-ANSWERS = (Standing.VOTE, Standing.SKIP)
+from biasloop.rounds.reading import ANSWERS, Records, is_slip, key_of, read_task
 
 
 def records_of(known: Iterable[Annotation]) -> dict[str, Annotation]:

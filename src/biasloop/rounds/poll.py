@@ -13,14 +13,13 @@ from biasloop.domain.votes.vote import VotePlan
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.ports import LabelStudio
 from biasloop.rounds.compare import (
-    ANSWERS,
     changed_annotations,
     missing_answers,
     records_of,
     returns_and_overlaps,
 )
 from biasloop.rounds.losses import is_question
-from biasloop.rounds.reading import identify_tasks, key_of
+from biasloop.rounds.reading import ANSWERS, has_id_of_another, identify_tasks, key_of
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
@@ -46,21 +45,17 @@ def poll(
     cursor moves only after everything up to it is written. A cursor later than `now` dates from
     before the clock was set back; the poll then starts from `now`, so that it misses nothing.
 
-    When the task that set the cursor is gone, or answers on it, Label Studio's database may be an
-    older copy: everything is compared once. Many answers gone at once go on counting, and the
-    cursor stays, until they are back or somebody decides (`reconcile`). That answers are back which
-    only a comparison of everything had missed is noticed by the next `reconcile`.
+    When Label Studio's database may be an older copy, everything is compared once. Answers that are
+    gone with it, and many gone at once, go on counting, and the cursor stays, until all are back or
+    somebody decides (`reconcile`). That answers are back which only a comparison of everything had
+    missed is noticed by the next `reconcile`.
     """
     control = ledger.control
-    cursor, witness = (
-        control.bookmark(Bookmark.POLL_CURSOR),
-        control.bookmark(Bookmark.POLL_WITNESS),
-    )
     held = control.bookmark(Bookmark.LOSSES)
-    since = min(datetime.fromisoformat(cursor), now) - OVERLAP if cursor else None
-    reading = Reading(ledger, label_studio, config, policy_at, plan)
+    reading = Reading(ledger, label_studio, config, policy_at, plan, last_read(ledger, now))
+    since = min(reading.last.cursor, now) - OVERLAP if reading.last else None
     reading.read(label_studio.changed_since(since))
-    older = since is not None and witness is not None and not reading.has_whole(witness)
+    older = reading.may_be_older()
     if older != bool(held and held["older"]):
         reading.read(label_studio.changed_since(None))
         question = reading.question(reading.missing_anywhere(), older=older)
@@ -78,6 +73,29 @@ def poll(
     return reading.new
 
 
+@dataclass(frozen=True, slots=True)
+class LastRead:
+    """How far the last complete poll got: the time of the newest change, and the task changed."""
+
+    cursor: datetime
+    witness: int | None
+    trusted: bool = True
+    """Whether later changes have later times: False after the clock was set back."""
+
+    def precedes(self, changed_at: datetime) -> bool:
+        """Whether something that was changed at that time was changed since."""
+        return changed_at > self.cursor or not self.trusted
+
+
+def last_read(ledger: Ledger, now: datetime) -> LastRead | None:
+    """From the ledger; None before the first poll."""
+    cursor = ledger.control.bookmark(Bookmark.POLL_CURSOR)
+    if cursor is None:
+        return None
+    moment = datetime.fromisoformat(cursor)
+    return LastRead(moment, ledger.control.bookmark(Bookmark.POLL_WITNESS), moment <= now)
+
+
 @dataclass
 class Reading:
     """What has been read from Label Studio, recorded as it comes except for deletions.
@@ -91,12 +109,14 @@ class Reading:
     config: LabelConfig
     policy_at: PolicyAt
     plan: VotePlan
+    last: LastRead | None = None
     new: int = 0
     tasks: dict[int, str] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
     missing: dict[str, Annotation] = field(default_factory=dict)
     _with_missing: dict[int, TaskState] = field(default_factory=dict)
     _unreadable: dict[int, str] = field(default_factory=dict)
+    _changed_at: dict[int, datetime] = field(default_factory=dict)
     _newest: TaskState | None = None
     _behind: bool = False
 
@@ -113,9 +133,21 @@ class Reading:
         self._record(batch)
         self._note_unreadable()
 
-    def has_whole(self, task_id: int) -> bool:
-        """Whether this task was read, with every answer that the ledger knows."""
-        return task_id in self.tasks and task_id not in self._with_missing
+    def may_be_older(self) -> bool:
+        """Whether this may be an older copy of the database than the one that was read last: the
+        task that was changed last is gone, as it was before, or without its answers, or there is
+        another sign of it."""
+        witness = self.last and self.last.witness
+        return witness is not None and (
+            self._behind or self._witness_is_gone() or witness in self._with_missing
+        )
+
+    def _witness_is_gone(self) -> bool:
+        last = self.last
+        if last is None or last.witness is None:
+            return False
+        changed_at = self._changed_at.get(last.witness)
+        return changed_at is None or (last.trusted and changed_at < last.cursor)
 
     def missing_anywhere(self) -> dict[str, Annotation]:
         """After a reading of everything: all answers that are gone, also with their tasks, except
@@ -139,14 +171,18 @@ class Reading:
         self, missing: Mapping[str, Annotation], *, older: bool | None = None
     ) -> dict[str, Any] | None:
         """What a person must decide if so many answers are gone that it looks like an accident, or
-        if the tasks were last changed before these answers were given; None otherwise.
+        if this is an older copy of the database; None otherwise. Once asked, the question stays
+        while answers are gone: what shows an older copy may be gone by the next poll.
 
-        After a reading of everything, `older` says whether the task that set the cursor is gone.
+        After a reading of everything, `older` says whether this may be an older copy.
         """
-        if not (self._behind or is_question(len(missing), 0)):
+        if not missing:
+            return None
+        sure = self._behind or self._witness_is_gone() or self._held()
+        if not (sure or is_question(len(missing), 0)):
             return None
         answers = len(self.answers())
-        if not (self._behind or is_question(len(missing), answers)):
+        if not (sure or is_question(len(missing), answers)):
             return None
         return {
             "gone": len(missing),
@@ -154,6 +190,9 @@ class Reading:
             "older": bool(older),
             "everywhere": older is not None,
         }
+
+    def _held(self) -> bool:
+        return self.ledger.control.bookmark(Bookmark.LOSSES) is not None
 
     def record_deletions(self) -> None:
         """Records that the missing answers on the tasks read were deleted."""
@@ -201,13 +240,20 @@ class Reading:
         on = {answer.task_id for answer in missing}
         self.missing |= {answer.key: answer for answer in missing}
         changed_at = {task.task_id: task.updated_at for task in tasks}
-        # Deleting an answer updates its task. A task last updated before the answer comes from an
-        # older copy of the database.
-        self._behind |= any(answer.at > changed_at[answer.task_id or 0] for answer in missing)
+        self._changed_at |= changed_at
+        self._behind |= any(
+            self._is_from_before(answer, changed_at[answer.task_id or 0]) for answer in missing
+        ) or any(has_id_of_another(raw, records) for task in tasks for raw in task.annotations)
         self.tasks |= {task.task_id: task.item_id for task in tasks}
         self.present |= {key_of(raw, records) for task in tasks for raw in task.annotations}
         self._with_missing |= {task.task_id: task for task in tasks if task.task_id in on}
         self._unreadable |= {task.task_id: task.item_id for task in tasks if task.unreadable}
+
+    def _is_from_before(self, missing: Annotation, changed_at: datetime) -> bool:
+        """Whether its task was last changed before it was given, or before the last poll ended,
+        which had it. Deleting an answer changes its task."""
+        polled = self.last is not None and not self.last.precedes(changed_at)
+        return missing.at > changed_at or polled
 
     def _note_unreadable(self) -> None:
         control = self.ledger.control

@@ -25,28 +25,33 @@ PROVENANCE = (
 )
 """Reasons that say who made an answer or on which task, and nothing of its content."""
 
+ANSWERS = (Standing.VOTE, Standing.SKIP)
+
 POOLED = "deleted account"
 """The author of every annotation whose account was deleted, in ledgers of earlier versions."""
 
 
 def identify_tasks(
-    tasks: Sequence[TaskState], items: Mapping[int, str], sent: Mapping[str, int]
+    tasks: Sequence[TaskState], items: Mapping[int, Sequence[str]], sent: Mapping[str, int]
 ) -> list[TaskState]:
     """The tasks with the items that they were sent for, whatever they say now.
 
-    `items` are the ledger's item ids by task id, `sent` the newest task of each item. A task that
-    the ledger does not know yet is believed, unless its item has another one.
+    `items` are the ledger's item ids by task id, oldest first, `sent` the newest task of each item.
+    A task that the ledger does not know yet is believed, unless its item has another one.
     """
     return [_identify(task, items, sent) for task in tasks if task.item_id or task.task_id in items]
 
 
-def _identify(task: TaskState, items: Mapping[int, str], sent: Mapping[str, int]) -> TaskState:
-    item_id = items.get(task.task_id)
-    if item_id is None:
+def _identify(
+    task: TaskState, items: Mapping[int, Sequence[str]], sent: Mapping[str, int]
+) -> TaskState:
+    own = items.get(task.task_id, ())
+    if not own:
         second = task.item_id in sent
         return replace(task, not_counted=AsideReason.SECOND_TASK) if second else task
-    if item_id == task.item_id:
+    if task.item_id in own:
         return task
+    item_id = own[-1]
     return replace(
         task,
         item_id=item_id,
@@ -56,13 +61,24 @@ def _identify(task: TaskState, items: Mapping[int, str], sent: Mapping[str, int]
 
 
 def key_of(raw: RawAnnotation, records: Records) -> str:
-    """The key of an annotation in the ledger. A restored database reuses ids, so an annotation
-    created later than the one the ledger has under that id is a different annotation."""
+    """The key of an annotation in the ledger. A restored database gives ids again, so an annotation
+    created later than the one the ledger has under that id, or on another task, is a different
+    one."""
     key = f"ls:{raw.id}"
     before = records.get(key)
-    if before is None or raw.created_at is None or raw.created_at <= before.at:
+    if before is None or raw.created_at is None:
+        return key
+    if raw.created_at <= before.at and raw.task_id == before.task_id:
         return key
     return f"{key}@{raw.created_at:%Y-%m-%dT%H:%M:%S.%f}"
+
+
+def has_id_of_another(raw: RawAnnotation, records: Records) -> bool:
+    """Whether its id was that of an answer that counts, which Label Studio must then have lost:
+    only an older copy of its database gives ids again."""
+    before = records.get(f"ls:{raw.id}")
+    counts = before is not None and before.standing in ANSWERS and not before.kept
+    return counts and key_of(raw, records) != f"ls:{raw.id}"
 
 
 def read_task(
@@ -121,14 +137,14 @@ def _author(raw: RawAnnotation, before: Annotation | None) -> str:
 
 def _stays(before: Annotation, read: Annotation) -> bool:
     """Whether the ledger's version stays although it would be read otherwise now: its author has
-    not touched it since, and what has changed is the guideline, the labels or the task, or an
-    earlier version of biasloop did not ask who or what made it."""
+    not touched it since, and what has changed is the guideline, the labels or the task, an earlier
+    version of biasloop did not ask who or what made it, or Label Studio has an older copy."""
     if read.at > before.at:
         return False
     if before.reason in BY_POLICY:
         return True
-    counted = before.standing in (Standing.VOTE, Standing.SKIP)
-    return counted and (read.reason in PROVENANCE or set(before.asked) != set(read.asked))
+    other_reading = read.reason in PROVENANCE or set(before.asked) != set(read.asked)
+    return before.standing in ANSWERS and (read.at < before.at or other_reading)
 
 
 def is_slip(annotation: Annotation | None) -> bool:

@@ -17,7 +17,7 @@ from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.ports import LabelStudio, Pool
 from biasloop.rounds.losses import LossDecision, describe_losses, keep_answers
-from biasloop.rounds.poll import Reading
+from biasloop.rounds.poll import Reading, last_read
 from biasloop.rounds.steps.push import push
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
@@ -51,20 +51,17 @@ def reconcile(
     `losses` says what becomes of answers that are gone. Raises LabelStudioRefused when they are so
     many that it looks like an accident and nobody has decided: until then they count.
     """
-    reading = Reading(ledger, label_studio, config, policy_at, plan)
+    now = datetime.now(UTC)
+    reading = Reading(ledger, label_studio, config, policy_at, plan, last_read(ledger, now))
     reading.read(label_studio.changed_since(None))
     erased = ledger.erased_items()
     # A Label Studio that was restored from a backup shows again what was taken down.
     label_studio.withdraw([task for task, item in reading.tasks.items() if item in erased])
     missing = reading.missing_anywhere()
-    witness = ledger.control.bookmark(Bookmark.POLL_WITNESS)
-    question = reading.question(
-        missing, older=witness is not None and not reading.has_whole(witness)
-    )
+    question = reading.question(missing, older=reading.may_be_older())
     if question and losses is LossDecision.ASK:
         ledger.control.set_bookmark(Bookmark.LOSSES, question)
         raise LabelStudioRefused(describe_losses(question))
-    now = datetime.now(UTC)
     lost: list[Annotation] = []
     if losses is LossDecision.KEEP:
         ledger.record(keep_answers(missing.values()))

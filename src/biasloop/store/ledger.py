@@ -151,13 +151,15 @@ class Ledger:
             rows = connection.execute(query.where(tasks.c.item_id.not_in(erased)))
             return {row.item_id: row.task_id for row in rows}
 
-    def items_of(self, task_ids: Sequence[int]) -> dict[int, str]:
-        """The item that each of these tasks was sent for; on SQLite, Label Studio gives the ids of
-        deleted tasks again, so the newest counts."""
+    def items_of(self, task_ids: Sequence[int]) -> dict[int, list[str]]:
+        """The items that each of these tasks was sent for, oldest first: Label Studio gives ids of
+        tasks again once its database was restored."""
         query = sa.select(tasks.c.task_id, tasks.c.item_id).order_by(tasks.c.seq)
+        items: dict[int, list[str]] = {}
         with self._db.read() as connection:
-            rows = connection.execute(query.where(tasks.c.task_id.in_(list(task_ids))))
-            return {row.task_id: row.item_id for row in rows}
+            for row in connection.execute(query.where(tasks.c.task_id.in_(list(task_ids)))):
+                items.setdefault(row.task_id, []).append(row.item_id)
+        return items
 
     def erased_items(self) -> set[str]:
         """The ids of the items that were taken down."""

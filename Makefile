@@ -11,7 +11,7 @@ SUM := ^=+ .* in [0-9.]+s.* =+$$
 # Targets side by side; the others go on when one fails.
 TOGETHER := --no-print-directory --keep-going --jobs=3
 # What mostly waits: processes that are killed, servers that go down and come back.
-INTERRUPTED := $(addprefix tests/acceptance/test_,kill.py soak.py outage.py faults.py)
+INTERRUPTED := $(addprefix tests/acceptance/test_,kill.py soak.py outage.py faults.py unreliable.py)
 
 .PHONY: run demo test test-parts test-served test-interrupted test-heavy lint format clean setup
 .DEFAULT_GOAL := run

@@ -92,6 +92,7 @@ class Annotator:
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Token {token}"}, timeout=60
         )
+        self.token = token
         self._project = project
         self._choices = choices
 

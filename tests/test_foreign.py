@@ -1,13 +1,21 @@
-"""Secrets are struck out of whatever another program says, however it writes them."""
+"""Secrets are struck out of whatever another program says, however it writes them; what reads it
+is limited, or refuses to read."""
 
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
 from urllib.parse import quote, quote_plus
 
+import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.foreign import PIECE, hide_password, strike_secrets
+from biasloop.errors import BiasloopError
+from biasloop.foreign import PIECE, hide_password, limit_answers, strike_secrets
 
 LETTERS = st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="*")
 SECRETS = st.text(LETTERS, min_size=PIECE, max_size=60)
@@ -48,3 +56,58 @@ def test_a_short_secret_is_struck_out_as_a_whole() -> None:
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert hide_password(url) == shown
+
+
+# --- limits -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A server that answers every request with OK."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2])
+
+
+@LIBRARIES
+def test_a_library_that_can_be_limited_is_read(library: Any, url: str) -> None:
+    with library.Client() as client:
+        limit_answers(client, seconds=60, size=10, byte_stream=library.ByteStream)
+        assert [client.get(url).status_code for _ in range(2)] == [200, 200]
+
+
+@LIBRARIES
+@pytest.mark.parametrize("name", ["_transport", "_mounts", "_pool", "_network_backend"])
+def test_an_update_that_renames_what_is_replaced_is_refused(library: Any, name: str) -> None:
+    with library.Client() as client:
+        parts = {"_pool": client._transport, "_network_backend": client._transport._pool}
+        part = parts.get(name, client)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delattr(part, name)
+            with pytest.raises(BiasloopError, match=f"{library.__name__} cannot be limited"):
+                limit_answers(client, seconds=1, size=1, byte_stream=library.ByteStream)
+
+
+@LIBRARIES
+def test_an_update_that_ignores_what_is_replaced_is_refused(library: Any, url: str) -> None:
+    with library.Client() as client:
+        pool = client._transport._pool
+        backend = pool._network_backend
+        limit_answers(client, seconds=60, size=10, byte_stream=library.ByteStream)
+        pool._network_backend = backend
+        with pytest.raises(BiasloopError, match=f"{library.__name__} cannot be limited"):
+            client.get(url)

@@ -18,7 +18,8 @@ PACKAGE = Path(biasloop.__file__).parent
 MAX_LINES = 300
 
 ORDER = (
-    {"errors", "foreign"},
+    {"errors"},
+    {"foreign"},
     {"domain"},
     {"ports"},
     {"intake", "store", "labelstudio", "llm"},

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from biasloop.errors import BiasloopError
+
 HEAD_BYTES = 2**17
 """What the head of an answer may add to its size."""
 MAX_REDIRECTS = 3
@@ -80,17 +82,23 @@ def limit_answers(
 
     The library's own time-outs limit only the wait for the next piece. There is no public way to
     limit the whole, so the connections are replaced by ones that enforce the limits.
+    Raises BiasloopError when a version of the library has other connections; so does a request
+    whose answer did not come through them.
     """
-    allowance = _Allowance()
-    for transport in (client._transport, *client._mounts.values()):
-        if transport is not None:
-            pool = transport._pool
+    library, allowance = type(client).__module__.partition(".")[0], _Allowance()
+    try:
+        transports = (client._transport, *client._mounts.values())
+        for pool in [transport._pool for transport in transports if transport is not None]:
             pool._network_backend = _Network(pool._network_backend, allowance)
+    except AttributeError as error:
+        raise _cannot_limit(library) from error
 
     def begin(_request: Any) -> None:
         allowance.begin(seconds, size)
 
     def unpack(response: Any) -> None:
+        if not allowance.in_use:
+            raise _cannot_limit(library)
         if packing := response.headers.get("content-encoding"):
             packed = response.stream
             plain = _unpacked(b"".join(packed), packing, size)
@@ -101,6 +109,13 @@ def limit_answers(
     client.max_redirects = MAX_REDIRECTS
     client.headers["Accept-Encoding"] = "gzip"
     client.event_hooks = {"request": [begin], "response": [unpack]}
+
+
+def _cannot_limit(library: str) -> BiasloopError:
+    return BiasloopError(
+        f"answers read with the installed version of {library} cannot be limited; install the "
+        "version that constraints.txt names"
+    )
 
 
 def _unpacked(packed: bytes, packing: str, size: int) -> bytes:
@@ -130,6 +145,11 @@ class _Allowance(threading.local):
         self.deadline = time.monotonic() + seconds
         self.seconds, self.size = seconds, size
         self.bytes_left = size + HEAD_BYTES
+
+    @property
+    def in_use(self) -> bool:
+        """Whether the answer to the request of this thread came through our connections."""
+        return self.bytes_left < self.size + HEAD_BYTES
 
     def time_left(self, timeout: float | None) -> float:
         """The time-out of the next operation. Raises TooSlow when none is left."""

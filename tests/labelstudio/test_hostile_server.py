@@ -7,18 +7,39 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from biasloop.errors import LabelStudioDown, LabelStudioError
-from biasloop.labelstudio import calls
+from biasloop.labelstudio import calls, embedded
 from biasloop.labelstudio.client import LabelStudioClient
+from biasloop.labelstudio.embedded import EmbeddedLabelStudio
 from biasloop.labelstudio.session import Session
 from biasloop.labelstudio.signup import sign_up
+from biasloop.reports.doctor import Check, _hub
 from support.labelstudio_server import CONFIG
 
 SECRET = "a1b2c3d4e5f6a7b8c9d0e1f2"
 Call = Callable[[str, float], object]
+
+
+def start(url: str, timeout: float) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "PROBE_SECONDS", timeout, raising=False)
+        own_server(int(url.rpartition(":")[2]), Path()).start()
+
+
+def own_server(port: int, data_dir: Path) -> EmbeddedLabelStudio:
+    return EmbeddedLabelStudio(
+        Path("no venv"),
+        data_dir,
+        port,
+        email="admin@example.org",
+        password=SECRET[::-1],
+        token=SECRET,
+        on_line=lambda _: None,
+    )
 
 
 def connect(url: str, timeout: float) -> None:
@@ -30,6 +51,7 @@ CALLS: list[Call] = [
     connect,
     lambda url, timeout: Session(url, "anna@example.org", SECRET, timeout),
     lambda url, timeout: sign_up(url, "invitation", "anna@example.org", SECRET, timeout),
+    start,
 ]
 
 
@@ -75,7 +97,7 @@ def test_an_answer_without_end_ends_in_time(
     done = threading.Event()
 
     def ask(url: str) -> None:
-        with pytest.raises(LabelStudioDown):
+        with pytest.raises(LabelStudioError):
             call(url, 0.5)
         done.set()
 
@@ -93,7 +115,7 @@ def answering(status: int, body: bytes, *headers: str) -> Callable[[socket.socke
     return send
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", CALLS[:-1])
 def test_a_packed_answer_is_limited(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "MAX_BYTES", 100_000)
     bomb = answering(200, gzip.compress(b" " * 50_000_000), "Content-Encoding: gzip")
@@ -109,3 +131,30 @@ def test_a_repeated_secret_is_struck_out(call: Call, status: int) -> None:
     with raw_server(echo) as url, pytest.raises(LabelStudioError) as caught:
         call(url, 5)
     assert SECRET not in f"{caught.value} {caught.value.__cause__}".lower()
+
+
+def test_the_end_of_a_large_log_is_quoted_without_secrets(tmp_path: Path) -> None:
+    server = own_server(1, tmp_path)
+    server.log.write_text(f"{'x' * 100}\n" * 10_000 + f"wrong token {SECRET}\nthe last line\n")
+    quoted = server._tail()
+    assert quoted.endswith("the last line")
+    assert SECRET not in quoted
+
+
+@pytest.mark.parametrize("head", [b"H", b"HTTP/1.1 200 OK\r\n"])
+def test_doctor_waits_a_limited_time_for_the_hub(
+    head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drip(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(head)
+            time.sleep(0.02)
+
+    found: list[Check] = []
+    with raw_server(drip) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        asking = threading.Thread(target=lambda: found.append(_hub()), daemon=True)
+        asking.start()
+        asking.join(60)
+    assert [(check.ok, check.needed) for check in found] == [(False, False)]
+    assert url in found[0].found

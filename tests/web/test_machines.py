@@ -1,6 +1,7 @@
 """What machines read, the webhook, and the server itself."""
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -77,6 +78,16 @@ def test_status_is_json(get: Get, campaign) -> None:
     assert found["savings"]["labels"] == 80
     assert [c["name"] for c in found["stopping"]["criteria"]] == ["gain", "kappa"]
     assert found["promotion"]["model_id"] == "r0003"
+
+
+def test_a_figure_that_is_no_number_is_null(get: Get, campaign) -> None:
+    campaign.whole()
+    facts = {"round": 5, "low": math.nan, "high": math.inf}
+    campaign.ledger.control.note(State.EXPANDED, facts, campaign.later())
+    answer = get("/api/status")
+    assert answer.status_code == 200
+    event = next(e for e in answer.json()["events"] if "low" in e["data"])
+    assert event["data"] == {"round": 5, "low": None, "high": None}
 
 
 @pytest.fixture

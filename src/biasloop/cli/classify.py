@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json as json_
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -56,6 +55,7 @@ def classify(
     """
     from biasloop.reports.classify import classify as verdicts
     from biasloop.reports.classify import flat_verdict
+    from biasloop.reports.json_values import to_json
     from biasloop.service.models import in_service
 
     if format not in FORMATS:
@@ -77,7 +77,7 @@ def classify(
         if format == "csv":
             _echo(_csv_line(flat_verdict(verdict).values()))
         else:
-            _echo(json_.dumps(verdict, ensure_ascii=False))
+            _echo(to_json(verdict))
 
 
 def _echo(line: str) -> None:

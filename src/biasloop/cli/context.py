@@ -1,6 +1,5 @@
 """What every command shares: the workspace, output for people and for scripts, progress."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -97,12 +96,10 @@ def warn(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Prints one JSON document on standard output, in ASCII where that is not UTF-8."""
+    from biasloop.reports.json_values import to_json
+
     utf8 = "utf" in (sys.stdout.encoding or "").lower()
-    typer.echo(json.dumps(value, ensure_ascii=not utf8, indent=2, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    typer.echo(to_json(value, ascii_only=not utf8, indent=2))
 
 
 def local(moment: datetime | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biasloop.cli import completion
-from biasloop.cli.context import Json, fail, log, progress, say, table
+from biasloop.cli.context import Json, fail, log, print_json, progress, say, table
 from biasloop.cli.importing import Encoding
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def simulate(
     write_png(report, out / "curves.png")
     if json:
         known = {"test_texts_left_out": left_out, "test_texts_nearly_in_pool": nearly}
-        typer.echo(json_.dumps(report.as_dict() | known))
+        print_json(report.as_dict() | known)
         return
     figures = {arm: report.figures(arm) for arm in grid.arms}
     table(

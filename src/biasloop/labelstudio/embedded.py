@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-import httpx
 import psutil
 
 from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
+from biasloop.foreign import strike_secrets
 from biasloop.labelstudio.owner import Owner
+from biasloop.labelstudio.probe import Answerer, probe_server
 
 VERSION = "1.23.2"
 HOST = "127.0.0.1"
@@ -27,6 +28,10 @@ PATIENCE_SECONDS = 60.0
 """Longest time between two attempts to start it again."""
 REPORT_SECONDS = 10.0
 """How often a start that takes long is reported."""
+PROBE_SECONDS = 10.0
+"""Longest wait for a whole answer when the server is asked whether it is up."""
+TAIL_BYTES = 8192
+"""The part of the log that a message may quote; the log itself can be of any size."""
 
 
 class EmbeddedLabelStudio:
@@ -247,17 +252,10 @@ class EmbeddedLabelStudio:
 
     def _is_up(self) -> bool:
         """Whether our own server is up. Raises LabelStudioRefused when another one answers."""
-        headers = {"Authorization": f"Token {self._account[2]}"}
-        try:
-            health = httpx.get(f"{self.url}/health", timeout=10)
-            whoami = httpx.get(f"{self.url}/api/current-user/whoami", headers=headers, timeout=10)
-        except httpx.TransportError:
-            return False
-        if whoami.status_code == httpx.codes.OK and '"email"' in whoami.text:
-            return True
-        if health.is_server_error or whoami.is_server_error:
-            return False
-        raise self._port_taken()
+        answerer = probe_server(self.url, self._account[2], PROBE_SECONDS)
+        if answerer is Answerer.ANOTHER:
+            raise self._port_taken()
+        return answerer is Answerer.OURS
 
     def _check_port(self) -> None:
         # Label Studio would silently use the next free port.
@@ -290,4 +288,8 @@ class EmbeddedLabelStudio:
         return self._pid_file.read_text().split()[2] == str(self._port)
 
     def _tail(self, lines: int = 15) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+            tail = log.read(TAIL_BYTES).decode(errors="replace")
+        _, password, token = self._account
+        return strike_secrets("\n".join(tail.splitlines()[-lines:]), [password, token])

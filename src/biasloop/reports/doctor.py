@@ -1,5 +1,6 @@
 """Examines everything that biasloop depends on, and says what to fix."""
 
+import os
 import shutil
 import socket
 import tempfile
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from biasloop.errors import BiasloopError, LabelStudioDown
-from biasloop.foreign import hide_password
+from biasloop.foreign import BadAnswer, hide_password, limit_answers
 from biasloop.reports.gpu import judge_gpu, read_gpu_facts
 from biasloop.reports.liveness import service_report, start_command
 from biasloop.service.plugins import (
@@ -25,6 +26,10 @@ LOW_DISK = 2 * 1024**3
 """Free bytes; with fewer, a training may fill the disk."""
 PROBE_BYTES = 2**20
 """Bytes written to test whether writing works."""
+HUB = "https://huggingface.co"
+HUB_SECONDS = 3.0
+HUB_BYTES = 2**20
+"""Longest time and largest answer when the hub is asked whether it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +175,16 @@ def _gpu() -> Check:
 
 
 def _hub() -> Check:
+    """Whether the hub answers from which transformers would load a model."""
     import httpx
 
-    try:
-        httpx.head("https://huggingface.co", timeout=3)
-        return Check("model hub", True, "huggingface.co answers", needed=False)
-    except (httpx.HTTPError, socket.gaierror):
-        trouble = "huggingface.co does not answer; models must be local folders"
-        return Check("model hub", False, trouble, needed=False)
+    url = os.environ.get("HF_ENDPOINT") or HUB
+    name = hide_password(url).removeprefix("https://")
+    with httpx.Client(timeout=HUB_SECONDS) as http:
+        limit_answers(http, seconds=HUB_SECONDS, size=HUB_BYTES, byte_stream=httpx.ByteStream)
+        try:
+            http.head(url)
+        except (httpx.HTTPError, httpx.InvalidURL, socket.gaierror, BadAnswer):
+            trouble = f"{name} does not answer; models must be local folders"
+            return Check("model hub", False, trouble, needed=False)
+    return Check("model hub", True, f"{name} answers", needed=False)

@@ -10,7 +10,7 @@ from hmac import compare_digest
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 from urllib.parse import quote
 
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
@@ -28,6 +28,7 @@ from starlette.background import BackgroundTask
 from biasloop.errors import BiasloopError
 from biasloop.labelstudio.client import WEBHOOK_HEADER
 from biasloop.reports import annotators as annotators_report
+from biasloop.reports.json_values import to_json
 from biasloop.reports.status import overview
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark
@@ -111,8 +112,8 @@ def create_app(
         return HTMLResponse(html, 200 if item else 404)
 
     @app.get("/api/status")
-    def status() -> dict[str, Any]:
-        return asdict(current())
+    def status() -> Response:
+        return Response(to_json(asdict(current())), media_type="application/json")
 
     @app.get("/metrics")
     def metrics(accept: Annotated[str, Header()] = "") -> Response:

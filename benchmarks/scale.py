@@ -135,7 +135,7 @@ class Testbed:
 
     def poll(self, client: LabelStudioClient, ledger: Ledger) -> int:
         """A poll into that ledger."""
-        return poll(ledger, client, CONFIG, lambda _: "policy", PLAN, datetime.now(UTC))
+        return poll(ledger, client, self.pool, CONFIG, lambda _: "policy", PLAN, datetime.now(UTC))
 
 
 def seconds(work: Callable[[], Any]) -> float:

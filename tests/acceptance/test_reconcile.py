@@ -14,6 +14,7 @@ from biasloop.domain.annotation import Standing
 from biasloop.domain.label import AsideReason
 from biasloop.domain.round import State
 from biasloop.errors import LabelStudioRefused
+from biasloop.reports.status import overview
 from biasloop.rounds.losses import LossDecision
 from biasloop.rounds.reconcile import Differences
 from biasloop.service.control import replace_project
@@ -200,6 +201,35 @@ def test_what_label_studio_says_of_tasks_and_authors_is_checked(
         (two, AsideReason.SECOND_TASK),
         (three, AsideReason.OTHER_ITEM),
     }
+
+
+def test_an_answer_on_a_text_that_somebody_edited_is_set_aside(
+    service: Service, person: Annotator, label_studio_server: Server
+) -> None:
+    one, two, *_ = tasks = service.ledger.task_ids()
+    person.label(tasks[one], "age")
+    service.poll()
+    http = httpx.Client(
+        base_url=label_studio_server.url,
+        headers={"Authorization": f"Token {label_studio_server.token}"},
+        timeout=60,
+    )
+
+    def show(item: str, text: str) -> None:
+        data = http.get(f"/api/tasks/{tasks[item]}/").json()["data"]
+        edited = {"data": data | {"text": text}}
+        http.patch(f"/api/tasks/{tasks[item]}/", json=edited).raise_for_status()
+
+    for item in (one, two):
+        show(item, "Un altro testo.")
+    person.label(tasks[two], "gender")
+    service.poll()
+    assert votes(service) == {one: ("age",)}  # given before
+    [aside] = overview(service).set_aside
+    assert (aside.item, aside.open) == (two, True)
+    assert "another text" in aside.reason
+    assert service.reconcile() == Differences(0, 0, 0)
+    http.close()
 
 
 def test_authors_whose_accounts_are_deleted_stay_who_they_are(

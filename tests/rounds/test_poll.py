@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import SLIPS, AsideReason, LabelSource, Scheme
@@ -20,9 +22,10 @@ from biasloop.domain.votes.vote import VotePlan, answered_items
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.rounds.compare import changed_annotations, returns_and_overlaps
-from biasloop.rounds.poll import CHUNK, OVERLAP, poll
+from biasloop.rounds.poll import OVERLAP, poll
 from biasloop.rounds.reading import PROVENANCE, read_annotation
 from biasloop.rounds.reconcile import reconcile
+from biasloop.rounds.recorder import CHUNK
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
 
@@ -337,8 +340,11 @@ class Answers:
     def set_overlap(self, task_id: int, overlap: int, *, done: bool) -> None:
         self.shown.append((task_id, overlap, done))
 
+    def task_ids(self, item_ids: Sequence[str]) -> dict[str, list[int]]:
+        return {t.item_id: [t.task_id] for t in self.tasks if t.item_id in item_ids}
+
     def withdraw(self, task_ids: Sequence[int]) -> None:
-        assert not task_ids
+        self.tasks = [task for task in self.tasks if task.task_id not in task_ids]
 
 
 @pytest.fixture
@@ -349,8 +355,20 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     ledger.close()
 
 
+class Sent:
+    """What these polls call of the pool: every item was sent with this text, if it was sent."""
+
+    def rows_of(self, item_ids: Sequence[str]) -> NDArray[np.int64]:
+        numbers = (item_id.removeprefix("item ") for item_id in item_ids)
+        return np.array([int(n) if n.isdecimal() else -1 for n in numbers])
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        return [TEXT for _ in rows]
+
+
 def poll_once(ledger: Ledger, answers: Answers, now: datetime = NOW + DAY) -> int:
-    return poll(ledger, answers, CONFIG, lambda _: POLICY, PLAN, now)  # type: ignore[arg-type]
+    parts: Any = (ledger, answers, Sent(), CONFIG)
+    return poll(*parts, lambda _: POLICY, PLAN, now)
 
 
 def test_a_poll_goes_on_where_the_last_one_ended(ledger: Ledger) -> None:
@@ -451,6 +469,53 @@ def test_a_task_id_that_was_given_again_is_still_the_first_item_in_the_right_dat
     poll_once(ledger, answers)
     [vote] = ledger.annotations()
     assert (vote.item_id, vote.standing) == ("item 1", Standing.VOTE)
+
+
+@pytest.mark.parametrize(
+    ("shown", "counts"),
+    [
+        (TEXT, True),
+        ("Max\\n30  anni.", True),
+        ("Ma\u00adx 30 anni", True),
+        ("", False),
+        ("Max 40 anni.", False),
+        ("Max 30 anni. Solo uomini.", False),
+    ],
+)
+def test_an_answer_on_an_edited_text_does_not_count(
+    ledger: Ledger, shown: str, counts: bool
+) -> None:
+    ledger.add([PushedTask("item 1", 1), PushedTask("item 2", 2)], NOW)
+    answers = Answers()
+    before = raw(1, choices("age"))
+    answers.tasks = [task(before)]
+    poll_once(ledger, answers)
+    after = raw(2, choices("gender"), task=2)
+    edited = [task(before), task(after, number=2)]
+    answers.tasks = [replace(state, text=shown) for state in edited]
+    poll_once(ledger, answers)
+    found = {a.key: (a.standing, a.reason) for a in ledger.annotations()}
+    assert found["ls:1"] == (Standing.VOTE, "")  # given before the text was edited
+    assert (found["ls:2"] == (Standing.VOTE, "")) == counts
+    if not counts:
+        assert found["ls:2"][0] is Standing.ASIDE
+        assert "another text" in found["ls:2"][1]
+
+
+def test_an_answer_on_an_edited_text_counts_once_it_is_given_again(ledger: Ledger) -> None:
+    ledger.add([PushedTask("item 1", 1)], NOW)
+    answers = Answers()
+    given = task(raw(1, choices("age")))
+    answers.tasks = [replace(given, text="Solo uomini.", done=True)]
+    poll_once(ledger, answers)
+    answers.tasks = [replace(given, done=True)]
+    poll_once(ledger, answers)
+    assert votes_of(ledger) == set()  # another text was judged
+    assert answers.shown == [(1, 2, False)]  # somebody else may judge the right one
+    again = replace(given.annotations[0], updated_at=NOW + SECOND)
+    answers.tasks = [replace(given, annotations=(again,))]
+    poll_once(ledger, answers)
+    assert votes_of(ledger) == {"item 1"}
 
 
 @given(st.lists(st.sampled_from(["anna@example.org", "bea@example.org", ""]), max_size=4))
@@ -700,6 +765,23 @@ def test_many_deletions_at_once_are_a_question_and_few_are_not(
     assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 15
     poll_once(ledger, labelled)
     assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 15
+
+
+def test_a_poll_that_sees_the_answers_again_settles_the_question_of_a_reconcile(
+    ledger: Ledger, labelled: Answers
+) -> None:
+    everything = list(labelled.tasks)
+    labelled.tasks = everything[20:]  # the others are deleted, which no change shows
+    poll_once(ledger, labelled)
+    parts: Any = (ledger, labelled, Sent(), CONFIG)
+    with pytest.raises(LabelStudioRefused, match="20 of 30 answers are gone"):
+        reconcile(*parts, lambda _: POLICY, PLAN)
+    poll_once(ledger, labelled)
+    assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 20
+    labelled.tasks = everything
+    poll_once(ledger, labelled)
+    assert ledger.control.bookmark(Bookmark.LOSSES) is None
+    assert len(votes_of(ledger)) == 30
 
 
 def test_a_task_that_cannot_be_read_keeps_its_answers_and_is_named(

@@ -147,17 +147,13 @@ def reconcile(
     """
     from dataclasses import asdict
 
-    from biasloop.rounds.losses import LossDecision
+    from biasloop.rounds.losses import decide_losses
     from biasloop.service.control import replace_project
 
-    if accept_losses and (keep_answers or new_project):
-        raise fail("--accept-losses lets go of the answers that the other options keep; choose one")
-    decision = LossDecision.LET_GO if accept_losses else LossDecision.ASK
+    decision = decide_losses(accept=accept_losses, keep=keep_answers, new_project=new_project)
     service = open_workspace(workspace)
     if new_project:
         replace_project(service)
-    if new_project or keep_answers:
-        decision = LossDecision.KEEP
     differences = service.reconcile(decision)
     if json:
         print_json(asdict(differences))

@@ -40,6 +40,9 @@ class AsideReason(StrEnum):
     PREDICTION = "a prediction made into an answer that nobody looked at"
     NOT_BY_A_PERSON = "imported or sent by a program, not answered by a person"
     OTHER_ITEM = "its task names another item in Label Studio than the one that was sent"
+    OTHER_TEXT = (
+        "its task shows another text in Label Studio than the one that was sent; put that back"
+    )
     SECOND_TASK = "on a task that was not sent, next to the one of this item"
     OLDER_POLICY = "given under an older guideline"
     ASKED_AGAIN = "given under an older guideline, asked again"

@@ -159,13 +159,18 @@ def _position(value: Mapping[str, Any], text: str) -> tuple[int, int] | None:
         return places[-1] if places else None
     words = str(value["text"])
     exact = (at for at in places if text[slice(*at)].replace("\n", "\\n") == words)
-    similar = (at for at in places if _letters(text[slice(*at)]) == _letters(words))
+    similar = (at for at in places if same_words(text[slice(*at)], words))
     return next(chain(exact, similar), None)
 
 
 _CHANGES_ON_THE_WAY = re.compile(r"\\n|[\W_]")
 """What is not the same in a span's text as in the task: Label Studio writes a line break as the
 characters backslash and n, and browsers change white space."""
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts are the same, apart from what changes on the way."""
+    return one == other or _letters(one) == _letters(other)
 
 
 def _letters(text: str) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from biasloop.domain.annotation import KEPT, Annotation
+from biasloop.errors import ConfigError
 
 MAX_LOST_SHARE = 0.1
 MAX_LOST_COUNT = 5
@@ -23,9 +24,29 @@ class LossDecision(StrEnum):
     LET_GO = "let go"
 
 
-def is_question(gone: int, answers: int) -> bool:
-    """Whether the answers that are gone are too many to be ordinary deletions."""
-    return gone > max(MAX_LOST_COUNT, MAX_LOST_SHARE * answers)
+def decide_losses(*, accept: bool, keep: bool, new_project: bool) -> LossDecision:
+    """What a person has decided by these options of `reconcile`. A new project has no answers, so
+    it keeps all. Raises ConfigError when they contradict each other."""
+    if accept and (keep or new_project):
+        raise ConfigError(
+            "--accept-losses lets go of the answers that the other options keep; choose one"
+        )
+    if accept:
+        return LossDecision.LET_GO
+    return LossDecision.KEEP if keep or new_project else LossDecision.ASK
+
+
+def loss_question(
+    gone: int, answers: int, *, certain: bool, older: bool | None
+) -> dict[str, Any] | None:
+    """What a person must decide if so many answers are gone that it looks like an accident, or if
+    it is `certain` to be one; None otherwise.
+
+    `older` says whether the task that set the cursor is gone; None unless everything was read.
+    """
+    if not gone or (not certain and gone <= max(MAX_LOST_COUNT, MAX_LOST_SHARE * answers)):
+        return None
+    return {"gone": gone, "of": answers, "older": bool(older), "everywhere": older is not None}
 
 
 def describe_losses(losses: Mapping[str, Any]) -> str:

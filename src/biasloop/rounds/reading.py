@@ -1,7 +1,7 @@
 """Reads one annotation of Label Studio as a fact for the ledger: vote, skip, or set aside. Pure.
 
 What the ledger recorded first outweighs what Label Studio says now: which annotation it is, who
-made it, and which item its task was sent for.
+made it, and which item with which text its task was sent for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from biasloop.domain.label import BY_POLICY, SLIPS, AsideReason, LabelSource
 from biasloop.domain.policy import PolicyAt
 from biasloop.domain.task import RawAnnotation, TaskState
 from biasloop.labelstudio.label_config import LabelConfig
-from biasloop.labelstudio.tasks import chosen
+from biasloop.labelstudio.tasks import chosen, same_words
 
 Records = Mapping[str, Annotation]
 """What the ledger knows, by key."""
@@ -22,6 +22,7 @@ PROVENANCE = (
     AsideReason.NOT_BY_A_PERSON,
     AsideReason.OTHER_ITEM,
     AsideReason.SECOND_TASK,
+    AsideReason.OTHER_TEXT,
 )
 """Reasons that say who made an answer or on which task, and nothing of its content."""
 
@@ -32,25 +33,38 @@ POOLED = "deleted account"
 
 
 def identify_tasks(
-    tasks: Sequence[TaskState], items: Mapping[int, Sequence[str]], sent: Mapping[str, int]
+    tasks: Sequence[TaskState],
+    items: Mapping[int, Sequence[str]],
+    sent: Mapping[str, int],
+    texts: Mapping[str, str],
 ) -> list[TaskState]:
     """The tasks with the items that they were sent for, whatever they say now.
 
-    `items` are the ledger's item ids by task id, oldest first, `sent` the newest task of each item.
-    A task that the ledger does not know yet is believed, unless its item has another one.
+    `items` are the ledger's item ids by task id, oldest first, `sent` the newest task of each item,
+    `texts` the text of each item that is known. A task that the ledger does not know yet is
+    believed, unless its item has another one.
     """
-    return [_identify(task, items, sent) for task in tasks if task.item_id or task.task_id in items]
+    return [
+        _identify(task, items, sent, texts)
+        for task in tasks
+        if task.item_id or task.task_id in items
+    ]
 
 
 def _identify(
-    task: TaskState, items: Mapping[int, Sequence[str]], sent: Mapping[str, int]
+    task: TaskState,
+    items: Mapping[int, Sequence[str]],
+    sent: Mapping[str, int],
+    texts: Mapping[str, str],
 ) -> TaskState:
     own = items.get(task.task_id, ())
     if not own:
         second = task.item_id in sent
         return replace(task, not_counted=AsideReason.SECOND_TASK) if second else task
-    if task.item_id in own:
-        return task
+    item_id = task.item_id
+    if item_id in own:
+        edited = item_id in texts and not same_words(task.text, texts[item_id])
+        return replace(task, not_counted=AsideReason.OTHER_TEXT) if edited else task
     item_id = own[-1]
     return replace(
         task,
@@ -141,8 +155,8 @@ def _stays(before: Annotation, read: Annotation) -> bool:
     version of biasloop did not ask who or what made it, or Label Studio has an older copy."""
     if read.at > before.at:
         return False
-    if before.reason in BY_POLICY:
-        return True
+    if before.reason in (*BY_POLICY, AsideReason.OTHER_TEXT):
+        return True  # another text was judged, even if the task shows the right one again
     other_reading = read.reason in PROVENANCE or set(before.asked) != set(read.asked)
     return before.standing in ANSWERS and (read.at < before.at or other_reading)
 

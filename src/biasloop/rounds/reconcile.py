@@ -17,7 +17,7 @@ from biasloop.errors import LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.ports import LabelStudio, Pool
 from biasloop.rounds.losses import LossDecision, describe_losses, keep_answers
-from biasloop.rounds.poll import Reading, last_read
+from biasloop.rounds.recorder import Recorder, last_read
 from biasloop.rounds.steps.push import push
 from biasloop.store.control import Bookmark
 from biasloop.store.ledger import Ledger
@@ -52,13 +52,15 @@ def reconcile(
     many that it looks like an accident and nobody has decided: until then they count.
     """
     now = datetime.now(UTC)
-    reading = Reading(ledger, label_studio, config, policy_at, plan, last_read(ledger, now))
-    reading.read(label_studio.changed_since(None))
+    recorder = Recorder(ledger, label_studio, pool, config, policy_at, plan)
+    seen = recorder.seen
+    seen.last = last_read(ledger, now)
+    recorder.read(label_studio.changed_since(None))
     erased = ledger.erased_items()
     # A Label Studio that was restored from a backup shows again what was taken down.
-    label_studio.withdraw([task for task, item in reading.tasks.items() if item in erased])
-    missing = reading.missing_anywhere()
-    question = reading.question(missing, older=reading.may_be_older())
+    label_studio.withdraw([task for task, item in seen.tasks.items() if item in erased])
+    missing = recorder.missing_anywhere()
+    question = recorder.question(missing, older=seen.may_be_older())
     if question and losses is LossDecision.ASK:
         ledger.control.set_bookmark(Bookmark.LOSSES, question)
         raise LabelStudioRefused(describe_losses(question))
@@ -66,18 +68,18 @@ def reconcile(
     if losses is LossDecision.KEEP:
         ledger.record(keep_answers(missing.values()))
     else:
-        reading.record_deletions()
-        lost = [answer for key, answer in missing.items() if key not in reading.missing]
+        recorder.record_deletions()
+        lost = [answer for key, answer in missing.items() if key not in seen.missing]
         ledger.record([_deleted_with_task(answer, now) for answer in lost])
-    reading.move_cursor()
+    recorder.move_cursor()
     ledger.control.set_bookmark(Bookmark.LOSSES, None)
-    pushed_again = _push_again(ledger, label_studio, pool, reading.tasks, now)
+    pushed_again = _push_again(ledger, label_studio, pool, seen.tasks, now)
     if pushed_again:  # some may have been there already, with answers
-        reading.read(label_studio.changed_since(None))
-    if reading.new or lost:
+        recorder.read(label_studio.changed_since(None))
+    if recorder.new or lost:
         ledger.rounds.wake(State.PUSHED)
     kept = len(missing) if losses is LossDecision.KEEP else 0
-    return Differences(reading.new, len(lost), pushed_again, kept)
+    return Differences(recorder.new, len(lost), pushed_again, kept)
 
 
 def _deleted_with_task(annotation: Annotation, at: datetime) -> Annotation:

@@ -214,6 +214,7 @@ class Service:
         return poll(
             self.ledger,
             self._project_client(),
+            self.pool,
             self.campaign.controls,
             self._policy_at(),
             self.settings.vote_plan,

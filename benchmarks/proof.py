@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.rival import AGAIN, SKLEARN, SKLEARN_RANDOM, SMALL_TEXT, run_arm
 from biasloop.domain.measure.curve import Curves, area_under_curve, labels_saved
 from biasloop.domain.measure.resample import Array, Interval, percentile_interval
-from biasloop.simulate.gold import Gold, Texts, read_gold
+from biasloop.simulate.gold import Gold, Texts, leave_out_known, read_gold
 from biasloop.simulate.grid import BASELINE, Grid, run_grid
 from biasloop.simulate.report import Report
 from biasloop.simulate.run import Setup
@@ -54,7 +54,7 @@ def load(name: str, explore: bool) -> Gold:
     """A data set; `explore`: both parts from its train file, at most a quarter of it to test on."""
     train, test = (DATA / f"{name}.{part}.jsonl" for part in ("train", "test"))
     if not explore:
-        return read_gold(train, test)
+        return _without_known(name, read_gold(train, test))
     train_set = read_gold(train, train)
     rows = np.random.default_rng(0).permutation(len(train_set.pool.texts))
     cut = min(EXPLORE_TEST, len(rows) // 4)
@@ -63,7 +63,14 @@ def load(name: str, explore: bool) -> Gold:
         texts = tuple(train_set.pool.texts[row] for row in chosen)
         return Texts(texts, train_set.pool.labels[chosen])
 
-    return Gold(train_set.scheme, part(rows[cut:]), part(rows[:cut]))
+    return _without_known(name, Gold(train_set.scheme, part(rows[cut:]), part(rows[:cut])))
+
+
+def _without_known(name: str, gold: Gold) -> Gold:
+    gold, left_out = leave_out_known(gold)
+    if left_out:
+        print(f"{name}: {left_out} test texts are in the pool too; left out", file=sys.stderr)
+    return gold
 
 
 def curves_by_metric(

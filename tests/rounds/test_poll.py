@@ -726,7 +726,7 @@ def test_a_question_stays_while_answers_are_gone(ledger: Ledger, labelled: Answe
         poll_once(ledger, labelled, NOW + 2 * DAY)
         assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 2
     with pytest.raises(LabelStudioRefused, match="2 of 30 answers are gone"):
-        reconcile(ledger, labelled, None, CONFIG, lambda _: POLICY, PLAN)  # type: ignore[arg-type]
+        reconcile(ledger, labelled, Sent(), CONFIG, lambda _: POLICY, PLAN)  # type: ignore[arg-type]
     assert len(votes_of(ledger)) == 30
 
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import peft
 import pytest
+import safetensors
 import torch
 import transformers
+from safetensors.torch import save_file
 
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.split import Split
@@ -246,12 +248,55 @@ def test_nothing_is_resumed_on_other_data(encoder, tmp_path):
     np.testing.assert_array_equal(other_seed.oof, make(encoder).fit(data, seed=2).oof)
 
 
-def test_a_damaged_state_is_started_over(encoder, tmp_path):
-    expected = make(encoder).fit(training(), seed=1, work=tmp_path)
-    for path in tmp_path.rglob("*.safetensors"):
-        path.write_bytes(path.read_bytes()[:100])
-    report = make(encoder).fit(training(), seed=1, work=tmp_path)
+def cut_at_random(folder, other):
+    rng = random.Random(7)
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size)])
+
+
+def emptied(folder, other):
+    for path in folder.iterdir():
+        path.write_bytes(b"")
+
+
+def of_another_training(folder, other):
+    """Files of the same names and shapes."""
+    for path in folder.iterdir():
+        shutil.copy(other / path.name, path)
+
+
+def of_other_shapes(folder, other):
+    for path in folder.glob("*.json"):
+        report = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps(report | {"scores": [row[:1] for row in report["scores"]]}))
+    for path in folder.glob("*.safetensors"):
+        with safetensors.safe_open(path, framework="pt") as saved:
+            tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
+            metadata = saved.metadata()
+        name = next(name for name in tensors if name.startswith("exp_avg_sq "))
+        save_file(tensors | {name: torch.zeros(3)}, path, metadata)
+
+
+def without_numbers(folder, other):
+    for path in folder.glob("*.json"):
+        report = json.loads(path.read_text("utf-8"))
+        report["scores"][0][0] = float("nan")
+        path.write_text(json.dumps(report))
+    for path in folder.glob("*.safetensors"):
+        path.write_bytes(b"[]")
+
+
+@pytest.mark.parametrize(
+    "damage", [cut_at_random, emptied, of_another_training, of_other_shapes, without_numbers]
+)
+def test_what_an_interrupted_training_left_damaged_is_made_again(damage, encoder, tmp_path):
+    expected = make(encoder).fit(training(), seed=1, work=tmp_path / "one")
+    make(encoder).fit(training(), seed=2, work=tmp_path / "other")
+    [folder], [other] = ((tmp_path / name).iterdir() for name in ("one", "other"))
+    damage(folder, other)
+    report = make(encoder).fit(training(), seed=1, work=tmp_path / "one")
     np.testing.assert_array_equal(report.oof, expected.oof)
+    assert report.notes == expected.notes
 
 
 def job_folder(folder, options):

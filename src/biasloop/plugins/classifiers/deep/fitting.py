@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from biasloop.domain.label import Labels
 from biasloop.plugins.classifiers.deep.batches import Tokens
 from biasloop.plugins.classifiers.deep.network import Network
+from biasloop.plugins.classifiers.deep.resume import part_of
 from biasloop.plugins.classifiers.deep.scoring import scores_and_states
 from biasloop.plugins.classifiers.deep.targets import Targets, fill_in_constants
 from biasloop.plugins.classifiers.deep.training import Plan, seed_from, train
 from biasloop.ports import Checkpoint
-from biasloop.store.atomic import write_whole
+from biasloop.store.atomic import read_if_intact, write_whole
 
 ATTEMPTS = ((1.0, 1), (1 / 3, 3), (3.0, 3))
 """Factors of the learning rate and of the number of epochs for each attempt: a training that
@@ -63,15 +65,13 @@ class Fitter:
                 break  # only one root: no model can be tested on it, so the scores stay 0
             name = f"fold {fold + 1}"
             file = self.work / f"{name}.json" if self.work else None
-            if file is None or not file.exists():
-                fold_scores, fold_notes = self._score_fold(fold, held_out, name)
-                if file:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    report = {"scores": fold_scores.tolist(), "notes": fold_notes}
-                    write_whole(file, json.dumps(report))
-            else:
-                report = json.loads(file.read_text("utf-8"))
-                fold_scores, fold_notes = np.array(report["scores"]), report["notes"]
+            shape = (len(held_out), self.labels.shape[1])
+            done = read_if_intact(file, partial(_read_fold, shape=shape)) if file else None
+            fold_scores, fold_notes = done or self._score_fold(fold, held_out, name)
+            if file and not done:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                report = {"of": part_of(file), "scores": fold_scores.tolist(), "notes": fold_notes}
+                write_whole(file, json.dumps(report))
             scores[held_out] = fold_scores
             notes += fold_notes
         return scores, notes
@@ -121,3 +121,14 @@ class Fitter:
 
     def _tokens_of(self, rows: NDArray[np.int64]) -> Tokens:
         return [self.tokens[row] for row in rows]
+
+
+def _read_fold(file: Path, shape: tuple[int, int]) -> tuple[NDArray[np.float64], list[str]]:
+    """Scores and notes of a finished fold. Raises ValueError when they are not of this training."""
+    report = json.loads(file.read_text("utf-8"))
+    scores, notes = np.array(report["scores"], dtype=np.float64), report["notes"]
+    if report["of"] != part_of(file) or scores.shape != shape or not np.isfinite(scores).all():
+        raise ValueError(f"scores of {report['of']}, of the shape {scores.shape}")
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise ValueError("notes that are not a list of texts")
+    return scores, notes

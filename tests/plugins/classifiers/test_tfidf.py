@@ -18,7 +18,7 @@ from scipy.special import softmax as scipy_softmax
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from biasloop.domain.label import LabelSource
-from biasloop.domain.learning import TrainingSet
+from biasloop.domain.learning import Scores, TrainingSet
 from biasloop.domain.text import normalise
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers import state
@@ -553,3 +553,33 @@ def test_a_label_that_the_text_does_not_tell_is_never_flagged(share):
     assert (flags[:, 0] == told[400:]).mean() > 0.95
     (note,) = report.notes
     assert note.startswith("not told: texts with it are ranked no better than by chance")
+
+
+@pytest.mark.parametrize("share", [0.04, 0.2, 0.8])
+def test_classes_that_the_text_does_not_tell_are_not_guessed(share):
+    """Single-label texts once got a class that 4 in 100 had at random."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(WORDS, 7, replace=False)) for _ in range(700)]
+    classes = (rng.permutation(700) >= share * 700).astype(int)
+    names = ("one", "other")
+    labels = np.eye(2, dtype=np.int8)[classes]
+    data = TrainingSet(
+        texts=texts[:400],
+        labels=labels[:400],
+        weights=np.ones(400, np.float32),
+        roots=np.array([str(row) for row in range(400)]),
+        sources=[LabelSource.HUMAN] * 400,
+        label_names=names,
+        multi=False,
+    )
+    classifier = Tfidf()
+    report = classifier.fit(data, seed=1)
+    proba = classifier.predict_proba(texts[400:])
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-5)
+    frequent = int(share < 0.5)
+    assert set(proba.argmax(axis=1)) == {frequent}
+    np.testing.assert_allclose(proba, np.tile(labels[:400].mean(axis=0), (300, 1)), atol=1e-3)
+    (note,) = report.notes
+    assert f"every text gets the most frequent class, {names[frequent]}" in note
+    scores = Scores({"proba": proba}, classifier.thresholds, False, {}, labels[:400])
+    assert not scores.has_opinion  # so that the next batch is drawn at random

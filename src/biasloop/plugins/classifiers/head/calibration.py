@@ -1,6 +1,7 @@
 """From scores to probabilities, and from probabilities to thresholds."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,11 @@ NOTHING = 1.0
 CHANCE = 2.58
 """How many standard errors the ranking of a label must be above chance (99 %, two-sided): a model
 has many labels, and each of them is tested again with every training."""
+USEFUL_AREA = 0.8
+"""The area under the ROC curve of a ranking that is of use: classes count as not told by the text
+only where such a ranking would have shown."""
 MIN_SLOPE, MAX_SLOPE = 0.05, 20.0
-"""Bounds of the slope; as it is positive, calibration never reverses a ranking."""
+"""Bounds of the slope; as it is not negative, calibration never reverses a ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +92,48 @@ class OutOfFold:
         return Calibration(slope, offset, multi=True), thresholds, notes
 
     def calibrate_classes(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
-        """One temperature for all classes. Thresholds are 0: the most probable class is chosen."""
+        """One temperature for all classes; where the scores tell no class from another, every text
+        has the frequencies of the classes. Thresholds are 0: the most probable class is chosen."""
+        k, notes = len(self.names), []
+        slope, offset = np.ones(k), np.zeros(k)
         classes = self.labels.argmax(axis=1)
         uncertain = np.abs(self.scores[np.arange(len(classes)), classes]) < CERTAIN
         rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & uncertain
-        slope, notes = 1.0, []
+        truth, weights = classes[rows], self.weights[rows]
         roots = _count_distinct(self.roots[rows])
         if roots < 2 * MIN_ROOTS:
             notes.append(
                 f"{roots} roots among human and seed labels, {2 * MIN_ROOTS} needed; not calibrated"
             )
+        elif self._tells_classes(rows, truth):
+            present = (self.labels == 1).any(axis=0)
+            slope[present] = fit_temperature(self.scores[rows], truth, weights)
         else:
-            slope = fit_temperature(self.scores[rows], classes[rows], self.weights[rows])
-        present = (self.labels == 1).any(axis=0)
-        offset = np.zeros(len(self.names))
-        calibration = Calibration(np.where(present, slope, 1.0), offset, multi=False)
-        return calibration, offset.astype(np.float32), notes
+            share = np.bincount(truth, weights, k) / weights.sum()
+            slope[:] = 0
+            offset = np.log(np.maximum(share, np.exp(-CERTAIN)))
+            notes.append(
+                "texts of all classes are ranked no better than by chance, so every text gets the "
+                f"most frequent class, {self.names[share.argmax()]}; label more of them, or see "
+                "whether the text tells the classes at all"
+            )
+        return Calibration(slope, offset, multi=False), np.zeros(k, dtype=np.float32), notes
+
+    def _tells_classes(self, rows: NDArray[np.bool_], truth: NDArray[np.intp]) -> bool:
+        """Whether the scores tell any class from another, or roots are too few to see that."""
+        scores, weights, roots = self.scores[rows], self.weights[rows], self.roots[rows]
+        visible = False
+        for one, other in combinations(range(len(self.names)), 2):
+            pair = (truth == one) | (truth == other)
+            is_one = truth[pair] == one
+            yes, no = (_count_distinct(roots[pair][side]) for side in (is_one, ~is_one))
+            if not shows_useful_ranking(yes, no):
+                continue
+            visible = True
+            margin = (scores[:, one] - scores[:, other])[pair]
+            if ranks_better_than_chance(margin, is_one, weights[pair], yes, no):
+                return True
+        return not visible
 
 
 def sigmoid(z: Array) -> Array:
@@ -123,6 +153,16 @@ def _count_distinct(roots: NDArray[np.str_]) -> int:
     return len(np.unique(roots))
 
 
+def shows_useful_ranking(yes: int, no: int) -> bool:
+    """Whether a ranking that is of use would show with so many roots with and without a label."""
+    return min(yes, no) >= MIN_ROOTS and CHANCE * _standard_error(yes, no) < USEFUL_AREA - 0.5
+
+
+def _standard_error(yes: int, no: int) -> float:
+    """That of the area under the ROC curve if the ranking is by chance."""
+    return float(np.sqrt((yes + no + 1) / (12 * yes * no)))
+
+
 def ranks_better_than_chance(
     scores: Array, truth: NDArray[np.bool_], weights: Array, yes: int, no: int
 ) -> bool:
@@ -138,7 +178,7 @@ def ranks_better_than_chance(
     )
     below = np.cumsum(w_no) - w_no / 2  # a tie counts half
     area = (w_yes @ below) / (w_yes.sum() * w_no.sum())
-    return bool(area - 0.5 > CHANCE * np.sqrt((yes + no + 1) / (12 * yes * no)))
+    return bool(area - 0.5 > CHANCE * _standard_error(yes, no))
 
 
 def fit_sigmoid(scores: Array, truth: NDArray[np.bool_], weights: Array) -> tuple[float, float]:

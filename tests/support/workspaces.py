@@ -7,7 +7,6 @@ from typing import Protocol
 
 import pytest
 
-from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 from support.cli import Cli, small_campaign, write_jsonl
@@ -89,10 +88,7 @@ def sown(tmp_path_factory: pytest.TempPathFactory, copy_bare: CopyBare) -> Path:
     changed."""
     folder = copy_bare(tmp_path_factory.mktemp("sown") / "workspace", str(TINY), 0)
     service = Service(folder)
-    for path in (*service.campaign.seed_files, service.campaign.ad_file):
-        assert path is not None
-        import_file(service, path)
-    service.close()
+    Cli(folder)("import", *service.campaign.seed_files, service.campaign.ad_file)
     return folder
 
 

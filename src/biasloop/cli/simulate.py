@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biasloop.cli import completion
-from biasloop.cli.context import Json, fail, log, print_json, progress, say, table
+from biasloop.cli.context import Json, fail, log, progress, say, table
 from biasloop.cli.importing import Encoding
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def simulate(
     No workspace is needed. Finished runs are kept: the same command continues where it stopped.
     """
     from biasloop.domain.measure.curve import METRICS
+    from biasloop.reports.json_values import to_json
     from biasloop.simulate.gold import count_nearly_known, leave_out_known, read_gold
     from biasloop.simulate.grid import Grid, run_grid
     from biasloop.simulate.plots import write_html, write_png
@@ -94,7 +95,7 @@ def simulate(
     write_png(report, out / "curves.png")
     if json:
         known = {"test_texts_left_out": left_out, "test_texts_nearly_in_pool": nearly}
-        print_json(report.as_dict() | known)
+        typer.echo(to_json(report.as_dict() | known))
         return
     figures = {arm: report.figures(arm) for arm in grid.arms}
     table(

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from biasloop.domain.batch import Rows
 from biasloop.domain.learning import Features, Similarity
 from biasloop.errors import PoolError, reason
-from biasloop.ports import Checkpoint, Encoder, EncoderClassifier, Pool, no_checkpoint
+from biasloop.ports import (
+    Checkpoint,
+    Encoder,
+    EncoderClassifier,
+    Pool,
+    is_joined,
+    no_checkpoint,
+)
 from biasloop.store.atomic import read_if_intact, write_whole, written_whole
 
 ENCODER = "encoder"
@@ -76,6 +83,9 @@ class FeatureStore:
     ) -> Features:
         """The feature rows of a shard of the pool, given as (number, first row, number of rows).
         They are computed and stored unless they are stored already and intact."""
+        if is_joined(encoder):
+            parts = [self.shard(part, shard, checkpoint=checkpoint) for part in encoder.parts]
+            return encoder.combine(parts)
         number, start, rows = shard
         folder = self._folder / encoder.id / f"{number:06d}"
 
@@ -105,6 +115,10 @@ class FeatureStore:
     ) -> Features:
         """The features of these pool rows, which are sorted. Rows of shards that are not stored are
         computed, but not stored."""
+        if is_joined(encoder):
+            return encoder.combine(
+                [self.rows(part, rows, checkpoint=checkpoint) for part in encoder.parts]
+            )
         parts = []
         for number, start, count in self._pool.shards():
             rows_in_shard = rows[(rows >= start) & (rows < start + count)]
@@ -128,8 +142,10 @@ class FeatureStore:
 
     def _save_encoder(self, encoder: Encoder, build: dict[str, Any]) -> None:
         """Saves the encoder and deletes all others with their rows."""
+        parts = encoder.parts if is_joined(encoder) else ()
+        kept = {encoder.id, *(part.id for part in parts)}
         for other in self._folder.glob("*"):
-            if other.name != encoder.id:
+            if other.name not in kept:
                 shutil.rmtree(other, ignore_errors=True)
         folder = self._folder / encoder.id
         try:

@@ -1,13 +1,22 @@
-"""A linear head on a frozen sentence encoder: each text is encoded once, training takes seconds."""
+"""A linear head on terms and on the states of a frozen pretrained model.
+
+Each text is encoded once; training takes seconds.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretrained
-from biasloop.plugins.classifiers.deep.sentence_encoder import SentenceEncoder
+from biasloop.plugins.classifiers.deep.sentence_encoder import FILE, Form, SentenceEncoder
 from biasloop.plugins.classifiers.encoded import EncodedClassifier
+from biasloop.plugins.classifiers.mixed.mixed_encoder import MixedEncoder
 from biasloop.plugins.classifiers.options import EmbeddingOptions
+from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder, language_key
+from biasloop.ports import Encoder
+
+LARGE_POOL = 40_000
+"""From this many unlabelled texts on, rows are a quarter as wide."""
 
 
 class Embedding(EncodedClassifier):
@@ -17,22 +26,35 @@ class Embedding(EncodedClassifier):
     options: EmbeddingOptions
 
     def encoder_key(self) -> str:
-        """The id of its only encoder. Raises ClassifierError if the model cannot be loaded."""
-        return self._frozen_encoder.id
+        """A key of the pretrained model, of how it is used, and of the language data. Raises
+        ClassifierError if the model cannot be loaded."""
+        forms = "-".join(self._states(form).id for form in self._forms)
+        return f"{forms}-{language_key(self.options.language)}"
 
-    def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> SentenceEncoder:
-        """The same encoder for all texts. Raises ClassifierError if the model cannot be loaded."""
-        return self._frozen_encoder
+    def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> MixedEncoder:
+        """See ports.EncoderClassifier. Raises ClassifierError if the model cannot be loaded."""
+        terms = TermEncoder.fit(texts, unlabelled, language=self.options.language)
+        return MixedEncoder(terms, self._states(self._forms[len(unlabelled) >= LARGE_POOL]))
 
     @staticmethod
-    def load_encoder(folder: Path) -> SentenceEncoder:
-        """See SentenceEncoder.load."""
-        return SentenceEncoder.load(folder)
+    def load_encoder(folder: Path) -> Encoder:
+        """See MixedEncoder.load; earlier versions saved an encoder without terms."""
+        kind = SentenceEncoder if (folder / FILE).exists() else MixedEncoder
+        return kind.load(folder)
 
     def find_pretrained_model(self) -> Pretrained:
         """Its files, found and identified; the weights are not loaded. Raises ClassifierError."""
-        return find_pretrained(self.options.model)
+        return self._pretrained
+
+    @property
+    def _forms(self) -> tuple[Form, Form]:
+        """The form of the states in a small pool and in a large one."""
+        form = self.options.states
+        return (form, form) if form else ("joined", "mean")
 
     @cached_property
-    def _frozen_encoder(self) -> SentenceEncoder:
-        return SentenceEncoder(self.find_pretrained_model(), self.options.max_length)
+    def _pretrained(self) -> Pretrained:
+        return find_pretrained(self.options.model)
+
+    def _states(self, form: Form) -> SentenceEncoder:
+        return SentenceEncoder(self._pretrained, self.options.max_length, form)

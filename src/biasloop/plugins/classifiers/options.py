@@ -28,12 +28,14 @@ class TfidfOptions(HeadOptions):
 
 
 class EmbeddingOptions(HeadOptions):
-    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. Dense
-    rows need a much smaller `strength` than rows of terms."""
+    """`model` is a hub id or a local folder; texts are cut to `max_length` tokens. `states` says
+    what is kept of them: those of four layers "joined", or their "mean"; by default the mean in
+    large pools. `language` is a folder of language data, as for TfidfOptions."""
 
     model: str = Field(min_length=1)
     max_length: int = Field(256, ge=1)
-    strength: float = Field(0.005, gt=0)
+    states: Literal["joined", "mean"] | None = None
+    language: Path | None = None
 
 
 class TransformerOptions(Options):

@@ -1,6 +1,6 @@
 """Scores and mean-pooled states of texts, computed by a network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,17 +33,25 @@ def scores_and_states(
     return scores, states
 
 
-def mean_states(model: Any, tokens: Tokens, pad: int, checkpoint: Checkpoint) -> Array:
-    """Mean-pooled states (n, e) of n texts by a model without a head."""
-    states = np.zeros((len(tokens), model.config.hidden_size), np.float32)
+def mean_states(
+    model: Any, layers: Sequence[int], tokens: Tokens, pad: int, checkpoint: Checkpoint
+) -> Array:
+    """Mean-pooled states (n, l, e) of n texts after l layers of a model without a head.
+
+    Layers are counted from 1; 0 are the embeddings of the tokens.
+    """
+    states = np.zeros((len(tokens), len(layers), model.config.hidden_size), np.float32)
     outputs = []
     with torch.inference_mode():
         for rows, ids, mask in _batches(tokens, pad, model.device):
-            token_states = model(ids, attention_mask=mask).last_hidden_state
-            outputs.append((rows, mean_pool(token_states, mask)))
+            output = model(ids, attention_mask=mask, output_hidden_states=True)
+            # Some models normalise their last states once more.
+            hidden = (*output.hidden_states[:-1], output.last_hidden_state)
+            pooled = [mean_pool(hidden[layer], mask) for layer in layers]
+            outputs.append((rows, torch.stack(pooled, dim=1)))
             checkpoint()
-    for rows, pooled in outputs:
-        states[rows] = pooled.cpu().numpy()
+    for rows, pooled_states in outputs:
+        states[rows] = pooled_states.cpu().numpy()
     return states
 
 

@@ -25,7 +25,9 @@ def require_sound_model(arrays: Mapping[str, Any], labels: int) -> None:
     width = len(arrays["coef"])
     _require_numbers("coef", arrays["coef"], (width, labels))
     for name in arrays.keys() - {"coef", "intercept"}:
-        _require_numbers(name, arrays[name], (width,))
+        # Next to the terms there may be states, which have no array of their own.
+        size = min(width, len(arrays[name])) if name == "term_idf" else width
+        _require_numbers(name, arrays[name], (size,))
     if np.any(np.asarray(arrays.get("deviation", 1)) <= 0):
         raise ValueError("a deviation is not positive")
 

@@ -17,12 +17,8 @@ from biasloop.plugins.classifiers.head.checks import require_sound_head, require
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.head.linear import Linear, fit_linear
 from biasloop.plugins.classifiers.head.report import calibrated
-from biasloop.plugins.classifiers.terms.weighting import (
-    Scaling,
-    TermWeighting,
-    Weighting,
-    weighting_of,
-)
+from biasloop.plugins.classifiers.head.weightings import weighting_from, weighting_of
+from biasloop.plugins.classifiers.terms.weighting import Weighting
 from biasloop.ports import Checkpoint
 
 
@@ -59,8 +55,7 @@ class Model:
         """The model whose `arrays` these are."""
         fields = dict(arrays)
         linear = Linear(fields.pop("coef"), fields.pop("intercept"))
-        kind = TermWeighting if "idf" in fields else Scaling
-        return cls(kind(**fields), linear)
+        return cls(weighting_from(fields), linear)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,10 +125,5 @@ class Scaling:
         return {"mean": self.mean, "deviation": self.deviation}
 
 
-def weighting_of(features: Any) -> type[Weighting]:
-    """The class of weighting for this type of features."""
-    return TermWeighting if isinstance(features, TermRows) else Scaling
-
-
 def _inverse(length: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.divide(1, length, out=np.zeros_like(length), where=length > 0)

@@ -1,0 +1,1 @@
+"""What joins terms and the states of a pretrained model in one linear model."""

@@ -186,24 +186,6 @@ class Encoder(Protocol):
         """Writes it into an existing empty folder, without pickle."""
 
 
-class JoinedEncoder(Encoder, Protocol):
-    """An encoder whose rows are those of several encoders side by side.
-
-    Each part's rows are stored by themselves, so a new part leaves the rows of the others as they
-    are.
-    """
-
-    parts: Sequence[Encoder]
-
-    def combine(self, features: Sequence[Any]) -> Features:
-        """The rows of the same texts by each part, as the rows of this encoder."""
-
-
-def is_joined(encoder: Encoder) -> TypeGuard[JoinedEncoder]:
-    """Whether the encoder consists of several."""
-    return hasattr(encoder, "parts")
-
-
 class EncoderClassifier(Classifier, Protocol):
     """A classifier on top of an encoder: only its head is trained, on stored features.
 

@@ -71,6 +71,19 @@ def test_curves_labels_saved_and_plots(cli: Cli, files: tuple[Any, ...], tmp_pat
     assert f"{saved['mean']:.2f} {saved['low']:.2f}…{saved['high']:.2f}" in output
     assert str(out / "curves.html") in output
 
+    # Compared with another classifier, whose runs are all that is added.
+    absolute = json.loads(cli(*ask, "--baseline", "tfidf", "--json"))["absolute"]
+    assert finished(out) == runs  # the same classifier, so nothing is run again
+    assert absolute["baseline"] == "tfidf with random labels"
+    longer = ("--baseline", "tfidf", "--baseline-options", '{"longest": 4}')
+    output = cli(*ask, *longer)
+    assert len(finished(out)) == 6
+    assert "absolute: labels saved compared with tfidf with random labels" in output
+    for wrong, message in (("[]", "--baseline-options is not a JSON object"), ("{", "not JSON")):
+        refused = cli.run(*ask, "--baseline", "tfidf", "--baseline-options", wrong)
+        assert refused.returncode == 1
+        assert message in refused.stderr
+
 
 def test_a_killed_simulation_goes_on_where_it_was(
     cli: Cli, files: tuple[Any, ...], tmp_path: Path

@@ -103,8 +103,9 @@ def test_an_error_in_a_process_comes_out(tmp_path: Path) -> None:
         run_grid(Grid(gold, SETUP, ("breaking_ties",), 1), tmp_path, lambda _: None)
 
 
-def report(multi: bool, metric: str | None = None) -> Report:
-    """Of two runs per arm; the strategy is right from the second budget on, random never."""
+def report(multi: bool, metric: str | None = None, baseline: str | None = None) -> Report:
+    """Of two runs per arm; the strategy is right from the second budget on, random never, and a
+    baseline from the first on."""
     truth = np.tile(np.array([[1, 0], [0, 1]], np.int8), (10, 1))
     part = Texts(tuple(f"text {n}" for n in range(20)), truth)
     grid = Grid(Gold(Scheme(("a", "b"), multi), part, part), SETUP, ("auto",), 2)
@@ -114,7 +115,8 @@ def report(multi: bool, metric: str | None = None) -> Report:
         "auto": [SimulatedRun(np.stack([wrong, right]), asked)] * 2,
         "random": [SimulatedRun(np.stack([wrong, wrong]), asked)] * 2,
     }
-    return Report.from_runs(grid, runs, metric)
+    compared = [SimulatedRun(np.stack([right, right]), asked)] * 2
+    return Report.from_runs(grid, runs, metric, baseline and (baseline, compared))
 
 
 def test_the_measure_that_counts() -> None:
@@ -129,3 +131,32 @@ def test_a_report_for_scripts() -> None:
     assert figures["labels_saved"]["random"] == {"at": 20, "mean": 0, "low": 0, "high": 0}
     assert figures["curves"]["auto"]["accuracy"]["mean"] == [0, 1]
     assert figures["curves"]["auto"]["area"] == {"mean": 0.5, "low": 0.5, "high": 0.5}
+
+
+def test_labels_saved_are_also_compared_with_a_named_baseline() -> None:
+    with_baseline = report(multi=False, baseline="terms")
+    figures = with_baseline.as_dict()
+    assert figures["labels_saved"] == report(multi=False).as_dict()["labels_saved"]
+    assert report(multi=False).as_dict()["absolute"] is None
+    assert figures["absolute"]["baseline"] == "terms"
+    for metric in ("accuracy", "macro_f1"):
+        saved = figures["absolute"][metric]
+        assert saved.keys() == {"auto", "random"}
+        assert saved["auto"] == {"at": 20, "mean": 0, "low": 0, "high": 0}  # only at the end
+        assert saved["random"]["mean"] == -0.5  # the baseline is as good from the first budget on
+    row = with_baseline.figures("auto")
+    assert row["absolute"] is not None
+    assert set(with_baseline.figures("terms")) == set(row)
+    assert with_baseline.figures("terms")["absolute"] is None
+
+
+def test_the_rarest_label_of_the_test_texts_is_reported() -> None:
+    truth = np.zeros((20, 3), np.int8)
+    truth[:9, 0], truth[:3, 1] = 1, 1  # the third label is in the pool only
+    part = Texts(tuple(f"text {n}" for n in range(20)), truth)
+    grid = Grid(Gold(Scheme(("a", "b", "c"), True), part, part), SETUP, (), 1)
+    runs = {"random": [SimulatedRun(np.stack([truth == 1, truth == 1]), np.arange(20))]}
+    rare = Report.from_runs(grid, runs)
+    assert rare.as_dict()["rarest_label"] == "b"
+    assert rare.as_dict()["curves"]["random"]["rarest_f1"]["mean"] == 1
+    assert str(rare.figures("random")["F1 of b"]) == "1.00 [1.00, 1.00]"

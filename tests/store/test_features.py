@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.split import Split
-from biasloop.plugins.classifiers.options import TfidfOptions
+from biasloop.plugins.classifiers.embedding import Embedding
+from biasloop.plugins.classifiers.options import EmbeddingOptions, TfidfOptions
 from biasloop.plugins.classifiers.terms.weighting import TermWeighting
 from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.ports import Encoder
@@ -19,6 +20,7 @@ from biasloop.store import features as module
 from biasloop.store import pool as pool_module
 from biasloop.store.features import FeatureStore
 from biasloop.store.pool import ArrowPool
+from support.tiny_checkpoint import make_encoder
 
 LABELLED = ["Cerchiamo un cuoco", "Cerchiamo personale"]
 
@@ -87,6 +89,32 @@ def test_rows_are_the_same_from_stored_shards_and_from_others(
             store.shard(encoder, shard)
         features = store.rows(encoder, rows)
         np.testing.assert_array_equal(features.presence().toarray(), expected)
+
+
+def test_new_terms_leave_the_states_of_a_pretrained_model_alone(
+    store: FeatureStore, pool: ArrowPool, tmp_path: Path
+) -> None:
+    tiny = make_encoder(tmp_path / "tiny", LABELLED)
+    classifier = Embedding(EmbeddingOptions(model=str(tiny)))
+
+    def stored_shards(labelled: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+        encoder = store.encoder(classifier, labelled)
+        for shard in pool.shards():
+            store.shard(encoder, shard)
+        rows = np.array([0, 3, 19, 20, 44])
+        some = store.rows(encoder, rows)
+        expected = encoder.encode(pool.texts(rows))
+        np.testing.assert_allclose(some.states, expected.states, atol=2e-3)
+        assert (some.terms.presence() != expected.terms.presence()).nnz == 0
+        terms, states = (shards_of(store, part.id, tmp_path / "features") for part in encoder.parts)
+        assert len(terms) == len(states) == len(pool.shards())
+        return terms, states
+
+    terms, states = stored_shards(LABELLED)
+    assert stored_shards(LABELLED) == (terms, states)
+    new_terms, same_states = stored_shards(LABELLED * 2 + ["mai visto"])
+    assert same_states == states
+    assert new_terms != terms
 
 
 def test_similarity_is_that_of_the_given_rows(store: FeatureStore, pool: ArrowPool) -> None:

@@ -1,6 +1,7 @@
 """simulate: what strategies save on data that is labelled already."""
 
 import json as json_
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,14 @@ def simulate(
         str, typer.Option(help="Name of the classifier.", autocompletion=completion.classifiers)
     ] = "tfidf",
     options: Annotated[str, typer.Option(help="Options of the classifier, as JSON.")] = "{}",
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a classifier: labels saved are also compared with it and random labels.",
+            autocompletion=completion.classifiers,
+        ),
+    ] = None,
+    baseline_options: Annotated[str, typer.Option(help="Its options, as JSON.")] = "{}",
     batch: Annotated[int, typer.Option(min=1, help="Labels per round.")] = 25,
     budget: Annotated[int, typer.Option(min=1, help="Labels in total.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each strategy.")] = 10,
@@ -63,7 +72,7 @@ def simulate(
     from biasloop.domain.measure.curve import METRICS
     from biasloop.reports.json_values import to_json
     from biasloop.simulate.gold import count_nearly_known, leave_out_known, read_gold
-    from biasloop.simulate.grid import Grid, run_grid
+    from biasloop.simulate.grid import Grid, run_baseline, run_grid
     from biasloop.simulate.plots import write_html, write_png
     from biasloop.simulate.report import Report
     from biasloop.simulate.run import Setup
@@ -73,10 +82,17 @@ def simulate(
     if batch > budget:
         raise fail(f"--batch {batch} is more than --budget {budget}; give a smaller batch")
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())
-    setup = Setup(classifier, _options(options), batch, budget, noise)
+    setup = Setup(classifier, _options("--options", options), batch, budget, noise)
     gold, left_out = leave_out_known(read_gold(pool, test, encoding))
     grid = Grid(gold, setup, names, seeds)
     grid.check()
+    other = baseline and replace(
+        setup,
+        classifier=baseline,
+        options=_options("--baseline-options", baseline_options),
+    )
+    if other:
+        Grid(gold, other, (), seeds).check()
     if left_out:
         log(
             f"warning: {left_out} texts of {test} are in {pool} too; they are left out of the "
@@ -90,14 +106,18 @@ def simulate(
         )
     with progress("simulating", len(grid.arms) * seeds) as done:
         runs = run_grid(grid, out, done)
-    report = Report.from_runs(grid, runs, metric)
+    compared = None
+    if other:
+        with progress(f"simulating {baseline}", seeds) as done:
+            compared = f"{baseline} with random labels", run_baseline(grid, other, out, done)
+    report = Report.from_runs(grid, runs, metric, compared)
     write_html(report, out / "curves.html")
     write_png(report, out / "curves.png")
     if json:
         known = {"test_texts_left_out": left_out, "test_texts_nearly_in_pool": nearly}
         typer.echo(to_json(report.as_dict() | known))
         return
-    figures = {arm: report.figures(arm) for arm in grid.arms}
+    figures = {arm: report.figures(arm) for arm in report.curves}
     table(
         [
             {"strategy": arm} | {n: _cell(f) for n, f in values.items()}
@@ -106,6 +126,8 @@ def simulate(
         ["strategy", *figures[grid.arms[0]]],
     )
     say(f"at {budget} labels, {seeds} seeds, 95 %; area and labels saved by {report.metric}")
+    if report.absolute:
+        say(f"absolute: labels saved compared with {report.absolute}")
     say(f"curves: {out / 'curves.html'}, {out / 'curves.png'}")
 
 
@@ -115,11 +137,11 @@ def _cell(interval: "Interval | None") -> str | None:
     return f"{interval.value:.2f} {interval.low:.2f}…{interval.high:.2f}"
 
 
-def _options(text: str) -> dict[str, Any]:
+def _options(name: str, text: str) -> dict[str, Any]:
     try:
         options = json_.loads(text)
     except ValueError as error:
-        raise fail(f"--options is not JSON: {error}") from None
+        raise fail(f"{name} is not JSON: {error}") from None
     if not isinstance(options, dict):
-        raise fail(f"--options is not a JSON object: {text[:60]}")
+        raise fail(f"{name} is not a JSON object: {text[:60]}")
     return options

@@ -78,6 +78,13 @@ class Grid:
             )
 
 
+def run_baseline(
+    grid: Grid, setup: Setup, folder: Path, progress: Callable[[int], None]
+) -> list[SimulatedRun]:
+    """The runs of another classifier with random labels on the data of the grid; see run_grid."""
+    return run_grid(Grid(grid.gold, setup, (), grid.seeds), folder, progress)[BASELINE]
+
+
 def run_grid(
     grid: Grid, folder: Path, progress: Callable[[int], None]
 ) -> dict[str, list[SimulatedRun]]:

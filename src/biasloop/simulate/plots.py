@@ -55,7 +55,9 @@ def write_png(report: Report, path: Path) -> None:
 
 def _title(report: Report) -> str:
     return f"Labels saved at {report.budgets[-1]}, by {TITLES[report.metric]}: " + ", ".join(
-        f"{arm} {report.figures(arm)['labels saved']}" for arm in report.curves if arm != BASELINE
+        f"{arm} {report.figures(arm)['labels saved']}"
+        for arm in report.curves
+        if arm not in (BASELINE, report.absolute)
     )
 
 

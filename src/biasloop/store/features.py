@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from biasloop.ports import (
     Encoder,
     EncoderClassifier,
     Pool,
-    is_joined,
     no_checkpoint,
 )
 from biasloop.store.atomic import read_if_intact, write_whole, written_whole
@@ -35,6 +34,24 @@ MAX_SAMPLE = 50_000
 MAX_GROWTH = 2
 """A new encoder is made once there are this many times the texts that the old one was made from. So
 the cost of encoding everything again is spread over at least as many new items."""
+
+
+class JoinedEncoder(Encoder, Protocol):
+    """An encoder whose rows are those of several encoders side by side.
+
+    Each part's rows are stored by themselves, so a new part leaves the rows of the others as they
+    are.
+    """
+
+    parts: Sequence[Encoder]
+
+    def combine(self, features: Sequence[Any]) -> Features:
+        """The rows of the same texts by each part, as the rows of this encoder."""
+
+
+def is_joined(encoder: Encoder) -> TypeGuard[JoinedEncoder]:
+    """Whether the encoder consists of several."""
+    return hasattr(encoder, "parts")
 
 
 class FeatureStore:

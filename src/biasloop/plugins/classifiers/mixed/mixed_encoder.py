@@ -18,8 +18,8 @@ TERMS, STATES = "terms", "states"
 
 
 class MixedEncoder:
-    """See ports.JoinedEncoder. The terms of new texts change the one half only: what the pretrained
-    model computed stays."""
+    """See store.features.JoinedEncoder. New terms change one half only: what the pretrained model
+    computed stays."""
 
     def __init__(self, terms: TermEncoder, states: SentenceEncoder) -> None:
         self.terms, self.states = terms, states
@@ -32,7 +32,7 @@ class MixedEncoder:
         return MixedRows(terms, self.states.encode(texts, checkpoint=checkpoint))
 
     def combine(self, features: Sequence[Any]) -> MixedRows:
-        """See ports.JoinedEncoder."""
+        """See store.features.JoinedEncoder."""
         return MixedRows(*features)
 
     def embed(self, features: MixedRows) -> NDArray[np.float32]:

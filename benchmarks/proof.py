@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rival import AGAIN, SKLEARN, SKLEARN_RANDOM, SMALL_TEXT, run_arm
+from benchmarks.rival import AGAIN, EARLIER, SKLEARN, SKLEARN_RANDOM, SMALL_TEXT, run_arm
 from biasloop.domain.measure.curve import Curves, area_under_curve, labels_saved
 from biasloop.domain.measure.resample import Array, Interval, percentile_interval
 from biasloop.simulate.gold import Gold, Texts, leave_out_known, read_gold
@@ -33,6 +33,8 @@ RIVALS = (SKLEARN, SKLEARN_RANDOM, AGAIN)
 AGAINST = {SKLEARN: SKLEARN_RANDOM}
 """What an arm is measured against, where it is not our random arm."""
 EXPLORE_TEST = 2500
+ABSOLUTE = ", absolute"
+"""Marks the labels saved compared with EARLIER, whose random labels are another classifier's."""
 
 
 def minilm() -> dict[str, Any]:
@@ -100,11 +102,23 @@ def measure(name: str, grid: Grid, folder: Path) -> tuple[dict[str, Any], Saved]
             for arm, arm_curves in curves.items()
             if arm not in (BASELINE, SKLEARN_RANDOM)
         }
+        if EARLIER in curves:
+            saved[metric + ABSOLUTE] = {
+                arm: labels_saved(budgets, arm_curves, curves[EARLIER])
+                for arm, arm_curves in curves.items()
+                if arm != EARLIER
+            }
         figures[metric] = {
             arm: {
                 "at_budget": _numbers(arm_curves[:, -1]),
                 "area": _numbers(area_under_curve(budgets, arm_curves)),
-                "saved": _numbers(saved[metric][arm]) if arm in saved[metric] else None,
+                **{
+                    name: _numbers(values[arm]) if arm in values else None
+                    for name, values in (
+                        ("saved", saved[metric]),
+                        ("absolute", saved.get(metric + ABSOLUTE, {})),
+                    )
+                },
             }
             for arm, arm_curves in curves.items()
         }
@@ -115,7 +129,7 @@ def measure(name: str, grid: Grid, folder: Path) -> tuple[dict[str, Any], Saved]
 def summarise(saved: list[Saved]) -> dict[str, Any]:
     """Mean over the data sets, and each arm minus small-text's default on the same resamples."""
     figures: dict[str, Any] = {}
-    for metric in ("macro_f1", "accuracy"):
+    for metric in (name for name in saved[0] if not name.startswith("f1_rare")):
         means = {
             arm: np.mean([set_saved[metric][arm] for set_saved in saved], axis=0)
             for arm in saved[0][metric]
@@ -140,13 +154,15 @@ def show(results: Mapping[str, Any]) -> None:
         print(f"\n{name}: {figures['pool']} texts in the pool, {figures['test']} to test on")
         for metric in ("macro_f1", "accuracy", "f1_rare"):
             for arm, cell in figures.get(metric, {}).items():
-                saved = _text(cell["saved"]) if cell["saved"] else ""
-                print(f"  {metric:8} {arm:16} {_text(cell['at_budget'])}  saved {saved}")
+                saved = ", ".join(
+                    f"{what} {_text(cell[what])}" for what in ("saved", "absolute") if cell[what]
+                )
+                print(f"  {metric:8} {arm:16} {_text(cell['at_budget'])}  {saved}")
     print("\nmean over the sets: labels saved, and minus small-text's default")
     for metric, arms in results["mean"].items():
         for arm, cell in arms.items():
             print(
-                f"  {metric:8} {arm:16} {_text(cell['saved'])}  {_text(cell['minus_small_text'])}"
+                f"  {metric:18} {arm:17} {_text(cell['saved'])}  {_text(cell['minus_small_text'])}"
             )
 
 

@@ -5,6 +5,7 @@ are those of our random arm with the same seed, and duplicate texts in the pool 
 arms do, so that only the learner differs.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from small_text import (
 from small_text.classifiers.factories import AbstractClassifierFactory
 
 from biasloop.domain.measure.curve import Flags
+from biasloop.plugins.classifiers.deep.sentence_encoder import SentenceEncoder
 from biasloop.plugins.registry import Kind, create
 from biasloop.plugins.strategies.small_text import numpy_seed
 from biasloop.ports import Strategy
@@ -36,18 +38,37 @@ SKLEARN, SKLEARN_RANDOM = "sklearn", "sklearn_random"
 AGAIN = "random_again"
 """Random with other seeds: what is measured where there is no difference."""
 OTHER_SEEDS = 1000
+EARLIER = "last_layer_random"
+"""`embedding` as it was at 0a57e93, with random labels: the last layer alone, standardised."""
+EARLIER_STRENGTH = 0.005
 
 
 def run_arm(gold: Gold, setup: Setup, arm: str, seed: int, encoded: Encoded | None) -> SimulatedRun:
     """One of the arms above, or a strategy of ours."""
     if arm == AGAIN:
         return simulate(gold, setup, "random", seed + OTHER_SEEDS, encoded)
+    if arm == EARLIER:
+        return _last_layer(gold, setup, seed, encoded)
     if arm == SMALL_TEXT:
         return _small_text(gold, setup, seed, encoded)
     if arm in (SKLEARN, SKLEARN_RANDOM):
         strategy = BreakingTies() if arm == SKLEARN else RandomSampling()
         return _sklearn(gold, setup, seed, strategy)
     return simulate(gold, setup, arm, seed, encoded)
+
+
+def _last_layer(gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) -> SimulatedRun:
+    assert encoded is not None
+    states: Any = encoded.encoder
+    encoder = SentenceEncoder(states.states.pretrained, states.states.max_length, "last")
+
+    def last_layer(features: Any) -> Any:
+        rows = np.asarray(features.states[:, -encoder.width :], np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    earlier = replace(setup, options={**setup.options, "strength": EARLIER_STRENGTH})
+    rows = Encoded(encoder, last_layer(encoded.pool), last_layer(encoded.test))
+    return simulate(gold, earlier, "random", seed, rows)
 
 
 class OurClassifier(Classifier):  # type: ignore[misc]

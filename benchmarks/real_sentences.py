@@ -40,7 +40,9 @@ def sentences(part: str) -> list[dict[str, Any]]:
     """The labelled sentences of a part, with their texts. Ends if the ads are not there."""
     if not ADS.is_dir():
         raise SystemExit(f"the data of this benchmark is not there: {ADS}")
-    lines = [line for file in ADS.glob("*.jsonl") for line in file.read_text("utf-8").split("\n") if line]
+    # Not splitlines: an ad may contain other separators of lines.
+    files = (file.read_text("utf-8").split("\n") for file in ADS.glob("*.jsonl"))
+    lines = [line for file in files for line in file if line]
     texts = {ad["ad_id"]: ad["text"] for ad in map(json.loads, lines)}
     rows = [json.loads(line) for line in LABELLED.read_text("utf-8").splitlines()]
     for row in rows:

@@ -154,7 +154,13 @@ def test_comments_are_kept_and_shown(
     answer = client.post("/policy/comment", data=said)
     assert (answer.status_code, answer.url.path) == (200, "/policy")
     assert "Perché no?" in client.get("/policy").text
-    for wrong in ({"scenario": "3"}, {"scenario": "x"}, {"text": " "}, {"by": ""}, {"trial": "none"}):
+    for wrong in (
+        {"scenario": "3"},
+        {"scenario": "x"},
+        {"text": " "},
+        {"by": ""},
+        {"trial": "none"},
+    ):
         assert client.post("/policy/comment", data=said | wrong).status_code == 422
     assert len(service.ledger.trials.comments(trial)) == 1
     assert client.get("/policy?trial=ffff").status_code == 404

@@ -81,7 +81,7 @@ def test_curves_labels_saved_and_plots(cli: Cli, files: tuple[Any, ...], tmp_pat
     assert "absolute: labels saved compared with tfidf with random labels" in output
     for wrong, message in (("[]", "--baseline-options is not a JSON object"), ("{", "not JSON")):
         refused = cli.run(*ask, "--baseline", "tfidf", "--baseline-options", wrong)
-        assert refused.returncode == 1
+        assert refused.returncode == 2
         assert message in refused.stderr
 
 

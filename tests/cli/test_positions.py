@@ -169,3 +169,21 @@ def test_a_damaged_file_names_the_way_out(workspace: Path) -> None:
     assert done.exit_code == 1
     assert "positions.json" in str(done.exception)
     assert "read the CSV again" in str(done.exception)
+
+
+def test_if_nothing_was_recorded_the_status_says_so(workspace: Path) -> None:
+    refused = table(workspace, f"{WOMEN[0]},never,woman,", f"{WOMEN[1]},,woman,")
+    for more in ((), ("--json",)):
+        done = CliRunner().invoke(app, ["annotator", "positions", str(refused), *more])
+        assert done.exit_code == 1
+        assert "line 2" in done.output
+        assert "line 3" in done.output
+
+
+def test_the_encoding_can_be_said_as_for_any_file(workspace: Path) -> None:
+    file = table(workspace, f"{WOMEN[0]},2026-01-01,metà,")
+    file.write_bytes(file.read_text("utf-8").encode("cp1252"))
+    command = ["annotator", "positions", str(file)]
+    assert CliRunner().invoke(app, command).exit_code == 1
+    assert CliRunner().invoke(app, [*command, "--encoding", "cp1252"]).exit_code == 0
+    assert "met\\u00e0" in (workspace / "positions.json").read_text("utf-8")

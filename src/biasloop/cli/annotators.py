@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
+from biasloop.cli.importing import Encoding
 
 if TYPE_CHECKING:
     from biasloop.domain.measure.resample import Interval
@@ -67,27 +68,34 @@ def add_positions(
     file: Annotated[
         Path,
         typer.Argument(
-            help="CSV: annotator (e-mail), consent (date), and a column per dimension.",
+            help="A table (CSV, Parquet, Excel): annotator (e-mail), consent (date), and a column "
+            "per dimension.",
             show_default=False,
         ),
     ],
+    encoding: Encoding = None,
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Records what annotators say about themselves, from a CSV file.
+    """Records what annotators say about themselves, from a table.
 
-    It is reported by group, and only for groups of five people or more.
+    It is reported by group, and only for groups of five people or more. Exit status 1: nothing was
+    recorded.
     """
     from biasloop.workspace.positions import Positions
 
     positions = Positions(open_workspace(workspace).layout.positions)
-    recorded, refused = positions.add(file, date.today())  # noqa: DTZ011 - people write local dates
+    today = date.today()  # noqa: DTZ011 - people write local dates
+    recorded, refused = positions.add(file, today, encoding)
     if json:
         print_json({"taken": recorded, "refused": refused})
-        return
-    say(f"{recorded} positions recorded; `biasloop annotators` shows groups of five people or more")
-    for reason in refused:
-        say(f"  not recorded: {reason}")
+    else:
+        groups = "`biasloop annotators` shows groups of five people or more"
+        say(f"{recorded} positions recorded; {groups}")
+        for reason in refused:
+            say(f"  not recorded: {reason}")
+    if not recorded:
+        raise typer.Exit(1)
 
 
 @app.command()

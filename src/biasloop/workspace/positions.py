@@ -80,8 +80,8 @@ class Positions:
                 "read the CSV again (`biasloop annotator positions`)"
             ) from error
 
-    def add(self, file: Path, today: date) -> tuple[int, list[str]]:
-        """Reads a CSV with the columns `annotator`, `consent` (the date on which they agreed) and
+    def add(self, file: Path, today: date, encoding: str | None = None) -> tuple[int, list[str]]:
+        """Reads a table with the columns `annotator`, `consent` (the date on which they agreed) and
         one for each dimension; empty cells are ignored. A row replaces an earlier position.
 
         Returns the number of accepted rows, and a message for every refused one. Raises DataError
@@ -89,7 +89,7 @@ class Positions:
         """
         positions, refusals, accepted = self.all(), [], 0
         needed = frozenset({ANNOTATOR_COLUMN, CONSENT_COLUMN})
-        for line, _, row in records(file, Reading(needed=needed)):
+        for line, _, row in records(file, Reading(needed=needed, encoding=encoding)):
             try:
                 email, position = _read_row(row, today)
             except (BadRow, ValueError) as error:

@@ -12,6 +12,7 @@ from biasloop.cli.context import WORKSPACE
 from biasloop.cli.main import app
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.label import AsideReason, LabelSource
+from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.reports import annotators as annotators_report
 from biasloop.service.service import Service
 
@@ -116,3 +117,32 @@ def test_the_command(service: Service, answered: Any, monkeypatch: pytest.Monkey
     assert "not measurable" in told.stdout
     found = json.loads(CliRunner().invoke(app, ["annotators", "--json"]).stdout)
     assert {p["annotator"] for p in found["people"]} >= {"anna@example.org", HOSTILE}
+
+
+@pytest.mark.parametrize("items", [20, MIN_POSITIVES - 1, MIN_POSITIVES])
+def test_page_command_and_json_show_agreement_and_competence_from_the_gate_on(
+    get: Get, campaign: Any, items: int
+) -> None:
+    """20 items gave alpha 1.00 [1.00, 1.00], and a competence without saying how unsure it is."""
+    pool = campaign.fill_pool(60)
+    for i, item in enumerate(pool[: items + 30]):
+        for who in ("anna@example.org", "bea@example.org"):
+            answer(campaign, i, item.id, who, "gender" if i < items else "inclusive")
+    workspace = ["-w", str(campaign.service.layout.folder)]
+    report = json.loads(CliRunner().invoke(app, ["annotators", "--json", *workspace]).stdout)
+    command = CliRunner().invoke(app, ["annotators", *workspace]).stdout
+    page = " ".join(get("/annotators").text.split())
+    competences = [person["competence"] for person in report["people"]]
+    alpha = report["agreement"]["labels"]["gender"]
+    if items < MIN_POSITIVES:
+        assert (competences, alpha, report["agreement"]["sets"]) == ([None, None], None, None)
+        assert "1.00" not in command + page
+        return
+    assert all(0.9 < competence <= 1 for competence in competences)
+    assert alpha["low"] < 0.9 < alpha["value"] == alpha["high"] == 1
+    bounds = f"{alpha['low']:.2f}", f"{alpha['high']:.2f}"
+    assert "1.00 [{}, {}]".format(*bounds) in command
+    assert "<b>1.00</b> <small>{}–{}</small>".format(*bounds) in page
+    for competence in competences:
+        assert f" {competence:.2f} " in command
+        assert f'<td class="number">{competence:.2f}</td>' in page

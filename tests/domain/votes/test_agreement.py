@@ -146,6 +146,72 @@ def test_intervals_resample_roots() -> None:
     assert one_root is None  # one root has no interval
 
 
+def two_annotators(
+    rng: np.random.Generator, items: int, positives: float, right: float, size: int
+) -> tuple[np.ndarray, float]:
+    """How often each item got no and yes when each annotator is `right` that often, and the alpha
+    that endless items would have. The truth is the same for all `size` items of a root."""
+    truth = np.repeat(rng.random(-(-items // size)) < positives, size)[:items]
+    answers = truth[:, None] ^ (rng.random((items, 2)) > right)
+    yes = positives * right + (1 - positives) * (1 - right)
+    alpha = 1 - right * (1 - right) / (yes * (1 - yes))
+    return np.column_stack([2 - answers.sum(axis=1), answers.sum(axis=1)]), alpha
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("right", [0.97, 0.85])
+@pytest.mark.parametrize("positives", [0.5, 0.1])
+def test_intervals_of_alpha_contain_the_true_alpha_and_the_estimate(
+    positives: float, right: float, size: int
+) -> None:
+    """Of 20 items that two people had voted on, alpha was 0.65 [0.58, 0.65]."""
+    rng = np.random.default_rng(0)
+    contained, tables = 0, 0
+    for items in np.resize([20, 40, 60], 300):
+        counts, true = two_annotators(rng, items, positives, right, size)
+        roots = Roots.from_names([str(i // size) for i in range(items)])
+        alpha = krippendorff_alpha(counts, 1 - np.eye(2), roots, seed=0)
+        if alpha is None:  # nobody ever said yes
+            continue
+        tables += 1
+        assert alpha.low < alpha.value <= alpha.high <= 1
+        assert alpha.value < alpha.high or alpha.high == pytest.approx(1)
+        contained += alpha.low <= true <= alpha.high
+    assert tables > 250
+    binomial_error = 2 * (0.95 * 0.05 / tables) ** 0.5
+    assert contained / tables > 0.95 - binomial_error
+
+
+@given(ballots, st.integers(1, 3))
+def test_no_interval_says_that_an_estimate_is_certain(rows, size) -> None:
+    votes = [vote(item, annotator, *labels) for item, annotator, labels in rows]
+    roots = {v.item_id: str(int(v.item_id) // size) for v in votes}
+    measured = measure_agreement(votes, roots, MULTI, seed=0, min_positives=0)
+    for alpha in (measured.sets, *measured.labels.values()):
+        if alpha is not None:
+            assert -1 <= alpha.low < alpha.high <= 1 + 1e-9
+            assert alpha.low <= alpha.value <= alpha.high
+
+
+@pytest.mark.parametrize(("items", "expected"), [(20, 0.66), (60, 0.88)])
+def test_perfect_agreement_is_as_certain_as_its_items_are_many(items: int, expected: float) -> None:
+    """It was 1.00 [1.00, 1.00] for any number of items. Of n items without a disagreement, up to
+    1 - 0.025 ** (1 / n) may differ, twice the share of what chance alone would make of them."""
+    counts = np.array([[2, 0], [0, 2]] * (items // 2))
+    alpha = krippendorff_alpha(counts, 1 - np.eye(2), Roots.from_count(items), seed=0)
+    assert alpha is not None
+    assert (alpha.value, alpha.high) == (pytest.approx(1), pytest.approx(1))
+    assert alpha.low == pytest.approx(1 - 2 * (1 - 0.025 ** (1 / items)), abs=0.03)
+    assert alpha.low == pytest.approx(expected, abs=0.03)
+
+
+def test_items_that_nobody_was_asked_about_do_not_count() -> None:
+    asked = np.array([[2, 0], [0, 2]] * 20)
+    without = krippendorff_alpha(asked, 1 - np.eye(2), Roots.from_count(40), seed=0)
+    counts = np.concatenate([asked, np.zeros((200, 2), dtype=int), [[1, 0]] * 9])
+    assert krippendorff_alpha(counts, 1 - np.eye(2), Roots.from_count(249), seed=0) == without
+
+
 def test_pairs_hold_the_votes_on_common_items() -> None:
     votes = [vote("1", "b", "age"), vote("1", "a"), vote("2", "a"), vote("3", "c"), vote("3", "a")]
     pairs = votes_by_pair(votes)
@@ -162,6 +228,10 @@ def test_span_overlap() -> None:
     overlap = span_overlap([*rows, ("t", [[age], [age]])], seed=0)
     assert overlap is not None
     assert overlap.value == pytest.approx((0.5 + 0 + 1) / 3)
+    every = span_overlap([(str(i), [[age], [age]]) for i in range(20)], seed=0)
+    assert every is not None
+    assert (every.value, every.high) == (1, 1)
+    assert every.low == pytest.approx(0.832, abs=0.02)  # Clopper and Pearson
 
 
 @pytest.mark.parametrize("scheme", [MULTI, SINGLE])

@@ -70,6 +70,17 @@ def test_a_group_that_votes_for_a_label_more_often() -> None:
     no_difference = view.apart["age"]
     assert no_difference is not None
     assert no_difference.value == 0.0
+    assert no_difference.low < 0 < no_difference.high  # 41 items do not prove that there is none
+
+
+def test_a_group_that_always_votes_as_the_consensus_might_not_have() -> None:
+    """The share was 1.00 [1.00, 1.00], from however few votes."""
+    votes = [vote(f"i{n}", "a", "age") for n in range(20)]
+    roots = {v.item_id: v.item_id for v in votes}
+    view = view_group(votes, "a", dict.fromkeys(roots, ("age",)), roots, SCHEME, seed=1)
+    assert view.as_consensus is not None
+    assert (view.as_consensus.value, view.as_consensus.high) == (1, 1)
+    assert view.as_consensus.low == pytest.approx(0.832, abs=0.02)  # Clopper and Pearson
 
 
 def test_a_group_without_others_has_no_differences() -> None:

@@ -5,7 +5,7 @@ Row 0 of everything that is computed on draws is the sample itself, every other 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -99,11 +99,51 @@ class Roots:
         return sums
 
 
-def mean_interval(values: Array, roots: Sequence[str], seed: int) -> Interval | None:
-    """The mean of values (n,) with its interval, by the root of each value; None without values."""
+def bounded_interval(
+    sums: Array, figure: Callable[[Array], Array], worst: Array, best: Array, seed: int
+) -> Interval | None:
+    """The interval of a figure with limits that the sample itself may reach.
+
+    `figure` computes it from totals, (r, k) to (r,); `sums` (count, k) has the sums of each root.
+    None if it is undefined, or with fewer than two roots.
+
+    Where no two answers differ, they differ in no resample either: percentiles would say that the
+    estimate is certain. Here the roots get random weights (Rubin 1981, "The Bayesian bootstrap"),
+    and there is one root more, whose sums (k,) are as bad for the figure as possible for the lower
+    bound (`worst`), and as good for the upper one (`best`). For a mean this is Gaffke's interval
+    (2005, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a
+    nonnegative variable"), and for a share the exact one of Clopper and Pearson (1934).
+    """
+    count = len(sums)
+    value = float(figure(sums.sum(axis=0, keepdims=True))[0]) if count > 1 else math.nan
+    if not math.isfinite(value):
+        return None
+    rng = np.random.default_rng(seed)
+    chunk_size = max(1, MAX_CELLS // (count + 1))
+    lows, highs = [], []
+    for start in range(0, RESAMPLES, chunk_size):
+        size = min(chunk_size, RESAMPLES - start)
+        weights = rng.standard_exponential((size, count + 1))
+        weights *= count / weights.sum(axis=1, keepdims=True)
+        totals, one_more = weights[:, :-1] @ sums, weights[:, -1:]
+        lows.append(figure(totals + one_more * worst))
+        highs.append(figure(totals + one_more * best))
+    tail = (1 - LEVEL) / 2
+    low = float(np.quantile(np.concatenate(lows), tail))
+    high = float(np.quantile(np.concatenate(highs), 1 - tail))
+    return Interval(value, min(low, value), max(high, value))
+
+
+def mean_interval(
+    values: Array, roots: Sequence[str], limits: tuple[float, float], seed: int
+) -> Interval | None:
+    """The mean of values (n,) between two limits with its interval, by the root of each value.
+
+    None without values, and with fewer than two roots.
+    """
     if not len(values):
         return None
-    resampled_roots = Roots.from_names(roots)
-    sums = resampled_roots.sums(np.column_stack([values, np.ones(len(values))]))
-    totals = np.concatenate([draws @ sums for draws in resampled_roots.draws(seed, RESAMPLES)])
-    return percentile_interval(totals[:, 0] / totals[:, 1])
+    sums = Roots.from_names(roots).sums(np.column_stack([values, np.ones(len(values))]))
+    n = sums[:, 1].mean()
+    worst, best = (np.array([n * limit, n]) for limit in limits)
+    return bounded_interval(sums, lambda totals: totals[:, 0] / totals[:, 1], worst, best, seed)

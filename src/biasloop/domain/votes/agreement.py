@@ -2,7 +2,7 @@
 
 Agreement is Krippendorff's alpha (2011, "Computing Krippendorff's alpha-reliability"): 1 is perfect
 agreement, 0 is what chance alone would produce. It depends only on the number of times that each
-item got each answer, so that a resample of roots is computed by one matrix product.
+item got each answer, so that all weightings of roots are computed by one matrix product.
 """
 
 from collections import defaultdict
@@ -20,11 +20,11 @@ from biasloop.domain.label import Scheme
 from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.measure.resample import (
     LEVEL,
-    RESAMPLES,
+    Array,
     Interval,
     Roots,
+    bounded_interval,
     mean_interval,
-    percentile_interval,
 )
 from biasloop.domain.span import Span
 from biasloop.domain.votes.consensus import votes_of_today
@@ -86,7 +86,7 @@ def measure_agreement(
 def krippendorff_alpha(
     counts: NDArray[np.integer], distance: NDArray[np.float64], roots: Roots, seed: int
 ) -> Interval | None:
-    """Krippendorff's alpha with an interval that resamples roots; None where it is undefined.
+    """Krippendorff's alpha with an interval by roots; None where it is undefined.
 
     `counts` (n, c) is the number of annotators who gave each item each of c answers. `distance`
     (c, c) says how far two answers are apart, 0 on the diagonal. Items with fewer than two answers
@@ -95,17 +95,23 @@ def krippendorff_alpha(
     answers = counts.sum(axis=1)
     counts = np.where(answers[:, None] >= 2, counts, 0).astype(np.float64)
     disagreement = np.einsum("ic,cd,id->i", counts, distance, counts) / np.maximum(1, answers - 1)
-    by_root = np.zeros((roots.count, counts.shape[1] + 1))
-    np.add.at(by_root, roots.of_item, np.column_stack([counts, disagreement]))
-    alphas = []
-    for draws in roots.draws(seed, RESAMPLES) if len(counts) else ():
-        sums = draws @ by_root
+    sums = roots.sums(np.column_stack([counts, disagreement]))
+    sums = sums[sums.any(axis=1)]
+    if not len(sums):
+        return None
+
+    def alpha(sums: Array) -> Array:
         totals, observed = sums[:, :-1], sums[:, -1]
-        n = totals.sum(axis=1)
         expected = np.einsum("rc,cd,rd->r", totals, distance, totals)
         with np.errstate(divide="ignore", invalid="ignore"):
-            alphas.append(1 - observed * (n - 1) / expected)
-    return percentile_interval(np.concatenate(alphas)) if alphas else None
+            alphas = 1 - observed * (totals.sum(axis=1) - 1) / expected
+        return np.asarray(np.maximum(-1, alphas))  # no less: distances obey the triangle inequality
+
+    usual = sums[:, :-1].mean(axis=0)
+    # Nobody agrees, on the usual answers; everybody agrees, and there is the most to agree on.
+    worst = np.append(usual, usual.sum() * distance.max())
+    best = np.append(np.full(len(usual), usual.mean()), 0.0)
+    return bounded_interval(sums, alpha, worst, best, seed)
 
 
 def masi_distance(one: Collection[str], other: Collection[str]) -> float:
@@ -143,7 +149,7 @@ def span_overlap(
             if one or other:
                 scores.append(2 * len(one & other) / (len(one) + len(other)))
                 roots.append(root)
-    return mean_interval(np.array(scores), roots, seed)
+    return mean_interval(np.array(scores), roots, (0, 1), seed)
 
 
 @dataclass(frozen=True, slots=True)

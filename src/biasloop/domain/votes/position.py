@@ -84,7 +84,8 @@ def _share_as_consensus(
 ) -> Interval | None:
     settled = [vote for vote in votes if vote.item_id in consensus]
     same = [set(vote.labels) == set(consensus[vote.item_id]) for vote in settled]
-    return mean_interval(np.array(same, dtype=float), [roots[v.item_id] for v in settled], seed)
+    vote_roots = [roots[vote.item_id] for vote in settled]
+    return mean_interval(np.array(same, dtype=float), vote_roots, (0, 1), seed)
 
 
 def _differences(
@@ -106,7 +107,8 @@ def _differences(
         ).reshape(-1, 2)
         asked = np.isfinite(rates).all(axis=1)
         item_roots = [roots[item] for item, known in zip(both, asked, strict=True) if known]
-        differences[label] = mean_interval((rates[:, 1] - rates[:, 0])[asked], item_roots, seed)
+        apart = (rates[:, 1] - rates[:, 0])[asked]
+        differences[label] = mean_interval(apart, item_roots, (-1, 1), seed)
     return differences
 
 

@@ -1,6 +1,7 @@
 """The command line itself: where --workspace stands, help, --version, completion."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from biasloop import __version__
 from biasloop.cli.main import app
+from biasloop.domain.label import LabelSource
 from support.cli import PROGRAM, Cli
 
 NO_WORKSPACE = {"init", "demo", "simulate", "validate"}
@@ -73,6 +75,28 @@ def test_every_option_and_argument_has_a_short_help(names: tuple[str, ...]) -> N
     for parameter in COMMANDS[names].params:
         assert parameter.help, f"{parameter.name} has no help"
         assert len(parameter.help) < 150, f"{parameter.name} has a long help"
+
+
+@pytest.mark.parametrize(
+    ("option", "values"), [("--label-source", list(LabelSource)), ("--unit", ["sentence", "text"])]
+)
+def test_import_offers_the_values_that_it_accepts_and_no_others(
+    tmp_path: Path, option: str, values: list[str]
+) -> None:
+    """It offered constructed and llm, which it refuses."""
+    offered = re.search(rf"{option} <([^>]*)>", run("import", "--help").output)
+    assert offered is not None
+    for value in (*values, "unheard-of"):
+        done = run("import", "ads.jsonl", option, value, "-w", tmp_path)
+        accepted = "is not a workspace" in str(done.exception)
+        assert accepted == (value in offered[1].split("|"))
+        assert accepted or f"{option} must be" in str(done.exception)
+
+
+@pytest.mark.parametrize("names", [("simulate",), ("demo",), ("annotator", "positions")])
+def test_help_says_that_any_kind_of_file_is_read(names: tuple[str, ...]) -> None:
+    """They read what `import` reads (docs/data.md), but named one kind only."""
+    assert "of any kind" in " ".join(run(*names, "--help").output.split())
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)

@@ -68,8 +68,8 @@ def add_positions(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A table (CSV, Parquet, Excel): annotator (e-mail), consent (date), and a column "
-            "per dimension.",
+            help="A table of any kind (CSV, Excel, …): annotator (e-mail), consent (date), and a "
+            "column per dimension.",
             show_default=False,
         ),
     ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biasloop.cli.completion import IMPORTED, label_sources, units
+from biasloop.cli.completion import label_sources, units
 from biasloop.cli.context import (
     Json,
     Workspace,
@@ -48,9 +48,10 @@ def import_(
         ),
     ] = None,
     label_source: Annotated[
-        LabelSource | None,
+        str | None,
         typer.Option(
             help="Source of the labels: seed (default), human, or gold (known answers).",
+            metavar=f"<{'|'.join(label_sources())}>",
             autocompletion=label_sources,
             show_default=False,
         ),
@@ -59,6 +60,7 @@ def import_(
         str | None,
         typer.Option(
             help="What is labelled: sentence or (whole) text; default: the campaign's choice.",
+            metavar=f"<{'|'.join(units())}>",
             autocompletion=units,
         ),
     ] = None,
@@ -74,15 +76,15 @@ def import_(
     Fields: id, title, text, language, source, label, labels, root, group, spans, rewrite, context.
     Tables of an export are restored as they were. Exit status 1: nothing was imported.
     """
-    if label_source not in (None, *IMPORTED):
+    if label_source not in (None, *label_sources()):
         raise fail("--label-source must be seed, human or gold")
-    if unit not in (None, "sentence", "text"):
+    if unit not in (None, *units()):
         raise fail("--unit must be sentence or text")
     if files[0] == Path("undo") and not files[0].exists():
         raise fail("there is no file undo; `biasloop imports undo` takes an import back")
     service = open_workspace(workspace)
     options = {
-        "label_source": label_source,
+        "label_source": LabelSource(label_source) if label_source else None,
         "unit": unit,
         "columns": column_mapping(column),
         "encoding": encoding,

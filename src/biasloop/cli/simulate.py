@@ -21,10 +21,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def simulate(
-    pool: Annotated[Path, typer.Option(help='JSON lines {"text", "label"} or {"text", "labels"}.')],
+    pool: Annotated[
+        Path,
+        typer.Option(help='Labelled file of any kind: {"text", "label"} or {"text", "labels"}.'),
+    ],
     test: Annotated[
         Path,
-        typer.Option(help="The same format; models are tested on it, nothing is chosen from it."),
+        typer.Option(help="The same columns; models are tested on it, nothing is chosen from it."),
     ],
     strategies: Annotated[
         str,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from biasloop.domain.label import MISSING, Scheme
 from biasloop.domain.learning import Scores
-from biasloop.domain.verdict import read_verdicts
+from biasloop.domain.verdict import decide_verdicts
 from biasloop.domain.votes.consensus import ConsensusMethod, resolve_item_labels
 from support import annotations
 
@@ -82,15 +82,15 @@ def check(history: History) -> None:
     for names, about, outputs in history.models:
         survives = [things[label] in about for label in scheme.labels]
         expected = np.array([things[label] / 1000 for label in scheme.labels], np.float32)
-        judged = read_verdicts(outputs, outputs[0], names, scheme)
-        assert np.isfinite(judged.proba[0]).tolist() == survives
-        assert (judged.proba[0] == expected)[survives].all()
-        flagged = [things[scheme.labels[j]] for j in np.flatnonzero(judged.flags[0])]
+        verdicts = decide_verdicts(outputs, outputs[0], names, scheme)
+        assert np.isfinite(verdicts.proba[0]).tolist() == survives
+        assert (verdicts.proba[0] == expected)[survives].all()
+        flagged = [things[scheme.labels[j]] for j in np.flatnonzero(verdicts.flags[0])]
         if scheme.multi:
-            assert flagged == [things[label] for label in judged.known]
+            assert flagged == [things[label] for label in verdicts.known]
         else:
             assert flagged == [thing for thing in things.values() if thing == max(about)]
-        assert judged.known == tuple(np.array(scheme.labels)[survives])
+        assert verdicts.known == tuple(np.array(scheme.labels)[survives])
         scores = Scores({"proba": outputs}, outputs[0], scheme.multi).under(scheme, names)
         assert (scores.arrays["proba"][0] == expected[survives]).all()
         assert (scores.thresholds == expected[survives]).all()

@@ -62,11 +62,11 @@ def classify(
         raise fail("--format must be json or csv")
     service = open_workspace(workspace)
     about, scheme = service.campaign.about, service.campaign.scheme
-    _, judge = in_service(service)
+    _, model = in_service(service)
     rows = _texts(what, column_mapping(column), encoding)
     results = verdicts(
         rows,
-        judge,
+        model,
         unit=about.unit,
         language=about.language,
         keep_markup=service.settings.intake.markup == "keep",

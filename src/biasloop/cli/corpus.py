@@ -121,10 +121,12 @@ def export(
     exporter = create(Kind.EXPORTER, format)
     folder = to or service.layout.exports / f"{now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
-    verdict_types, judge = verdict_columns(service) if verdicts else ({}, None)
+    verdict_types, classify = verdict_columns(service) if verdicts else ({}, None)
     with progress("export items", len(service.pool)) as done:
         written = [
-            exporter.write("items", ITEMS | verdict_types, item_rows(service, judge, done), folder),
+            exporter.write(
+                "items", ITEMS | verdict_types, item_rows(service, classify, done), folder
+            ),
             exporter.write("votes", VOTES, vote_rows(service), folder),
             exporter.write("ads", ADS, ad_rows(service), folder),
         ]

@@ -24,7 +24,7 @@ class Verdicts:
     known: tuple[str, ...]
 
 
-def read_verdicts(
+def decide_verdicts(
     proba: Proba, thresholds: NDArray[np.float32], names: Sequence[str], scheme: Scheme
 ) -> Verdicts:
     """The verdicts in a model's probabilities (n, m); `thresholds` (m,) and `names` (m,) are those

@@ -8,7 +8,7 @@ import numpy as np
 from biasloop.domain.text import MappedText
 from biasloop.intake.markup import without_markup
 from biasloop.intake.sentences import sentences
-from biasloop.plugins.judge import Judge
+from biasloop.plugins.loaded_model import LoadedModel
 
 BATCH_SIZE = 500
 """Texts classified at a time."""
@@ -16,7 +16,7 @@ BATCH_SIZE = 500
 
 def classify(
     rows: Iterable[tuple[Any, str]],
-    judge: Judge,
+    model: LoadedModel,
     *,
     unit: str,
     language: str,
@@ -33,9 +33,9 @@ def classify(
     for row_id, text in rows:
         batch.append((row_id, MappedText(text) if keep_markup else without_markup(text)))
         if len(batch) == BATCH_SIZE:
-            yield from _classify(batch, judge, unit, language)
+            yield from _classify(batch, model, unit, language)
             batch = []
-    yield from _classify(batch, judge, unit, language)
+    yield from _classify(batch, model, unit, language)
 
 
 def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,37 +45,37 @@ def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _classify(
-    batch: list[tuple[Any, MappedText]], judge: Judge, unit: str, language: str
+    batch: list[tuple[Any, MappedText]], model: LoadedModel, unit: str, language: str
 ) -> Iterator[dict[str, Any]]:
     cut = [_cut(shown.text, unit, language) for _, shown in batch]
-    judged = judge.judge(
+    verdicts = model.predict(
         [
             shown.text[start:end]
             for (_, shown), spans in zip(batch, cut, strict=True)
             for start, end in spans
         ]
     )
-    labels = judge.scheme.labels
-    without_sentence = np.array([0 if label in judged.known else np.nan for label in labels])
+    labels = model.scheme.labels
+    without_sentence = np.array([0 if label in verdicts.known else np.nan for label in labels])
     at = 0
     for (row_id, shown), spans in zip(batch, cut, strict=True):
         own = slice(at, at + len(spans))
         at += len(spans)
-        flagged = [_flagged(labels, flags) for flags in judged.flags[own]]
+        flagged = [_flagged(labels, flags) for flags in verdicts.flags[own]]
         spans_of_text = [
             {
                 **_place(shown, start, end),
-                "labels": _by_label(labels, judged.proba[own][i]),
+                "labels": _by_label(labels, verdicts.proba[own][i]),
                 "flagged": flagged[i],
-                "evidence": _evidence(judge, shown, (start, end), flagged[i]),
+                "evidence": _evidence(model, shown, (start, end), flagged[i]),
             }
             for i, (start, end) in enumerate(spans)
         ]
-        top = judged.proba[own].max(axis=0) if spans else without_sentence
+        top = verdicts.proba[own].max(axis=0) if spans else without_sentence
         yield {
             "id": row_id,
             "labels": _by_label(labels, top),
-            "flagged": _flagged(labels, judged.flags[own].any(axis=0)),
+            "flagged": _flagged(labels, verdicts.flags[own].any(axis=0)),
             "sentences": spans_of_text,
         }
 
@@ -104,7 +104,7 @@ def _flagged(labels: Sequence[str], flags: Any) -> list[str]:
 
 
 def _evidence(
-    judge: Judge, shown: MappedText, sentence: tuple[int, int], flagged: list[str]
+    model: LoadedModel, shown: MappedText, sentence: tuple[int, int], flagged: list[str]
 ) -> list[dict[str, Any]]:
     start, end = sentence
     text = shown.text[start:end]
@@ -114,5 +114,5 @@ def _evidence(
             "label": span.label,
             "text": text[span.start : span.end],
         }
-        for span in (judge.evidence(text, flagged) if flagged else ())
+        for span in (model.evidence(text, flagged) if flagged else ())
     ]

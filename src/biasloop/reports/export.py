@@ -12,7 +12,7 @@ from biasloop.labelstudio.tasks import marked, rewrites
 from biasloop.service.service import Service
 
 Row = dict[str, Any]
-Verdicts = Callable[[Sequence[str]], list[Row]]
+Classify = Callable[[Sequence[str]], list[Row]]
 """The model's verdicts on these texts, one row of extra columns each."""
 
 BATCH_SIZE = 5_000
@@ -58,9 +58,9 @@ ADS = {"ad_id": str, "title": str, "text": str, "language": str, "source": str}
 
 
 def item_rows(
-    service: Service, verdicts: Verdicts | None, progress: Callable[[int], None]
+    service: Service, classify: Classify | None, progress: Callable[[int], None]
 ) -> Iterator[Row]:
-    """One row per item: all that have a label, or the whole pool if there are verdicts.
+    """One row per item: all that have a label, or the whole pool with the verdicts of `classify`.
 
     `labels` are people's consensus where there is one, else those of the seed or counterfactual;
     `label_source` says which. `arm` and `inclusion_probability` say how a real item came to be
@@ -78,10 +78,10 @@ def item_rows(
             policies.setdefault(vote.item_id, set()).add(vote.policy_id)
     pool = service.pool
     ids, erased = pool.column("id"), pool.column("erased")
-    rows = [i for i in range(len(ids)) if not erased[i] and (verdicts or ids[i] in known)]
+    rows = [i for i in range(len(ids)) if not erased[i] and (classify or ids[i] in known)]
     for begin in range(0, len(rows), BATCH_SIZE):
         items = pool.items(rows[begin : begin + BATCH_SIZE])
-        extra = verdicts([item.text for item in items]) if verdicts else [{} for _ in items]
+        extra = classify([item.text for item in items]) if classify else [{} for _ in items]
         for item, more in zip(items, extra, strict=True):
             item_label = known.get(item.id)
             round_id, selection = chosen.get(item.id, (None, None))

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from biasloop.domain.model import ModelVersion, Promotion
 from biasloop.errors import ClassifierError, LedgerError, WorkspaceError
-from biasloop.plugins.judge import Judge
+from biasloop.plugins.loaded_model import LoadedModel
 from biasloop.rounds.steps.close import close
 from biasloop.service.service import Service
 
@@ -107,13 +107,13 @@ def roll_back(service: Service) -> tuple[datetime, str]:
     return since, model_id
 
 
-def in_service(service: Service) -> tuple[ModelVersion, Judge]:
+def in_service(service: Service) -> tuple[ModelVersion, LoadedModel]:
     """The model in service, loaded. Raises ClassifierError when there is none yet."""
-    model = service.ledger.models.in_service()
-    if model is None:
+    version = service.ledger.models.in_service()
+    if version is None:
         raise ClassifierError("no model is in service yet; `biasloop train` makes one")
-    folder = service.layout.folder / model.folder
-    return model, Judge.load(model.classifier, folder, model.labels, service.campaign.scheme)
+    folder, scheme = service.layout.folder / version.folder, service.campaign.scheme
+    return version, LoadedModel.load(version.classifier, folder, version.labels, scheme)
 
 
 def verdict_columns(
@@ -122,13 +122,13 @@ def verdict_columns(
     """For an export: types of the columns with probability per label (None for a label that the
     model does not know), flagged labels and the model's id, and a function that fills them for
     texts."""
-    model, judge = in_service(service)
+    version, model = in_service(service)
     labels = service.campaign.scheme.labels
     columns: dict[str, type] = {f"p_{name}": float for name in labels}
     columns |= {"flagged": list, "model": str}
 
-    def verdicts(texts: Sequence[str]) -> list[dict[str, Any]]:
-        judged = judge.judge(texts)
+    def classify(texts: Sequence[str]) -> list[dict[str, Any]]:
+        verdicts = model.predict(texts)
         return [
             {
                 f"p_{name}": None if np.isnan(p) else float(p)
@@ -136,9 +136,9 @@ def verdict_columns(
             }
             | {
                 "flagged": [n for n, flag in zip(labels, flagged, strict=True) if flag],
-                "model": model.id,
+                "model": version.id,
             }
-            for row, flagged in zip(judged.proba, judged.flags, strict=True)
+            for row, flagged in zip(verdicts.proba, verdicts.flags, strict=True)
         ]
 
-    return columns, verdicts
+    return columns, classify

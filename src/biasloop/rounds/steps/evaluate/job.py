@@ -13,7 +13,7 @@ from biasloop.domain.learning import Proba
 from biasloop.domain.measure.metric import Flags, flag_labels
 from biasloop.domain.measure.savings import SavingsPlan
 from biasloop.errors import ClassifierError
-from biasloop.plugins.judge import Judge
+from biasloop.plugins.loaded_model import LoadedModel
 from biasloop.plugins.registry import Kind, create, load_classifier
 from biasloop.ports import Checkpoint, Classifier, has_encoder
 from biasloop.rounds.results import Result
@@ -44,7 +44,11 @@ is."""
 
 def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
     """Runs the parts that the job asks for, without those that a killed attempt finished."""
-    functions = {"audit": _judge_audit, "stopping": _judge_stop_set, "savings": _measure_savings}
+    functions = {
+        "audit": _predict_audit,
+        "stopping": _predict_stop_set,
+        "savings": _measure_savings,
+    }
     results = {}
     for part in job.parts:
         result = read_part(folder, job, part)
@@ -55,30 +59,30 @@ def evaluate(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
     return results
 
 
-def _judge_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
-    """Writes each judge's probabilities of the texts of audit.parquet, and its verdicts."""
+def _predict_audit(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
+    """Writes the probabilities and the verdicts of each model on the texts of audit.parquet."""
     texts = pd.read_parquet(folder / "audit.parquet")["text"].tolist()
-    for judge in job.judges:
-        judged = _load(judge, job).judge(texts, checkpoint=checkpoint)
-        write_array(proba_file(folder, judge.id), judged.proba)
-        write_array(audit_flags_file(folder, judge.id), judged.flags)
+    for saved in job.judges:
+        verdicts = _load(saved, job).predict(texts, checkpoint=checkpoint)
+        write_array(proba_file(folder, saved.id), verdicts.proba)
+        write_array(audit_flags_file(folder, saved.id), verdicts.flags)
     return {}
 
 
-def _load(model: SavedModel, job: EvaluateJob) -> Judge:
-    return Judge.load(model.classifier, model.folder, model.labels, job.scheme)
+def _load(model: SavedModel, job: EvaluateJob) -> LoadedModel:
+    return LoadedModel.load(model.classifier, model.folder, model.labels, job.scheme)
 
 
-def _judge_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
+def _predict_stop_set(folder: Path, job: EvaluateJob, checkpoint: Checkpoint) -> Result:
     """Writes the model's verdicts on the stop set; returns the stopping criteria, which compare
     them with those of earlier models."""
-    judge = _load(job.model, job)
+    model = _load(job.model, job)
     table = pd.read_parquet(folder / "stop.parquet")
     rows = table["row"].to_numpy()
-    judged = judge.verdicts(_predict_rows(judge.classifier, job, rows, checkpoint))
-    known = np.isin(job.labels, judged.known)
-    table[proba_columns(judged.known)] = judged.proba[:, known]
-    table[flag_columns(judged.known)] = judged.flags[:, known]
+    verdicts = model.verdicts(_predict_rows(model.classifier, job, rows, checkpoint))
+    known = np.isin(job.labels, verdicts.known)
+    table[proba_columns(verdicts.known)] = verdicts.proba[:, known]
+    table[flag_columns(verdicts.known)] = verdicts.flags[:, known]
     with written_whole(stop_verdicts_file(folder)) as temporary:
         table.to_parquet(temporary)
     earlier = [read_verdicts(path, job.scheme) for path in job.earlier or ()]

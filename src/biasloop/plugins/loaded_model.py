@@ -9,13 +9,13 @@ import numpy as np
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.learning import Evidence, Proba
-from biasloop.domain.verdict import Verdicts, read_verdicts
+from biasloop.domain.verdict import Verdicts, decide_verdicts
 from biasloop.plugins.registry import load_classifier
 from biasloop.ports import Checkpoint, Classifier, no_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class LoadedModel:
     """A model whose labels may have been renamed, removed or reordered since, or joined by others.
 
     `names` are the labels that it learned, in the order of its outputs.
@@ -30,7 +30,7 @@ class Judge:
         """Loads a model. Raises ClassifierError for a damaged one."""
         return cls(load_classifier(classifier, folder), tuple(names), scheme)
 
-    def judge(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> Verdicts:
+    def predict(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> Verdicts:
         """Its verdicts on texts."""
         if not texts:
             return self.verdicts(np.zeros((0, len(self.names)), np.float32))
@@ -38,11 +38,11 @@ class Judge:
 
     def verdicts(self, proba: Proba) -> Verdicts:
         """Its verdicts, from the probabilities that the classifier gave."""
-        return read_verdicts(proba, self.classifier.thresholds, self.names, self.scheme)
+        return decide_verdicts(proba, self.classifier.thresholds, self.names, self.scheme)
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
         """The words of the text that support each of these labels, which the model knows."""
         learned = {self.scheme.current_name(name): name for name in self.names}
         current = {name: label for label, name in learned.items()}
-        found = self.classifier.evidence(text, [learned[label] for label in labels])
-        return [replace(span, label=current[span.label]) for span in found]
+        spans = self.classifier.evidence(text, [learned[label] for label in labels])
+        return [replace(span, label=current[span.label]) for span in spans]

@@ -41,7 +41,8 @@ class AsideReason(StrEnum):
     NOT_BY_A_PERSON = "imported or sent by a program, not answered by a person"
     OTHER_ITEM = "its task names another item in Label Studio than the one that was sent"
     OTHER_TEXT = (
-        "its task shows another text in Label Studio than the one that was sent; put that back"
+        "its task shows another text in Label Studio than the one that was sent; "
+        "put the sent text back, and submit the answer again"
     )
     SECOND_TASK = "on a task that was not sent, next to the one of this item"
     OLDER_POLICY = "given under an older guideline"

@@ -40,7 +40,7 @@ def loss_question(
     gone: int, answers: int, *, certain: bool, older: bool | None
 ) -> dict[str, Any] | None:
     """What a person must decide if so many answers are gone that it looks like an accident, or if
-    it is `certain` to be one; None otherwise.
+    it certainly is one (`certain`); None otherwise.
 
     `older` says whether the task that set the cursor is gone; None unless everything was read.
     """

@@ -34,29 +34,29 @@ def poll(
 
     When Label Studio's database may be an older copy, everything is compared once. Answers that are
     gone with it, and many gone at once, go on counting, and the cursor stays, until all are back or
-    somebody decides (`reconcile`). While a comparison of everything has asked that, and the task
-    that set the cursor is there, every poll compares everything: tasks that are back show no
+    somebody decides (`reconcile`). While a question that a full comparison asked is open, and the
+    task that set the cursor is there, every poll compares everything: tasks that come back show no
     change.
     """
     control = ledger.control
-    held = control.bookmark(Bookmark.LOSSES)
+    asked = control.bookmark(Bookmark.LOSSES)
     recorder = Recorder(ledger, label_studio, pool, config, policy_at, plan)
-    last = recorder.seen.last = last_read(ledger, now)
+    last = recorder.summary.last = last_read(ledger, now)
     since = min(last.cursor, now) - OVERLAP if last else None
     recorder.read(label_studio.changed_since(since))
-    older = recorder.seen.may_be_older()
-    asked_everywhere = bool(held and held["everywhere"])
-    if older != bool(held and held["older"]) or (asked_everywhere and not older):
+    older = recorder.summary.may_be_older_copy()
+    asked_everywhere = bool(asked and asked["everywhere"])
+    if older != bool(asked and asked["older"]) or (asked_everywhere and not older):
         recorder.read(label_studio.changed_since(None))
         question = recorder.question(recorder.missing_anywhere(), older=older)
     elif asked_everywhere:
-        question = held
+        question = asked
     else:
-        question = recorder.question(recorder.seen.missing)
+        question = recorder.question(recorder.summary.missing)
     if question is None:
         recorder.record_deletions()
         recorder.move_cursor()
-    if question != held:
+    if question != asked:
         control.set_bookmark(Bookmark.LOSSES, question)
     if recorder.new:
         ledger.rounds.wake(State.PUSHED)

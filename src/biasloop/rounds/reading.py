@@ -28,8 +28,8 @@ PROVENANCE = (
 
 ANSWERS = (Standing.VOTE, Standing.SKIP)
 
-POOLED = "deleted account"
-"""The author of every annotation whose account was deleted, in ledgers of earlier versions."""
+SHARED_AUTHOR = "deleted account"
+"""In ledgers of earlier versions, the one author of all annotations whose accounts were deleted."""
 
 
 def identify_tasks(
@@ -76,7 +76,7 @@ def _identify(
 
 def key_of(raw: RawAnnotation, records: Records) -> str:
     """The key of an annotation in the ledger. A restored database gives ids again, so an annotation
-    created later than the one the ledger has under that id, or on another task, is a different
+    created later than the one that the ledger has under that id, or on another task, is a different
     one."""
     key = f"ls:{raw.id}"
     before = records.get(key)
@@ -88,8 +88,8 @@ def key_of(raw: RawAnnotation, records: Records) -> str:
 
 
 def has_id_of_another(raw: RawAnnotation, records: Records) -> bool:
-    """Whether its id was that of an answer that counts, which Label Studio must then have lost:
-    only an older copy of its database gives ids again."""
+    """Whether the ledger has another answer under its id, and that one counts. Label Studio must
+    then have lost that one: only an older copy of its database gives ids again."""
     before = records.get(f"ls:{raw.id}")
     counts = before is not None and before.standing in ANSWERS and not before.kept
     return counts and key_of(raw, records) != f"ls:{raw.id}"
@@ -109,7 +109,7 @@ def read_task(
             not_counted=task.not_counted or raw.not_counted,
         )
         read = replace(read_annotation(known, config, policy_at(raw.updated_at)), key=key)
-        annotations.append(before if before and _stays(before, read) else read)
+        annotations.append(before if before and _ledger_version_stays(before, read) else read)
     return annotations
 
 
@@ -143,13 +143,14 @@ def _reason_by_labels(labels: Sequence[str], config: LabelConfig) -> AsideReason
 
 
 def _author(raw: RawAnnotation, before: Annotation | None) -> str:
-    """Who made it, as recorded first. Nobody knows whether two unknown authors are one person."""
-    if before and before.annotator != POOLED:
+    """Who made it, as first recorded. Nobody knows whether two unknown authors are one person, so
+    each has a name of its own."""
+    if before and before.annotator != SHARED_AUTHOR:
         return before.annotator
     return raw.annotator or f"unknown author of annotation {raw.id}"
 
 
-def _stays(before: Annotation, read: Annotation) -> bool:
+def _ledger_version_stays(before: Annotation, read: Annotation) -> bool:
     """Whether the ledger's version stays although it would be read otherwise now: its author has
     not touched it since, and what has changed is the guideline, the labels or the task, an earlier
     version of biasloop did not ask who or what made it, or Label Studio has an older copy."""

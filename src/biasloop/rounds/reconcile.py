@@ -45,22 +45,22 @@ def reconcile(
     *,
     losses: LossDecision = LossDecision.ASK,
 ) -> Differences:
-    """Makes the ledger agree with Label Studio on every annotation, and pushes every open item
-    whose task is gone again. Repeatable; to undo it, restore Label Studio and reconcile again.
+    """Makes the ledger agree with Label Studio on every annotation, and pushes again every open
+    item whose task is gone. Repeatable; to undo it, restore Label Studio and reconcile again.
 
     `losses` says what becomes of answers that are gone. Raises LabelStudioRefused when they are so
     many that it looks like an accident and nobody has decided: until then they count.
     """
     now = datetime.now(UTC)
     recorder = Recorder(ledger, label_studio, pool, config, policy_at, plan)
-    seen = recorder.seen
-    seen.last = last_read(ledger, now)
+    summary = recorder.summary
+    summary.last = last_read(ledger, now)
     recorder.read(label_studio.changed_since(None))
     erased = ledger.erased_items()
     # A Label Studio that was restored from a backup shows again what was taken down.
-    label_studio.withdraw([task for task, item in seen.tasks.items() if item in erased])
+    label_studio.withdraw([task for task, item in summary.tasks.items() if item in erased])
     missing = recorder.missing_anywhere()
-    question = recorder.question(missing, older=seen.may_be_older())
+    question = recorder.question(missing, older=summary.may_be_older_copy())
     if question and losses is LossDecision.ASK:
         ledger.control.set_bookmark(Bookmark.LOSSES, question)
         raise LabelStudioRefused(describe_losses(question))
@@ -69,11 +69,11 @@ def reconcile(
         ledger.record(keep_answers(missing.values()))
     else:
         recorder.record_deletions()
-        lost = [answer for key, answer in missing.items() if key not in seen.missing]
+        lost = [answer for key, answer in missing.items() if key not in summary.missing]
         ledger.record([_deleted_with_task(answer, now) for answer in lost])
     recorder.move_cursor()
     ledger.control.set_bookmark(Bookmark.LOSSES, None)
-    pushed_again = _push_again(ledger, label_studio, pool, seen.tasks, now)
+    pushed_again = _push_again(ledger, label_studio, pool, summary.tasks, now)
     if pushed_again:  # some may have been there already, with answers
         recorder.read(label_studio.changed_since(None))
     if recorder.new or lost:

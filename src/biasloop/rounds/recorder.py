@@ -1,4 +1,4 @@
-"""Writes what tasks of Label Studio say to the ledger, and shows tasks whose items lack votes."""
+"""Writes what tasks of Label Studio say to the ledger; shows again those whose items lack votes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,8 @@ CHUNK = 400
 
 @dataclass
 class Recorder:
-    """Records what it reads as it comes, except for deletions. `new` counts the versions."""
+    """Records what it reads as it comes, except for deletions. `new` counts the annotation versions
+    that it wrote."""
 
     ledger: Ledger
     label_studio: LabelStudio
@@ -38,14 +39,14 @@ class Recorder:
     policy_at: PolicyAt
     plan: VotePlan
     new: int = 0
-    seen: Summary = field(default_factory=Summary)
+    summary: Summary = field(default_factory=Summary)
 
     def read(self, tasks: Iterable[TaskState]) -> None:
-        """Records what these tasks say, some at a time."""
+        """Records what these tasks say, CHUNK of them at a time."""
         batch: list[TaskState] = []
         for task in tasks:
             batch.append(task)
-            self.seen.note_time(task)
+            self.summary.note_time(task)
             if len(batch) == CHUNK:
                 self._record(batch)
                 batch = []
@@ -59,7 +60,7 @@ class Recorder:
 
     def missing_anywhere(self) -> dict[str, Annotation]:
         """After a reading of everything: all answers that are gone."""
-        return self.seen.missing_among(self.answers(), self.ledger.erased_items())
+        return self.summary.missing_among(self.answers(), self.ledger.erased_items())
 
     def question(
         self, missing: Mapping[str, Annotation], *, older: bool | None = None
@@ -70,21 +71,21 @@ class Recorder:
 
         After a reading of everything, `older` says whether this may be an older copy.
         """
-        held = self.ledger.control.bookmark(Bookmark.LOSSES) is not None
-        certain = held or self.seen.is_older()
+        asked = self.ledger.control.bookmark(Bookmark.LOSSES) is not None
+        certain = asked or self.summary.is_older_copy()
         if loss_question(len(missing), 0, certain=certain, older=older) is None:
             return None  # without counting all answers, as in nearly every poll
         return loss_question(len(missing), len(self.answers()), certain=certain, older=older)
 
     def record_deletions(self) -> None:
         """Records that the missing answers on the tasks read were deleted."""
-        if self.seen.with_missing:
-            self._record(list(self.seen.with_missing.values()), deletions=True)
-            self.seen.with_missing.clear()
+        if self.summary.with_missing:
+            self._record(list(self.summary.with_missing.values()), deletions=True)
+            self.summary.with_missing.clear()
 
     def move_cursor(self) -> None:
         """Lets the next poll begin at the newest change read."""
-        newest, control = self.seen.newest, self.ledger.control
+        newest, control = self.summary.newest, self.ledger.control
         if newest is None:
             return
         for name, value in (
@@ -105,7 +106,7 @@ class Recorder:
         items = [task.item_id for task in ours]
         ids = [f"ls:{raw.id}" for task in ours for raw in task.annotations]
         known, audit = ledger.annotations_on(items, ids), ledger.audit_items(items)
-        self.seen.add(ours, known)
+        self.summary.add(ours, known)
         changed = changed_annotations(
             ours, known, self.config, self.policy_at, self.plan, audit, deletions=deletions
         )
@@ -119,10 +120,10 @@ class Recorder:
             self.label_studio.set_overlap(task_id, overlap, done=done)
 
     def _note_unreadable(self) -> None:
-        control, seen = self.ledger.control, self.seen
+        control, summary = self.ledger.control, self.summary
         before = control.bookmark(Bookmark.UNREADABLE) or {}
-        still = {task: item for task, item in before.items() if int(task) not in seen.tasks}
-        now = still | {str(task): item for task, item in seen.unreadable.items()}
+        still = {task: item for task, item in before.items() if int(task) not in summary.tasks}
+        now = still | {str(task): item for task, item in summary.unreadable.items()}
         if now != before:
             control.set_bookmark(Bookmark.UNREADABLE, now)
 
@@ -142,8 +143,8 @@ def _sent_texts(pool: Pool, item_ids: Sequence[str]) -> dict[str, str]:
         return {}
     rows = pool.rows_of(item_ids)
     texts = iter(pool.texts(rows[rows >= 0]))
-    found = {item: next(texts) for item, row in zip(item_ids, rows, strict=True) if row >= 0}
-    return {item: text for item, text in found.items() if text}
+    by_item = {item: next(texts) for item, row in zip(item_ids, rows, strict=True) if row >= 0}
+    return {item: text for item, text in by_item.items() if text}
 
 
 def _withdraw_doubles(

@@ -32,7 +32,8 @@ class Summary:
     read, by task id; `changed_at` when each task was changed last; `newest` the task changed last;
     `last` what was read before.
 
-    `behind`: something shows that this is an older copy of the database than the one read before.
+    `shows_older_copy`: an answer or its task shows that this is an older copy of the database than
+    the one that was read before.
     """
 
     last: LastRead | None = None
@@ -43,38 +44,38 @@ class Summary:
     unreadable: dict[int, str] = field(default_factory=dict)
     changed_at: dict[int, datetime] = field(default_factory=dict)
     newest: TaskState | None = None
-    behind: bool = False
+    shows_older_copy: bool = False
 
     def add(self, tasks: Sequence[TaskState], known: Sequence[Annotation]) -> None:
-        """Adds tasks of ours; `known` are the ledger's annotations of their items."""
+        """Adds tasks that were sent by us; `known` are the ledger's annotations of their items."""
         records = records_of(known)
         missing = missing_answers(tasks, records)
-        on = {answer.task_id for answer in missing}
+        lacking = {answer.task_id for answer in missing}
         self.changed_at |= {task.task_id: task.updated_at for task in tasks}
-        self.behind |= any(self._is_from_before(answer) for answer in missing) or any(
+        self.shows_older_copy |= any(self._task_is_older_than(answer) for answer in missing) or any(
             has_id_of_another(raw, records) for task in tasks for raw in task.annotations
         )
         self.missing |= {answer.key: answer for answer in missing}
         self.tasks |= {task.task_id: task.item_id for task in tasks}
         self.present |= {key_of(raw, records) for task in tasks for raw in task.annotations}
-        self.with_missing |= {task.task_id: task for task in tasks if task.task_id in on}
+        self.with_missing |= {task.task_id: task for task in tasks if task.task_id in lacking}
         self.unreadable |= {task.task_id: task.item_id for task in tasks if task.unreadable}
 
     def note_time(self, task: TaskState) -> None:
-        """Remembers the task changed last, ours or not."""
+        """Remembers the task changed last, whether or not we sent it."""
         if self.newest is None or task.updated_at >= self.newest.updated_at:
             self.newest = task
 
-    def may_be_older(self) -> bool:
+    def may_be_older_copy(self) -> bool:
         """Whether this may be an older copy of the database than the one that was read last: the
         task that was changed last is gone, as it was before, or without its answers, or there is
         another sign of it."""
         witness = self.last and self.last.witness
-        return witness is not None and (self.is_older() or witness in self.with_missing)
+        return witness is not None and (self.is_older_copy() or witness in self.with_missing)
 
-    def is_older(self) -> bool:
-        """Whether it surely is one, whatever answers are missing."""
-        return self.behind or self._witness_is_gone()
+    def is_older_copy(self) -> bool:
+        """Whether it is one for certain, whichever answers are missing."""
+        return self.shows_older_copy or self._witness_is_gone()
 
     def _witness_is_gone(self) -> bool:
         last = self.last
@@ -83,18 +84,18 @@ class Summary:
         changed_at = self.changed_at.get(last.witness)
         return changed_at is None or (last.trusted and changed_at < last.cursor)
 
-    def _is_from_before(self, missing: Annotation) -> bool:
-        """Whether its task was last changed before it was given, or before the last poll ended,
-        which had it. Deleting an answer changes its task."""
-        changed_at = self.changed_at[missing.task_id or 0]
+    def _task_is_older_than(self, answer: Annotation) -> bool:
+        """Whether the task of this missing answer was last changed before the answer was given, or
+        before the end of the last poll, which still had it. Deleting an answer changes its task."""
+        changed_at = self.changed_at[answer.task_id or 0]
         polled = self.last is not None and not self.last.precedes(changed_at)
-        return missing.at > changed_at or polled
+        return answer.at > changed_at or polled
 
     def missing_among(
         self, answers: Iterable[Annotation], erased: set[str]
     ) -> dict[str, Annotation]:
-        """After a reading of everything: those of all answers that are gone, also with their tasks,
-        except on the items that were taken down."""
+        """After a reading of everything: which of all answers are gone, with their tasks or without
+        them. Answers on erased items are not missed."""
         return {
             answer.key: answer
             for answer in answers

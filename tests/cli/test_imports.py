@@ -68,7 +68,7 @@ def test_what_a_model_learned_from_stays_and_is_named(cli_with_model: Cli, made:
     done = cli.json("imports", "undo", seeds)
     assert done["items"] == 0
     assert len(done["kept"]["learned from"]) == done["labels_taken_back"] == 80
-    assert "stays: 80 items that a model learned from" in cli("imports", "undo", seeds, "--dry-run")
+    assert "kept: 80 items that a model learned from" in cli("imports", "undo", seeds, "--dry-run")
 
 
 def test_wrong_questions(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

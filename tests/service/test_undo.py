@@ -88,12 +88,12 @@ def test_a_corrected_file_is_taken_in(service: Service) -> None:
 
 def test_the_last_import_is_meant_also_when_it_was_taken_back(service: Service) -> None:
     """Who calls it twice does not lose the import before."""
-    with pytest.raises(LedgerError, match="no import is known that could be taken back"):
+    with pytest.raises(LedgerError, match="no import that can be taken back"):
         undo.undo(service, None)
     first, second = bring_in(service, *rows_of_ads(1)), bring_in(service, *rows_of_ads(2))
     assert undo.undo(service, None).record.id == second
     again = undo.undo(service, None)
-    assert (again.record.id, again.nothing) == (second, True)
+    assert (again.record.id, again.is_empty) == (second, True)
     assert len(items_here(service)) == 1
     assert len(undo.undo(service, first).rows) == 1
     with pytest.raises(LedgerError, match=f"no import begins with 'xx'; known: {second}, {first}"):
@@ -135,7 +135,7 @@ def test_what_was_used_since_stays_with_all_votes(service: Service) -> None:
     assert labels_here(service) == {answered.id: (LabelSource.HUMAN, ("gender",))}
     assert service.pool.ads([answered.ad_id])
     again = undo.undo(service, imported)
-    assert (again.nothing, again.kept) == (True, done.kept)
+    assert (again.is_empty, again.kept) == (True, done.kept)
     # An answer that comes later does no harm, and nothing that stayed comes twice.
     assert import_file(service, service.layout.folder / "in.jsonl").items == 43 - 6
     assert labels_here(service)[seed.id] == (LabelSource.SEED, ("gender",))
@@ -205,7 +205,7 @@ def test_killed_at_any_moment_the_next_call_does_the_rest(
     assert (items_here(service), labels_here(service)) == ({}, {})
     assert [r.undone_at is None for r in ledger.imports.all()] == [False]
     bring_in(service, *rows)
-    assert undo.undo(service, imported).nothing, "what came later is of another import"
+    assert undo.undo(service, imported).is_empty, "what came later is of another import"
     assert len(items_here(service)) == 3
 
 

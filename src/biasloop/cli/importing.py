@@ -103,7 +103,7 @@ def import_(
     if json:
         print_json({path: report.facts() for path, report in reports.items()})
     if all(report.nothing for report in reports.values()):
-        raise _nothing(reports.values(), errors, dry_run=dry_run)
+        raise _nothing_imported(reports.values(), errors, dry_run=dry_run)
 
 
 def _dry_pool(service: "Service") -> "DryPool":
@@ -112,7 +112,7 @@ def _dry_pool(service: "Service") -> "DryPool":
     return DryPool(service.pool)
 
 
-def _nothing(
+def _nothing_imported(
     reports: Iterable["ImportReport"], errors: Sequence[DataError], *, dry_run: bool
 ) -> DataError:
     what = "nothing would be imported" if dry_run else "nothing was imported"

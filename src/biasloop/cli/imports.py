@@ -18,10 +18,9 @@ from biasloop.cli.context import (
 from biasloop.cli.importing import count
 
 if TYPE_CHECKING:
-    from biasloop.service.undo import Undo
+    from biasloop.service.undo import UndoPlan
 
-app = typer.Typer(help="What was imported, and how to take it back.", invoke_without_command=True)
-
+app = typer.Typer(help="Lists the imports; `undo` takes one back.", invoke_without_command=True)
 
 _WHY = {
     "answered": "others labelled or answered",
@@ -29,7 +28,7 @@ _WHY = {
     "learned from": "a model learned from",
     "source of other texts": "other texts were made from",
 }
-"""For each reason to keep items, what to say of them."""
+"""By reason for keeping items, the end of the line that counts them."""
 
 
 def add_to(root: typer.Typer) -> None:
@@ -64,7 +63,7 @@ def undo(
         str | None,
         typer.Argument(
             metavar="ID",
-            help="Id of the import, or its beginning; default: the last import.",
+            help="Id of the import, or the start of it; default: the last import.",
             show_default=False,
         ),
     ] = None,
@@ -77,8 +76,9 @@ def undo(
 ) -> None:
     """Takes an import back, so that a corrected file can be imported.
 
-    Removes the items that it added, unless somebody answered them or was asked about them, a model
-    learned from them, or other texts were made from them. Labels that it recorded are taken back.
+    Removes the items that it added and takes back the labels that it recorded. Items stay if
+    somebody answered them or was asked about them, if a model learned from them, or if other texts
+    were made from them.
     """
     from biasloop.service import undo as service_undo
 
@@ -87,18 +87,19 @@ def undo(
     if not dry_run:
         service_undo.check_no_service(service)
         if not json:
-            _say(plan, "will be")
-        confirm("take it back?", yes)
+            _say_plan(plan, "will be")
+        confirm("take the import back?", yes)
         plan = service_undo.undo(service, plan.record.id)
     if json:
         print_json(plan.facts() | {"dry_run": dry_run})
     elif dry_run:
-        _say(plan, "would be")
+        _say_plan(plan, "would be")
     else:
-        say("it was taken back; the corrected file can be imported now")
+        say("the import was taken back; the corrected file can be imported now")
 
 
-def _say(plan: "Undo", be: str) -> None:
+def _say_plan(plan: "UndoPlan", be: str) -> None:
+    """Says what the plan does; `be` is "will be" or "would be"."""
     facts, record = plan.facts(), plan.record
     say(f"import {record.id} of {record.file}, {local(record.at)}:")
     if record.undone_at:
@@ -109,4 +110,4 @@ def _say(plan: "Undo", be: str) -> None:
     if facts["labels_put_back"]:
         say(f"  {count(facts['labels_put_back'], 'label')} {be} what they were before")
     for reason, ids in facts["kept"].items():
-        say(f"  stays: {count(len(ids), 'item')} that {_WHY[reason]}")
+        say(f"  kept: {count(len(ids), 'item')} that {_WHY[reason]}")

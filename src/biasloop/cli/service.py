@@ -235,7 +235,10 @@ def demo(
         ),
     ] = "job_ads_it",
     data: Annotated[
-        Path | None, typer.Option(help="Labelled file of any kind; default: the campaign's seeds.")
+        Path | None,
+        typer.Option(
+            help="Labelled texts, in any format of import; default: the campaign's seeds."
+        ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 5,
     batch: Annotated[int, typer.Option(min=2, help="Items per round.")] = 20,

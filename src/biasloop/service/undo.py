@@ -19,7 +19,7 @@ from biasloop.store.control import SCHEDULER_LEASE, Event, Lease
 from biasloop.store.imports import ImportRecord
 
 LEASE_SECONDS = 120.0
-"""For so long no service can work on the workspace if the command is killed."""
+"""If the command is killed, no service can work on the workspace for this long."""
 
 ANSWERED, ASKED = "answered", "asked"
 LEARNED, COPIED = "learned from", "source of other texts"
@@ -28,10 +28,13 @@ model learned from it, or other texts were made from it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
-    """What taking back an import does: the items and ads that it removes, the labels of the import
-    that it takes back and those that it puts back to what they were before, and the ids of the
-    items that stay, by reason. `undone_at` says when the import was taken back before."""
+class UndoPlan:
+    """What taking back an import does.
+
+    `rows` and `ads` are removed from the pool. `labels` are new versions of the labels that the
+    import recorded: deleted, or what they were before. `kept` are the ids of the items that stay,
+    by reason.
+    """
 
     record: ImportRecord
     rows: Rows
@@ -40,12 +43,12 @@ class Undo:
     kept: Mapping[str, Sequence[str]]
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not (len(self.rows) or self.ads or self.labels)
 
     def facts(self) -> dict[str, Any]:
-        """The report as plain values."""
+        """The plan as plain values."""
         deleted = sum(label.standing is Standing.DELETED for label in self.labels)
         return {
             "import": self.record.id,
@@ -59,9 +62,9 @@ class Undo:
         }
 
 
-def plan_undo(service: Service, import_id: str | None) -> Undo:
-    """What taking back this import would do (None: the last one). `rows` and `labels` are
-    what is to be done now: after an interrupted call, the rest; after a whole one, nothing.
+def plan_undo(service: Service, import_id: str | None) -> UndoPlan:
+    """What taking back this import would do now (None: the last one): after an interrupted call
+    the rest, after a complete one nothing.
 
     Raises LedgerError if there is no such import.
     """
@@ -77,7 +80,7 @@ def plan_undo(service: Service, import_id: str | None) -> Undo:
         for reason in (ANSWERED, ASKED, LEARNED, COPIED)
     }
     removed = rows[[name not in kept for name in ids]]
-    return Undo(
+    return UndoPlan(
         record=record,
         rows=removed,
         ads=tuple(sorted(_ads_without_items(service, record, removed))),
@@ -86,9 +89,9 @@ def plan_undo(service: Service, import_id: str | None) -> Undo:
     )
 
 
-def undo(service: Service, import_id: str | None) -> Undo:
-    """Takes back an import, and returns what was done. Repeatable: after a failure, the same call
-    does the rest.
+def undo(service: Service, import_id: str | None) -> UndoPlan:
+    """Takes back an import (None: the last one), and returns what was done. Repeatable: after a
+    failure, the same call does the rest.
 
     Raises LedgerError if there is no such import, or while a service runs on the workspace: it
     would go on with items that are gone.
@@ -100,7 +103,7 @@ def undo(service: Service, import_id: str | None) -> Undo:
         service.ledger.record(plan.labels)
         if len(plan.rows) or plan.ads:
             service.pool.remove(plan.rows, plan.ads)
-        if plan.record.undone_at is None or not plan.nothing:
+        if plan.record.undone_at is None or not plan.is_empty:
             service.ledger.imports.save(
                 replace(plan.record, undone_at=now, adding_items=(), adding_ads=())
             )
@@ -130,13 +133,13 @@ def check_no_service(service: Service) -> None:
     """Raises LedgerError while a service runs on the workspace."""
     lease = service.ledger.control.lease(SCHEDULER_LEASE)
     if lease is not None and not has_passed(lease.until, datetime.now(UTC)):
-        raise _busy(lease)
+        raise _service_is_running(lease)
 
 
-def _busy(lease: Lease) -> LedgerError:
+def _service_is_running(lease: Lease) -> LedgerError:
     return LedgerError(
         f"{lease.owner} runs the loop of this workspace, and would go on with items that are gone; "
-        "stop it first (Ctrl-C); if it was killed, its claim ends at "
+        "stop it (Ctrl-C) or, if it was killed, wait for the end of its claim at "
         f"{lease.until.astimezone():%H:%M:%S}; then run the command again"
     )
 
@@ -149,11 +152,11 @@ def _without_service(service: Service) -> Iterator[None]:
     if not control.hold_lease(SCHEDULER_LEASE, owner, datetime.now(UTC), LEASE_SECONDS):
         lease = control.lease(SCHEDULER_LEASE)
         assert lease is not None
-        raise _busy(lease)
+        raise _service_is_running(lease)
     try:
         yield
     finally:
-        # No service ran: what is known of the last one that did must stay.
+        # This was no service: what is known of the last one must stay as it was.
         control.return_lease(SCHEDULER_LEASE, owner, former)
 
 
@@ -162,7 +165,7 @@ def _former_labels(
 ) -> dict[str, Annotation]:
     """For each label of the import that is still valid, by its key, what is to be valid instead:
     what was valid before, or that it is deleted."""
-    # Not what an import said that was taken back while a later one had changed it.
+    # Not a label of an import that was taken back while the label of a later one held.
     undone = [other.at for other in service.ledger.imports.all() if other.undone_at]
     before = {a.key: a for a in service.ledger.annotations_before(record.at, undone)}
     now = datetime.now(UTC)

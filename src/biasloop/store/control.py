@@ -128,8 +128,8 @@ class Control:
             connection.execute(sa.update(leases).where(*ours).values(until=now))
 
     def return_lease(self, name: str, owner: str, former: Lease | None) -> None:
-        """Puts a lease that this owner holds back to what it was before, as if it had never been
-        taken."""
+        """Gives up a lease that this owner holds, and makes it what it was before (`former`), as if
+        this owner had never held it."""
         with self._db.write() as connection:
             ours = (leases.c.name == name, leases.c.owner == owner)
             if connection.execute(sa.delete(leases).where(*ours)).rowcount and former is not None:
@@ -137,7 +137,7 @@ class Control:
                 connection.execute(sa.insert(leases).values(values))
 
     def lease(self, name: str) -> Lease | None:
-        """The named lease, be it over or not; None if nobody ever held it."""
+        """The named lease, whether or not it is over; None if nobody ever held it."""
         with self._db.read() as connection:
             row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
             return Lease(row.owner, row.until) if row else None

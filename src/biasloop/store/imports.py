@@ -13,7 +13,7 @@ from biasloop.store.records import unique_match
 from biasloop.store.schema import bookmarks
 
 _NAME = "import:"
-"""How the names of bookmarks begin that hold an import; its id follows."""
+"""How the name of a bookmark that holds an import begins; the id of the import follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,9 @@ class ImportRecord:
     """What an import added. `at` is also the time of its annotations, and of no others.
 
     `rows` are the rows of the pool that it filled, as pairs (first, one after the last). Before
-    rows are filled, the ids of what comes into them are in `adding_items` and `adding_ads`; they
-    stay there if the import is killed. `undone_at` says when it was taken back.
+    rows are filled, the ids of the items and ads that are about to fill them are in `adding_items`
+    and `adding_ads`; they stay there if the import is killed. `undone_at` says when it was
+    taken back.
     """
 
     id: str
@@ -35,13 +36,13 @@ class ImportRecord:
 
 
 class Imports:
-    """The imports of a workspace since biasloop writes down what they add."""
+    """The imports of a workspace that were recorded; earlier versions of biasloop recorded none."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def save(self, record: ImportRecord) -> None:
-        """Writes the record of an import in the place of its former one."""
+        """Writes the record of an import; one with the same id is replaced."""
         undone_at = record.undone_at.isoformat() if record.undone_at else None
         value = asdict(record) | {"at": record.at.isoformat(), "undone_at": undone_at}
         name = f"{_NAME}{record.id}"
@@ -57,13 +58,13 @@ class Imports:
         return sorted(records, key=lambda record: record.at)
 
     def find(self, prefix: str | None) -> ImportRecord:
-        """The only import whose id begins with the prefix; without one the last import, be it taken
-        back or not. Raises LedgerError if there is none."""
+        """The only import whose id begins with the prefix; without one the last import, whether or
+        not it was taken back. Raises LedgerError if there is none."""
         records = {record.id: record for record in reversed(self.all())}
         if not records:
             raise LedgerError(
-                "no import is known that could be taken back: earlier versions of biasloop did not "
-                "write down what an import added; `biasloop takedown` erases a single ad"
+                "this workspace has no import that can be taken back (earlier versions of biasloop "
+                "did not record what an import added); `biasloop takedown` erases a single ad"
             )
         if prefix is None:
             return next(iter(records.values()))
@@ -71,14 +72,14 @@ class Imports:
 
 
 def ranges(rows: Rows) -> list[tuple[int, int]]:
-    """Sorted rows as pairs (first, one after the last) of rows that follow each other."""
-    found: list[tuple[int, int]] = []
+    """Sorted rows as ranges without gaps, each a pair (first, one after the last)."""
+    pairs: list[tuple[int, int]] = []
     for row in map(int, rows):
-        if found and found[-1][1] == row:
-            found[-1] = (found[-1][0], row + 1)
+        if pairs and pairs[-1][1] == row:
+            pairs[-1] = (pairs[-1][0], row + 1)
         else:
-            found.append((row, row + 1))
-    return found
+            pairs.append((row, row + 1))
+    return pairs
 
 
 def _record(value: dict[str, Any]) -> ImportRecord:

@@ -10,7 +10,7 @@ from sentencex import get_sentence_boundaries
 
 from biasloop.domain.text import normalise
 from biasloop.intake import sentences as module
-from biasloop.intake.lines import WRAPPED
+from biasloop.intake.lines import WRAPPED_CHARACTERS
 from biasloop.intake.sentences import MAX_WORDS, sentences
 from support.disguises import DISGUISES
 
@@ -41,7 +41,9 @@ def test_a_line_break_in_a_sentence_is_before_a_small_letter_or_after_a_long_lin
     """Except where a hyphen breaks a word; for the words of a language see test_lines.py."""
     for start, stop in sentences(text, ""):
         for before, after in pairwise(normalise(text[start:stop]).text.splitlines()):
-            assert next(filter(str.isalnum, after), "A").islower() or len(before) >= WRAPPED
+            assert (
+                next(filter(str.isalnum, after), "A").islower() or len(before) >= WRAPPED_CHARACTERS
+            )
 
 
 @given(st.lists(st.from_regex(r"[A-Z][a-z]{3,8}( [a-z]{3,8}){1,6}", fullmatch=True), max_size=8))

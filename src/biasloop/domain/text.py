@@ -114,8 +114,8 @@ def normalise(text: str) -> MappedText:
 
 
 def in_one_line(text: str) -> str:
-    """The text as `normalise` returns it, with one space for white space in which a line ends: a
-    sentence that fills several lines reads as in one."""
+    """The text as `normalise` returns it, with one space in place of white space that contains a
+    line break: a sentence that fills several lines reads as if it were in one."""
     return _WHITE.sub(
         lambda white: " " if _BREAK.search(white[0]) else white[0], normalise(text).text
     )

@@ -24,7 +24,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 NAME_ENCODING = ", or name its encoding, e.g. --encoding cp1252"
-"""The end of the reason to reject a row, for commands that have this option."""
+"""Ends the reason for rejecting a row, for commands that have this option."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 

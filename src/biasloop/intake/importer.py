@@ -116,11 +116,11 @@ class Importer:
         known = list(rows)
         if not others or not len(self.pool):
             return known
-        made = [self._first_made(row) for _, row in others]
-        pool_rows = self.pool.rows_of([item.id if item else "" for _, item in made])
-        ads = self.pool.ads([ad.id for ad, _ in made if ad])
-        for (position, row), (ad, _), pool_row in zip(others, made, pool_rows, strict=True):
-            # The ad, too, since an earlier version may have cut it otherwise.
+        contents = [self._ad_and_first_item(row) for _, row in others]
+        pool_rows = self.pool.rows_of([item.id if item else "" for _, item in contents])
+        ads = self.pool.ads([ad.id for ad, _ in contents if ad])
+        for (position, row), (ad, _), pool_row in zip(others, contents, pool_rows, strict=True):
+            # An ad that an earlier version cut otherwise has another first item.
             if pool_row >= 0 or (ad is not None and ad.id in ads and _may_be(ad, ads[ad.id])):
                 known[position] = row
         return known
@@ -134,7 +134,7 @@ class Importer:
         labels = (x if x in scheme.choices else whole_number(x) for x in row.labels)
         return replace(row, labels=tuple(map(scheme.current_name, labels)))
 
-    def _first_made(self, row: Row) -> tuple[Ad | None, Item | None]:
+    def _ad_and_first_item(self, row: Row) -> tuple[Ad | None, Item | None]:
         """The ad of the row and its first item; None for both if the row is rejected."""
         try:
             ad, items = self._make(row)

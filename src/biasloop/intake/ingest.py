@@ -31,8 +31,8 @@ class ImportReport:
     were in the pool already), `rejects`, and `labelled` (rows whose labels were recorded, even if
     they had been recorded before). `rejects_file` is None if there are no rejects. `reasons` are
     those of the first rejects, `unread` says which parts of the input were not read and why.
-    `cleaned` counts the rows from which HTML was taken away. `import_id` names the import, e.g. to
-    take it back; it is empty for a dry run."""
+    `cleaned` counts the rows from which HTML was taken away. `import_id` is the id by which the
+    import can be taken back; it is empty for a dry run."""
 
     ads: int
     items: int

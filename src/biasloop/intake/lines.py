@@ -1,8 +1,8 @@
 """Which lines of an ad are headings, and which of them are halves of one sentence.
 
-Both are recognised by how a line is written, and by the words of its language where there are any
-(intake/wording.py). In doubt a line is content and stands alone: a requirement that is taken for a
-heading is never labelled, a heading that is taken for content costs a question.
+Both are recognised by how a line is written, and by the words of its language if there is a file of
+them (intake/wording.py). In doubt a line is content and stands alone: a requirement that is taken
+for a heading is never labelled, a heading that is taken for content costs one question.
 """
 
 import re
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from biasloop.intake.wording import Wording
 
-MOST_WORDS = 8
-"""Longer lines are no headings."""
+MAX_HEADING_WORDS = 8
+"""Lines with more words are no headings."""
 
-MOST_WORDS_BEFORE_COLON = 2
-"""Longer lines that end with a colon are no headings in a language without words."""
+MAX_WORDS_BEFORE_COLON = 2
+"""In a language without a file of words, lines with more words before a colon are no headings."""
 
-WRAPPED = 50
-"""A line of at least so many characters may be one that a program has broken."""
+WRAPPED_CHARACTERS = 50
+"""A line with at least this many characters may have been broken by a program."""
 
 BULLETS = "•●▪◦‣·∙➢➤✓✔☑"
 
@@ -38,9 +38,9 @@ _ENDED = ".!?:;…"
 class Line:
     """A line, or a part of one that begins with a bullet, without what stands around its words.
 
-    `mark` is the bullet, number or Markdown mark with which it begins. Closed: it is emphasised as
-    a whole, so that no other line belongs to it. `indent` is the number of characters before it
-    and its mark, `after_blank` says whether an empty line stands before it.
+    `mark` is the bullet, number or Markdown mark with which it begins, `indent` the number of
+    characters before its mark. `closed` says whether it is emphasised as a whole, so that no other
+    line belongs to it, `after_blank` whether an empty line stands before it.
     """
 
     start: int
@@ -61,8 +61,9 @@ class Piece:
     heading: bool = False
 
 
-def pieces(lines: Sequence[Line], wording: Wording) -> Iterator[Piece]:
-    """What the lines come to. A heading has something below it, so the last line is none."""
+def join_lines(lines: Sequence[Line], wording: Wording) -> Iterator[Piece]:
+    """The headings, and the lines between them, those of one sentence joined. A heading has
+    something below it, so the last line is none."""
     joined: list[Line] = []
     for place, line in enumerate(lines, start=1):
         heading = place < len(lines) and is_heading(line, wording)
@@ -82,14 +83,14 @@ def is_heading(line: Line, wording: Wording) -> bool:
     """Whether the words of this line only say what the lines below are about."""
     text = line.text.strip(_MARKS)
     colon = text.endswith(":")
-    # An item of a list, and a word of a list without bullets.
+    # An item of a list, with a bullet or without one (then it may begin in lower case).
     if not colon and (line.mark[:1] in _BEFORE_ITEMS or not text[:1].isupper()):
         return False
     words = [word.lower() for word in _WORD.findall(text)]
-    if not 0 < len(words) <= MOST_WORDS or _NO_HEADING.search(_NUMBERING.sub("", text)):
+    if not 0 < len(words) <= MAX_HEADING_WORDS or _NO_HEADING.search(_NUMBERING.sub("", text)):
         return False
     if not wording.headings:
-        return colon and len(words) <= MOST_WORDS_BEFORE_COLON
+        return colon and len(words) <= MAX_WORDS_BEFORE_COLON
     if " ".join(words) in wording.heading_lines:
         return True
     return (
@@ -100,7 +101,7 @@ def is_heading(line: Line, wording: Wording) -> bool:
 
 
 def goes_on(first: Line, before: Line, after: Line, wording: Wording) -> bool:
-    """Whether the sentence that begins in the line `first` and has come to the line `before` goes
+    """Whether the sentence that begins in the line `first` and has reached the line `before` goes
     on in the line `after`."""
     begins = _FIRST_WORD.match(after.text)
     if after.mark or not begins or before.text.rstrip(_MARKS)[-1:] in _ENDED:
@@ -109,10 +110,10 @@ def goes_on(first: Line, before: Line, after: Line, wording: Wording) -> bool:
         return True
     if before.closed or after.after_blank:
         return False
-    lower, wrapped = begins[1].islower(), len(before.text) >= WRAPPED
+    lower, wrapped = begins[1].islower(), len(before.text) >= WRAPPED_CHARACTERS
     if first.mark:
         return after.indent > first.indent and (lower or wrapped)
-    # Items of a list in lower case begin so, too; then the line before does.
+    # Items of a list in lower case begin like halves; then the first line does so, too.
     if after.closed or not lower or not first.text.lstrip(_MARKS)[:1].isupper():
         return False
     return wrapped or begins[1] in wording.goes_on_with

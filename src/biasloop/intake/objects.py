@@ -1,4 +1,4 @@
-"""Reads rows as their authors wrote them, for the seeds of a campaign, by the reader of imports."""
+"""Reads the rows of seed files, with the reader of imports and as their authors wrote them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +12,9 @@ from biasloop.intake.record import BadRow, Reading
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields (line number, values by column) for each row of a file. Raises DataError if the file
-    cannot be read, or at a row that cannot."""
+    or one of its rows cannot be read."""
     for number, _, record in records(path, Reading()):
         if isinstance(record, BadRow):
-            # What reads seeds has no option for the encoding.
+            # Commands that read seeds have no option for the encoding.
             raise DataError(f"{path}, line {number}: {str(record).removesuffix(NAME_ENCODING)}")
         yield number, dict(record)

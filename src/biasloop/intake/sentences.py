@@ -16,7 +16,7 @@ from itertools import pairwise
 from sentencex import get_sentence_boundaries
 
 from biasloop.domain.text import normalise
-from biasloop.intake.lines import BULLETS, Line, Piece, pieces
+from biasloop.intake.lines import BULLETS, Line, Piece, join_lines
 from biasloop.intake.wording import Wording, wording_of
 
 MAX_WORDS = 60
@@ -66,14 +66,14 @@ def sentences(text: str, language: str) -> list[Span]:
 
 
 def sentences_and_headings(text: str, language: str) -> list[tuple[Span, bool]]:
-    """As `sentences`, with the headings, each with whether it is one."""
+    """As `sentences`, with the headings among them. Each is (offsets, whether it is a heading)."""
     tag = language.lower().partition("-")[0]
     wording = wording_of(tag)
     normal = normalise(text)
     plain = normal.text
     return [
         (normal.original_span(*span), piece.heading)
-        for piece in pieces(list(_lines(plain)), wording)
+        for piece in join_lines(list(_lines(plain)), wording)
         for span in _cut(plain, piece, tag, wording)
         if any(map(str.isalpha, plain[slice(*span)]))
     ]

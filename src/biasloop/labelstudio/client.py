@@ -74,7 +74,9 @@ class LabelStudioClient(TaskClient):
         if self._project is not None:
             project = self._sdk.projects.get(self._project)
             if project.id != self._project:
-                raise ValueError(f"project {project.id} in place of {self._project}")
+                raise ValueError(
+                    f"project {self._project} was asked for, and {project.id} came back"
+                )
             return project
         same_title = [p for p in self._sdk.projects.list(title=title) if p.title == title]
         ours = sorted(p.id for p in same_title if p.description == MARKER)

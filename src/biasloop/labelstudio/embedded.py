@@ -16,7 +16,7 @@ import psutil
 from biasloop.errors import LabelStudioDown, LabelStudioError, LabelStudioRefused
 from biasloop.foreign import strike_secrets
 from biasloop.labelstudio.owner import Owner
-from biasloop.labelstudio.probe import Answerer, probe_server
+from biasloop.labelstudio.probe import Responder, probe_server
 
 VERSION = "1.23.2"
 HOST = "127.0.0.1"
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 60.0
 REPORT_SECONDS = 10.0
 """How often a start that takes long is reported."""
 PROBE_SECONDS = 10.0
-"""Longest wait for a whole answer when the server is asked whether it is up."""
+"""Longest wait for a complete answer when the server is asked whether it is up."""
 TAIL_BYTES = 8192
 """The part of the log that a message may quote; the log itself can be of any size."""
 
@@ -252,10 +252,10 @@ class EmbeddedLabelStudio:
 
     def _is_up(self) -> bool:
         """Whether our own server is up. Raises LabelStudioRefused when another one answers."""
-        answerer = probe_server(self.url, self._account[2], PROBE_SECONDS)
-        if answerer is Answerer.ANOTHER:
+        responder = probe_server(self.url, self._account[2], PROBE_SECONDS)
+        if responder is Responder.ANOTHER:
             raise self._port_taken()
-        return answerer is Answerer.OURS
+        return responder is Responder.OURS
 
     def _check_port(self) -> None:
         # Label Studio would silently use the next free port.

@@ -5,10 +5,10 @@ from enum import StrEnum
 from biasloop.foreign import BadAnswer, TooSlow, limit_answers
 
 PROBE_BYTES = 2**20
-"""A larger answer is not Label Studio's."""
+"""Label Studio's answers are smaller than this."""
 
 
-class Answerer(StrEnum):
+class Responder(StrEnum):
     """What answers at an address."""
 
     OURS = "the server whose token this is"
@@ -16,8 +16,8 @@ class Answerer(StrEnum):
     ANOTHER = "another server"
 
 
-def probe_server(url: str, token: str, seconds: float) -> Answerer:
-    """What answers at this address. Each of its two answers takes at most `seconds`."""
+def probe_server(url: str, token: str, seconds: float) -> Responder:
+    """What answers at this address. Waits at most `seconds` for each of two answers."""
     import httpx
 
     headers = {"Authorization": f"Token {token}"}
@@ -27,11 +27,11 @@ def probe_server(url: str, token: str, seconds: float) -> Answerer:
             health = http.get("/health")
             whoami = http.get("/api/current-user/whoami", headers=headers)
         except (httpx.TransportError, TooSlow):
-            return Answerer.NONE
+            return Responder.NONE
         except (httpx.DecodingError, BadAnswer):
-            return Answerer.ANOTHER
+            return Responder.ANOTHER
     if whoami.status_code == httpx.codes.OK and '"email"' in whoami.text:
-        return Answerer.OURS
+        return Responder.OURS
     if health.is_server_error or whoami.is_server_error:
-        return Answerer.NONE
-    return Answerer.ANOTHER
+        return Responder.NONE
+    return Responder.ANOTHER

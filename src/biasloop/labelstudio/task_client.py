@@ -143,7 +143,7 @@ class TaskClient(Connection):
     ) -> Iterator[Page]:
         """Pages of tasks in order of id. Each begins after the last id, not at a page number, which
         deletions would shift. Raises LabelStudioDown when ids do not ascend: a task listed twice
-        would double its answers, and pages that repeat have no end.
+        would double its answers, and pages that repeat would never end.
 
         The next page is requested while the caller works on this one.
         """
@@ -243,11 +243,11 @@ class TaskClient(Connection):
 
 
 def _last_id(page: Page, above: int) -> int:
-    """The id of the last task, `above` without any. Raises ValueError unless all ids ascend from
-    `above`."""
+    """The id of the last task; `above` if the page is empty. Raises ValueError unless the ids
+    ascend, and all are above `above`."""
     for task in page:
         if task["id"] <= above:
-            raise ValueError(f"task {task['id']} is listed after {above}")
+            raise ValueError(f"task {task['id']} is listed after task {above}")
         above = task["id"]
     return above
 

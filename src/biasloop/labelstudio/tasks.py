@@ -169,7 +169,7 @@ characters backslash and n, and browsers change white space."""
 
 
 def same_words(one: str, other: str) -> bool:
-    """Whether two texts are the same, apart from what changes on the way."""
+    """Whether two texts are the same, apart from what Label Studio and browsers change."""
     return one == other or _letters(one) == _letters(other)
 
 
@@ -216,7 +216,7 @@ def _regions(result: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _each_once(annotations: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    """An answer that is listed twice is one answer."""
+    """The annotations; one that is listed twice comes once."""
     return {annotation["id"]: annotation for annotation in annotations}.values()
 
 

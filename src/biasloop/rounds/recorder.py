@@ -1,6 +1,6 @@
 """Writes what tasks of Label Studio say to the ledger; shows again those whose items lack votes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -112,8 +112,13 @@ class Recorder:
         )
         self.new += ledger.record(changed)
         _withdraw_doubles(sent, ours, self.label_studio)
-        known = ledger.annotations_on(items, ids)
-        returns, overlaps = returns_and_overlaps(ours, known, self.plan, audit)
+        self._ask_for_votes(ours, ledger.annotations_on(items, ids), audit)
+
+    def _ask_for_votes(
+        self, tasks: Sequence[TaskState], known: Sequence[Annotation], audit: Collection[str]
+    ) -> None:
+        """Shows tasks again whose items lack votes; see `returns_and_overlaps`."""
+        returns, overlaps = returns_and_overlaps(tasks, known, self.plan, audit)
         for annotation in returns:
             self.label_studio.give_back(annotation)
         for task_id, (overlap, done) in overlaps.items():

@@ -43,8 +43,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 def read_if_intact(path: Path, read: Callable[[Path], T]) -> T | None:
     """What `read` returns for a file or folder whose content can be made again; None when it is
-    missing or `read` raises anything: of a damaged file it can be almost any exception. Only that
-    memory is short says nothing about the file."""
+    missing or `read` raises anything: of a damaged file it can be almost any exception. Only a
+    MemoryError passes: it says nothing about the file."""
     try:
         return read(path)
     except MemoryError:

@@ -21,11 +21,11 @@ from biasloop.errors import PoolError
 from biasloop.store import shards as files
 from biasloop.store.rewriting import (
     REMOVED,
+    blank_texts,
     descendant_mask,
-    emptied,
-    rewritten,
+    empty_rows,
+    rewrite_shards,
     row_masks,
-    without_texts,
 )
 from biasloop.store.series import (
     AD_FIELDS,
@@ -179,9 +179,9 @@ class ArrowPool:
             if not ids and not any(pc.any(mask).as_py() for mask in ad_masks):
                 raise PoolError(f"no ad {ad_id!r} in the pool {self._folder}; check the ad's id")
             manifest = state.shards()
-            changes = without_texts("text", "title"), without_texts("text")
-            manifest["ads"] = rewritten(self._folder, state.ads, ad_masks, changes[0])
-            manifest["items"] = rewritten(self._folder, state.items, item_masks, changes[1])
+            blank_ads, blank_items = blank_texts("text", "title"), blank_texts("text")
+            manifest["ads"] = rewrite_shards(self._folder, state.ads, ad_masks, blank_ads)
+            manifest["items"] = rewrite_shards(self._folder, state.items, item_masks, blank_items)
             self._replace(state, manifest)
             return ids
 
@@ -194,7 +194,8 @@ class ArrowPool:
             manifest = state.shards()
             for name, gone in (("items", rows), ("ads", ad_rows[ad_rows >= 0])):
                 series = state.series(name)
-                manifest[name] = rewritten(self._folder, series, row_masks(series, gone), emptied)
+                masks = row_masks(series, gone)
+                manifest[name] = rewrite_shards(self._folder, series, masks, empty_rows)
             self._replace(state, manifest)
 
     def _state(self) -> _State:
@@ -228,7 +229,7 @@ class ArrowPool:
             yield self._state()
 
     def _replace(self, state: _State, manifest: files.Manifest) -> None:
-        """Lists other shards than `state` does, and deletes those that are not listed."""
+        """Lists the shards of `manifest` in place of those of `state`, and deletes all others."""
         if manifest != state.shards():
             files.replace_manifest(self._folder, manifest)
         self._delete_unlisted(manifest)

@@ -1,4 +1,4 @@
-"""Writes shards of the pool again in which rows change: their texts are erased, or they are emptied
+"""Rewrites shards of the pool in which rows change: their texts are erased, or the rows are emptied
 for good. No row ever moves."""
 
 from collections.abc import Callable, Sequence
@@ -14,15 +14,18 @@ from biasloop.domain.split import Split
 from biasloop.store.series import Series, dataset_features, to_table
 from biasloop.store.shards import Shard, write_shard
 
+REMOVED = "\0"
+"""How the id of an emptied row begins: no id that can be imported holds this character."""
+
 Change = Callable[[Any, Any, int], Any]
 """Makes a new table from (table, mask of the rows to change, number of the first row)."""
 
 
-def rewritten(
+def rewrite_shards(
     folder: Path, series: Series, masks: Sequence[Any], change: Change
 ) -> tuple[Shard, ...]:
-    """The shards of a series after a change of the masked rows. Those without a masked row that is
-    not erased yet are not written again."""
+    """Applies a change to the masked rows; returns the shards of the series. Shards in which all
+    masked rows are erased already are not rewritten."""
     import pyarrow.compute as pc
 
     shards = list(series.shards)
@@ -34,8 +37,8 @@ def rewritten(
     return tuple(shards)
 
 
-def without_texts(*columns: str) -> Change:
-    """Blanks columns of the rows, which count as erased from then on."""
+def blank_texts(*columns: str) -> Change:
+    """A change that blanks columns of the rows, which count as erased from then on."""
 
     def change(table: Any, mask: Any, _: int) -> Any:
         import pyarrow as pa
@@ -49,15 +52,17 @@ def without_texts(*columns: str) -> Change:
     return change
 
 
-def emptied(table: Any, mask: Any, first_row: int) -> Any:
-    """Leaves nothing in the rows, not even the id, which can so be added again. Rows that are
-    erased stay as they are: what was taken down stays known."""
+def empty_rows(table: Any, mask: Any, first_row: int) -> Any:
+    """A change that leaves nothing in the rows, not even the id, so that it can be added again.
+    Rows that are erased stay as they are: what was taken down stays known."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     chosen = pc.and_not(mask, table["erased"]).to_numpy()
     name = "items" if "roots" in table.column_names else "ads"
-    empty = to_table(name, [_empty(name, first_row + place) for place in np.flatnonzero(chosen)])
+    empty = to_table(
+        name, [_empty_record(name, first_row + place) for place in np.flatnonzero(chosen)]
+    )
     column = empty.column_names.index("erased")
     empty = empty.set_column(column, empty.field(column), pa.array([True] * len(empty)))
     places = np.where(chosen, len(table) + np.cumsum(chosen) - 1, np.arange(len(table)))
@@ -88,11 +93,7 @@ def descendant_mask(table: Any, ad_id: str) -> Any:
     return pa.array(mask)
 
 
-REMOVED = "\0"
-"""How the id of an emptied row begins: no id that can be imported holds this character."""
-
-
-def _empty(name: str, row: int) -> Ad | Item:
+def _empty_record(name: str, row: int) -> Ad | Item:
     row_id = f"{REMOVED}{row}"
     if name == "ads":
         return Ad(row_id, "")

@@ -106,7 +106,7 @@ class Series:
         ]
         self.starts = np.array([shard.start for shard in shards], dtype=np.int64)
         self.rows = sum(shard.rows for shard in shards)
-        # An index is valid as long as no shard was written again: rows that are removed lose ids.
+        # An index is valid as long as no shard was rewritten: rows that are removed lose their ids.
         grown = earlier is not None and shards[: len(earlier.shards)] == earlier.shards
         self._index: Index = earlier._index if earlier is not None and grown else EMPTY_INDEX
 

@@ -32,7 +32,7 @@ class Findings:
 
 def seed_rows(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields (place, row) for every row of these files, the place as "FILE, line N". Raises
-    DataError for a row that cannot be read, and for a file that cannot be read."""
+    DataError for a row or a file that cannot be read."""
     for path in paths:
         for number, row in read_objects(path):
             yield f"{path.name}, line {number}", row

@@ -100,7 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, label_studio_server: Server) 
 
 
 def test_a_mark_over_two_characters_that_look_like_a_line_break_is_right(site: Site) -> None:
-    """Case 08: the answer was deleted and asked for again, for ever."""
+    """Case 08: the answer was deleted and asked for again, forever."""
     whole = region(
         "span", "labels", start=0, end=len(TWO_CHARACTERS), text=TWO_CHARACTERS, labels=["eta"]
     )

@@ -1,4 +1,4 @@
-"""A model that every test of these folders may ask, made by commands once a run."""
+"""A workspace with a model, for all tests of this folder, made by commands once per run."""
 
 import pytest
 
@@ -9,10 +9,10 @@ WOMAN, AGE = "cerchiamo una cameriera", "età massima 30 anni"
 
 
 @pytest.fixture(scope="session")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """A model that learned two labels, each from its own words, and a rare one that no word tells.
-    Only for reading."""
-    folder = tmp_path_factory.mktemp("judge")
+def cli_with_model(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """Its model learned two labels, each from its own words, and a rare one that no word gives
+    away. Only for reading."""
+    folder = tmp_path_factory.mktemp("model")
     rows = []
     for n, text in enumerate(draw_texts(240, seed=3)):
         label, words = {1: ("genere", WOMAN), 2: ("eta", AGE)}.get(n % 6, ("niente", ""))

@@ -1,4 +1,4 @@
-"""Kind 8: what another program will refuse is refused at the start."""
+"""Kind 8: what another program would refuse later is refused at the start."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_a_title_that_label_studio_does_not_take_is_refused(tmp_path: Path, titl
 
 
 def test_choices_that_cannot_say_none_are_refused(tmp_path: Path) -> None:
-    """Case 06: a blank answer was deleted and asked for again, for ever."""
+    """Case 06: a blank answer was deleted and asked for again, forever."""
     campaign = make_campaign(tmp_path / "campaign", "tossico", "insulto")
     done = Cli(tmp_path / "workspace").run("init", tmp_path / "workspace", "--campaign", campaign)
     assert done.returncode != 0, "it was accepted"
@@ -45,7 +45,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 def test_doctor_builds_what_the_settings_name(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
-    """E4: the settings were well, and the training failed."""
+    """E4: doctor found nothing wrong with the settings, and the training failed."""
     monkeypatch.setitem(cli.environment, f"BIASLOOP_{setting}", value)
-    told = cli.run("doctor")
-    assert [line for line in told.stdout.splitlines() if "FIX" in line and "nonesuch" in line]
+    report = cli.run("doctor")
+    assert [line for line in report.stdout.splitlines() if "FIX" in line and "nonesuch" in line]

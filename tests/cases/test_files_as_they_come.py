@@ -62,8 +62,8 @@ def test_numbers_of_classes_in_a_list_become_names(cli: Cli, tmp_path: Path) -> 
         ),
     )
     numbered.save_to_disk(tmp_path / "saved")
-    found = labels_of(cli, tmp_path / "saved")
-    assert {text: set(labels.split("|")) for text, labels in found.items()} == {
+    imported_labels = labels_of(cli, tmp_path / "saved")
+    assert {text: set(labels.split("|")) for text, labels in imported_labels.items()} == {
         TEXTS[0]: {"gender", "age"},
         TEXTS[1]: {"inclusive"},
     }
@@ -100,9 +100,9 @@ def test_missing_values_and_whole_numbers_as_pandas_writes_them(
 
 
 def test_a_separator_within_a_label_comes_back(cli: Cli, campaign: Path, tmp_path: Path) -> None:
-    """Case 28: the export could not be told from two labels, and was rejected on import."""
-    said = {TEXTS[0]: ["IT | software"], TEXTS[1]: ["IT", "age"], TEXTS[2]: ["inclusive"]}
-    rows = [{"id": str(n), "text": text, "labels": said[text]} for n, text in enumerate(said)]
+    """Case 28: the export looked like two labels, and was rejected on import."""
+    labels = {TEXTS[0]: ["IT | software"], TEXTS[1]: ["IT", "age"], TEXTS[2]: ["inclusive"]}
+    rows = [{"id": str(n), "text": text, "labels": labels[text]} for n, text in enumerate(labels)]
     cells = labels_of(cli, write_jsonl(tmp_path / "rows.jsonl", *rows))
     table = tmp_path / "table.csv"
     pd.DataFrame({"text": list(cells), "labels": list(cells.values())}).to_csv(table, index=False)
@@ -144,18 +144,20 @@ def test_another_encoding_is_told_from_a_missing_column(cli: Cli, tmp_path: Path
     assert "--encoding" in done.stdout + done.stderr
 
 
-def test_a_file_that_is_not_there_is_no_text_to_judge(judge: Cli) -> None:
+def test_a_file_that_is_not_there_is_no_text_to_judge(cli_with_model: Cli) -> None:
     """Case 29: the name of the file was judged, with exit status 0."""
-    done = judge.run("classify", "annunci_di_marzo.csv")
+    done = cli_with_model.run("classify", "annunci_di_marzo.csv")
     assert done.returncode != 0
     assert "annunci_di_marzo.csv" in done.stderr
 
 
-def test_the_id_of_an_ad_is_known_by_its_name_in_exports(judge: Cli, tmp_path: Path) -> None:
+def test_the_id_of_an_ad_is_known_by_its_name_in_exports(
+    cli_with_model: Cli, tmp_path: Path
+) -> None:
     """N2: verdicts were numbered, and could be joined by the order of lines only."""
     rows = [{"ad_id": f"ad {n}", "text": text} for n, text in enumerate(TEXTS)]
-    told = judge("classify", write_jsonl(tmp_path / "ads.jsonl", *rows))
-    assert [json.loads(line)["id"] for line in told.splitlines()] == ["ad 0", "ad 1", "ad 2"]
+    output = cli_with_model("classify", write_jsonl(tmp_path / "ads.jsonl", *rows))
+    assert [json.loads(line)["id"] for line in output.splitlines()] == ["ad 0", "ad 1", "ad 2"]
 
 
 def test_an_export_comes_back_as_what_it_was(cli: Cli, tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_an_export_comes_back_as_what_it_was(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_read_are_named(cli: Cli, tmp_path: Path) -> None:
-    """E6: texts and documents beside a table were left out without a word."""
+    """E6: texts and documents next to a table were left out without a word."""
     folder = tmp_path / "mixed"
     folder.mkdir()
     write_jsonl(folder / "a.jsonl", {"id": "1", "text": TEXTS[0]})

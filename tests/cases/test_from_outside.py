@@ -39,7 +39,7 @@ def test_under_another_name_the_page_does_not_answer(page: str, path: str) -> No
 
 
 def test_not_anybody_may_call_the_webhook(page: str) -> None:
-    """S6: whoever called it woke the loop."""
+    """S6: anyone who called it woke the loop."""
     assert httpx.post(f"{page}/webhook", json={}).is_client_error
 
 

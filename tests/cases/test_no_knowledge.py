@@ -14,15 +14,17 @@ from support.cli import Cli, write_jsonl
 from support.small import draw_texts
 
 
-def test_a_label_that_cannot_be_told_is_not_flagged(judge: Cli, tmp_path: Path) -> None:
+def test_a_label_that_no_word_gives_away_is_not_flagged(
+    cli_with_model: Cli, tmp_path: Path
+) -> None:
     """Case 19: half of all texts were flagged with it, and no note said why."""
     rows = [{"id": str(n), "text": text} for n, text in enumerate(draw_texts(200, seed=4))]
     rows += [{"id": "w", "text": "cerchiamo una cameriera"}]
-    told = judge("classify", write_jsonl(tmp_path / "new.jsonl", *rows))
-    flagged = [json.loads(line)["flagged"] for line in told.splitlines()]
+    output = cli_with_model("classify", write_jsonl(tmp_path / "new.jsonl", *rows))
+    flagged = [json.loads(line)["flagged"] for line in output.splitlines()]
     assert sum("rara" in labels for labels in flagged) == 0
     assert flagged[-1] == ["genere"]
-    notes = judge.json("models", "list")[-1]["card"]["notes"]
+    notes = cli_with_model.json("models", "list")[-1]["card"]["notes"]
     assert any("rara" in note and "chance" in note for note in notes), notes
 
 
@@ -35,7 +37,7 @@ COMMON = ("oggi", "ieri", "sempre", "molto", "poco", "anche", "forse", "bene", "
 
 @pytest.fixture(scope="module")
 def gold(tmp_path_factory: pytest.TempPathFactory) -> Gold:
-    """Short texts, one in twenty of them urgent, which its own words tell."""
+    """Short texts, one in twenty of them urgent, with words of its own."""
     draw = random.Random(5)
 
     def row(n: int) -> dict[str, str]:
@@ -54,9 +56,9 @@ def test_the_default_strategy_meets_a_class_that_the_first_batch_lacked(gold: Go
     encoded = Encoded(encoder, encoder.encode(gold.pool.texts), encoder.encode(gold.test.texts))
     is_rare = gold.pool.labels[:, list(gold.scheme.labels).index("urgente")] == 1
     setup = Setup("tfidf", {"folds": 2}, batch=10, budget=50)
-    found = []
+    urgent_asked = []
     for seed in LACKING:
         asked = simulate(gold, setup, "auto", seed, encoded).asked
         assert not is_rare[asked[:10]].any()
-        found.append(np.count_nonzero(is_rare[asked]))
-    assert any(found), found
+        urgent_asked.append(np.count_nonzero(is_rare[asked]))
+    assert any(urgent_asked), urgent_asked

@@ -24,13 +24,13 @@ SAME_TO_THE_EYE = {
 
 @pytest.fixture(scope="module")
 def probabilities(
-    judge: Cli, tmp_path_factory: pytest.TempPathFactory
+    cli_with_model: Cli, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, float]]:
     """What the model says of each form of the same text."""
     texts = {"plain": PLAIN} | SAME_TO_THE_EYE
     rows = [{"id": name, "text": text} for name, text in texts.items()]
     file = write_jsonl(tmp_path_factory.mktemp("texts") / "texts.jsonl", *rows)
-    verdicts = [json.loads(line) for line in judge("classify", file).splitlines()]
+    verdicts = [json.loads(line) for line in cli_with_model("classify", file).splitlines()]
     return {verdict["id"]: verdict["labels"] for verdict in verdicts}
 
 

@@ -150,11 +150,11 @@ def test_doctor_waits_a_limited_time_for_the_hub(
             connection.sendall(head)
             time.sleep(0.02)
 
-    found: list[Check] = []
+    checks: list[Check] = []
     with raw_server(drip) as url:
         monkeypatch.setenv("HF_ENDPOINT", url)
-        asking = threading.Thread(target=lambda: found.append(_hub()), daemon=True)
+        asking = threading.Thread(target=lambda: checks.append(_hub()), daemon=True)
         asking.start()
         asking.join(60)
-    assert [(check.ok, check.needed) for check in found] == [(False, False)]
-    assert url in found[0].found
+    assert [(check.ok, check.needed) for check in checks] == [(False, False)]
+    assert url in checks[0].found

@@ -494,12 +494,12 @@ def test_an_answer_on_an_edited_text_does_not_count(
     edited = [task(before), task(after, number=2)]
     answers.tasks = [replace(state, text=shown) for state in edited]
     poll_once(ledger, answers)
-    found = {a.key: (a.standing, a.reason) for a in ledger.annotations()}
-    assert found["ls:1"] == (Standing.VOTE, "")  # given before the text was edited
-    assert (found["ls:2"] == (Standing.VOTE, "")) == counts
+    readings = {a.key: (a.standing, a.reason) for a in ledger.annotations()}
+    assert readings["ls:1"] == (Standing.VOTE, "")  # given before the text was edited
+    assert (readings["ls:2"] == (Standing.VOTE, "")) == counts
     if not counts:
-        assert found["ls:2"][0] is Standing.ASIDE
-        assert "another text" in found["ls:2"][1]
+        assert readings["ls:2"][0] is Standing.ASIDE
+        assert "another text" in readings["ls:2"][1]
 
 
 def test_an_answer_on_an_edited_text_counts_once_it_is_given_again(ledger: Ledger) -> None:

@@ -87,7 +87,7 @@ def test_a_corrected_file_is_taken_in(service: Service) -> None:
 
 
 def test_the_last_import_is_meant_also_when_it_was_taken_back(service: Service) -> None:
-    """Who calls it twice does not lose the import before."""
+    """Those who call it twice do not lose the import before."""
     with pytest.raises(LedgerError, match="no import that can be taken back"):
         undo.undo(service, None)
     first, second = bring_in(service, *rows_of_ads(1)), bring_in(service, *rows_of_ads(2))

@@ -1,4 +1,4 @@
-"""A Label Studio that says what is not so, as faults for the proxy."""
+"""A Label Studio that says what is not true, as faults for the proxy."""
 
 import json
 import threading
@@ -137,8 +137,8 @@ def is_project(method: str, path: str) -> bool:
 
 
 def about(lie: Fault, concerned: Callable[[str, str], bool], times: int | None = None) -> Any:
-    """For a proxy's `any`: tells this lie to requests that it concerns, so many times (None: until
-    the proxy is told otherwise)."""
+    """For a proxy's `any`: tells this lie to the requests that it is about, that many times (None:
+    until the proxy is changed)."""
     lock, left = threading.Lock(), [times]
 
     def choose(method: str, path: str) -> Fault | None:

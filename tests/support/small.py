@@ -1,4 +1,4 @@
-"""Campaigns of a few lines, and workspaces made of them as users make them: by commands."""
+"""Campaigns of a few lines, and workspaces that are made from them as users do it: by commands."""
 
 import random
 from collections.abc import Sequence

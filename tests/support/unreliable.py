@@ -1,6 +1,6 @@
 """A campaign on a Label Studio that cannot be relied on, and what must be true of its ledger.
 
-Every answer takes its own number of seconds, by which it is known wherever it is: ids are given
+Every answer takes its own number of seconds, and is recognised by it everywhere: ids are given
 again after a restore, and items may have several tasks.
 """
 
@@ -127,8 +127,8 @@ class UnreliableCampaign:
                 return
 
     def question(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.service.ledger.control.bookmark(Bookmark.LOSSES)
-        return found
+        question: dict[str, Any] | None = self.service.ledger.control.bookmark(Bookmark.LOSSES)
+        return question
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ class UnreliableCampaign:
 
     @contextmanager
     def lying(self, name: str, times: int | None) -> Iterator[None]:
-        """Label Studio says so of its tasks (of its project), so many times."""
+        """Label Studio tells this lie about its tasks (or its project), that many times."""
         if name == "another_project":
             self._lie = about(another_project, is_project, times)
         else:
@@ -342,11 +342,11 @@ class UnreliableCampaign:
             if given.poison or record.standing not in COUNTED:
                 continue
             labels = tuple(sorted(record.labels)) if record.standing is Standing.VOTE else None
-            said = [
+            answers = [
                 None if v is None else tuple(sorted(set(v) - {"inclusive"})) for v in given.versions
             ]
             labels = None if labels is None else tuple(sorted(set(labels) - {"inclusive"}))
-            version = max(n for n, v in enumerate(said) if v == labels)
+            version = max(n for n, v in enumerate(answers) if v == labels)
             assert version >= given.seen, f"{record} is older than what was seen of {given}"
             given.seen = version
         keys = Counter(self._keys.values())

@@ -42,11 +42,11 @@ def polled() -> Iterator[str]:
 
 
 def wait_for_polls(count: int) -> None:
-    """Until so many more polls came; how fast they come is a matter of the machine."""
-    wanted, deadline = LabelStudioStandIn.polls + count, time.monotonic() + 120
-    while LabelStudioStandIn.polls < wanted and time.monotonic() < deadline:
+    """Waits for this many more polls; how fast they come depends on the machine."""
+    target, deadline = LabelStudioStandIn.polls + count, time.monotonic() + 120
+    while LabelStudioStandIn.polls < target and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert LabelStudioStandIn.polls >= wanted
+    assert LabelStudioStandIn.polls >= target
 
 
 def answers(url: str) -> bool:

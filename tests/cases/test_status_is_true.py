@@ -1,4 +1,4 @@
-"""Kind 9: the service says what is so."""
+"""Kind 9: what the service says is true."""
 
 from pathlib import Path
 

@@ -216,10 +216,10 @@ def test_an_import_that_was_killed_is_taken_back_as_well(
     kept = bring_in(service, *rows_of_ads(0))
     extend, append = ArrowPool._extend, ArrowPool.append
 
-    def only_ads(self: ArrowPool, name: str, records: Any) -> tuple[int, int]:
+    def only_ads(self: ArrowPool, name: str, *args: Any) -> tuple[int, int]:
         if name == "items":
             raise Killed
-        return extend(self, name, records)
+        return extend(self, name, *args)
 
     def whole(self: ArrowPool, *args: Any) -> tuple[int, int]:
         append(self, *args)

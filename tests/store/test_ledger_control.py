@@ -5,17 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from biasloop.errors import LedgerError
 from biasloop.store.control import Lease
-from biasloop.store.imports import ImportRecord, ranges
+from biasloop.store.imports import ImportRecord
 from biasloop.store.ledger import Ledger
 from support.annotations import vote
 
@@ -207,10 +203,3 @@ def test_what_was_valid_before_a_moment_is_found(ledger: Ledger) -> None:
     assert [a.labels for a in before(times[2], [])] == [("label-1",)]
     assert [a.labels for a in before(times[2], [times[1]])] == [("label-0",)]
     assert before(times[2], times[:2]) == before(NOW - timedelta(days=1), []) == []
-
-
-@given(rows=st.sets(st.integers(0, 20)))
-def test_ranges_hold_just_the_rows(rows: set[int]) -> None:
-    pairs = ranges(np.array(sorted(rows), dtype=np.int64))
-    assert [row for first, stop in pairs for row in range(first, stop)] == sorted(rows)
-    assert all(stop < first for (_, stop), (first, _) in pairwise(pairs))

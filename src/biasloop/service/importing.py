@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
-import numpy as np
-
 from biasloop.domain.item import Ad, Item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.votes.consensus import resolve_item_labels
@@ -16,8 +14,8 @@ from biasloop.intake.dry_run import DryPool
 from biasloop.intake.importer import Unit
 from biasloop.service.service import Service
 from biasloop.store.control import Event
-from biasloop.store.imports import ImportRecord, Imports, ranges
-from biasloop.store.pool import ArrowPool
+from biasloop.store.imports import ImportRecord, Imports
+from biasloop.store.pool import ArrowPool, Filled
 
 
 def import_file(
@@ -76,7 +74,9 @@ class RecordingPool(ArrowPool):
         self._imports = imports
         self._record = record
 
-    def append(self, items: Iterable[Item], ads: Iterable[Ad] = ()) -> tuple[int, int]:
+    def append(
+        self, items: Iterable[Item], ads: Iterable[Ad] = (), filled: Filled | None = None
+    ) -> tuple[int, int]:
         """See ArrowPool.append."""
         items, ads = list(items), list(ads)
         ids = list(dict.fromkeys(item.id for item in items))
@@ -84,11 +84,14 @@ class RecordingPool(ArrowPool):
         known_ads = self.ads([ad.id for ad in ads])
         new_ads = [ad.id for ad in ads if ad.id not in known_ads]
         self._save(replace(self._record, adding_items=tuple(new), adding_ads=tuple(new_ads)))
-        counts = super().append(items, ads)
-        filled = ranges(np.sort(self.rows_of(new)))
-        rows = (*self._record.rows, *filled)
-        self._save(replace(self._record, rows=rows, adding_items=(), adding_ads=()))
+        counts = super().append(items, ads, filled or self._note_filled)
+        self._save(replace(self._record, adding_items=(), adding_ads=()))
         return counts
+
+    def _note_filled(self, first: int, stop: int) -> None:
+        # Not the rows of the items that were new before: another import may have added them since.
+        rows = (*self._record.rows, (first, stop))
+        self._save(replace(self._record, rows=rows))
 
     def _save(self, record: ImportRecord) -> None:
         self._record = record

@@ -177,12 +177,18 @@ def _former_labels(
 
 
 def _rows_added(service: Service, record: ImportRecord, erased: NDArray[np.bool_]) -> Rows:
-    """The rows that the import filled, sorted, without those that are erased or removed."""
-    filled = [np.arange(first, min(stop, len(erased))) for first, stop in record.rows]
+    """The rows that the import filled, sorted, without those that are erased or removed.
+
+    Another import may have added since what one that was killed was adding, and may have filled
+    the same rows again after an older copy of the pool was put in place.
+    """
+    ours = np.zeros(len(erased), dtype=np.bool_)
     known = service.pool.rows_of(record.adding_items)
-    added: Rows = np.unique(np.concatenate([*filled, known[known >= 0]])).astype(np.int64)
-    added = added[added < len(erased)]
-    return added[~erased[added]]
+    ours[known[(known >= 0) & (known < len(erased))]] = True
+    for other in service.ledger.imports.all():
+        for first, stop in other.rows:
+            ours[first:stop] = other.id == record.id
+    return np.flatnonzero(ours & ~erased)
 
 
 def _uses(

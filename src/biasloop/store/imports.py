@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from biasloop.domain.batch import Rows
 from biasloop.errors import LedgerError
 from biasloop.store.database import Database
 from biasloop.store.records import unique_match
@@ -69,17 +68,6 @@ class Imports:
         if prefix is None:
             return next(iter(records.values()))
         return records[unique_match(list(records), prefix, "import", "imports")]
-
-
-def ranges(rows: Rows) -> list[tuple[int, int]]:
-    """Sorted rows as ranges without gaps, each a pair (first, one after the last)."""
-    pairs: list[tuple[int, int]] = []
-    for row in map(int, rows):
-        if pairs and pairs[-1][1] == row:
-            pairs[-1] = (pairs[-1][0], row + 1)
-        else:
-            pairs.append((row, row + 1))
-    return pairs
 
 
 def _record(value: dict[str, Any]) -> ImportRecord:

@@ -5,7 +5,7 @@ that state. Writers take turns by a file lock, which the system releases when it
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -43,6 +43,9 @@ CHUNK_ROWS = 1_000
 COLUMNS = frozenset(
     {"id", "text_hash", "split", "origin", "root", "group", "operation", "ad_id", "erased"}
 )
+
+Filled = Callable[[int, int], None]
+"""Is told the first row that was filled, and the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +92,17 @@ class ArrowPool:
         """The number of rows, including erased ones."""
         return self._state().items.rows
 
-    def append(self, items: Iterable[Item], ads: Iterable[Ad] = ()) -> tuple[int, int]:
+    def append(
+        self, items: Iterable[Item], ads: Iterable[Ad] = (), filled: Filled | None = None
+    ) -> tuple[int, int]:
         """Adds ads and then items whose ids are new; returns (items added, duplicate items).
 
-        The arguments are streamed: a shard is committed as soon as it is full. If a call is killed,
-        the same call adds the rest.
+        The arguments are streamed: a shard is committed as soon as it is full, and `filled` is then
+        called with the rows of its items. If a call is killed, the same call adds the rest.
         """
         with self._writing():
             self._extend("ads", ads)
-            return self._extend("items", items)
+            return self._extend("items", items, filled)
 
     def column(self, name: str, stop: int | None = None) -> NDArray[Any]:
         """A column of the item rows [0, stop), shape (stop,): id, text_hash, split, origin, root
@@ -241,7 +246,9 @@ class ArrowPool:
             if path.name not in listed:
                 path.unlink()
 
-    def _extend(self, name: str, records: Iterable[Ad] | Iterable[Item]) -> tuple[int, int]:
+    def _extend(
+        self, name: str, records: Iterable[Ad] | Iterable[Item], filled: Filled | None = None
+    ) -> tuple[int, int]:
         """Adds shard after shard to a series; returns (added, duplicates)."""
         import pyarrow as pa
 
@@ -261,16 +268,15 @@ class ArrowPool:
                 waiting.append(to_table(name, new))
                 added += len(new)
             if len(waiting_ids) > SHARD_ROWS - CHUNK_ROWS or _size(waiting) > SHARD_BYTES:
-                self._commit(name, pa.concat_tables(waiting))
+                self._commit(name, pa.concat_tables(waiting), filled)
                 waiting, waiting_ids = [], set()
         if waiting:
-            self._commit(name, pa.concat_tables(waiting))
+            self._commit(name, pa.concat_tables(waiting), filled)
         return added, seen - added
 
-    def _commit(self, name: str, table: Any) -> None:
-        """Writes one more shard and lists it in the manifest."""
-        state = self._state()
-        series = state.series(name)
+    def _commit(self, name: str, table: Any, filled: Filled | None) -> None:
+        """Writes one more shard, lists it in the manifest, and says which rows it has."""
+        series = (state := self._state()).series(name)
         shard = files.write_shard(
             self._folder,
             Shard(name, len(series.shards), series.rows, table.num_rows, size=0),
@@ -280,6 +286,8 @@ class ArrowPool:
         manifest = state.shards()
         manifest[name] += (shard,)
         files.replace_manifest(self._folder, manifest)
+        if filled is not None:
+            filled(shard.start, shard.start + shard.rows)
 
 
 def _count_erased(series: Series, erased: NDArray[np.bool_]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import httpx
 import httpx2
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.errors import BiasloopError
-from biasloop.foreign import PIECE, hide_password, limit_answers, strike_secrets
+from biasloop.foreign import PIECE, BadAnswer, hide_password, limit_answers, strike_secrets
 
 LETTERS = st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="*")
 SECRETS = st.text(LETTERS, min_size=PIECE, max_size=60)
@@ -63,13 +63,17 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """A server that answers every request with OK."""
+    """A server that answers every request with OK, and with what the path says of a header."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
+            name, _, value = unquote(self.path[1:]).partition("=")
+            self.send_response(302 if name == "Location" else 200)
+            if value:
+                self.send_header(name, value)
+            self.send_header("Content-Length", "2")
             self.end_headers()
+            self.wfile.write(b"OK")
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -111,3 +115,24 @@ def test_an_update_that_ignores_what_is_replaced_is_refused(library: Any, url: s
         pool._network_backend = backend
         with pytest.raises(BiasloopError, match=f"{library.__name__} cannot be limited"):
             client.get(url)
+
+
+@LIBRARIES
+@pytest.mark.parametrize("codec", ["hex", "rot13", "idna", "undefined", "latin-1"])
+def test_no_codec_that_an_answer_names_is_used(library: Any, url: str, codec: str) -> None:
+    with library.Client() as client:
+        limit_answers(client, seconds=60, size=10, byte_stream=library.ByteStream)
+        answer = client.get(f"{url}/{quote(f'Content-Type=text/html; charset={codec}')}")
+        assert answer.text == "OK"
+
+
+@LIBRARIES
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("target", ["javascript:alert(1)", "http://[::1", "http:/\x7f", "mailto:x"])
+def test_an_answer_that_points_nowhere_is_bad(
+    library: Any, url: str, target: str, *, follow: bool
+) -> None:
+    with library.Client(follow_redirects=follow) as client:
+        limit_answers(client, seconds=60, size=10, byte_stream=library.ByteStream)
+        with pytest.raises(BadAnswer, match="an answer that points to"):
+            client.get(f"{url}/{quote(f'Location={target}', safe='')}")

@@ -99,6 +99,9 @@ def limit_answers(
     def unpack(response: Any) -> None:
         if not allowance.in_use:
             raise _cannot_limit(library)
+        response.encoding = "utf-8"  # it may name any codec of Python, also such that raise
+        if response.has_redirect_location:
+            _check_target(response)
         if packing := response.headers.get("content-encoding"):
             packed = response.stream
             plain = _unpacked(b"".join(packed), packing, size)
@@ -116,6 +119,18 @@ def _cannot_limit(library: str) -> BiasloopError:
         f"answers read with the installed version of {library} cannot be limited; install the "
         "version that constraints.txt names"
     )
+
+
+def _check_target(response: Any) -> None:
+    """Raises BadAnswer when an answer points to something that cannot be requested; the libraries
+    build the next request even if they do not follow, and raise what is no error of a request."""
+    location = response.headers["location"]
+    try:
+        target = response.url.join(location)
+    except Exception:
+        target = None
+    if target is None or target.scheme not in ("http", "https") or not target.host:
+        raise BadAnswer(f"an answer that points to {location[:80]!r}")
 
 
 def _unpacked(packed: bytes, packing: str, size: int) -> bytes:

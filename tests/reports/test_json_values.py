@@ -18,8 +18,9 @@ from biasloop.reports.status import Budget, EvaluationReport, PaceReport
 from biasloop.simulate.report import Report
 
 FIGURES = st.floats() | st.floats(width=32).map(np.float32) | st.floats().map(np.float64)
+TEXTS = st.text(st.characters())  # also half a surrogate pair
 FACTS = st.recursive(
-    st.none() | st.booleans() | st.integers() | FIGURES | st.text() | st.datetimes(),
+    st.none() | st.booleans() | st.integers() | FIGURES | TEXTS | st.datetimes(),
     lambda below: (
         st.lists(below, max_size=4)
         | st.tuples(below, below)
@@ -59,12 +60,17 @@ def printed(value: Any) -> str:
 
 @given(FACTS | REPORTS.map(asdict))
 def test_what_a_command_prints_is_json(value: Any) -> None:
-    read_strictly(printed(value))
+    read_strictly(printed(value).encode().decode())
 
 
 def test_a_number_stays_a_number_and_no_number_is_null() -> None:
     value = {"low": math.nan, "high": -math.inf, "n": np.int64(3), "f1": np.float32(0.5)}
     assert read_strictly(printed(value)) == {"low": None, "high": None, "n": 3, "f1": 0.5}
+
+
+def test_what_numpy_holds_is_what_it_says() -> None:
+    value = {"flagged": np.bool_(False), "p": np.array([[0.5, math.nan]]), "name": np.str_("a")}
+    assert read_strictly(printed(value)) == {"flagged": False, "p": [[0.5, None]], "name": "a"}
 
 
 @pytest.mark.filterwarnings("ignore:All-NaN slice encountered")

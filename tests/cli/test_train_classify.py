@@ -138,6 +138,23 @@ def test_the_verdict_of_a_text_follows_from_its_sentences(trained: Path, tmp_pat
         assert set(nothing["labels"].values()) == {0.0}
 
 
+def test_a_text_is_cut_as_its_import_cuts_it(trained: Path, tmp_path: Path) -> None:
+    """Also in another language than the campaign's."""
+    text = "Additional qualifications:\nWe seek\na cook with a car.\nCompetenze richieste:\nGuida."
+    ads = [{"id": f"of {tag}", "language": tag, "text": text} for tag in ("en", "it", "de", "")]
+    file = write_jsonl(tmp_path / "ads.jsonl", *ads)
+    cli = Cli(Path(shutil.copytree(trained, tmp_path / "workspace")))
+    cli("import", file)
+    service = Service(tmp_path / "workspace")
+    items = service.pool.items(range(len(service.pool)))
+    service.close()
+    cuts = []
+    for verdict in classified(cli, file):
+        cuts.append([text[s["start"] : s["end"]] for s in verdict["sentences"]])
+        assert cuts[-1] == [item.text for item in items if item.ad_id == verdict["id"]]
+    assert cuts[0] != cuts[1] != cuts[2] != cuts[3] == cuts[1]
+
+
 def test_a_text_as_an_argument_and_lines_on_standard_input(trained: Path) -> None:
     cli = Cli(trained)
     odd = '{"id": "\\ud83d", "text": "Cerchiamo \\ud83d una cuoca"}'

@@ -17,6 +17,7 @@ from biasloop.intake.files import BadRow
 from biasloop.intake.markup import clean_row, without_markup
 from biasloop.intake.rows import Row
 from biasloop.intake.sentences import sentences
+from biasloop.intake.texts import Text
 from biasloop.plugins.loaded_model import LoadedModel
 from biasloop.reports.classify import classify
 
@@ -176,15 +177,15 @@ def test_a_verdict_on_html_points_into_the_text_given() -> None:
     text = "<ul><li>Cerchiamo una cameriera</li><li>Et&agrave; massima 30 anni</li></ul>"
     scheme = Scheme(("age",), multi=True)
     model = LoadedModel(Shouting(), ("age",), scheme)
-    (verdict,) = classify([(1, text)], model, unit="sentence", language="it")
+    (verdict,) = classify([Text(1, text)], model, unit="sentence", language="it")
     spans = [text[row["start"] : row["end"]] for row in verdict["sentences"]]
     assert spans == ["Cerchiamo una cameriera", "Et&agrave; massima 30 anni"]
     (evidence,) = verdict["sentences"][1]["evidence"]
     assert text[evidence["start"] : evidence["end"]] == "Et&agrave;"
     assert evidence["text"] == "Età"
     text = "<h2>Requisiti</h2><p>Et&agrave; massima<br>di 30 anni</p>"
-    (verdict,) = classify([(1, text)], model, unit="sentence", language="it")
+    (verdict,) = classify([Text(1, text)], model, unit="sentence", language="it")
     (row,) = verdict["sentences"]
     assert text[row["start"] : row["end"]] == "Et&agrave; massima<br>di 30 anni"
-    (verdict,) = classify([(1, "<p></p>")], model, unit="text", language="it")
+    (verdict,) = classify([Text(1, "<p></p>")], model, unit="text", language="it")
     assert verdict["sentences"] == []

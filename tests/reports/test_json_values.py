@@ -77,7 +77,7 @@ def test_what_numpy_holds_is_what_it_says() -> None:
 def test_a_simulation_without_a_figure_prints_null() -> None:
     undefined = np.full((3, 2, 2), np.nan)
     curves = Curves(accuracy=np.full((3, 2), 0.5), f1=undefined)
-    report = Report(np.array([10, 20]), "accuracy", {"random": curves})
+    report = Report(np.array([10, 20]), "accuracy", {"random": curves}, ("a", "b"), 0)
     shown = read_strictly(printed(report.as_dict()))
     nothing = [None, None]
     assert shown["curves"]["random"]["macro_f1"] == {

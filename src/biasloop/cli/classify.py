@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from biasloop.cli.context import Workspace, fail, open_workspace, warn
 from biasloop.cli.importing import Encoding, column_mapping
 from biasloop.errors import DataError
 from biasloop.intake.record import COLUMN_ADVICE, Reading, Record
+
+if TYPE_CHECKING:
+    from biasloop.intake.texts import Text
 
 FORMATS = ("json", "csv")
 FOREIGN = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".html", ".htm", ".xml", ".zip", ".md")
@@ -42,7 +45,7 @@ def classify(
     ] = "json",
     column: Annotated[
         list[str] | None,
-        typer.Option(help="FIELD=COLUMN for id or text in a column with another name; repeatable."),
+        typer.Option(help="FIELD=COLUMN for id, text or language in another column; repeatable."),
     ] = None,
     encoding: Encoding = None,
     workspace: Workspace = None,
@@ -93,11 +96,8 @@ def _csv_line(values: Any) -> str:
     return line.getvalue()
 
 
-def _texts(
-    what: str, columns: Mapping[str, str], encoding: str | None
-) -> Iterator[tuple[str | int, str]]:
-    """(id, text) of every text; rejects are named on standard error. Raises DataError if there is
-    no text."""
+def _texts(what: str, columns: Mapping[str, str], encoding: str | None) -> Iterator["Text"]:
+    """Every text; rejects are named on standard error. Raises DataError if there is no text."""
     from biasloop.intake.rows import Reject
     from biasloop.intake.texts import read_texts
 
@@ -107,7 +107,7 @@ def _texts(
             warn(f"rejected: line {row.line}: {row.reason}")
             continue
         read += 1
-        yield row.id, row.text
+        yield row
     if not read:
         raise DataError(f"there is no text in {what} that can be read; rows must have a text")
 

@@ -1,4 +1,4 @@
-"""Reads texts to classify: rows with a text and, if known, an id."""
+"""Reads texts to classify: rows with a text and, if known, an id and a language."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from biasloop.intake.values import as_id, as_text, is_missing
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text; without an id of its own, the id is the number of its line."""
+    """A text; without an id of its own, the id is the number of its line. Its language is "" if it
+    says none."""
 
     id: str | int
     text: str
+    language: str = ""
 
 
 def read_texts(rows: Iterable[Record], columns: Mapping[str, str]) -> Iterator[Text | Reject]:
@@ -28,7 +30,8 @@ def read_texts(rows: Iterable[Record], columns: Mapping[str, str]) -> Iterator[T
                 raise BadRow(f"no column {column}; it has: {', '.join(record) or 'nothing'}")
             if record[column] != "" and is_missing(record[column]):
                 raise BadRow("no text")
-            yield Text(_id(raw_id(record, columns), line), as_text(record[column], "text"))
+            text = as_text(record[column], "text")
+            yield Text(_id(raw_id(record, columns), line), text, _language(record, columns))
         except BadRow as reason:
             yield Reject(line, str(reason), start[:EXCERPT_CHARACTERS])
 
@@ -38,3 +41,8 @@ def _id(value: Any, line: int) -> str | int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return as_id(value) or line
+
+
+def _language(record: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+    value = record.get(columns.get("language", "language"))
+    return value if isinstance(value, str) and not is_missing(value, words=True) else ""

@@ -7,7 +7,8 @@ import numpy as np
 
 from biasloop.domain.text import MappedText
 from biasloop.intake.markup import without_markup
-from biasloop.intake.sentences import sentences
+from biasloop.intake.sentences import Span, sentences
+from biasloop.intake.texts import Text
 from biasloop.plugins.loaded_model import LoadedModel
 
 BATCH_SIZE = 500
@@ -15,27 +16,29 @@ BATCH_SIZE = 500
 
 
 def classify(
-    rows: Iterable[tuple[Any, str]],
+    rows: Iterable[Text],
     model: LoadedModel,
     *,
     unit: str,
     language: str,
     keep_markup: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Yields for every (id, text) its verdict, those of its sentences, and the decisive words.
+    """Yields for every text its verdict, those of its sentences, and the decisive words. `language`
+    is that of the texts that say none: each is cut as an import cuts it.
 
     The rule is "any": a text's probability for a label is the highest of its sentences, and the
     text is flagged when one of its sentences is. Offsets are characters of the text given; evidence
     is quoted without HTML, which is not read unless `keep_markup`. A text without a sentence has no
     flags and probabilities of 0. The probability of a label that the model never learned is None.
     """
-    batch: list[tuple[Any, MappedText]] = []
-    for row_id, text in rows:
-        batch.append((row_id, MappedText(text) if keep_markup else without_markup(text)))
+    batch: list[tuple[Any, MappedText, list[Span]]] = []
+    for row in rows:
+        shown = MappedText(row.text) if keep_markup else without_markup(row.text)
+        batch.append((row.id, shown, _cut(shown.text, unit, row.language or language)))
         if len(batch) == BATCH_SIZE:
-            yield from _classify(batch, model, unit, language)
+            yield from _classify(batch, model)
             batch = []
-    yield from _classify(batch, model, unit, language)
+    yield from _classify(batch, model)
 
 
 def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,20 +48,15 @@ def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _classify(
-    batch: list[tuple[Any, MappedText]], model: LoadedModel, unit: str, language: str
+    batch: list[tuple[Any, MappedText, list[Span]]], model: LoadedModel
 ) -> Iterator[dict[str, Any]]:
-    cut = [_cut(shown.text, unit, language) for _, shown in batch]
     verdicts = model.predict(
-        [
-            shown.text[start:end]
-            for (_, shown), spans in zip(batch, cut, strict=True)
-            for start, end in spans
-        ]
+        [shown.text[start:end] for _, shown, spans in batch for start, end in spans]
     )
     labels = model.scheme.labels
     without_sentence = np.array([0 if label in verdicts.known else np.nan for label in labels])
     at = 0
-    for (row_id, shown), spans in zip(batch, cut, strict=True):
+    for row_id, shown, spans in batch:
         own = slice(at, at + len(spans))
         at += len(spans)
         flagged = [_flagged(labels, flags) for flags in verdicts.flags[own]]
@@ -80,7 +78,7 @@ def _classify(
         }
 
 
-def _cut(text: str, unit: str, language: str) -> list[tuple[int, int]]:
+def _cut(text: str, unit: str, language: str) -> list[Span]:
     if unit == "sentence":
         return sentences(text, language)
     return [(0, len(text))] if text else []

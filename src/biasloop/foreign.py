@@ -26,7 +26,8 @@ MIN_SECRET = 4
 
 
 class BadAnswer(Exception):
-    """An answer that is larger than its limit, or packed in a way that was not asked for."""
+    """An answer that is larger than its limit, packed in a way that was not asked for, or points to
+    what cannot be requested. The message quotes nothing of it, since it may repeat a secret."""
 
 
 class TooSlow(BadAnswer):
@@ -124,20 +125,19 @@ def _cannot_limit(library: str) -> BiasloopError:
 def _check_target(response: Any) -> None:
     """Raises BadAnswer when an answer points to something that cannot be requested; the libraries
     build the next request even if they do not follow, and raise what is no error of a request."""
-    location = response.headers["location"]
     try:
-        target = response.url.join(location)
+        target = response.url.join(response.headers["location"])
     except Exception:
         target = None
     if target is None or target.scheme not in ("http", "https") or not target.host:
-        raise BadAnswer(f"an answer that points to {location[:80]!r}")
+        raise BadAnswer("an answer that points to what is no address")
 
 
 def _unpacked(packed: bytes, packing: str, size: int) -> bytes:
     if not packed or packing.lower() == "identity":
         return packed
     if packing.lower() not in ("gzip", "x-gzip", "deflate"):
-        raise BadAnswer(f"an answer packed as {packing[:20]!r}, which was not asked for")
+        raise BadAnswer("an answer packed in a way that was not asked for")
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS + 32)  # gzip or zlib, by its head
     try:
         plain = unpacker.decompress(packed, size + 1)

@@ -133,6 +133,15 @@ def test_a_repeated_secret_is_struck_out(call: Call, status: int) -> None:
     assert SECRET not in f"{caught.value} {caught.value.__cause__}".lower()
 
 
+@pytest.mark.parametrize("call", CALLS[:-1])
+@pytest.mark.parametrize("head", ["Content-Encoding: {}", "Location: about:{}"])
+def test_a_secret_that_is_repeated_in_the_head_is_not_quoted(call: Call, head: str) -> None:
+    echo = answering(302, b"OK", head.format(SECRET))
+    with raw_server(echo) as url, pytest.raises(LabelStudioError) as caught:
+        call(url, 5)
+    assert SECRET[:8] not in str(caught.value).lower()
+
+
 def test_the_end_of_a_large_log_is_quoted_without_secrets(tmp_path: Path) -> None:
     server = own_server(1, tmp_path)
     server.log.write_text(f"{'x' * 100}\n" * 10_000 + f"wrong token {SECRET}\nthe last line\n")

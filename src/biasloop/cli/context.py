@@ -107,7 +107,7 @@ def local(moment: datetime | None) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "—"
 
 
-IDS = frozenset({"round", "model"})
+IDS = frozenset({"round", "model", "import"})
 """Columns whose values people copy: never cut or wrapped."""
 
 

@@ -44,7 +44,7 @@ def test_what_was_added_again_after_a_kill_is_of_the_second_import(
             bring_in(service, 1, 2)
     (killed,) = service.ledger.imports.all()
     second = bring_in(service, 1, 2)
-    assert undo.undo(service, killed.id).nothing
+    assert undo.undo(service, killed.id).is_empty
     assert service.pool.stats().items == service.pool.stats().ads == 2
     assert len(undo.undo(service, second).rows) == 2
 
@@ -79,5 +79,5 @@ def test_rows_that_were_filled_again_are_of_the_later_import(
     shutil.rmtree(service.layout.pool)
     shutil.copytree(tmp_path / "before", service.layout.pool)
     later = bring_in(service, 3)
-    assert undo.undo(service, lost).nothing
+    assert undo.undo(service, lost).is_empty
     assert len(undo.undo(service, later).rows) == 1

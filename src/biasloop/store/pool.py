@@ -97,9 +97,8 @@ class ArrowPool:
     ) -> tuple[int, int]:
         """Adds ads and then items whose ids are new; returns (items added, duplicate items).
 
-        The arguments are streamed: a shard is committed as soon as it is full, and `filled` is then
-        called with the rows of its items. If a call is killed, the same call adds the rest.
-        """
+        The arguments are streamed. A shard is committed as soon as it is full; `filled` then gets
+        its rows. If a call is killed, the same call adds the rest."""
         with self._writing():
             self._extend("ads", ads)
             return self._extend("items", items, filled)

@@ -22,6 +22,7 @@ from biasloop.domain.votes.vote import VotePlan, answered_items
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.rounds.compare import changed_annotations, returns_and_overlaps
+from biasloop.rounds.losses import LossDecision
 from biasloop.rounds.poll import OVERLAP, poll
 from biasloop.rounds.reading import PROVENANCE, read_annotation
 from biasloop.rounds.reconcile import reconcile
@@ -713,6 +714,22 @@ def test_a_restored_database_is_recognised_although_everybody_goes_on(
     poll_once(ledger, labelled, NOW + 2 * DAY)
     assert len(votes_of(ledger)) == 30
     assert ledger.control.bookmark(Bookmark.LOSSES)["gone"] == 2
+
+
+def test_an_answer_under_an_id_that_was_given_again_stays_itself_when_the_first_is_let_go(
+    ledger: Ledger, labelled: Answers
+) -> None:
+    """The first one's deletion is later than the other was made."""
+    at = NOW + DAY
+    again = raw(29, choices("gender"), task=29, annotator=BEA, updated_at=at, created_at=at)
+    labelled.tasks[29] = replace(task(again, number=29, at=at), done=True)
+    poll_once(ledger, labelled, NOW + 2 * DAY)
+    parts: Any = (ledger, labelled, Sent(), CONFIG)
+    reconcile(*parts, lambda _: POLICY, PLAN, losses=LossDecision.LET_GO)
+    before = {a.key: a for a in ledger.annotations()}
+    assert before["ls:29"].standing is Standing.DELETED
+    poll_once(ledger, labelled, NOW + 3 * DAY)
+    assert {a.key: a for a in ledger.annotations()} == before
 
 
 def test_a_question_stays_while_answers_are_gone(ledger: Ledger, labelled: Answers) -> None:

@@ -82,9 +82,11 @@ def key_of(raw: RawAnnotation, records: Records) -> str:
     before = records.get(key)
     if before is None or raw.created_at is None:
         return key
-    if raw.created_at <= before.at and raw.task_id == before.task_id:
-        return key
-    return f"{key}@{raw.created_at:%Y-%m-%dT%H:%M:%S.%f}"
+    key_of_another = f"{key}@{raw.created_at:%Y-%m-%dT%H:%M:%S.%f}"
+    if key_of_another in records:  # also after the first one was deleted, later than this was made
+        return key_of_another
+    same = raw.created_at <= before.at and raw.task_id == before.task_id
+    return key if same else key_of_another
 
 
 def has_id_of_another(raw: RawAnnotation, records: Records) -> bool:

@@ -37,7 +37,8 @@ def test_two_rounds_leave_a_workspace_to_look_at(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ('{"text": "Cerchiamo un cuoco"}', "line 1: not {"),
-        ('{"text": 5, "labels": ["gender"]}', "line 1: not {"),
+        ('{"text": ["5"], "labels": ["gender"]}', "line 1: not {"),
+        ('{"text": 5, "labels": ["gender"]}', "have 1"),  # a number is a text, as in an import
         ('{"text": "Cerchiamo un cuoco", "label": "sesso"}', "line 1: a label outside the scheme"),
         ('{"text": "Cerchiamo un cuoco", "label": "gender"}', "have 1"),
         ("", "have 0"),

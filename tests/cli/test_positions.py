@@ -178,6 +178,7 @@ def test_if_nothing_was_recorded_the_status_says_so(workspace: Path) -> None:
         assert done.exit_code == 1
         assert "line 2" in done.output
         assert "line 3" in done.output
+        assert str(done.exception) == "no position was recorded: 2 rows refused"
 
 
 def test_the_encoding_can_be_said_as_for_any_file(workspace: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
-from biasloop.cli.importing import Encoding
+from biasloop.cli.importing import Encoding, count
+from biasloop.errors import DataError
 
 if TYPE_CHECKING:
     from biasloop.domain.measure.resample import Interval
@@ -95,7 +96,7 @@ def add_positions(
         for reason in refused:
             say(f"  not recorded: {reason}")
     if not recorded:
-        raise typer.Exit(1)
+        raise DataError(f"no position was recorded: {count(len(refused), 'row')} refused")
 
 
 @app.command()

@@ -237,7 +237,8 @@ def demo(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Labelled texts, in any format of import; default: the campaign's seeds."
+            help="Labelled texts, a file of any kind that import reads; default: the campaign's "
+            "seeds."
         ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 5,

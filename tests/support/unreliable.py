@@ -294,7 +294,8 @@ class UnreliableCampaign:
             self.service.reconcile()
             raise AssertionError("reconcile went on although nobody had decided")
         stored = self.stored()
-        lost = {m for m, given in self.given.items() if given.seen >= 0 and m not in stored}
+        kept = {a.seconds for a in self.records() if a.kept}  # by an earlier decision, which holds
+        lost = {m for m, given in self.given.items() if given.seen >= 0 and m not in stored} - kept
         self.service.reconcile(decision)
         assert self.question() is None
         counted = self._counted()

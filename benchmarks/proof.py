@@ -112,13 +112,8 @@ def measure(name: str, grid: Grid, folder: Path) -> tuple[dict[str, Any], Saved]
             arm: {
                 "at_budget": _numbers(arm_curves[:, -1]),
                 "area": _numbers(area_under_curve(budgets, arm_curves)),
-                **{
-                    name: _numbers(values[arm]) if arm in values else None
-                    for name, values in (
-                        ("saved", saved[metric]),
-                        ("absolute", saved.get(metric + ABSOLUTE, {})),
-                    )
-                },
+                "saved": _cell(saved[metric], arm),
+                "absolute": _cell(saved.get(metric + ABSOLUTE, {}), arm),
             }
             for arm, arm_curves in curves.items()
         }
@@ -139,6 +134,10 @@ def summarise(saved: list[Saved]) -> dict[str, Any]:
             for arm, mean in means.items()
         }
     return figures
+
+
+def _cell(by_arm: Mapping[str, Array], arm: str) -> dict[str, float] | None:
+    return _numbers(by_arm[arm]) if arm in by_arm else None
 
 
 def _numbers(resampled: Array) -> dict[str, float] | None:

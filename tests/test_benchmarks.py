@@ -3,13 +3,21 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from biasloop.domain.label import Scheme
+from biasloop.plugins.classifiers.deep.sentence_encoder import SentenceEncoder
+from biasloop.plugins.classifiers.embedding import Embedding
+from biasloop.plugins.classifiers.options import EmbeddingOptions
 from biasloop.plugins.registry import Kind, names
+from biasloop.simulate.gold import Gold, Texts
+from biasloop.simulate.run import Encoded, Setup, simulate
+from support.tiny_checkpoint import make_encoder
 
 ROOT = Path(__file__).parents[1]
 
@@ -97,3 +105,48 @@ def test_what_is_called_poison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert wrong.sum() == 15
     strange = [rows[int(text)]["fine"] for text in drawn["novel"][0]]
     assert not set(strange[:100]) & set(strange[100:])
+
+
+def test_the_earlier_embedding_is_the_last_of_the_layers_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.rival import EARLIER, EARLIER_STRENGTH, run_arm
+
+    texts = [f"{word} numero {n}" for n in range(20) for word in ("mela", "chiave")]
+    tiny = make_encoder(tmp_path / "tiny", texts)
+    labels = np.tile(np.eye(2, dtype=np.int8), (20, 1))
+    part = Texts(tuple(texts), labels)
+    gold = Gold(Scheme(("frutta", "ferro"), multi=False), part, part)
+    setup = Setup("embedding", {"model": str(tiny)}, batch=10, budget=20)
+    encoder = Embedding(EmbeddingOptions(model=str(tiny))).make_encoder(texts)
+    rows = encoder.encode(texts)
+    earlier = SentenceEncoder(encoder.states.pretrained, 256, "last")
+    expected = simulate(
+        gold,
+        replace(setup, options=setup.options | {"strength": EARLIER_STRENGTH}),
+        "random",
+        0,
+        Encoded(earlier, *[earlier.encode(texts)] * 2),
+    )
+    run = run_arm(gold, setup, EARLIER, 0, Encoded(encoder, rows, rows))
+    np.testing.assert_array_equal(run.asked, expected.asked)
+    assert (run.flags == expected.flags).mean() > 0.95  # rows of 16 bits
+
+
+def test_figures_of_real_sentences_are_weighted_by_their_chances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.real_sentences import figures
+
+    truth, flags = np.array([1.0, 1, 0, 0]), np.array([1.0, 0, 1, 0])
+    rows = [{"ad": f"ad {n}", "chance": chance} for n, chance in enumerate((1, 0.5, 0.25, 1))]
+    cells = figures(truth, flags, rows)
+    assert cells["n"] == 2
+    found = {
+        kind: [cells[kind][name].value for name in ("precision", "recall", "f1")]
+        for kind in ("enriched", "weighted")
+    }
+    assert found["enriched"] == [0.5, 0.5, 0.5]
+    np.testing.assert_allclose(found["weighted"], [1 / 5, 1 / 3, 2 / 8])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Cli, write_jsonl
+from support.small import make_campaign
 from support.workspaces import ADS
 
 
@@ -25,6 +26,13 @@ def test_imports_are_listed(cli: Cli, mistake: str) -> None:
     assert (rows[-1]["import"], rows[-1]["items"]) == (mistake, 4)
     assert rows[-2]["items"] == 4 + len(ADS) - 1
     assert f"{mistake} " in Cli(cli.workspace, COLUMNS="40")("imports")  # whole, to copy
+
+
+def test_without_imports_the_next_step_is_said(tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "workspace")
+    cli("init", cli.workspace, "--campaign", make_campaign(tmp_path / "c", "a", "b", multi=False))
+    assert "no imports yet; `biasloop import FILE`" in cli("imports")
+    assert cli.json("imports") == []
 
 
 def test_an_import_is_taken_back(cli: Cli, mistake: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from support.cli import Cli, write_jsonl
+from support.small import make_campaign
 
 TEXTS = {
     "eta": "massimo 30 anni",
@@ -22,17 +23,7 @@ TEXTS = {
 
 def write_labels(folder: Path, labels: Sequence[str], *, multi: bool = True) -> None:
     """The labelling page and the campaign file of a campaign with these labels."""
-    choices = "".join(f'<Choice value="{label}"/>' for label in labels)
-    folder.mkdir(exist_ok=True)
-    (folder / "label_config.xml").write_text(
-        '<View><Text name="text" value="$text"/><Choices name="label" toName="text" '
-        f'choice="{"multiple" if multi else "single"}">{choices}</Choices></View>'
-    )
-    (folder / "guidelines.md").write_text("# Prova\n")
-    (folder / "campaign.toml").write_text(
-        'name = "prova"\ntitle = "Prova"\nlanguage = "it"\nunit = "text"\n'
-        + ('none_label = "niente"\n' if multi else "")
-    )
+    make_campaign(folder, *labels, none_label="niente" if multi else None, multi=multi)
 
 
 def labelled(cli: Cli, labels: Sequence[str], *, multi: bool = True) -> Cli:

@@ -54,6 +54,9 @@ def imports(context: typer.Context, json: Json = False, workspace: Workspace = N
     if json:
         print_json(rows)
         return
+    if not rows:
+        say("no imports yet; `biasloop import FILE` adds ads")
+        return
     table(rows, ["import", "at", "items", "taken back", "file"])
 
 

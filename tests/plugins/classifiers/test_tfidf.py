@@ -529,6 +529,19 @@ def test_texts_without_a_word_are_an_error():
 WORDS = [f"{syllable}{ending}" for syllable in ("cal", "mon", "tir") for ending in "abcdefghi"]
 
 
+def answered(texts, labels, names, *, multi):
+    """Texts that people labelled, each a root of its own."""
+    return TrainingSet(
+        texts=texts,
+        labels=labels,
+        weights=np.ones(len(texts), np.float32),
+        roots=np.array([str(row) for row in range(len(texts))]),
+        sources=[LabelSource.HUMAN] * len(texts),
+        label_names=names,
+        multi=multi,
+    )
+
+
 @pytest.mark.parametrize("share", [0.04, 0.2, 0.5, 0.8])
 def test_a_label_that_the_text_does_not_tell_is_never_flagged(share):
     """Of 500 new texts 244 were once flagged with a label that was given to 16 of 400 at random."""
@@ -537,15 +550,7 @@ def test_a_label_that_the_text_does_not_tell_is_never_flagged(share):
     told = np.array(["cala" in text for text in texts])
     told_not = rng.permutation(700) < share * 700
     labels = np.column_stack([told, told_not]).astype(np.int8)
-    data = TrainingSet(
-        texts=texts[:400],
-        labels=labels[:400],
-        weights=np.ones(400, np.float32),
-        roots=np.array([str(row) for row in range(400)]),
-        sources=[LabelSource.HUMAN] * 400,
-        label_names=("told", "not told"),
-        multi=True,
-    )
+    data = answered(texts[:400], labels[:400], ("told", "not told"), multi=True)
     classifier = Tfidf()
     report = classifier.fit(data, seed=1)
     flags = classifier.predict_proba(texts[400:]) >= classifier.thresholds
@@ -563,15 +568,7 @@ def test_classes_that_the_text_does_not_tell_are_not_guessed(share):
     classes = (rng.permutation(700) >= share * 700).astype(int)
     names = ("one", "other")
     labels = np.eye(2, dtype=np.int8)[classes]
-    data = TrainingSet(
-        texts=texts[:400],
-        labels=labels[:400],
-        weights=np.ones(400, np.float32),
-        roots=np.array([str(row) for row in range(400)]),
-        sources=[LabelSource.HUMAN] * 400,
-        label_names=names,
-        multi=False,
-    )
+    data = answered(texts[:400], labels[:400], names, multi=False)
     classifier = Tfidf()
     report = classifier.fit(data, seed=1)
     proba = classifier.predict_proba(texts[400:])

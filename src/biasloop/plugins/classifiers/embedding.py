@@ -11,8 +11,8 @@ from biasloop.plugins.classifiers.deep.pretrained import Pretrained, find_pretra
 from biasloop.plugins.classifiers.deep.sentence_encoder import FILE, Form, SentenceEncoder
 from biasloop.plugins.classifiers.encoded import EncodedClassifier
 from biasloop.plugins.classifiers.mixed.mixed_encoder import MixedEncoder
-from biasloop.plugins.classifiers.options import EmbeddingOptions
-from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder, language_key
+from biasloop.plugins.classifiers.options import EmbeddingOptions, TfidfOptions
+from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.ports import Encoder
 
 LARGE_POOL = 40_000
@@ -26,15 +26,15 @@ class Embedding(EncodedClassifier):
     options: EmbeddingOptions
 
     def encoder_key(self) -> str:
-        """A key of the pretrained model, of how it is used, and of the language data. Raises
-        ClassifierError if the model cannot be loaded."""
-        forms = "-".join(self._states(form).id for form in self._forms)
-        return f"{forms}-{language_key(self.options.language)}"
+        """A key of the terms, of the pretrained model and of how it is used. Raises ClassifierError
+        if the model cannot be loaded."""
+        return "-".join([self._terms.encoder_key(), *(self._states(f).id for f in self._forms)])
 
     def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> MixedEncoder:
-        """See ports.EncoderClassifier. Raises ClassifierError if the model cannot be loaded."""
-        terms = TermEncoder.fit(texts, unlabelled, language=self.options.language)
-        return MixedEncoder(terms, self._states(self._forms[len(unlabelled) >= LARGE_POOL]))
+        """See ports.EncoderClassifier. Raises ClassifierError if the model cannot be loaded or no
+        text contains a word."""
+        states = self._states(self._forms[len(unlabelled) >= LARGE_POOL])
+        return MixedEncoder(self._terms.make_encoder(texts, unlabelled), states)
 
     @staticmethod
     def load_encoder(folder: Path) -> Encoder:
@@ -45,6 +45,10 @@ class Embedding(EncodedClassifier):
     def find_pretrained_model(self) -> Pretrained:
         """Its files, found and identified; the weights are not loaded. Raises ClassifierError."""
         return self._pretrained
+
+    @property
+    def _terms(self) -> Tfidf:
+        return Tfidf(TfidfOptions(language=self.options.language))
 
     @property
     def _forms(self) -> tuple[Form, Form]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.encoded import EncodedClassifier
 from biasloop.plugins.classifiers.options import TfidfOptions
-from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder, language_key
+from biasloop.plugins.classifiers.terms.term_encoder import TermEncoder, files_hash
 
 
 class Tfidf(EncodedClassifier):
@@ -21,8 +21,8 @@ class Tfidf(EncodedClassifier):
     def encoder_key(self) -> str:
         """A key of the n-gram lengths and the language data."""
         options = self.options
-        key = language_key(options.language)
-        return f"tfidf-{options.shortest}-{options.longest}-{key}"
+        language = files_hash(options.language) if options.language else ""
+        return f"tfidf-{options.shortest}-{options.longest}-{language}"
 
     def make_encoder(self, texts: Sequence[str], unlabelled: Sequence[str] = ()) -> TermEncoder:
         """See ports.EncoderClassifier. Raises ClassifierError when no text contains a word."""

@@ -38,8 +38,6 @@ BATCH = 4096
 MIN_TEXTS = 2
 """A term of unlabelled texts is used only if this many texts contain it: a term of a single text
 teaches nothing."""
-SHORTEST, LONGEST = 2, 5
-"""Default lengths of the character n-grams."""
 DIMENSIONS = 256
 COMMON_SHARE = 0.02
 """A term is common if more than this share of the texts contain it."""
@@ -78,8 +76,8 @@ class TermEncoder:
         texts: Sequence[str],
         unlabelled: Sequence[str],
         *,
-        shortest: int = SHORTEST,
-        longest: int = LONGEST,
+        shortest: int,
+        longest: int,
         language: Path | None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> Self:
@@ -234,13 +232,8 @@ class TermEncoder:
         digest = blake2b(repr(identity).encode(), digest_size=8)
         for name, terms in self.vocabularies.items():
             digest.update("\n".join([name, *terms]).encode("utf-8", "surrogatepass"))
-        digest.update(language_key(self.folder).encode())
+        digest.update(files_hash(self.folder).encode() if self.folder else b"")
         return digest.hexdigest()
-
-
-def language_key(folder: Path | None) -> str:
-    """A hash of the language data; empty where there are none."""
-    return files_hash(folder) if folder else ""
 
 
 def files_hash(folder: Path) -> str:

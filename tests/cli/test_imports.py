@@ -40,10 +40,19 @@ def test_an_import_is_taken_back(cli: Cli, mistake: str, tmp_path: Path) -> None
     would = cli("imports", "undo", "--dry-run")
     assert "4 items and 3 ads would be removed" in would
     assert "1 label would be taken back" in would
-    planned = cli.json("imports", "undo", mistake, "--dry-run")
+    planned = cli.json("imports", "undo", mistake[:6], "--dry-run")
     assert cli.json("status")["pool"] == before["pool"]
 
-    done = cli("imports", "undo", mistake[:6], "--yes")
+    # What was refused, or known already, is not the last import.
+    (known,) = cli.json("import", tmp_path / "wrong.jsonl").values()
+    assert (known["duplicates"], known["import_id"]) == (4, "")
+    corrected = {"id": "new-0", "text": "Testo giusto."}
+    refused = cli.run("import", write_jsonl(tmp_path / "right.jsonl", corrected))
+    assert (refused.returncode, "nothing was imported" in refused.stderr) == (1, True)
+    assert cli.json("imports")[-1]["import"] == mistake
+
+    done = cli("imports", "undo", "--yes")
+    assert "the corrected file can be imported now" in done
     assert f"import {mistake} of " in done
     assert "4 items and 3 ads will be removed" in done
     assert planned == {
@@ -66,6 +75,7 @@ def test_an_import_is_taken_back(cli: Cli, mistake: str, tmp_path: Path) -> None
     again = cli("imports", "undo", mistake)
     assert "it was taken back on" in again
     assert "0 items and 0 ads will be removed" in again
+    assert "nothing is left to take back" in again
     (report,) = cli.json("import", tmp_path / "wrong.jsonl").values()
     assert (report["items"], report["ads"], report["labelled"]) == (4, 3, 1)
 

@@ -79,6 +79,8 @@ def test_curves_labels_saved_and_plots(cli: Cli, files: tuple[Any, ...], tmp_pat
     output = cli(*ask, *longer)
     assert len(finished(out)) == 6
     assert "absolute: labels saved compared with tfidf with random labels" in output
+    alone = cli.run(*ask, "--baseline-options", '{"longest": 4}')
+    assert (alone.returncode, "those of --baseline" in alone.stderr) == (2, True)
     for wrong, message in (("[]", "--baseline-options is not a JSON object"), ("{", "not JSON")):
         refused = cli.run(*ask, "--baseline", "tfidf", "--baseline-options", wrong)
         assert refused.returncode == 2

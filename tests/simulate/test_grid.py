@@ -150,6 +150,18 @@ def test_labels_saved_are_also_compared_with_a_named_baseline() -> None:
     assert with_baseline.figures("terms")["absolute"] is None
 
 
+def test_nothing_is_saved_compared_with_the_same_runs_under_another_name() -> None:
+    """Also where a curve falls at its end, which would be reached before."""
+    truth = np.tile(np.array([[1, 0], [0, 1]], np.int8), (10, 1))
+    part = Texts(tuple(f"text {n}" for n in range(20)), truth)
+    grid = Grid(Gold(Scheme(("a", "b"), False), part, part), SETUP, (), 2)
+    right, nearly = truth == 1, truth == 1
+    nearly[0] = ~nearly[0]
+    runs = [SimulatedRun(np.stack([right, nearly]), np.arange(20))] * 2
+    same = Report.from_runs(grid, {"random": runs}, baseline=("itself", runs))
+    assert set(same.saved("random", against="itself")) == {0}
+
+
 def test_the_rarest_label_of_the_test_texts_is_reported() -> None:
     truth = np.zeros((20, 3), np.int8)
     truth[:9, 0], truth[:3, 1] = 1, 1  # the third label is in the pool only

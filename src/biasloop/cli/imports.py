@@ -97,6 +97,10 @@ def undo(
         print_json(plan.facts() | {"dry_run": dry_run})
     elif dry_run:
         _say_plan(plan, "would be")
+    elif plan.is_empty:
+        say("nothing is left to take back")
+    elif plan.kept:
+        say("the import was taken back; what was kept still has its ids")
     else:
         say("the import was taken back; the corrected file can be imported now")
 

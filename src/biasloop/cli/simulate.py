@@ -82,6 +82,8 @@ def simulate(
 
     if metric is not None and metric not in METRICS:
         raise fail(f"there is no metric {metric!r}; known are {', '.join(METRICS)}")
+    if baseline_options != "{}" and not baseline:
+        raise fail("--baseline-options are those of --baseline; name the classifier")
     if batch > budget:
         raise fail(f"--batch {batch} is more than --budget {budget}; give a smaller batch")
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())

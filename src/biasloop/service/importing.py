@@ -1,11 +1,12 @@
 """Imports files into an open workspace, and writes down what each import added."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
+from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import Ad, Item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.votes.consensus import resolve_item_labels
@@ -36,6 +37,14 @@ def import_file(
     now = datetime.now(UTC)
     dry = dry_run is not None
     record = ImportRecord(token_hex(4), now, str(path))
+    new_labels = 0
+
+    def record_labels(labels: Sequence[Annotation]) -> int:
+        nonlocal new_labels
+        recorded = ledger.record(labels)
+        new_labels += recorded
+        return recorded
+
     report = ingest.import_file(
         path,
         pool=RecordingPool(service.layout.pool, ledger.imports, record)
@@ -47,7 +56,7 @@ def import_file(
         campaign_seed=settings.seed,
         label_source=label_source,
         columns=columns or {},
-        record=len if dry else ledger.record,
+        record=len if dry else record_labels,
         now=now,
         policy_id=service.current_policy.id,
         rejects_folder=None if dry else service.layout.rejects,
@@ -60,7 +69,10 @@ def import_file(
     )
     if dry:
         return report
-    report = replace(report, import_id=record.id)
+    if report.items or report.ads or new_labels:
+        report = replace(report, import_id=record.id)
+    else:
+        ledger.imports.forget(record.id)  # else it would be the last one, and hide the mistake
     ledger.control.note(Event.IMPORTED, report.facts() | {"file": str(path)}, datetime.now(UTC))
     return report
 

@@ -58,12 +58,12 @@ class Report:
 
     def saved(self, arm: str, metric: str | None = None, against: str = BASELINE) -> Array:
         """Labels that an arm saves compared with another one, by default the same classifier with
-        random labels: (1 + resamples,); 0 compared with itself."""
-        if arm == against:
-            return np.zeros(len(self.curves[arm].accuracy))
+        random labels: (1 + resamples,); 0 compared with itself, under whatever name."""
         metric = metric or self.metric
-        compared = self.curves[against].by_metric(metric)
-        return labels_saved(self.budgets, self.curves[arm].by_metric(metric), compared)
+        curve, compared = (self.curves[name].by_metric(metric) for name in (arm, against))
+        if np.array_equal(curve, compared, equal_nan=True):
+            return np.zeros(len(curve))
+        return labels_saved(self.budgets, curve, compared)
 
     def figures(self, arm: str) -> dict[str, Interval | None]:
         """An arm's row of the table: its metrics at the full budget, the F1 of the rarest label,

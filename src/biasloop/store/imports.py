@@ -49,6 +49,12 @@ class Imports:
             connection.execute(sa.delete(bookmarks).where(bookmarks.c.name == name))
             connection.execute(sa.insert(bookmarks).values(name=name, value=value))
 
+    def forget(self, import_id: str) -> None:
+        """Deletes the record of an import that added nothing."""
+        with self._db.write() as connection:
+            name = f"{_NAME}{import_id}"
+            connection.execute(sa.delete(bookmarks).where(bookmarks.c.name == name))
+
     def all(self) -> list[ImportRecord]:
         """Every import, oldest first."""
         query = sa.select(bookmarks.c.value).where(bookmarks.c.name.startswith(_NAME))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGKILL
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from support.served import (
     serving,
     state,
     step_until,
+    stop,
     tasks_of,
     wait_until,
 )
@@ -177,8 +178,7 @@ def test_the_service_dies_and_is_started_again(
             wait_until(lambda: votes() == 9)
             label_open(service, server)
             wait_until(lambda: state(service) is State.CLOSED)
-            process.send_signal(SIGTERM)
-            assert process.wait(PATIENCE) == 0
+            stop(process, service.layout.folder / f"serve-{port}.log")
         batch = sorted((s.item_id, 1) for _, s in service.ledger.selections())
         assert tasks_of(service) == batch
         assert votes() == len(batch) == BATCH

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,7 +58,7 @@ def make_workspace(folder: Path, seed: int = 0, campaign: Path = TINY) -> Path:
 def serving(workspace: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`biasloop serve`, once its page answers; what it tells is in WORKSPACE/serve-PORT.log."""
     command = [sys.executable, "-m", "biasloop.cli.main", "-w", str(workspace), "serve"]
-    environment = os.environ | {"BIASLOOP_WEB__PORT": str(port)}
+    environment = os.environ | {"BIASLOOP_WEB__PORT": str(port), "PYTHONFAULTHANDLER": "1"}
 
     def answers() -> bool:
         try:
@@ -74,6 +75,19 @@ def serving(workspace: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
+
+
+def stop(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Asks what is `serving` to stop, and sees that it does. If it does not, the error says where
+    its threads are."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        status = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # makes Python's fault handler write the stacks
+        process.wait()
+        status = None
+    assert status == 0, log.read_text("utf-8")[-10_000:]
 
 
 @contextmanager

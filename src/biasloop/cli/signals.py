@@ -3,10 +3,13 @@ everything at once. Before the service works, the first one does."""
 
 import os
 import signal
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+NOTICE_SECONDS = 0.2
+"""How soon a signal is noticed that did not interrupt the main thread."""
 
 
 class EndNow(BaseException):
@@ -17,19 +20,25 @@ class Stop:
     """Whether the service is to stop."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._asked = False
         self._working = False
 
     def wait(self) -> None:
-        """Waits until the service is to stop. From now on there may be a step to finish."""
+        """Waits until the service is to stop. From now on there may be a step to finish.
+
+        Python handles signals in the main thread, which a signal that the system gave to another
+        thread does not wake. Nor may the handler wait for a lock that the code holds which it
+        interrupts. So there is neither a wait without end here, nor an event.
+        """
         self._working = True
-        self._asked.wait()
+        while not self._asked:
+            time.sleep(NOTICE_SECONDS)
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Handles a signal. Raises EndNow."""
-        if self._asked.is_set() or not self._working:
+        if self._asked or not self._working:
             raise EndNow(128 + number)
-        self._asked.set()
+        self._asked = True
 
 
 @contextmanager

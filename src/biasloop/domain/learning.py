@@ -46,11 +46,13 @@ class TrainingSet:
 @dataclass(frozen=True, slots=True)
 class FitReport:
     """The result of training: `oof` (n, k), calibrated out-of-fold probabilities, with folds by
-    root; `thresholds` (k,), chosen on them; `notes` for users (labels without positives, …)."""
+    root; `thresholds` (k,), chosen on them; `notes` for users (labels without positives, …);
+    `scores` (n, k), out of fold and before calibration, where the classifier has such."""
 
     oof: Proba
     thresholds: NDArray[np.float32]
     notes: tuple[str, ...] = ()
+    scores: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

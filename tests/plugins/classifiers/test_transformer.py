@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,10 @@ from biasloop.domain.item import Ad, real_item
 from biasloop.domain.split import Split
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep.network import ADAPTER, MODEL
-from biasloop.plugins.classifiers.options import TransformerOptions
+from biasloop.plugins.classifiers.deep.trained import FILE
+from biasloop.plugins.classifiers.mixed.linear_part import LINEAR
+from biasloop.plugins.classifiers.options import TfidfOptions, TransformerOptions
+from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.plugins.classifiers.transformer import Transformer
 from biasloop.ports import no_checkpoint
 from biasloop.rounds.child import job_to_json
@@ -33,6 +38,7 @@ from support.sentences import rows, training
 from support.tiny_checkpoint import make_decoder, make_encoder, make_multimodal
 
 QUICK = {"epochs": 4, "min_steps": 1, "batch_rows": 8, "folds": 2}
+ITALIAN = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
 LR = {"lora": 0.01, "full": 0.003}
 UNSEEN = ["Una mela in officina", "ə * /a", "\ud800 \x00 \n", "", "Prendi la sega " * 60]
 
@@ -74,8 +80,9 @@ def test_encoders_and_decoders_learn_and_are_read_back(kind, tuning, request, tm
     yes = data.labels == 1
     assert ((report.oof >= report.thresholds) == yes).mean() > 0.95
     classifier.save(tmp_path)
-    suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
-    assert suffixes == {".json", ".safetensors"}
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    fine_tuned = [path for path in files if not path.is_relative_to(tmp_path / LINEAR)]
+    assert {path.suffix for path in fine_tuned} == {".json", ".safetensors"}
     loaded = Transformer.load(tmp_path)
     needs = classifier.offers
     before, after = classifier.score(UNSEEN, needs), loaded.score(UNSEEN, needs)
@@ -184,6 +191,66 @@ def test_a_model_that_never_learns_is_reported(encoder):
     report = make(encoder, lr=30.0, epochs=1, min_steps=2).fit(training(), seed=1)
     assert any("gave up; change lr or epochs" in note for note in report.notes)
     assert np.isfinite(report.oof).all()
+
+
+# --- the linear part --------------------------------------------------------------------------
+
+
+def test_scores_are_the_mean_of_both_models(fitted):
+    texts = training().texts
+    trained = fitted.trained
+    alone, linear = replace(trained, linear=None), trained.linear
+    slopes, offset = linear.mean.slopes, linear.mean.offset
+    expected = slopes[0] * alone.scores_and_states(texts)[0] + offset
+    expected += slopes[1] * linear.classifier.raw_scores(texts)
+    np.testing.assert_allclose(trained.scores_and_states(texts)[0], expected)
+    assert (slopes > 0).all()
+
+
+def test_a_model_that_learned_nothing_decides_nothing(encoder):
+    data = training()
+    classifier = make(encoder, lr=30.0, epochs=1, min_steps=2)
+    report = classifier.fit(data, seed=1)
+    assert ((report.oof >= report.thresholds) == data.labels).mean() > 0.95
+    proba = classifier.predict_proba(data.texts)
+    assert ((proba >= classifier.thresholds) == data.labels).mean() > 0.95
+
+
+def test_the_linear_part_is_a_model_of_its_own_for_the_cascade(fitted, tmp_path):
+    fitted.save(tmp_path)
+    expected = Tfidf(TfidfOptions(folds=QUICK["folds"]))
+    expected.fit(training(), seed=1)
+    linear = Tfidf.load(tmp_path / LINEAR)
+    np.testing.assert_array_equal(linear.predict_proba(UNSEEN), expected.predict_proba(UNSEEN))
+    np.testing.assert_array_equal(linear.thresholds, expected.thresholds)
+
+
+def test_language_data_reach_the_linear_part(encoder, tmp_path):
+    classifier = make(encoder, language=ITALIAN, min_steps=1, epochs=1)
+    classifier.fit(training(), seed=1)
+    classifier.save(tmp_path)
+    loaded = Transformer.load(tmp_path)
+    assert loaded.trained.linear.classifier.encoder.vocabularies["grammar"]
+    np.testing.assert_array_equal(loaded.predict_proba(UNSEEN), classifier.predict_proba(UNSEEN))
+
+
+def test_a_model_that_an_earlier_version_saved_decides_alone(fitted, tmp_path):
+    fitted.save(tmp_path)
+    state = json.loads((tmp_path / FILE).read_text("utf-8"))
+    del state["mean"]
+    names = [name for name in state["files"] if not name.startswith(LINEAR)]
+    state |= {"format": 1, "files": {name: state["files"][name] for name in names}}
+    del state["options"]["language"]
+    (tmp_path / FILE).write_text(json.dumps(state), "utf-8")
+    alone = replace(fitted.trained, linear=None)
+    loaded = Transformer.load(tmp_path)  # the folder of its cascade's linear model is no part of it
+    np.testing.assert_array_equal(
+        loaded.predict_proba(UNSEEN), alone.proba(alone.scores_and_states(UNSEEN)[0])
+    )
+    (tmp_path / "again").mkdir()
+    loaded.save(tmp_path / "again")
+    again = Transformer.load(tmp_path / "again")
+    np.testing.assert_array_equal(again.predict_proba(UNSEEN), loaded.predict_proba(UNSEEN))
 
 
 # --- resuming ---------------------------------------------------------------------------------
@@ -353,6 +420,7 @@ def test_a_killed_job_ends_with_the_same_model(encoder, tmp_path):
     np.testing.assert_array_equal(np.load(folder / "oof.npy"), expected.oof)
     loaded = Transformer.load(folder / "model")
     np.testing.assert_array_equal(loaded.predict_proba(UNSEEN), classifier.predict_proba(UNSEEN))
+    assert (folder / "model" / LINEAR / "head.npz").exists()
     assert not (folder / "training").exists()
 
 

@@ -11,10 +11,10 @@ from biasloop.domain.batch import Quota, Rows
 from biasloop.domain.item import Ad, real_item
 from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
+from biasloop.plugins.classifiers.mixed.linear_part import LINEAR
 from biasloop.plugins.registry import Kind, create
 from biasloop.rounds.child import run_job
 from biasloop.rounds.results import Result
-from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.score.handover import ScoreJob
 from biasloop.rounds.steps.select import select
 from biasloop.rounds.steps.train.handover import TrainJob

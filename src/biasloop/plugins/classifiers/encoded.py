@@ -115,6 +115,12 @@ class EncodedClassifier:
         }
         return {name: functions[name](features) for name in sorted(needs)}
 
+    def raw_scores(
+        self, texts: Sequence[str], checkpoint: Checkpoint = no_checkpoint
+    ) -> NDArray[np.float64]:
+        """Scores (n, k) before calibration."""
+        return self.head.model.scores(self._trained_encoder.encode(texts, checkpoint=checkpoint))
+
     @property
     def thresholds(self) -> NDArray[np.float32]:
         """Per label, shape (k,); zeros in a single-label scheme."""
@@ -124,7 +130,7 @@ class EncodedClassifier:
         """For each label the words whose removal lowers its score most (erasure, Li et al. 2016),
         strongest first; neighbouring words are joined into one span."""
         words, erased = words_and_erased(text)
-        scores = self.head.model.scores(self._trained_encoder.encode([text, *erased]))
+        scores = self.raw_scores([text, *erased])
         drops = scores[0] - scores[1:]
         names = self.head.names
         return [

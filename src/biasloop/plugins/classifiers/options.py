@@ -45,7 +45,7 @@ class TransformerOptions(Options):
     `batch_rows` rows; training goes over the rows `epochs` times, or more often if that makes
     fewer than `min_steps` batches. `warm_up` is the share of the training in which the learning
     rate rises. `passes` is the number of runs with dropout for strategies that need several
-    models."""
+    models. `language` is a folder of language data, as for TfidfOptions."""
 
     model: str = Field(min_length=1)
     tuning: Literal["lora", "full"] = "lora"
@@ -62,3 +62,4 @@ class TransformerOptions(Options):
     max_length: int = Field(256, ge=1)
     folds: int = Field(3, ge=2, le=20)
     passes: int = Field(8, ge=1)
+    language: Path | None = None

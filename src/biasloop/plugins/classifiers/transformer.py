@@ -1,9 +1,10 @@
-"""Fine-tunes a pretrained encoder or decoder-only model to predict the labels.
+"""Fine-tunes a pretrained encoder or decoder-only model to predict the labels, and decides together
+with a linear model on terms, grammar and reader that learned from the same rows.
 
-Thresholds and calibration are fitted to out-of-fold scores, by root, as for the linear
-classifiers. That takes `folds` additional trainings, each on the rows of the other folds. The
-final model learns from all rows, so it is somewhat better, and more confident, than the models
-that calibrated it.
+The score of a label is the mean of both models' calibrated log-odds. Thresholds and calibration are
+fitted to out-of-fold scores, by root, as for the linear classifiers. That takes `folds` additional
+trainings, each on the rows of the other folds. The final model learns from all rows, so it is
+somewhat better, and more confident, than the models that calibrated it.
 """
 
 import json
@@ -29,7 +30,9 @@ from biasloop.plugins.classifiers.deep.training import Plan, own_random_state
 from biasloop.plugins.classifiers.erasure import evidence_spans, words_and_erased
 from biasloop.plugins.classifiers.head.folds import group_folds
 from biasloop.plugins.classifiers.head.report import calibrated, require_labels
-from biasloop.plugins.classifiers.options import TransformerOptions
+from biasloop.plugins.classifiers.mixed.linear_part import LinearPart
+from biasloop.plugins.classifiers.options import TfidfOptions, TransformerOptions
+from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.ports import Checkpoint, no_checkpoint
 
 LR = {"lora": 1e-3, "full": 1e-4}
@@ -59,12 +62,15 @@ class Transformer:
     ) -> FitReport:
         """Trains once per fold and once on all rows. A model that does not learn is trained again
         with other settings, which the notes report. Finished folds and epochs are saved in `work`,
-        if given. Raises ClassifierError without a labelled row or a usable pretrained model."""
+        if given. Raises ClassifierError without a labelled row, a word in the texts or a usable
+        pretrained model."""
         require_labels(data)
         options = self.options
         pretrained = self.find_pretrained_model()
         max_length = pretrained.max_length(options.max_length)
-        checkpoint()
+        # Same folds as below: options.folds and the seed decide them.
+        linear = Tfidf(TfidfOptions(language=options.language, folds=options.folds))
+        linear_report = linear.fit(data, seed=seed, checkpoint=checkpoint)
         device = hardware.device()
         fitter = Fitter(
             make=lambda: new_network(
@@ -87,7 +93,8 @@ class Transformer:
             fold_of = group_folds(data.labels, data.roots, options.folds, seed)
             scores, notes = fitter.out_of_fold(fold_of)
             learned = fitter.fit(np.arange(len(data.texts)), seed, "all rows")
-        calibration, report = calibrated(data, scores)
+        part, mean, chance = LinearPart.join(data, scores, linear, linear_report)
+        calibration, report = calibrated(data, mean)
         self._trained = Trained(
             network=learned.network,
             scorer=learned.scorer,
@@ -95,10 +102,11 @@ class Transformer:
             pretrained=pretrained,
             max_length=max_length,
             constant=learned.targets.constant,
+            linear=part,
             calibration=calibration,
             thresholds=report.thresholds,
         )
-        return replace(report, notes=(*report.notes, *notes, *learned.notes))
+        return replace(report, notes=(*report.notes, *chance, *notes, *learned.notes))
 
     def find_pretrained_model(self) -> Pretrained:
         """Its files, found and identified; the weights are not loaded. Raises ClassifierError."""
@@ -152,7 +160,7 @@ class Transformer:
 
     def save(self, folder: Path) -> None:
         """See Trained.save."""
-        self.trained.save(folder, self.options.model_dump())
+        self.trained.save(folder, self.options.model_dump(mode="json"))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -170,11 +178,17 @@ class Transformer:
         return self._trained
 
     def _fingerprint(self, data: TrainingSet, pretrained: Pretrained, seed: int) -> str:
-        """A hash of everything that the trained weights depend on, so that only a training on the
-        same data is resumed."""
+        """A hash of everything that the fine-tuned weights depend on, so that only a training on
+        the same data is resumed. The linear part is trained again: that takes seconds."""
         device = hardware.device()
         machine = [device.type, str(hardware.dtype(device))]
-        setup = [self.options.model_dump(), pretrained.id, seed, *machine, NORMALISER_VERSION]
+        setup = [
+            self.options.model_dump(exclude={"language"}),
+            pretrained.id,
+            seed,
+            *machine,
+            NORMALISER_VERSION,
+        ]
         rows = [data.texts, data.roots.tolist(), data.labels.tolist(), data.weights.tolist()]
         return blake2b(json.dumps([setup, rows, data.multi]).encode(), digest_size=8).hexdigest()
 

@@ -20,12 +20,15 @@ from biasloop.plugins.classifiers.deep.targets import fill_in_constants
 from biasloop.plugins.classifiers.deep.training import own_random_state
 from biasloop.plugins.classifiers.head.calibration import Calibration
 from biasloop.plugins.classifiers.head.checks import require_sound_head
+from biasloop.plugins.classifiers.mixed.linear_part import LinearPart
 from biasloop.plugins.classifiers.state import readable
 from biasloop.ports import Checkpoint, no_checkpoint
 from biasloop.store.atomic import write_whole
 
 FILE = "model.json"
-FORMAT = 1
+FORMAT = 2
+ALONE_FORMAT = 1
+"""Format of models without a linear part; they can still be read."""
 ARRAYS = ("slope", "offset", "thresholds", "constant")
 """The entries of the file that hold a number per label."""
 PROBE = ("", "Cerchiamo una persona: 2 anni di esperienza!", "a b c " * 50)
@@ -35,7 +38,8 @@ PROBE = ("", "Cerchiamo una persona: 2 anni di esperienza!", "a b c " * 50)
 @dataclass(frozen=True)
 class Trained:
     """`network` is the trained network, on the CPU; `scorer` its copy for inference; `constant`
-    (k,) is the score of labels that had only one answer, nan for all others."""
+    (k,) is the score of labels that had only one answer, nan for all others. Scores are the mean
+    of the network's and of the linear part's; earlier versions saved models without one."""
 
     names: tuple[str, ...]
     pretrained: Pretrained
@@ -43,6 +47,7 @@ class Trained:
     network: Network
     scorer: Network
     constant: NDArray[np.float64]
+    linear: LinearPart | None
     calibration: Calibration
     thresholds: NDArray[np.float32]
 
@@ -51,7 +56,7 @@ class Trained:
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Scores (n, k) before calibration, and mean-pooled states (n, e)."""
         scores, states = scores_and_states(self.scorer, *self._input(texts), checkpoint)
-        return fill_in_constants(scores, self.constant), states
+        return self._with_linear(texts, [scores], checkpoint)[0], states
 
     def proba_with_dropout(
         self, texts: Sequence[str], passes: int, checkpoint: Checkpoint
@@ -59,10 +64,19 @@ class Trained:
         """Probabilities (n, p, k) of p passes with different units dropped."""
         with own_random_state(hardware.device()):
             scores = scores_with_dropout(self.scorer, *self._input(texts), passes, checkpoint)
-        probabilities = [
-            self.proba(fill_in_constants(scores[:, i], self.constant)) for i in range(passes)
-        ]
-        return np.stack(probabilities, axis=1)
+        by_pass = self._with_linear(texts, list(scores.swapaxes(0, 1)), checkpoint)
+        return np.stack([self.proba(scores) for scores in by_pass], axis=1)
+
+    def _with_linear(
+        self, texts: Sequence[str], runs: list[NDArray[np.float32]], checkpoint: Checkpoint
+    ) -> list[NDArray[np.float64]]:
+        """The scores (n, k) of each of these runs of the network over the texts, joined with the
+        linear part's, which are the same for all."""
+        scores = [fill_in_constants(run, self.constant) for run in runs]
+        if self.linear is None:
+            return scores
+        linear = self.linear.scores(texts, checkpoint)
+        return [self.linear.mean.scores([run, linear]) for run in scores]
 
     def proba(self, scores: NDArray[np.float64]) -> Proba:
         """Calibrated probabilities (n, k) from scores (n, k)."""
@@ -82,9 +96,10 @@ class Trained:
         self.network.save(folder)
         if (folder / MODEL).exists():  # a checkpoint of its own
             self.pretrained.tokenizer.save_pretrained(folder / MODEL)
+        mean = self.linear and self.linear.save(folder)
         written = sorted(path for path in folder.rglob("*") if path.is_file())
         state = {
-            "format": FORMAT,
+            "format": FORMAT if self.linear else ALONE_FORMAT,
             "options": dict(options),
             "names": self.names,
             "max_length": self.max_length,
@@ -94,6 +109,7 @@ class Trained:
             "offset": self.calibration.offset.tolist(),
             "thresholds": self.thresholds.tolist(),
             "constant": self.constant.tolist(),
+            "mean": mean,
             "pretrained": {"name": self.pretrained.name, "id": self.pretrained.id},
             "files": {path.relative_to(folder).as_posix(): file_hash(path) for path in written},
         }
@@ -123,13 +139,16 @@ def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
             pretrained = _pretrained_of(folder, state["pretrained"])
             network = load_network(pretrained.model(), folder, state["dropout"])
             scorer = network.for_scoring(device, hardware.dtype(device))
+        names = tuple(state["names"])
+        alone = state["format"] == ALONE_FORMAT
         trained = Trained(
             network=network,
             scorer=scorer,
-            names=tuple(state["names"]),
+            names=names,
             pretrained=pretrained,
             max_length=state["max_length"],
             constant=arrays["constant"],
+            linear=None if alone else LinearPart.load(folder, state["mean"], names),
             calibration=Calibration(arrays["slope"], arrays["offset"], state["multi"]),
             thresholds=arrays["thresholds"].astype(np.float32),
         )
@@ -137,7 +156,7 @@ def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
 
 
 def _verify(folder: Path, state: dict[str, Any]) -> None:
-    if state["format"] != FORMAT:
+    if state["format"] not in (FORMAT, ALONE_FORMAT):
         raise ClassifierError(
             f"{folder / FILE} has format {state['format']}, this version reads {FORMAT}; "
             "train again"

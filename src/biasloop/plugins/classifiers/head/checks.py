@@ -32,6 +32,13 @@ def require_sound_model(arrays: Mapping[str, Any], labels: int) -> None:
         raise ValueError("a deviation is not positive")
 
 
+def require_sound_mean(slopes: Any, offset: Any, labels: int) -> None:
+    """Raises ValueError unless the arrays are finite and have the shapes of a mean of two models of
+    that many labels; see mixed.mean_scores."""
+    _require_numbers("slopes", slopes, (2, labels))
+    _require_numbers("offset", offset, (labels,))
+
+
 def _require_numbers(name: str, array: Any, shape: tuple[int, ...]) -> None:
     if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"{name} is not an array of numbers")

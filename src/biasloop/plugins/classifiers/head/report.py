@@ -38,4 +38,4 @@ def calibrated(data: TrainingSet, scores: NDArray[np.float64]) -> tuple[Calibrat
         for name, has_rows in zip(data.label_names, present, strict=True)
         if not has_rows
     ]
-    return calibration, FitReport(calibration.proba(scores), thresholds, (*missing, *notes))
+    return calibration, FitReport(calibration.proba(scores), thresholds, (*missing, *notes), scores)

@@ -19,8 +19,6 @@ from biasloop.ports import Checkpoint, EncoderClassifier, Pool
 from biasloop.store.features import FeatureStore
 from biasloop.store.scores import read_scores
 
-LINEAR = "linear"
-"""Folder, within that of a slow model, of the linear one that learned from the same rows."""
 SAMPLE_SHARE = 0.1
 """Size of the random sample, as a share of the number of items that the linear model chooses."""
 DOUBTED = 0.1

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from biasloop.plugins.classifiers.mixed.linear_part import LINEAR
 from biasloop.plugins.registry import load_classifier
 from biasloop.ports import Checkpoint, has_encoder
 from biasloop.rounds.results import Result
-from biasloop.rounds.steps.score.cascade import LINEAR, Shortlist, shortlist
+from biasloop.rounds.steps.score.cascade import Shortlist, shortlist
 from biasloop.rounds.steps.score.handover import ScoreJob
 from biasloop.store.arrays import write_array
 from biasloop.store.features import FeatureStore

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.measure.probation import SEEDS, PairedRun, review_texts
+from biasloop.plugins.classifiers.mixed.linear_part import LINEAR
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Checkpoint, Classifier, Encoder, has_encoder, no_checkpoint
 from biasloop.rounds.results import Result
-from biasloop.rounds.steps.score.cascade import LINEAR
 from biasloop.rounds.steps.train.data import training_set
 from biasloop.rounds.steps.train.handover import (
     LearningJob,
@@ -45,7 +45,7 @@ def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
     shutil.rmtree(model, ignore_errors=True)  # left by a killed attempt
     model.mkdir()
     classifier.save(model)
-    if not has_encoder(classifier):
+    if not has_encoder(classifier) and not (model / LINEAR).exists():
         linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job.linear)
         linear.fit(data, seed=job.seed, checkpoint=checkpoint)
         (model / LINEAR).mkdir()

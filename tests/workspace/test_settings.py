@@ -13,9 +13,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from biasloop.errors import ConfigError
+from biasloop.plugins.registry import Kind, check_options
 from biasloop.workspace.secrets import read_secrets, write_secrets
 from biasloop.workspace.settings import Settings
-from biasloop.workspace.settings_file import read_settings, template
+from biasloop.workspace.settings_file import WITH_PRETRAINED, read_settings, template
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +47,17 @@ def every_setting() -> Iterator[tuple[str, str, FieldInfo]]:
             yield "", name, field
 
 
+def without_example(text: str) -> str:
+    example = "\n".join(WITH_PRETRAINED) + "\n"
+    assert example in text
+    return text.replace(example, "")
+
+
 # --- the template ---------------------------------------------------------------------------------
 
 
 def test_the_template_describes_every_setting() -> None:
-    section, lines = "", template().splitlines()
+    section, lines = "", without_example(template()).splitlines()
     comments: dict[tuple[str, str], str] = {}
     for before, line in pairwise(lines):
         if line.startswith("["):
@@ -68,12 +75,22 @@ def test_the_template_holds_the_defaults(workspace: Path) -> None:
     assert read_settings(workspace) == Settings()
     uncommented = [
         line[2:] if line.startswith("# ") and " = " in line else line
-        for line in template().splitlines()
+        for line in without_example(template()).splitlines()
     ]
     values = tomllib.loads("\n".join(uncommented))
     assert read_settings(put(workspace, "\n".join(uncommented))) == Settings()
     for section, name, _ in every_setting():
         assert name in (values[section] if section else values)
+
+
+def test_the_example_of_a_classifier_only_needs_its_marks_removed(workspace: Path) -> None:
+    name, options = WITH_PRETRAINED[-2:]
+    text = template().replace(name, name[2:]).replace(options, options[2:])
+    classifier = read_settings(put(workspace, text)).classifier
+    assert classifier.name == "embedding"
+    checked = check_options(Kind.CLASSIFIER, classifier.name, classifier.options)
+    assert checked.model == "intfloat/multilingual-e5-small"
+    assert read_settings(workspace).loop == Settings().loop  # the lines stand in their section
 
 
 # --- reading --------------------------------------------------------------------------------------

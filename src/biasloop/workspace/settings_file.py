@@ -20,10 +20,17 @@ from pydantic_settings import SettingsError
 from biasloop.errors import ConfigError
 from biasloop.workspace.layout import Layout
 from biasloop.workspace.secrets import SECRET_NAMES
-from biasloop.workspace.settings import Section, Settings
+from biasloop.workspace.settings import ClassifierSettings, Section, Settings
 
 SETTINGS_FILE = "biasloop.toml"
 PREFIX = "BIASLOOP_"
+WITH_PRETRAINED = (
+    "# Better than the default, and slower: a pretrained model for about 100 languages (0.5 GB,",
+    "# fetched once; see docs/classifiers.md). To use it, remove the # of the next two lines.",
+    '# name = "embedding"',
+    '# options = { model = "intfloat/multilingual-e5-small" }',
+)
+"""What the template says of another classifier."""
 NO_SETTINGS = {f"{PREFIX}{name}" for name in (*SECRET_NAMES, "WORKSPACE", "TRACEBACK")}
 """Variables of the environment that are not settings, but known all the same."""
 
@@ -121,10 +128,11 @@ def _describe(error: ErrorDetails) -> str:
 
 
 def template() -> str:
-    """The biasloop.toml that `init` writes: every setting, commented out, with its description."""
+    """The biasloop.toml that `init` writes: every setting, commented out, with its description, and
+    an example of a classifier with a pretrained model."""
     lines = [
-        "# Settings of this biasloop workspace. Every line shows the default; remove the # to",
-        "# change it. BIASLOOP_<SECTION>__<NAME> in the environment overrides this file.",
+        "# Settings of this biasloop workspace. Lines show the defaults; remove the # to change",
+        "# one. BIASLOOP_<SECTION>__<NAME> in the environment overrides this file.",
     ]
     sections = []
     for name, field in Settings.model_fields.items():
@@ -136,6 +144,7 @@ def template() -> str:
         lines += ["", f"[{name}]  # {(section.__doc__ or '').strip()}"]
         for key, field in section.model_fields.items():
             lines += [f"# {field.description}", f"# {key} = {_toml(field.default)}"]
+        lines += WITH_PRETRAINED if section is ClassifierSettings else ()
     return "\n".join(lines) + "\n"
 
 

@@ -81,6 +81,29 @@ def summary(analysis: Analysis, mention: Mention) -> str:
         ("Profilo ostetrico con esperienza", []),
         ("Candidati subito!", []),
         ("Portatile, di sicuro utile", []),
+        # Adjectives of things and firms describe nobody.
+        ("Turno in modalità ibrida", []),
+        ("Pratica di sartoria, maturata in bottega", []),
+        ("Bianchi Spa è autorizzata dal ministero", []),
+        ("Ferrolo è guidata dalla famiglia", []),
+        ("Nuova e ampia sede, inserita nel verde", []),
+        ("Fisso garantito e premi", []),
+        ("I curricula saranno esaminati", []),
+        ("I dati trattati e i contenuti prodotti in bottega", []),
+        ("Prodotti e contenuti nuovi", []),
+        # An unnamed person: whom the text speaks to, an infinitive, no noun before.
+        ("Con il tuo talento sarai inserito in bottega", ["m inserito"]),
+        ("Il laboratorio è nuovo e sarai guidata", ["f guidata"]),
+        ("Bisogna essere automuniti", ["m automuniti"]),
+        ("Fortemente motivata, precisa", ["f motivata precisa"]),
+        ("Preciso e attento", ["m Preciso attento"]),
+        ("Esperienza in sartoria, automunita", ["f automunita"]),
+        ("La risorsa sarà guidato da noi in bottega", ["m guidato"]),
+        ("Cerchiamo sei sarti curiosi", ["m sarti curiosi"]),
+        # The name of a certificate; a title before a noun that it does not agree with.
+        ("Serve la certificazione Scrum Master", []),
+        ("Diploma di perito informatico", []),
+        ("Serve un responsabile relazioni", ["m un responsabile"]),
         # A person whose name stands on the next line.
         ("La nostra azienda ricerca un", ["m un"]),
     ],
@@ -97,6 +120,12 @@ def test_a_word_for_a_person_or_a_thing(text: str, person: bool) -> None:
     with pytest.raises(Unsure):
         analyse(text, ITALIAN)
     assert bool(glance(text, ITALIAN).mentions) == person
+
+
+def test_a_plural_participle_outside_the_lexicon_is_masculine() -> None:
+    assert {ITALIAN.guess(word) for word in ("zuccherati", "imbottiti", "tessuti")} == {
+        frozenset({"mp"})
+    }
 
 
 @given(st.text(max_size=120))

@@ -10,18 +10,20 @@ from biasloop.plugins.language.doubts import Doubts
 from biasloop.plugins.language.mentions import Analysis, Mention
 from biasloop.plugins.language.reference import IMPLIED, Reference
 from biasloop.plugins.language.sentence import Sentence, Unsure
-from biasloop.plugins.language.tokens import tokenise
+from biasloop.plugins.language.tokens import Token, tokenise
 
 MAX_WORDS = 45
 
 
-def analyse(text: str, language: Language) -> Analysis:
-    """The people in a sentence. Raises Unsure when it is unclear what a word refers to."""
+def analyse(text: str, language: Language, tokens: list[Token] | None = None) -> Analysis:
+    """The people in a sentence, whose tokens need not be given. Raises Unsure when it is unclear
+    what a word refers to."""
+    tokens = tokens if tokens is not None else tokenise(text, language)
+    if sum(token.is_word for token in tokens) > MAX_WORDS:
+        raise Unsure("the sentence is too long to be sure of it")
     if match := language.shapes["unread"].search(normalise(text).text):
         raise Unsure(f"{match.group()!r} cannot be read")
-    sentence = Sentence(tokenise(text, language), language)
-    if sum(token.is_word for token in sentence.tokens) > MAX_WORDS:
-        raise Unsure("the sentence is too long to be sure of it")
+    sentence = Sentence(tokens, language)
     reader = Reader(sentence)
     reader.check_people()
     mentions = reader.mentions()

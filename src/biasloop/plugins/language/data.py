@@ -35,6 +35,26 @@ _SHAPES = (
     "both",
 )
 """Keys of words.toml that hold a pattern; the others hold words."""
+_NEWER_SHAPES = ("clause_ends",)
+"""The same, which models that were saved earlier do not have: a shape that nothing matches."""
+_NOTHING = "(?!)"
+_NEWER_CLASSES = (
+    "only_people",
+    "traits",
+    "company",
+    "groups",
+    "owned",
+    "to_come",
+    "quantity",
+    "about",
+    "on_behalf",
+    "firms",
+    "as_whom",
+    "pronouns",
+    "pronouns_article",
+    "pronouns_preposition",
+)
+"""Classes of words that models that were saved earlier do not have: empty there."""
 COLUMNS = ("masculine", "masculine_plural", "feminine", "feminine_plural")
 
 
@@ -78,6 +98,15 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """How faults of form are mended: where `sign` matches, by all `rules` (pattern, what stands in
+    its place)."""
+
+    sign: re.Pattern[str]
+    rules: Sequence[tuple[re.Pattern[str], str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """All words of a campaign's language, by lower-case form.
 
@@ -100,6 +129,7 @@ class Language:
     joining: Mapping[str, str]
     neutral: Mapping[str, str]
     open_signs: Mapping[str, str]
+    repairs: Sequence[Repair]
     cues: Cues
 
     def guess(self, word: str) -> frozenset[Cell]:
@@ -155,10 +185,16 @@ def _read(folder: Path) -> Language:
             )
             for table in trades["trade"]
         ],
-        classes={
-            name: frozenset(text.split()) for name, text in words.items() if name not in _SHAPES
+        classes=dict.fromkeys(_NEWER_CLASSES, frozenset())
+        | {
+            name: frozenset(text.split())
+            for name, text in words.items()
+            if name not in _SHAPES + _NEWER_SHAPES
         },
-        shapes={name: re.compile(words[name]) for name in _SHAPES},
+        shapes={
+            **{name: re.compile(words[name]) for name in _SHAPES},
+            **{name: re.compile(words.get(name, _NOTHING)) for name in _NEWER_SHAPES},
+        },
         onset={name: re.compile(text) for name, text in agreement["onset"].items()},
         guesses=sorted(guesses.items(), key=lambda pair: -len(pair[0])),
         pairs=[(first, second, rest) for first, second, rest in agreement["pairs"]],
@@ -166,6 +202,7 @@ def _read(folder: Path) -> Language:
         joining=agreement["joining"],
         neutral=agreement["neutral"],
         open_signs=agreement["open"],
+        repairs=[_repair(table) for table in agreement.get("repair", [])],
         cues=read_cues(folder / "cues.toml"),
     )
 
@@ -216,6 +253,12 @@ def _determiner(table: Mapping[str, Any]) -> Entry:
     )
 
 
+def _repair(table: Mapping[str, Any]) -> Repair:
+    return Repair(
+        re.compile(table["sign"]), [(re.compile(find), new) for find, new in table["rules"]]
+    )
+
+
 def _index(entries: Iterable[Entry]) -> dict[str, Reading]:
     """Readings by form; where entries share a form, the first one wins."""
     readings: dict[str, Reading] = {}
@@ -240,4 +283,6 @@ def _things(words: Mapping[str, str], endings: Mapping[str, Any]) -> dict[str, f
             ]
             cells_of[word].add(f"{gender}s")
             cells_of[plurals[0] if plurals else word].add(f"{gender}p")
+        for word in words.get(f"fixed_{gender}", "").split():
+            cells_of[word] |= {f"{gender}s", f"{gender}p"}
     return {word: frozenset(cells) for word, cells in cells_of.items()}

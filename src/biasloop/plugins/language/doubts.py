@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from biasloop.plugins.language.mentions import Mention
+from biasloop.plugins.language.pronouns import PRONOUNS, role_of_pronoun
 from biasloop.plugins.language.reference import Reference
 from biasloop.plugins.language.sentence import NOUNS, VERBAL, Unsure
 
@@ -27,6 +28,8 @@ class Doubts:
             kind = self.s.kind(index)
             if kind == "determiner" and self.s.kind(index + 1) in _AFTER_A_PRONOUN:
                 raise Unsure(f"{token.text!r} is a pronoun here")
+            if kind in PRONOUNS and role_of_pronoun(self.s, index):
+                raise Unsure(f"{token.text!r} is a pronoun here")
             if kind != "unknown":
                 continue
             if self._joined_to_person(index):
@@ -35,7 +38,7 @@ class Doubts:
                 raise Unsure(f"{token.text!r} may describe a person")
             if shapes["suspicious"].match(token.lower):
                 raise Unsure(f"{token.text!r} may be a person")
-            if self.reference.adjectival(index):
+            if self.s.adjectival(index):
                 self._check_adjective(index)
             if shapes["nominal"].match(token.lower) and self._nominal(index):
                 raise Unsure(f"{token.text!r} may be a person")

@@ -5,13 +5,14 @@ by its shape and position, and whom an ambiguous word describes.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from biasloop.domain.text import normalise
 from biasloop.plugins.language.analysis import Reader
 from biasloop.plugins.language.data import CELLS, Entry, Language, Reading
+from biasloop.plugins.language.implied import GuessingReference
 from biasloop.plugins.language.mentions import Analysis, Mention
-from biasloop.plugins.language.reference import Reference
+from biasloop.plugins.language.pronouns import named_by_pronoun
 from biasloop.plugins.language.sentence import NOUNS, Sentence, Unsure
 from biasloop.plugins.language.tokens import Token, tokenise
 
@@ -26,16 +27,18 @@ _MARKER_REACH = 4
 """How many words after a person a sign of both genders may follow ("m/f")."""
 
 
-def glance(text: str, language: Language) -> Analysis:
-    """The people in a sentence; words that agree with nobody are ignored."""
-    sentence = _GuessedSentence(tokenise(text, language), language)
+def glance(text: str, language: Language, tokens: list[Token] | None = None) -> Analysis:
+    """The people in a sentence, whose tokens need not be given; words that agree with nobody are
+    ignored."""
+    tokens = tokens if tokens is not None else tokenise(text, language)
+    sentence = _GuessedSentence(tokens, language)
     reader = _GuessingReader(sentence)
     mentions = reader.ordered(_merged(sentence, reader.mentions()))
     _pair_across(sentence, mentions)
     normal = normalise(text)
     for sign in language.shapes["both"].finditer(normal.text):
         _pair_before(sentence, mentions, normal.original_span(*sign.span())[0])
-    return Analysis(sentence, (*mentions, *_pronouns(sentence), *_cut_off(sentence)))
+    return Analysis(sentence, (*mentions, *named_by_pronoun(sentence), *_cut_off(sentence)))
 
 
 class _GuessedSentence(Sentence):
@@ -94,7 +97,8 @@ class _GuessedSentence(Sentence):
         forms = dict.fromkeys(cells, stem)
         if shapes["agents"].match(stem):
             return Reading(Entry("person", forms, "any"), cells)
-        if shapes["adjectival"].match(stem) and self._predicative(index):
+        name = index and token.text[0].isupper()
+        if not name and shapes["adjectival"].match(stem) and self._predicative(index):
             return Reading(Entry("quality", forms, "either"), cells)
         return None
 
@@ -107,18 +111,10 @@ class _GuessedSentence(Sentence):
         return (joined and self.kind(index - 2) == "quality") or self.kind(before) in _PREDICATIVE
 
 
-class _GuessingReference(Reference):
-    """Takes the most likely owner instead of raising Unsure."""
-
-    def doubt(self, why: str, guess: int) -> int:
-        """See Reference; returns the guess."""
-        return guess
-
-
 class _GuessingReader(Reader):
     """Skips words that do not fit instead of raising Unsure."""
 
-    reference_kind = _GuessingReference
+    reference_kind = GuessingReference
 
     def is_person(self, index: int) -> bool:
         """See Reader; false for what is more likely a verb or an adjective."""
@@ -126,7 +122,16 @@ class _GuessingReader(Reader):
             super().is_person(index)
             and not self.may_be_verb(index)
             and not self.may_be_adjective(index)
+            and not self._follows_name(index)
         )
+
+    def _follows_name(self, noun: int) -> bool:
+        """Whether the noun is the name of a certificate, a course or the like, or goes on with one
+        ("certificazione Scrum Master", "diploma di perito informatico")."""
+        before = self.s.title_start(noun) - 1
+        if self.s.kind(before) == "person":
+            return super().is_person(before) is False and self.s.agree(before, noun)
+        return before >= 0 and self.s.tokens[before].lower in self.s.language.classes["names"]
 
     def add_determiner(self, mention: Mention, noun: int) -> None:
         """See Reader."""
@@ -219,18 +224,6 @@ def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> Non
     ]
     if near:
         near[-1].both = True
-
-
-def _pronouns(sentence: Sentence) -> Iterator[Mention]:
-    """The people that only a pronoun names ("cerchiamo uno che sappia"), in both genders if a
-    conjunction joins two ("uno o una che")."""
-    for i in range(len(sentence) - 1):
-        determiner = sentence.tokens[i].determiner if sentence.kind(i) == "determiner" else None
-        if determiner is None or not determiner.entry.indefinite:
-            continue
-        if sentence.kind(i + 1) == "relatives":
-            pair = sentence.kind(i - 1) == "conjunctions" and sentence.kind(i - 2) == "determiner"
-            yield Mention(None, [i], determiner.cells, both=pair)
 
 
 def _cut_off(sentence: Sentence) -> list[Mention]:

@@ -80,14 +80,8 @@ class Reference:
             return compound or self.s.agree(place, index)
         joins = self.s.kind(place) == "conjunctions" or self.s.tokens[place].text in ",/"
         return joins and (
-            self.s.kind(place - 1) in ("quality", "invariable") or self.adjectival(place - 1)
+            self.s.kind(place - 1) in ("quality", "invariable") or self.s.adjectival(place - 1)
         )
-
-    def adjectival(self, index: int) -> bool:
-        """Whether an unknown word has the shape of an adjective or participle."""
-        if self.s.kind(index) != "unknown":
-            return False
-        return self.s.language.shapes["adjectival"].match(self.s.tokens[index].lower) is not None
 
     def noun_before(self, noun: int, index: int) -> int:
         """The nearest noun to the left that agrees, skipping nouns after a preposition."""
@@ -142,6 +136,8 @@ class Reference:
             return subjects[0]
         if not subjects and (after := self._subject_after(index)) is not None:
             return after
+        if not subjects and self._is_name(before):
+            return self.doubt(f"{self.s.tokens[before].text!r} may be any name", NOBODY)
         if not subjects and self._role(index) == "person":
             return self._sought(index)
         if self._role(index) == "thing" and not set(subjects) & set(self.people):
@@ -149,6 +145,10 @@ class Reference:
         persons = [noun for noun in subjects if noun in self.people]
         guess = persons[-1] if persons else subjects[0] if subjects else IMPLIED
         return self.doubt(f"no clear subject for {self.s.tokens[index].text!r}", guess)
+
+    def _is_name(self, index: int) -> bool:
+        """Whether the word may be the name of a firm or a product, of any gender."""
+        return self.s.kind(index) == "unknown" and self.s.tokens[index].text[0].isupper()
 
     def _subject_after(self, index: int) -> int | None:
         """A subject that follows its predicate ("è ammesso anche il lavoro da casa")."""
@@ -181,7 +181,18 @@ class Reference:
             bare = self.s.kind(index - 1) == "prepositions"  # an adverb: "di sicuro"
             why = f"{self.s.tokens[index].text!r} stands for a noun"
             return self.doubt(why, NOBODY if bare else IMPLIED)
+        things = [i for i in self._free_nouns(index - 1, index) if self.s.kind(i) == "thing"]
+        if things and not self.is_in("only_people", index):
+            why = f"{self.s.tokens[index].text!r} may describe {self.s.tokens[things[-1]].text!r}"
+            return self.doubt(why, NOBODY)
         return self._sought(index)
+
+    def is_in(self, name: str, index: int) -> bool:
+        """Whether the adjective at `index` is in a class of words, by its masculine singular."""
+        reading = self.s.reading(index)
+        return (
+            reading is not None and reading.entry.forms.get("ms") in self.s.language.classes[name]
+        )
 
     def _after_person(self, index: int) -> bool:
         """Whether a person named earlier in the clause agrees with the word."""

@@ -108,6 +108,11 @@ class Sentence:
             index += step
         return index
 
+    def adjectival(self, index: int) -> bool:
+        """Whether an unknown word has the shape of an adjective or participle."""
+        shape = self.language.shapes["adjectival"]
+        return self.kind(index) == "unknown" and shape.match(self.tokens[index].lower) is not None
+
     def transparent(self, index: int) -> bool:
         """Adverbs, numbers and adjectives without gender: they never end a phrase."""
         return self.kind(index) in _TRANSPARENT
@@ -209,16 +214,26 @@ class Sentence:
         return closed or self._open_class(index, word)
 
     def _is_number(self, index: int, word: str) -> bool:
-        """Whether a numeral is a number here ("su sei giorni"), not the verb of the same form."""
+        """Whether a numeral is a number here ("su sei giorni", "sei sarti"), not the verb of the
+        same form."""
         verb = word in self.language.classes["copulas_you"]
-        return not verb or self.kind(index - 1) in _BEFORE_A_NUMBER
+        return not verb or self.kind(index - 1) in _BEFORE_A_NUMBER or self._before_plural(index)
+
+    def _before_plural(self, index: int) -> bool:
+        """Whether the next word is known and always a plural."""
+        if index + 1 == len(self):
+            return False
+        token = self.tokens[index + 1]
+        cells = [*(reading.cells for reading in token.readings())]
+        cells.append(self.language.things.get(token.lower, frozenset()))
+        return {cell[1] for group in cells for cell in group} == {"p"}
 
     def _open_class(self, index: int, word: str) -> str:
         """Noun, adjective or verb; "ambiguous" is resolved after all words have a class."""
         token = self.tokens[index]
         thing, bare = word in self.language.things, word in self.language.classes["invariable"]
         person = token.person is not None and not thing
-        verb = word in self.language.classes["verbs"] and not self._after_determiner(index)
+        verb = word in self.language.classes["verbs"] and self.kind(index - 1) != "determiner"
         verb = verb or (token.quality is not None and self.kind(index - 1) == "clitics")
         ways = (
             ("determiner", token.determiner is not None),
@@ -244,9 +259,6 @@ class Sentence:
         shared = self.language.shapes["shared"].match(word)
         return shared is not None and self.kind(index - 1) in _DESCRIBED
 
-    def _after_determiner(self, index: int) -> bool:
-        return self.kind(index - 1) == "determiner" if index else False
-
     def _ends_phrase(self, before: int, index: int) -> bool:
         """Whether article and adjective precede it and no noun follows ("una certa tenuta")."""
         return (
@@ -263,6 +275,9 @@ class Sentence:
         thing = token.lower in self.language.things
         noun = "person" if not thing else "twofold" if self._shows_gender(index) else "thing"
         before = self.skip(index - 1, -1, self.transparent)
+        role = token.quality.entry.role if token.quality is not None else ""
+        if thing and self.kind(before) == "person" and role == "thing":
+            return noun  # "ai clienti solo prodotti"
         described = index and self.tokens[index - 1].lower in self.language.classes["degrees"]
         if described and self.kind(before) != "have":  # "già pratica", not "hai già pratica"
             return adjective
@@ -274,9 +289,10 @@ class Sentence:
             self.kind(before) == "mark" and self.tokens[before].text in ",/"
         )
         if joins:
-            personal = token.quality is not None and token.quality.entry.role == "person"
             joined = self.kind(before - 1) in ("quality", "invariable")
-            return adjective if joined or personal else noun
-        after = self.kind(index + 1)
-        prenominal = adjective == "invariable" and after in NOUNS | {"quality"}
-        return "invariable" if prenominal else noun
+            joined = joined or role == "person" or self.adjectival(before - 1)
+            return adjective if joined else noun
+        prenominal = self.kind(index + 1) in NOUNS | {"quality"}
+        if prenominal and self.kind(index - 1) == "determiner":  # not "un Responsabile Relazioni"
+            prenominal = self.agree(index - 1, index + 1)
+        return "invariable" if prenominal and adjective == "invariable" else noun

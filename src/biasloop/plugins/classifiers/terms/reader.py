@@ -7,67 +7,69 @@ the model learns which people the ad seeks, and how far to trust the reader.
 
 from collections.abc import Iterator
 
-from biasloop.plugins.language.analysis import analyse
+from biasloop.plugins.language.clauses import read_clauses
 from biasloop.plugins.language.data import Language
-from biasloop.plugins.language.glance import glance
 from biasloop.plugins.language.mentions import Analysis, Mention
-from biasloop.plugins.language.sentence import Sentence, Unsure
+from biasloop.plugins.language.roles import (
+    FIRM,
+    before_phrase,
+    follows_relation,
+    roles,
+    shows_gender,
+)
+from biasloop.plugins.language.sentence import Sentence
+
+_SURE = {True: "sure", False: "unsure"}
 
 
 def reader_terms(text: str, language: Language) -> Iterator[str]:
     """Terms for each person mentioned in a text, and for whether the reader is sure."""
-    try:
-        analysis, sure = analyse(text, language), "sure"
-    except Unsure:
-        analysis, sure = glance(text, language), "unsure"
-    yield f"reader {sure}"
+    clauses = read_clauses(text, language)
+    all_sure = all(clause.sure for clause in clauses)
+    yield f"reader {_SURE[all_sure]}"
+    found = [
+        (clause, mention, role)
+        for clause in clauses
+        for mention, role in zip(clause.analysis.mentions, roles(clause.analysis), strict=True)
+        if role != FIRM
+    ]
     any_marked = False
-    for place, mention in enumerate(analysis.mentions):
-        group = "others" if mention.role == "other" else "sought"
+    for place, (clause, mention, role) in enumerate(found):
+        analysis, sure = clause.analysis, _SURE[clause.sure]
+        group = "others" if role == "other" else "sought"
         named = "implied" if mention.noun is None else "named"
-        marking = _marking(analysis, mention)
+        signs = [i for i in mention.words if shows_gender(analysis, mention, i, role)]
+        marking = "marked" if signs else "paired" if analysis.paired(mention) else "neither"
         yield f"reader {group} {marking}"
         yield f"reader {group} {marking} {sure}"
-        yield f"reader {mention.role} {named} {marking} {mention.gender}"
-        if marking == "marked":
+        yield f"reader {role} {named} {marking} {mention.gender}"
+        if signs:
             any_marked = True
-            role = f"reader {mention.role} {named}"
-            yield f"{role} {'first' if place == 0 else 'later'}"
+            who = f"reader {role} {named}"
+            yield f"{who} {'first' if place == 0 else 'later'}"
             yield from (
-                f"{role} {circumstance}" for circumstance in _circumstances(analysis, mention)
+                f"{who} {circumstance}" for circumstance in _circumstances(analysis, mention, signs)
             )
     if not any_marked:
-        yield f"reader nobody marked {sure}"
+        yield f"reader nobody marked {_SURE[all_sure]}"
 
 
-def _circumstances(analysis: Analysis, mention: Mention) -> Iterator[str]:
+def _circumstances(analysis: Analysis, mention: Mention, signs: list[int]) -> Iterator[str]:
     """How a mention is marked for one gender, and in what circumstances."""
     sentence = analysis.sentence
-    signs, before = _gender_signs(analysis, mention), _context(analysis, mention)
-    yield f"by {signs}"
+    kinds = " ".join(sorted({_kind_of_sign(sentence, index) for index in signs}))
+    before = _context(analysis, mention)
+    yield f"by {kinds}"
     yield f"after {before}"
-    yield f"by {signs} after {before}"
+    yield f"by {kinds} after {before}"
     yield f"{mention.number} after {before}"
-    if _depends_on_relation(sentence, min(mention.words)):
+    if follows_relation(sentence, min(mention.words)):
         yield "beside another"
     open_to = sentence.language.classes["open_to"]
     if any(token.lower in open_to for token in sentence.tokens):
         yield "beside whoever"
     if mention.noun is not None and (head := sentence.head_of(mention.noun)) is not None:
         yield f"of {sentence.tokens[head].lower}"
-
-
-def _marking(analysis: Analysis, mention: Mention) -> str:
-    if any(analysis.marked(mention, index) for index in mention.words):
-        return "marked"
-    return "paired" if analysis.paired(mention) else "neither"
-
-
-def _gender_signs(analysis: Analysis, mention: Mention) -> str:
-    """The kinds of the words that mark a mention."""
-    sentence = analysis.sentence
-    kinds = {_kind_of_sign(sentence, i) for i in mention.words if analysis.marked(mention, i)}
-    return " ".join(sorted(kinds))
 
 
 def _kind_of_sign(sentence: Sentence, index: int) -> str:
@@ -78,20 +80,6 @@ def _kind_of_sign(sentence: Sentence, index: int) -> str:
     return f"{sentence.kind(index)} {role}"
 
 
-def _depends_on_relation(sentence: Sentence, first: int) -> bool:
-    """Whether the phrase that begins at word `first` follows a word that introduces a person other
-    than the one sought ("affiancato da un", "riporta direttamente al")."""
-    place = first - 2 if sentence.kind(first - 1) == "prepositions" else first - 1
-    place = sentence.skip(place, -1, lambda i: _is_plain_adverb(sentence, i))
-    word = sentence.tokens[place].lower.partition("/")[0] if place >= 0 else ""
-    return word in sentence.language.classes["beside_another"]
-
-
-def _is_plain_adverb(sentence: Sentence, index: int) -> bool:
-    verbs = sentence.language.classes["verbs"]
-    return sentence.kind(index) == "adverbs" and sentence.tokens[index].lower not in verbs
-
-
 def _context(analysis: Analysis, mention: Mention) -> str:
     """What the phrase of a mention depends on: a preposition, a verb, a noun, or nothing."""
     sentence = analysis.sentence
@@ -99,12 +87,12 @@ def _context(analysis: Analysis, mention: Mention) -> str:
     article = sentence.tokens[first].determiner if sentence.kind(first) == "determiner" else None
     if article is not None and article.entry.role == "preposition":
         return article.entry.forms["ms"]
-    if first == 0:
-        return "^"
-    place = sentence.skip(first - 1, -1, lambda i: _is_plain_adverb(sentence, i))
+    place = before_phrase(sentence, first)
     if place < 0:
         return "^"
     token, kind = sentence.tokens[place], sentence.kind(place)
-    if token.lower in sentence.language.classes["seeking"]:
+    seeking = sentence.language.classes["seeking"]
+    nouns = place > 0 and kind == "prepositions" and sentence.tokens[place - 1].lower in seeking
+    if nouns or token.lower in seeking:  # "alla ricerca di un", "cerchiamo un"
         return "seeking"
     return token.lower if kind in ("prepositions", "conjunctions", "mark") else kind

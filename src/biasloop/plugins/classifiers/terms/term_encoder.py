@@ -29,7 +29,7 @@ from biasloop.ports import Checkpoint, no_checkpoint
 
 FILE = "encoder.npz"
 OLD_FORMAT = 1
-ID_VERSION = 1
+ID_VERSION = 2
 """Part of every encoder id; after a change, the rows of all texts are computed again."""
 LANGUAGE = "language"
 """Folder of the language data that an encoder is saved with: its terms depend on them."""

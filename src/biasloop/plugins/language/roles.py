@@ -1,0 +1,144 @@
+"""Who in a text is another than the person sought, and what shows that person's gender."""
+
+from biasloop.plugins.language.mentions import Analysis, Mention
+from biasloop.plugins.language.sentence import NOUNS, Sentence
+
+FIRM = "firm"
+"""The role of people by whose noun a firm calls itself ("Rossi Spa è il primo produttore")."""
+
+
+def roles(analysis: Analysis) -> list[str]:
+    """The role of each mention in order: "sought", "other", "any" (unknown) or FIRM. Somebody is
+    another by the noun, by what stands before it, or because "and" joins it to such a person."""
+    found: list[str] = []
+    for place, mention in enumerate(analysis.mentions):
+        role = mention.role
+        if _is_firm(analysis.sentence, mention):
+            role = FIRM
+        elif role == "any":
+            joined = bool(found) and found[-1] == "other" and _joined(analysis, place)
+            role = "other" if joined or _among_others(analysis.sentence, mention) else role
+        found.append(role)
+    return found
+
+
+def shows_gender(analysis: Analysis, mention: Mention, index: int, role: str) -> bool:
+    """Whether this word of the mention names one gender only. Articles, possessives and words of
+    quantity show nothing of another person whose noun has one form for both genders ("i nostri
+    clienti", "vari clienti"), nor do adjectives of a client that is a firm ("per noto cliente")."""
+    sentence, classes = analysis.sentence, analysis.sentence.language.classes
+    if not analysis.marked(mention, index):
+        return False
+    reading = sentence.reading(mention.noun) if mention.noun is not None else None
+    if role != "other" or mention.noun is None or reading is None:
+        return True
+    if not reading.entry.epicene(mention.number):
+        return True
+    word, before = sentence.tokens[index].lower, min(mention.words) - 1
+    return not (
+        sentence.kind(index) == "determiner"
+        or word in classes["possessive"]
+        or (word in classes["quantity"] and index < mention.noun)
+        or (before >= 0 and sentence.tokens[before].lower in classes["on_behalf"])
+    )
+
+
+def before_phrase(sentence: Sentence, first: int) -> int:
+    """The position before the phrase that begins at word `first`, and before adverbs and numbers
+    that belong to it ("con oltre 200 sarti")."""
+    about = sentence.language.classes["about"]
+
+    def belongs(i: int) -> bool:
+        abbreviated = sentence.tokens[i].text in ".°" and sentence.kind(i + 1) == "number"
+        return (
+            is_plain_adverb(sentence, i)
+            or sentence.kind(i) == "number"
+            or sentence.tokens[i].lower in about
+            or abbreviated
+        )
+
+    return sentence.skip(first - 1, -1, belongs)
+
+
+def follows_relation(sentence: Sentence, first: int) -> bool:
+    """Whether the phrase that begins at word `first` follows a word that introduces another person
+    ("affiancato da un", "riporta direttamente al")."""
+    place = first - 2 if sentence.kind(first - 1) == "prepositions" else first - 1
+    place = sentence.skip(place, -1, lambda i: is_plain_adverb(sentence, i))
+    word = sentence.tokens[place].lower.partition("/")[0] if place >= 0 else ""
+    return word in sentence.language.classes["beside_another"]
+
+
+def is_plain_adverb(sentence: Sentence, index: int) -> bool:
+    """Whether the word is an adverb that is no verb in another sense."""
+    verbs = sentence.language.classes["verbs"]
+    return sentence.kind(index) == "adverbs" and sentence.tokens[index].lower not in verbs
+
+
+def _is_firm(sentence: Sentence, mention: Mention) -> bool:
+    """Whether a firm calls itself so: after its name and "is", after "we are", or "as" where the
+    authors speak ("in qualità di esperti, forniamo")."""
+    if mention.noun is None:
+        return False
+    first = min(mention.words)
+    before = sentence.skip(first - 1, -1, sentence.transparent)
+    if sentence.kind(before) == "copulas_us":
+        return True
+    if sentence.kind(before) == "copulas":
+        name = sentence.skip(before - 1, -1, sentence.transparent)
+        named = sentence.kind(name) == "unknown" and sentence.tokens[name].text[0].isupper()
+        return named or (
+            name >= 0 and sentence.tokens[name].lower in sentence.language.classes["firms"]
+        )
+    head = sentence.head_of(mention.noun)
+    shape = sentence.language.shapes["speakers"]
+    return (
+        head is not None
+        and sentence.tokens[head].lower in sentence.language.classes["as_whom"]
+        and any(shape.match(token.lower) for token in sentence.tokens)
+    )
+
+
+def _among_others(sentence: Sentence, mention: Mention) -> bool:
+    """Whether the words before a person introduce somebody else: "con", "team di", "i nostri"."""
+    classes, first = sentence.language.classes, min(mention.words)
+    before = before_phrase(sentence, first)
+    return (
+        (before >= 0 and sentence.tokens[before].lower in classes["company"])
+        or follows_relation(sentence, first)
+        or _in_group(sentence, mention)
+        or _belongs_to_somebody(sentence, mention)
+    )
+
+
+def _in_group(sentence: Sentence, mention: Mention) -> bool:
+    """Whether the person is one of a group, which may have an adjective ("team numeroso di")."""
+    head = sentence.head_of(mention.noun) if mention.noun is not None else None
+    if head is None:
+        return False
+    heads = [head, head - 1] if sentence.kind(head - 1) in NOUNS else [head]
+    return any(sentence.tokens[i].lower in sentence.language.classes["groups"] for i in heads)
+
+
+def _belongs_to_somebody(sentence: Sentence, mention: Mention) -> bool:
+    """Whether a possessive shows that the person is there already ("i nostri sarti"); not after a
+    verb that seeks, nor with a word for somebody who is to come ("il nostro futuro sarto")."""
+    classes = sentence.language.classes
+    words = [sentence.tokens[i].lower for i in mention.words]
+    first = min(mention.words)
+    sought = any(token.lower in classes["seeking"] for token in sentence.tokens[:first])
+    you = any(sentence.kind(i) == "copulas_you" for i in range(first))
+    coming = not classes["to_come"].isdisjoint(words)
+    return not classes["owned"].isdisjoint(words) and not (sought or you or coming)
+
+
+def _joined(analysis: Analysis, place: int) -> bool:
+    """Whether a conjunction or comma joins the mention at `place` to the one before it."""
+    sentence = analysis.sentence
+    before, here = (analysis.mentions[i] for i in (place - 1, place))
+    between = range(max(before.words) + 1, min(here.words))
+    return 0 < len(between) <= 3 and all(
+        sentence.kind(i) in ("conjunctions", "prepositions", "invariable")
+        or sentence.tokens[i].text == ","
+        for i in between
+    )

@@ -40,8 +40,8 @@ def unnamed_people(ad: dict[str, Any], language: Language) -> Iterator[dict[str,
             sentence = clause.analysis.sentence
             for mention in clause.analysis.mentions:
                 described = any(sentence.kind(i) == "quality" for i in mention.words)
-                if mention.noun is not None or not described:
-                    continue
+                if mention.noun is not None or not described or mention.role != "sought":
+                    continue  # a pronoun for others names them
                 tokens = [sentence.tokens[i] for i in sorted(mention.words)]
                 yield {
                     "ad": ad["ad_id"],

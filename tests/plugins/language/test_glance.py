@@ -105,7 +105,8 @@ def summary(analysis: Analysis, mention: Mention) -> str:
         ("Diploma di perito informatico", []),
         ("Serve un responsabile relazioni", ["m un responsabile"]),
         # A person whose name stands on the next line.
-        ("La nostra azienda ricerca un", ["m un"]),
+        ("La nostra azienda ricerca un", []),
+        ("La nostra azienda ricerca un nuovo", ["m un nuovo"]),
     ],
 )
 def test_people_are_found(text: str, people: list[str]) -> None:

@@ -41,6 +41,8 @@ def found(text: str) -> list[str]:
         ("I nostri sarti tagliano a mano", ["other I* nostri* sarti*"]),
         ("Aiutare il magazziniere nel carico", ["other il* magazziniere*"]),
         ("Riportare al capocantiere o al geometra", ["other al capocantiere", "other al geometra"]),
+        ("Un sarto ti guiderà in bottega", ["other Un* sarto*"]),
+        ("Ascolto delle richieste dei giornalisti", ["other dei* giornalisti*"]),
         # But not who is sought.
         ("Cerchiamo il nostro sarto", ["any il* nostro* sarto*"]),
         ("Sei il nostro sarto?", ["any il* nostro* sarto*"]),

@@ -46,6 +46,7 @@ _NEWER_CLASSES = (
     "owned",
     "to_come",
     "quantity",
+    "you",
     "about",
     "on_behalf",
     "firms",

@@ -227,12 +227,13 @@ def _pair_before(sentence: Sentence, mentions: list[Mention], place: int) -> Non
 
 
 def _cut_off(sentence: Sentence) -> list[Mention]:
-    """The person whose article is the last word of a text that a line break cut ("ricerca un")."""
+    """The person described by the last words of a text that a line break cut ("ricerca un nuovo").
+    An article alone names nobody."""
     last = len(sentence) - 1
-    seeking = sentence.language.classes["seeking"]
-    determiner = sentence.tokens[last].determiner if sentence.kind(last) == "determiner" else None
-    if determiner is None or not determiner.entry.indefinite:
+    article = sentence.tokens[last - 1].determiner if sentence.kind(last) == "quality" else None
+    if sentence.kind(last - 1) != "determiner" or article is None or not article.entry.indefinite:
         return []
+    seeking = sentence.language.classes["seeking"]
     if not any(token.lower in seeking for token in sentence.tokens):
         return []
-    return [Mention(None, [last], determiner.cells)]
+    return [Mention(None, [last - 1, last], article.cells & sentence.cells(last))]

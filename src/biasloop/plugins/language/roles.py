@@ -107,8 +107,17 @@ def _among_others(sentence: Sentence, mention: Mention) -> bool:
         (before >= 0 and sentence.tokens[before].lower in classes["company"])
         or follows_relation(sentence, first)
         or _in_group(sentence, mention)
+        or _acts_on_you(sentence, max(mention.words))
         or _belongs_to_somebody(sentence, mention)
     )
+
+
+def _acts_on_you(sentence: Sentence, last: int) -> bool:
+    """Whether the person whose phrase ends at word `last` acts on the reader ("un sarto (che) ti
+    guiderà")."""
+    verb = last + 2 if sentence.kind(last + 1) == "relatives" else last + 1
+    you = sentence.language.classes["you"]
+    return verb < len(sentence) and sentence.tokens[verb].lower in you
 
 
 def _in_group(sentence: Sentence, mention: Mention) -> bool:

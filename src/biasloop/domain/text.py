@@ -34,8 +34,8 @@ _LINE_END = r"[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x85\u2028
 _HYPHEN_AT_LINE_END = re.compile(rf"-{_LINE_END}[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*")
 _SOFT_HYPHEN_AT_LINE_END = re.compile(rf"\u00ad(?={_LINE_END})")
 _HANGUL_VOWELS_AND_FINALS = re.compile(r"[\u1161-\u1175\u11a8-\u11c2]")
-_WHITE = re.compile(r"\s+")
-_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_WHITE_WITH_A_BREAK = re.compile(rf"(?<!\s)[^\S{_BREAKS}]*[{_BREAKS}]\s*")
 _HYPHENS = frozenset("\u2010\u2011")
 
 
@@ -116,9 +116,7 @@ def normalise(text: str) -> MappedText:
 def in_one_line(text: str) -> str:
     """The text as `normalise` returns it, with one space in place of white space that contains a
     line break: a sentence that fills several lines reads as if it were in one."""
-    return _WHITE.sub(
-        lambda white: " " if _BREAK.search(white[0]) else white[0], normalise(text).text
-    )
+    return _WHITE_WITH_A_BREAK.sub(" ", normalise(text).text)
 
 
 def _is_normal(text: str) -> bool:

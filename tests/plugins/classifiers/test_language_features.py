@@ -1,23 +1,30 @@
 """The language data of a campaign in the linear model: grammar, cues, reader; saved with it."""
 
+import json
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import TrainingSet
 from biasloop.errors import CampaignError, ClassifierError
 from biasloop.plugins.classifiers.encoded import ENCODER
+from biasloop.plugins.classifiers.erasure import evidence_spans, words_and_erased
 from biasloop.plugins.classifiers.options import TfidfOptions
+from biasloop.plugins.classifiers.terms import grammar
 from biasloop.plugins.classifiers.terms.grammar import grammar_terms
 from biasloop.plugins.classifiers.terms.ngrams import without_emphasis
 from biasloop.plugins.classifiers.terms.reader import reader_terms
 from biasloop.plugins.classifiers.terms.term_encoder import LANGUAGE
 from biasloop.plugins.classifiers.tfidf import Tfidf
-from biasloop.plugins.language.cues import cue_terms
+from biasloop.plugins.language import clauses, data, tokens, words
+from biasloop.plugins.language import cues as cues_of_language
+from biasloop.plugins.language.cues import cue_terms, read_cues
 from biasloop.plugins.language.data import Language, read_language
 
 FOLDER = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
@@ -121,3 +128,68 @@ def test_a_model_whose_language_is_damaged_is_refused(tmp_path: Path) -> None:
     (tmp_path / ENCODER / LANGUAGE / "words.toml").unlink()
     with pytest.raises((ClassifierError, CampaignError), match=r"words|language"):
         Tfidf.load(tmp_path)
+
+
+# --- what makes it fast changes nothing -----------------------------------------------------------
+
+VOCABULARY = """
+cuoco/a un/una il la Cuoco cuoco e o □ tutt* tutt@ dell’operatore d' D.Lgs. l. sei sarai giovane
+anni 25-40 oltre 30 da oltre nativa italiana di nuovo/a in proprio/di il benvenuto perché è bravo
+brava/o non presenza su presenza, giovanile (m/f) responsabile delle vendite ragazz* _forte_
+**madrelingua** inglese e\u0300 ne\u00adgozio nat/o nel 104 68/99 diversamente abile"""
+CUES = r"ab? ab a\w*b a\sb (?:a|b)c a|b [ab]+\b \W?a (?<!a\s)b l\. a+b ba{2} ['’]a b\b c"
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(VOCABULARY.split()), max_size=60).map(" ".join),
+    st.text("abelnosìù0'’/*@-.,; \n\t□", max_size=80),
+    st.text(max_size=80),
+)
+
+
+@given(TEXTS)
+def test_cues_are_those_of_each_pattern_alone(text: str) -> None:
+    cues = read_cues(FOLDER / "cues.toml")
+    found = cues.matches(text)
+    for pattern in (*cues.labels.values(), *cues.operators.values()):
+        expected = [match.span() for match in pattern.finditer(text)]
+        assert [match.span() for match in found.get(pattern, [])] == expected
+
+
+@given(st.lists(st.sampled_from(CUES.split()), max_size=6), st.text("abcl.' ’-", max_size=20))
+def test_any_kind_of_cue_is_found(alternatives: list[str], text: str) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "cues.toml")
+        words = json.dumps(" ".join(alternatives))
+        file.write_text(f"[label]\nx = {words}\n[operator]\n", "utf-8")
+        cues = read_cues(file)
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})")
+    spans = [match.span() for match in cues.matches(text).get(cues.labels["x"], [])]
+    assert spans == [match.span() for match in pattern.finditer(text)]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Tfidf:
+    classifier = Tfidf(TfidfOptions(language=FOLDER))
+    classifier.fit(training_set(), seed=1)
+    return classifier
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_evidence_is_that_of_texts_that_are_scored_alone(classifier: Tfidf, text: str) -> None:
+    assert classifier.encoder is not None
+    places, erased = words_and_erased(text)
+    scores = []
+    for variant in (text, *erased):
+        _forget()
+        scores.append(classifier.head.model.scores(classifier.encoder.encode([variant])))
+    drops = scores[0] - np.concatenate(scores)[1:]
+    expected = evidence_spans(places, drops[:, 0], "gender")
+    assert classifier.evidence(text, ["gender"]) == expected
+
+
+def _forget() -> None:
+    """Empties the caches of the reader."""
+    for module in (clauses, cues_of_language, data, grammar, tokens, words):
+        for function in vars(module).values():
+            if hasattr(function, "cache_clear"):
+                function.cache_clear()

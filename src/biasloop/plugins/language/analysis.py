@@ -4,6 +4,8 @@ The reader is cautious: when it cannot tell what a word that changes with gender
 raises Unsure, and the sentence is not rewritten. The reader in `glance.py` guesses instead.
 """
 
+from collections.abc import Sequence
+
 from biasloop.domain.text import normalise
 from biasloop.plugins.language.data import Cell, Language
 from biasloop.plugins.language.doubts import Doubts
@@ -15,7 +17,7 @@ from biasloop.plugins.language.tokens import Token, tokenise
 MAX_WORDS = 45
 
 
-def analyse(text: str, language: Language, tokens: list[Token] | None = None) -> Analysis:
+def analyse(text: str, language: Language, tokens: Sequence[Token] | None = None) -> Analysis:
     """The people in a sentence, whose tokens need not be given. Raises Unsure when it is unclear
     what a word refers to."""
     tokens = tokens if tokens is not None else tokenise(text, language)
@@ -38,7 +40,11 @@ class Reader:
 
     def __init__(self, sentence: Sentence) -> None:
         self.s = sentence
-        self.people = {i: Mention(i) for i in range(len(sentence)) if self.is_person(i)}
+        self.people = {
+            i: Mention(i)
+            for i, name in enumerate(sentence.classes)
+            if name == "person" and self.is_person(i)
+        }
         self.reference = self.reference_kind(sentence, frozenset(self.people))
         self.implied: Mention | None = None
         self.assigned: set[int] = set()
@@ -54,8 +60,8 @@ class Reader:
             mention.role = reading.entry.role if reading else "any"
             self.join(mention, noun)
             self.add_determiner(mention, noun)
-        for index in range(len(self.s)):
-            if self.s.kind(index) == "quality" and index not in self.assigned:
+        for index, name in enumerate(self.s.classes):
+            if name == "quality" and index not in self.assigned:
                 self.assign(index)
         return [*self.people.values(), *([self.implied] if self.implied else [])]
 

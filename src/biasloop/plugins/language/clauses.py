@@ -4,11 +4,14 @@ Only for reading: what is cut here stays one item, and tokens are where they are
 """
 
 import re
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from biasloop.domain.text import MappedText
 from biasloop.plugins.language.analysis import analyse
+from biasloop.plugins.language.cache import CACHED_CLAUSES
 from biasloop.plugins.language.data import Language
 from biasloop.plugins.language.glance import glance
 from biasloop.plugins.language.mentions import Analysis
@@ -50,18 +53,27 @@ def clauses(text: MappedText, language: Language) -> list[MappedText]:
 
 
 def _read(clause: MappedText, language: Language) -> Clause:
-    tokens = tokenise(clause.text, language)
+    read = _read_alone(clause.text, language)
+    if clause.starts is None:
+        return read
+    sentence = copy(read.analysis.sentence)
+    sentence.tokens = [
+        token._replace(start=start, end=end)
+        for token in sentence.tokens
+        for start, end in [clause.original_span(token.start, token.end)]
+    ]
+    return Clause(Analysis(sentence, read.analysis.mentions), read.sure)
+
+
+@lru_cache(CACHED_CLAUSES)
+def _read_alone(text: str, language: Language) -> Clause:
+    """Texts with one word erased have all other clauses in common. What is returned is shared, so
+    it must stay as it is."""
+    tokens = tokenise(text, language)
     try:
-        analysis, sure = analyse(clause.text, language, tokens), True
+        return Clause(analyse(text, language, tokens), True)
     except Unsure:
-        analysis, sure = glance(clause.text, language, tokens), False
-    if clause.starts is not None:
-        analysis.sentence.tokens = [
-            replace(token, start=start, end=end)
-            for token in analysis.sentence.tokens
-            for start, end in [clause.original_span(token.start, token.end)]
-        ]
-    return Clause(analysis, sure)
+        return Clause(glance(text, language, tokens), False)
 
 
 def _joins(match: re.Match[str], language: Language) -> bool:

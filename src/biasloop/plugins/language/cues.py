@@ -2,23 +2,66 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+
+from biasloop.plugins.language.cache import CACHED_WORDS
 
 NEAR = 30
 """Characters before or after a cue in which an operator counts as near."""
 
 Patterns = Mapping[str, re.Pattern[str]]
 
+_WORD = re.compile(r"\w+")
+_LETTERS = re.compile(r"(\w+)(?:(\\[s.])(?![?*{])|(?![?*{]))")
+_WITHIN_A_WORD = re.compile(r"(?:(?:\w|\[\w+\]|\\w)[?*+]?|\\b)+")
+_NOTHING = re.compile("(?!)")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Cues:
     """A pattern for each label, and for each operator (whether a cue is excluded, preferred,
-    required …)."""
+    required …).
+
+    Most alternatives begin with letters, and can only match at certain words, which `beginnings`
+    matches for each pattern; `others` matches where another alternative of any pattern does.
+    """
 
     labels: Patterns = field(default_factory=dict)
     operators: Patterns = field(default_factory=dict)
+    beginnings: Mapping[re.Pattern[str], re.Pattern[str]] = field(default_factory=dict)
+    others: re.Pattern[str] = _NOTHING
+
+    def matches(self, text: str) -> dict[re.Pattern[str], list[re.Match[str]]]:
+        """The matches of each pattern, as `finditer` finds them; nothing for one without."""
+        places: dict[re.Pattern[str], set[int]] = defaultdict(set)
+        for word in _WORD.finditer(text):
+            for pattern in _begun_by(word.group(), self):
+                places[pattern].add(word.start())
+        for other in self.others.finditer(text):
+            for pattern in self.beginnings:
+                places[pattern].add(other.start())
+        found = {p: list(_matches_at(p, text, sorted(starts))) for p, starts in places.items()}
+        return {pattern: matches for pattern, matches in found.items() if matches}
+
+
+@lru_cache(CACHED_WORDS)
+def _begun_by(word: str, cues: Cues) -> tuple[re.Pattern[str], ...]:
+    return tuple(p for p, beginnings in cues.beginnings.items() if beginnings.match(word))
+
+
+def _matches_at(
+    pattern: re.Pattern[str], text: str, places: Iterable[int]
+) -> Iterator[re.Match[str]]:
+    """The matches that begin at these places, in order, but not within the one before."""
+    end = 0
+    for place in places:
+        if place >= end and (match := pattern.match(text, place)):
+            yield match
+            end = match.end()
 
 
 def read_cues(path: Path) -> Cues:
@@ -30,23 +73,45 @@ def read_cues(path: Path) -> Cues:
     if not path.exists():
         return Cues()
     tables = tomllib.loads(path.read_text("utf-8"))
-    return Cues(_patterns(tables["label"]), _patterns(tables["operator"]))
+    labels, operators = (
+        {name: words.split() or [""] for name, words in tables[kind].items()}
+        for kind in ("label", "operator")
+    )
+    every = [*labels.values(), *operators.values()]
+    others = [word for words in every for word in words if not _beginning(word)]
+    return Cues(
+        {name: _pattern(words) for name, words in labels.items()},
+        {name: _pattern(words) for name, words in operators.items()},
+        {_pattern(words): _pattern([b for b in map(_beginning, words) if b]) for words in every},
+        re.compile(f"(?={_pattern(others).pattern})"),  # of no length: none hides another
+    )
 
 
-def _patterns(table: Mapping[str, str]) -> Patterns:
-    return {
-        name: re.compile(rf"(?<!\w)(?:{'|'.join(words.split())})") for name, words in table.items()
-    }
+def _pattern(alternatives: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})") if alternatives else _NOTHING
+
+
+def _beginning(alternative: str) -> str:
+    """What matches at a word if the alternative does, whatever follows the word: all of it, or the
+    letters that it begins with (the whole word, if no letter comes next); "" if it may begin with
+    others as well."""
+    if _WITHIN_A_WORD.fullmatch(alternative):
+        return alternative
+    letters = _LETTERS.match(alternative)
+    if letters is None or "|" in alternative:
+        return ""
+    return letters[1] + (r"\b" if letters[2] else "")
 
 
 def cue_terms(text: str, cues: Cues) -> Iterator[str]:
     """Terms of a text: the cues of each label, alone, with the operators of the sentence, and with
     the operators near the cue."""
     text = " ".join(text.lower().replace("’", "'").split())
-    operators = [name for name, pattern in cues.operators.items() if pattern.search(text)]
+    found = cues.matches(text)
+    operators = [name for name, pattern in cues.operators.items() if pattern in found]
     yield from (f"operator {name}" for name in operators)
     for label, pattern in cues.labels.items():
-        matches = list(pattern.finditer(text))
+        matches = found.get(pattern)
         if not matches:
             continue
         yield f"cue {label}"
@@ -58,7 +123,12 @@ def cue_terms(text: str, cues: Cues) -> Iterator[str]:
             before = text[max(0, match.start() - NEAR) : match.start()]
             after = text[match.end() : match.end() + NEAR]
             for name in operators:
-                if cues.operators[name].search(before):
+                if _occurs(cues.operators[name], before):
                     yield f"cue {label} near {name}"
-                if cues.operators[name].search(after):
+                if _occurs(cues.operators[name], after):
                     yield f"cue {label} before {name}"
+
+
+@lru_cache(CACHED_WORDS)
+def _occurs(pattern: re.Pattern[str], text: str) -> bool:
+    return pattern.search(text) is not None

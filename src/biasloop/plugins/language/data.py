@@ -10,10 +10,12 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from biasloop.errors import CampaignError
+from biasloop.plugins.language.cache import CACHED_WORDS
 from biasloop.plugins.language.cues import Cues, read_cues
 
 Cell = str
@@ -107,9 +109,10 @@ class Repair:
     rules: Sequence[tuple[re.Pattern[str], str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """All words of a campaign's language, by lower-case form.
+    """All words of a campaign's language, by lower-case form. What is found out about a word can be
+    cached under the word and its language (an object of its own, equal to no other).
 
     `common` are the occupations that fit a sentence without a word of any trade.
     """
@@ -135,11 +138,16 @@ class Language:
 
     def guess(self, word: str) -> frozenset[Cell]:
         """The cells that an unknown word can have, by its ending."""
-        return next(cells for ending, cells in self.guesses if word.endswith(ending))
+        return _guess(word, self)
 
     def onset_of(self, word: str) -> str:
         """The kind of sound a word begins with; "other" when no pattern matches."""
         return next((name for name, pattern in self.onset.items() if pattern.match(word)), "other")
+
+
+@lru_cache(CACHED_WORDS)
+def _guess(word: str, language: Language) -> frozenset[Cell]:
+    return next(cells for ending, cells in language.guesses if word.endswith(ending))
 
 
 def read_language(folder: Path) -> Language | None:

@@ -27,7 +27,7 @@ _MARKER_REACH = 4
 """How many words after a person a sign of both genders may follow ("m/f")."""
 
 
-def glance(text: str, language: Language, tokens: list[Token] | None = None) -> Analysis:
+def glance(text: str, language: Language, tokens: Sequence[Token] | None = None) -> Analysis:
     """The people in a sentence, whose tokens need not be given; words that agree with nobody are
     ignored."""
     tokens = tokens if tokens is not None else tokenise(text, language)

@@ -4,23 +4,10 @@ from collections.abc import Callable, Sequence
 
 from biasloop.plugins.language.data import Cell, Language, Reading
 from biasloop.plugins.language.tokens import Token
+from biasloop.plugins.language.words import closed_class, has_shape
 
 NOUNS = frozenset({"person", "thing", "unknown"})
 VERBAL = frozenset({"verbs", "have", "copulas", "modals", "copulas_you", "copulas_us"})
-_CLOSED = (
-    "particles",
-    "conjunctions",
-    "prepositions",
-    "relatives",
-    "modals",
-    "copulas",
-    "copulas_infinitive",
-    "copulas_you",
-    "copulas_us",
-    "have",
-    "clitics",
-    "adverbs",
-)
 _TRANSPARENT = frozenset({"adverbs", "invariable", "number"})
 _DESCRIBED = NOUNS | {"quality", "invariable", "ambiguous"}
 _BEFORE_A_NUMBER = frozenset({"prepositions", "determiner", "quality", "ambiguous"})
@@ -55,7 +42,12 @@ class Sentence:
 
     def kind(self, index: int) -> str:
         """The class of a word; "end" outside the sentence."""
-        return self.classes[index] if 0 <= index < len(self.classes) else "end"
+        if index < 0:
+            return "end"
+        try:  # faster than to compare with the length
+            return self.classes[index]
+        except IndexError:
+            return "end"
 
     def cells(self, index: int) -> frozenset[Cell]:
         """The cells (gender and number) that the word at `index` can have."""
@@ -104,7 +96,8 @@ class Sentence:
 
     def skip(self, index: int, step: int, passes: Callable[[int], bool]) -> int:
         """The first position from `index` on, in steps of `step`, for which `passes` is false."""
-        while 0 <= index < len(self) and passes(index):
+        end = len(self)
+        while 0 <= index < end and passes(index):
             index += step
         return index
 
@@ -210,8 +203,7 @@ class Sentence:
             raise Unsure(f"cannot tell what {token.text!r} refers to")
         if word[0].isdigit() or (word in classes["numerals"] and self._is_number(index, word)):
             return "number"
-        closed = next((name for name in _CLOSED if word in classes[name]), None)
-        return closed or self._open_class(index, word)
+        return closed_class(word, self.language) or self._open_class(index, word)
 
     def _is_number(self, index: int, word: str) -> bool:
         """Whether a numeral is a number here ("su sei giorni", "sei sarti"), not the verb of the
@@ -230,24 +222,26 @@ class Sentence:
 
     def _open_class(self, index: int, word: str) -> str:
         """Noun, adjective or verb; "ambiguous" is resolved after all words have a class."""
-        token = self.tokens[index]
-        thing, bare = word in self.language.things, word in self.language.classes["invariable"]
-        person = token.person is not None and not thing
-        verb = word in self.language.classes["verbs"] and self.kind(index - 1) != "determiner"
-        verb = verb or (token.quality is not None and self.kind(index - 1) == "clitics")
-        ways = (
-            ("determiner", token.determiner is not None),
-            ("ambiguous", (thing or person) and token.quality is not None),
-            ("ambiguous", person and bare),
-            ("person", person),
-            ("verbs", verb),
-            ("twofold", thing and self._shows_gender(index)),
-            ("thing", thing),
-            ("quality", token.quality is not None),
-            ("invariable", bare or self._describes(index, word)),
-            ("verbs", self.language.shapes["verb_shapes"].match(word) is not None),
-        )
-        return next((name for name, holds in ways if holds), "unknown")
+        token, classes = self.tokens[index], self.language.classes
+        if token.determiner is not None:
+            return "determiner"
+        thing, bare = word in self.language.things, word in classes["invariable"]
+        person, quality = token.person is not None and not thing, token.quality is not None
+        if ((thing or person) and quality) or (person and bare):
+            return "ambiguous"
+        if person:
+            return "person"
+        if word in classes["verbs"] and self.kind(index - 1) != "determiner":
+            return "verbs"
+        if quality and self.kind(index - 1) == "clitics":
+            return "verbs"
+        if thing:
+            return "twofold" if self._shows_gender(index) else "thing"
+        if quality:
+            return "quality"
+        if bare or self._describes(index, word):
+            return "invariable"
+        return "verbs" if has_shape("verb_shapes", word, self.language) else "unknown"
 
     def _shows_gender(self, index: int) -> bool:
         """Whether the word is a noun for a person whose form shows the gender."""
@@ -256,8 +250,7 @@ class Sentence:
 
     def _describes(self, index: int, word: str) -> bool:
         """Whether an unknown word after a noun has the shape of an adjective without gender."""
-        shared = self.language.shapes["shared"].match(word)
-        return shared is not None and self.kind(index - 1) in _DESCRIBED
+        return self.kind(index - 1) in _DESCRIBED and has_shape("shared", word, self.language)
 
     def _ends_phrase(self, before: int, index: int) -> bool:
         """Whether article and adjective precede it and no noun follows ("una certa tenuta")."""

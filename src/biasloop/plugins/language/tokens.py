@@ -1,95 +1,120 @@
 """The words of a sentence and their positions; slash pairs and open endings are one word."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from biasloop.domain.text import normalise
+from biasloop.plugins.language.cache import CACHED_TEXTS, CACHED_WORDS
 from biasloop.plugins.language.data import Cell, Entry, Language, Reading
 
 _WORD = re.compile(r"\w+(?:-\w+)*(?:[*@](?!\w))?(?:['’](?=\w))?|[^\w\s]")
+_PIECE = re.compile(r"\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word (or a punctuation mark) at text[start:end].
 
-    `paired` means that the word names both genders; its reading is then of one of them.
+    `lower` is in lower case, with a plain apostrophe. `paired` means that the word names both
+    genders; its reading is then of one of them.
     """
 
-    text: str
     start: int
     end: int
-    person: Reading | None = None
-    quality: Reading | None = None
-    determiner: Reading | None = None
-    paired: bool = False
-
-    @property
-    def lower(self) -> str:
-        """Lower case, with a plain apostrophe."""
-        return self.text.lower().replace("’", "'")
-
-    @property
-    def is_word(self) -> bool:
-        """Whether it is a word and not a mark."""
-        return self.text[0].isalnum()
+    text: str
+    lower: str
+    is_word: bool
+    person: Reading | None
+    quality: Reading | None
+    determiner: Reading | None
+    paired: bool
 
     def readings(self) -> Iterator[Reading]:
         """All its readings."""
         yield from (r for r in (self.determiner, self.person, self.quality) if r is not None)
 
 
-def tokenise(text: str, language: Language) -> list[Token]:
+@lru_cache(CACHED_TEXTS)
+def tokenise(text: str, language: Language) -> tuple[Token, ...]:
     """The tokens of the text as normalised; `start` and `end` are places in the text given. Known
     slash pairs ("il/la") are one token; words of an idiom ("sul serio") describe nobody."""
     normal = normalise(text)
     tokens = _tokens(normal.text, language)
     if normal.starts is None:
-        return tokens
+        return tuple(tokens)
     spans = (normal.original_span(token.start, token.end) for token in tokens)
-    return [
-        replace(token, start=start, end=end)
+    return tuple(
+        token._replace(start=start, end=end)
         for token, (start, end) in zip(tokens, spans, strict=True)
-    ]
+    )
 
 
 def _tokens(text: str, language: Language) -> list[Token]:
-    plain = [_plain(match, language) for match in _WORD.finditer(text)]
-    for idiom in language.shapes["idioms"].finditer(text):
-        plain = [_without_person(token) if _within(token, idiom) else token for token in plain]
+    idioms = [match.span() for match in language.shapes["idioms"].finditer(text)]
     tokens: list[Token] = []
-    while plain:
-        pair = _pair(text, plain[:3], language)
-        tokens.append(pair or plain[0])
-        del plain[: 3 if pair else 1]
+    for piece in _PIECE.finditer(text):
+        place, stop = piece.span()
+        within: tuple[tuple[int, int], ...] = ()
+        if idioms and idioms[0][0] < stop and place < idioms[-1][1]:
+            within = tuple((s - place, e - place) for s, e in idioms if s < stop and place < e)
+        tokens += [
+            Token(place + start, place + end, *rest)
+            for start, end, rest in _tokens_of_piece(piece.group(), within, language)
+        ]
+    return tokens
+
+
+@lru_cache(CACHED_WORDS)
+def _tokens_of_piece(
+    text: str, idioms: Sequence[tuple[int, int]], language: Language
+) -> list[tuple[int, int, tuple[Any, ...]]]:
+    """The tokens of a text without white space, which no token contains: start, end, the rest.
+    `idioms` are the places of idioms that the text is part of."""
+    plain = [_plain(match, language) for match in _WORD.finditer(text)]
+    for idiom in idioms:
+        plain = [_without_person(token) if _within(token, idiom) else token for token in plain]
+    return [(token.start, token.end, token[2:]) for token in _with_pairs(text, plain, language)]
+
+
+def _with_pairs(text: str, plain: Sequence[Token], language: Language) -> list[Token]:
+    tokens: list[Token] = []
+    place = 0
+    while place < len(plain):
+        pair = _pair(text, plain[place : place + 3], language)
+        tokens.append(pair or plain[place])
+        place += 3 if pair else 1
     return tokens
 
 
 def _plain(match: re.Match[str], language: Language) -> Token:
-    word = match.group().lower().replace("’", "'")
+    text, word = match.group(), _lower(match.group())
+    place = (match.start(), match.end(), text, word, text[0].isalnum())
     if len(word) > 2 and word[-1] in {*language.open_signs.values(), "@"}:
-        return Token(match.group(), match.start(), match.end(), paired=True)
+        return Token(*place, None, None, None, paired=True)
     return Token(
-        match.group(),
-        match.start(),
-        match.end(),
+        *place,
         person=language.persons.get(word),
         quality=language.qualities.get(word),
         determiner=language.determiners.get(word),
+        paired=False,
     )
 
 
-def _within(token: Token, match: re.Match[str]) -> bool:
-    return match.start() <= token.start and token.end <= match.end()
+def _lower(word: str) -> str:
+    return word.lower().replace("’", "'")
+
+
+def _within(token: Token, place: tuple[int, int]) -> bool:
+    return place[0] <= token.start and token.end <= place[1]
 
 
 def _without_person(token: Token) -> Token:
     """The token without the readings that name or describe a person; articles stay articles."""
-    return replace(token, person=None, quality=None)
+    return token._replace(person=None, quality=None)
 
 
-def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:
+def _pair(text: str, tokens: Sequence[Token], language: Language) -> Token | None:
     """One token for "first/second" when second is the other gender of first, or its ending."""
     if len(tokens) < 3 or tokens[1].text != language.joining["pair"]:
         return None
@@ -105,10 +130,13 @@ def _pair(text: str, tokens: list[Token], language: Language) -> Token | None:
         numbers = {cell[1] for cell in cells if _completes(reading.entry, cell, rest)}
         return Reading(reading.entry, frozenset(g + n for g in "mf" for n in numbers))
 
+    words = text[first.start : second.end]
     pair = Token(
-        text[first.start : second.end],
         first.start,
         second.end,
+        words,
+        _lower(words),
+        first.is_word,
         person=both(first.person),
         quality=both(first.quality),
         determiner=both(first.determiner),

@@ -6,8 +6,10 @@ as well.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
-from biasloop.plugins.language.data import Language, Reading
+from biasloop.plugins.language.cache import CACHED_WORDS
+from biasloop.plugins.language.data import Cell, Language
 from biasloop.plugins.language.tokens import Token, tokenise
 
 ENDING_LENGTH = 2
@@ -44,21 +46,22 @@ def _class(token: Token, language: Language) -> str:
     if token.paired:
         return f"pair {reading.entry.kind if reading else ''}"
     if reading is not None:
-        return _class_with_gender(token, reading)
-    word = token.lower
+        reading = token.person or token.determiner or reading
+        return _class_with_gender(reading.entry.kind, reading.entry.role, reading.cells)
+    return _class_without_gender(token.lower, token.start > 0 and token.text[0].isupper(), language)
+
+
+@lru_cache
+def _class_with_gender(kind: str, role: str, cells: frozenset[Cell]) -> str:
+    return f"{kind} {role} {' '.join(sorted(cells))}"
+
+
+@lru_cache(CACHED_WORDS)
+def _class_without_gender(word: str, capital: bool, language: Language) -> str:
     if word in language.things:
         return "thing"
     word_class = next((name for name, words in language.classes.items() if word in words), None)
     if word_class or word[0].isdigit():
         return word_class or "number"
     # A capital letter within a sentence: a title or a name ("il Project Manager").
-    return (
-        "other capital"
-        if token.start and token.text[0].isupper()
-        else f"other {word[-ENDING_LENGTH:]}"
-    )
-
-
-def _class_with_gender(token: Token, first: Reading) -> str:
-    reading = token.person or token.determiner or first
-    return f"{reading.entry.kind} {reading.entry.role} {' '.join(sorted(reading.cells))}"
+    return "other capital" if capital else f"other {word[-ENDING_LENGTH:]}"

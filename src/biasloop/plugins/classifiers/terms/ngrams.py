@@ -5,7 +5,7 @@ from itertools import pairwise
 
 # "impiegato/a", "impiegato(a)", "tutt*", "un'": the ending, sign or article carries the gender.
 _WORD = re.compile(r"(?<=\w)[/(-][\w*@]+|[\w*@]+'?")
-_VARIANTS = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"})
+_VARIANTS = {"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"}
 
 
 # Markdown emphasis around words; an asterisk after a letter is an open ending ("tutt*").
@@ -14,12 +14,15 @@ _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__|\*|_)(?=\w)(.+?)(?<=\S)\1(?!\w)")
 
 def without_emphasis(text: str) -> str:
     """The text without Markdown emphasis, whose marks would separate neighbouring words."""
-    return _EMPHASIS.sub(r"\2", text)
+    return _EMPHASIS.sub(r"\2", text) if "*" in text or "_" in text else text
 
 
 def lower_case(text: str) -> str:
     """The text in lower case, with one kind of apostrophe and dash."""
-    return text.lower().translate(_VARIANTS)
+    text = text.lower()
+    for variant, plain in _VARIANTS.items():  # several times as fast as str.translate
+        text = text.replace(variant, plain)
+    return text
 
 
 def word_ngrams(text: str) -> list[str]:

@@ -214,15 +214,23 @@ class TermEncoder:
         chars.data[:] = 1
         blocks = [words, chars]
         if self.language is not None:
-            language = self.language
-            blocks += [
-                self._block("grammar", (grammar_terms(text, language) for text in texts), grow),
-                self._block("cues", (cue_terms(text, language.cues) for text in texts), grow),
-                self._block("reader", (reader_terms(text, language) for text in texts), grow),
-            ]
+            blocks += self._language_blocks(texts, self.language, grow)
         for block in blocks:
             block.sort_indices()
         return blocks
+
+    def _language_blocks(
+        self, texts: Sequence[str], language: Language, grow: bool
+    ) -> list[sparse.csr_matrix]:
+        """Text by text: what is found out about one, such as its tokens, serves all blocks."""
+        grammar, cues, reader = (
+            _PresenceRows(self.vocabularies[name], grow) for name in ("grammar", "cues", "reader")
+        )
+        for text in texts:
+            grammar.add(grammar_terms(text, language))
+            cues.add(cue_terms(text, language.cues))
+            reader.add(reader_terms(text, language))
+        return [rows.matrix() for rows in (grammar, cues, reader)]
 
     def _block(self, name: str, rows: Iterable[Iterable[str]], grow: bool) -> sparse.csr_matrix:
         return _presence_matrix(rows, self.vocabularies[name], grow=grow)
@@ -244,21 +252,39 @@ def files_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
+class _PresenceRows:
+    """The rows of a matrix in the making, see `_presence_matrix`."""
+
+    def __init__(self, vocabulary: Vocabulary, grow: bool) -> None:
+        self.vocabulary, self.grow = vocabulary, grow
+        self.columns: list[int] = []
+        self.ends = [0]
+
+    def add(self, row: Iterable[str]) -> None:
+        """Adds the row of these terms, which may be repeated."""
+        terms, vocabulary = dict.fromkeys(row), self.vocabulary
+        if self.grow:
+            self.columns += [vocabulary.setdefault(term, len(vocabulary)) for term in terms]
+        else:
+            self.columns += [vocabulary[term] for term in terms if term in vocabulary]
+        self.ends.append(len(self.columns))
+
+    def matrix(self) -> sparse.csr_matrix:
+        """The matrix (n, size of the vocabulary)."""
+        ones = np.ones(len(self.columns), dtype=np.float32)
+        shape = (len(self.ends) - 1, len(self.vocabulary))
+        return sparse.csr_matrix((ones, self.columns, self.ends), shape=shape)
+
+
 def _presence_matrix(
     rows: Iterable[Iterable[str]], vocabulary: Vocabulary, *, grow: bool
 ) -> sparse.csr_matrix:
-    """1 where a term occurs in a row, shape (n, size of the vocabulary)."""
-    columns: list[int] = []
-    ends = [0]
+    """1 where a term occurs in a row, shape (n, size of the vocabulary). With `grow`, new terms
+    are added to the vocabulary; else they are left out."""
+    matrix = _PresenceRows(vocabulary, grow)
     for row in rows:
-        terms = dict.fromkeys(row)
-        if grow:
-            columns += [vocabulary.setdefault(term, len(vocabulary)) for term in terms]
-        else:
-            columns += [vocabulary[term] for term in terms if term in vocabulary]
-        ends.append(len(columns))
-    ones = np.ones(len(columns), dtype=np.float32)
-    return sparse.csr_matrix((ones, columns, ends), shape=(len(ends) - 1, len(vocabulary)))
+        matrix.add(row)
+    return matrix.matrix()
 
 
 def _vocabulary(joined_terms: str) -> Vocabulary:

@@ -61,6 +61,17 @@ class TermRows:
         indices = np.asarray(self.indices[np.repeat(starts, lengths) + within])
         return TermRows(indices, ends, self.blocks, self.width)
 
+    def compact(self) -> tuple["TermRows", NDArray[np.intp]]:
+        """The same rows with none but the columns that occur, and these columns, in order."""
+        first, last = int(self.ends[0]), int(self.ends[-1])
+        indices = self.indices[first:last]
+        occurs = np.zeros(self.width, np.bool_)
+        occurs[indices] = True
+        columns = np.flatnonzero(occurs)
+        new = np.empty(self.width, np.int32)
+        new[columns] = np.arange(len(columns), dtype=np.int32)
+        return TermRows(new[indices], self.ends - first, self.blocks, len(columns)), columns
+
     def presence(self, ones: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
         """A matrix (n * blocks, width) with a row for each block, 1 where the term occurs. If
         `ones` is long enough, the matrix shares it, because making a new array takes time."""

@@ -73,11 +73,14 @@ class TermWeighting:
 
     def scores(self, features: TermRows, coef: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Weighting. One sum over the terms of a row gives its scores and its length."""
-        n, k = len(features), coef.shape[1]
+        n, k, idf = len(features), coef.shape[1], self.idf
+        if features.ends[-1] - features.ends[0] < len(idf):  # few rows: most terms occur in none
+            features, columns = features.compact()
+            idf, coef = idf[columns], coef[columns]
         # Rows are summed faster when their length is a multiple of four.
-        weights = np.zeros((len(self.idf), (k + 4) // 4 * 4), np.float32)
-        np.multiply(self.idf[:, None], coef, out=weights[:, :k])
-        weights[:, k] = self.idf**2
+        weights = np.zeros((len(idf), (k + 4) // 4 * 4), np.float32)
+        np.multiply(idf[:, None], coef, out=weights[:, :k])
+        weights[:, k] = idf**2
         shares, powers = SHARES[: features.blocks], POWERS[: features.blocks]
         scores, ones = np.empty((n, k), np.float32), np.ones(0, np.float32)
         for start in range(0, n, CHUNK):

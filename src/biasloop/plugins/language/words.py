@@ -1,0 +1,33 @@
+"""What is known of a word alone, whatever stands beside it; looked up once for each word."""
+
+from functools import lru_cache
+
+from biasloop.plugins.language.cache import CACHED_WORDS
+from biasloop.plugins.language.data import Language
+
+_CLOSED = (
+    "particles",
+    "conjunctions",
+    "prepositions",
+    "relatives",
+    "modals",
+    "copulas",
+    "copulas_infinitive",
+    "copulas_you",
+    "copulas_us",
+    "have",
+    "clitics",
+    "adverbs",
+)
+
+
+@lru_cache(CACHED_WORDS)
+def closed_class(word: str, language: Language) -> str | None:
+    """The class of function words that a word belongs to, if any."""
+    return next((name for name in _CLOSED if word in language.classes[name]), None)
+
+
+@lru_cache(CACHED_WORDS)
+def has_shape(shape: str, word: str, language: Language) -> bool:
+    """Whether a word, from its start on, has a shape of the language."""
+    return language.shapes[shape].match(word) is not None

@@ -70,6 +70,7 @@ def test_words_of_one_kind_share_their_terms(italian: Language) -> None:
         ("Riferirai direttamente al cuoco.", "reader other named beside another"),
         ("Chi comincia avrà accanto un cuoco.", "reader other named beside another"),
         ("Siamo alla ricerca di un cuoco.", "reader any named after seeking"),
+        ("Cerchiamo talenti e un cuoco.", "reader any named after seeking"),
         ("Ascolto dei nostri clienti.", "reader nobody marked sure"),
         ("Bianchi Spa è il primo produttore di scope.", "reader nobody marked unsure"),
         ("Sarai subito contenta.", "reader sought implied after copulas_you"),
@@ -92,6 +93,7 @@ def test_cues_come_with_their_context(italian: Language) -> None:
     [
         ("del _Junior Buyer_ e", "del Junior Buyer e"),
         ("**Store Manager**", "Store Manager"),
+        ("un ***Store Manager*** e", "un Store Manager e"),
         ("tutt*, collegh* e candidat*", "tutt*, collegh* e candidat*"),
         ("snake_case e 3 * 4 * 5", "snake_case e 3 * 4 * 5"),
     ],

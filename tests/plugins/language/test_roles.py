@@ -43,6 +43,9 @@ def found(text: str) -> list[str]:
         ("Riportare al capocantiere o al geometra", ["other al capocantiere", "other al geometra"]),
         ("Un sarto ti guiderà in bottega", ["other Un* sarto*"]),
         ("Ascolto delle richieste dei giornalisti", ["other dei* giornalisti*"]),
+        ("Confronto con la direzione e i sarti", ["other i* sarti*"]),
+        ("Lavorerai insieme alla sarta", ["other alla* sarta*"]),
+        ("Studio dei vari attori coinvolti", []),
         # But not who is sought.
         ("Cerchiamo il nostro sarto", ["any il* nostro* sarto*"]),
         ("Sei il nostro sarto?", ["any il* nostro* sarto*"]),

@@ -1,8 +1,12 @@
 """Who in a text is another than the person sought, and what shows that person's gender."""
 
+from collections.abc import Iterator
+
 from biasloop.plugins.language.mentions import Analysis, Mention
 from biasloop.plugins.language.sentence import NOUNS, Sentence
 
+JOINED = 5
+"""How many words before a conjunction may belong to what it joins."""
 FIRM = "firm"
 """The role of people by whose noun a firm calls itself ("Rossi Spa è il primo produttore")."""
 
@@ -64,15 +68,29 @@ def follows_relation(sentence: Sentence, first: int) -> bool:
     """Whether the phrase that begins at word `first` follows a word that introduces another person
     ("affiancato da un", "riporta direttamente al")."""
     place = first - 2 if sentence.kind(first - 1) == "prepositions" else first - 1
-    place = sentence.skip(place, -1, lambda i: is_plain_adverb(sentence, i))
-    word = sentence.tokens[place].lower.partition("/")[0] if place >= 0 else ""
-    return word in sentence.language.classes["beside_another"]
+    place = sentence.skip(
+        place, -1, lambda i: is_plain_adverb(sentence, i) and not _is_relation(sentence, i)
+    )
+    return place >= 0 and _is_relation(sentence, place)
+
+
+def words_of_joined(sentence: Sentence, conjunction: int) -> Iterator[str]:
+    """The words before a conjunction that belong to what it joins, last first: up to a mark."""
+    for i in range(conjunction - 1, max(conjunction - JOINED, 0) - 1, -1):
+        if sentence.kind(i) == "mark":
+            return
+        yield sentence.tokens[i].lower
 
 
 def is_plain_adverb(sentence: Sentence, index: int) -> bool:
     """Whether the word is an adverb that is no verb in another sense."""
     verbs = sentence.language.classes["verbs"]
     return sentence.kind(index) == "adverbs" and sentence.tokens[index].lower not in verbs
+
+
+def _is_relation(sentence: Sentence, index: int) -> bool:
+    word = sentence.tokens[index].lower.partition("/")[0]
+    return word in sentence.language.classes["beside_another"]
 
 
 def _is_firm(sentence: Sentence, mention: Mention) -> bool:
@@ -106,10 +124,20 @@ def _among_others(sentence: Sentence, mention: Mention) -> bool:
     return (
         (before >= 0 and sentence.tokens[before].lower in classes["company"])
         or follows_relation(sentence, first)
+        or _joined_to_another(sentence, before)
         or _in_group(sentence, mention)
         or _acts_on_you(sentence, max(mention.words))
         or _belongs_to_somebody(sentence, mention)
     )
+
+
+def _joined_to_another(sentence: Sentence, conjunction: int) -> bool:
+    """Whether a conjunction there joins the person to somebody or something that is no person
+    sought ("con la direzione e i sarti")."""
+    if sentence.kind(conjunction) != "conjunctions":
+        return False
+    others = sentence.language.classes["company"] | sentence.language.classes["beside_another"]
+    return any(word in others for word in words_of_joined(sentence, conjunction))
 
 
 def _acts_on_you(sentence: Sentence, last: int) -> bool:

@@ -9,7 +9,7 @@ _VARIANTS = {"’": "'", "ʼ": "'", "`": "'", "–": "-", "−": "-", "∗": "*"
 
 
 # Markdown emphasis around words; an asterisk after a letter is an open ending ("tutt*").
-_EMPHASIS = re.compile(r"(?<!\w)(\*\*|__|\*|_)(?=\w)(.+?)(?<=\S)\1(?!\w)")
+_EMPHASIS = re.compile(r"(?<!\w)(\*\*\*|\*\*|__|\*|_)(?=\w)(.+?)(?<=\S)\1(?!\w)")
 
 
 def without_emphasis(text: str) -> str:

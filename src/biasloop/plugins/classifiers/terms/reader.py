@@ -16,6 +16,7 @@ from biasloop.plugins.language.roles import (
     follows_relation,
     roles,
     shows_gender,
+    words_of_joined,
 )
 from biasloop.plugins.language.sentence import Sentence
 
@@ -92,7 +93,8 @@ def _context(analysis: Analysis, mention: Mention) -> str:
         return "^"
     token, kind = sentence.tokens[place], sentence.kind(place)
     seeking = sentence.language.classes["seeking"]
-    nouns = place > 0 and kind == "prepositions" and sentence.tokens[place - 1].lower in seeking
-    if nouns or token.lower in seeking:  # "alla ricerca di un", "cerchiamo un"
+    noun = place > 0 and kind == "prepositions" and sentence.tokens[place - 1].lower in seeking
+    joined = kind == "conjunctions" and not seeking.isdisjoint(words_of_joined(sentence, place))
+    if noun or joined or token.lower in seeking:  # "alla ricerca di un", "cerca talenti e un"
         return "seeking"
     return token.lower if kind in ("prepositions", "conjunctions", "mark") else kind

@@ -10,6 +10,7 @@ import transformers
 
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers import embedding
+from biasloop.plugins.classifiers.deep import sentence_encoder
 from biasloop.plugins.classifiers.deep.pretrained import find_pretrained
 from biasloop.plugins.classifiers.deep.sentence_encoder import FILE, SentenceEncoder, middle_layers
 from biasloop.plugins.classifiers.embedding import Embedding
@@ -62,6 +63,16 @@ def test_states_are_mean_pooled_and_of_length_1(kind, form, tmp_path):
         row_expected = layers.ravel() if form == "joined" else layers.mean(axis=0)
         row_expected /= np.linalg.norm(row_expected)
         np.testing.assert_allclose(row, row_expected, atol=0.02)  # bfloat16, where it is fast
+
+
+@pytest.mark.parametrize("form", ["joined", "mean", "last"])
+def test_texts_are_encoded_in_chunks(folder, form, monkeypatch):
+    texts = [f"{text} {'mela ' * n}" for n, text in enumerate(training().texts[:9])]
+    encoder = SentenceEncoder(find_pretrained(str(folder)), 256, form)
+    whole = encoder.encode(texts)
+    monkeypatch.setattr(sentence_encoder, "CHUNK_TEXTS", 4)
+    np.testing.assert_allclose(encoder.encode(texts), whole, atol=0.02)  # bfloat16
+    assert encoder.encode([]).shape == (0, encoder.width)
 
 
 @pytest.mark.parametrize(

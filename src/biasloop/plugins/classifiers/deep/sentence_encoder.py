@@ -27,6 +27,9 @@ LAST_FORMAT = 1
 LAYERS = 4
 """How many layers are kept: evenly spaced, from the middle of the model to its end. The last one
 alone has lost much of what a sentence says; see benchmarks/RESULTS.md."""
+CHUNK_TEXTS = 5_000
+"""Texts encoded at a time: before they are packed, the states of all layers take several times the
+memory of the rows."""
 MAX_ENTRY = 1.001
 """Maximum of the numbers in a row of length 1, with some room for rounding."""
 
@@ -60,6 +63,13 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str], *, checkpoint: Checkpoint = no_checkpoint) -> Rows:
         """Feature rows (n, width)."""
+        rows = np.empty((len(texts), self.width), self._dtype)
+        for start in range(0, len(texts), CHUNK_TEXTS):
+            chunk = slice(start, start + CHUNK_TEXTS)
+            rows[chunk] = self._encode_chunk(texts[chunk], checkpoint)
+        return rows
+
+    def _encode_chunk(self, texts: Sequence[str], checkpoint: Checkpoint) -> Rows:
         tokenizer = self.pretrained.tokenizer
         tokens = tokenise(tokenizer, texts, self.max_length)
         pad = padding_token(tokenizer)
@@ -67,7 +77,7 @@ class SentenceEncoder:
         if self.form != "last":
             states = _scaled(states)  # else the layer with the longest states would decide
         rows = states if self.form == "joined" else states.mean(axis=1)
-        return _scaled(rows.reshape(len(texts), self.width)).astype(self._dtype)
+        return _scaled(rows.reshape(len(texts), self.width))
 
     def embed(self, features: Rows) -> NDArray[np.float32]:
         """The mean over the layers (n, e), of length 1."""

@@ -34,7 +34,7 @@ Predictions = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def read_rows(
-    name: str, labels: int, seed: int
+    name: str, labels: int, seed: int, tested: int = TESTED
 ) -> tuple[TrainingSet, list[str], NDArray[np.int64]]:
     """Labelled rows of a set, and texts and classes to test on."""
     file = DATA / f"{name}.train.jsonl"
@@ -54,7 +54,7 @@ def read_rows(
         label_names=tuple(classes),
         multi=False,
     )
-    return data, texts[-TESTED:], truth[-TESTED:]
+    return data, texts[-tested:], truth[-tested:]
 
 
 def interval(runs: list[Predictions]) -> list[float]:

@@ -13,10 +13,12 @@ import pytest
 from biasloop.domain.label import Scheme
 from biasloop.plugins.classifiers.deep.sentence_encoder import SentenceEncoder
 from biasloop.plugins.classifiers.embedding import Embedding
-from biasloop.plugins.classifiers.options import EmbeddingOptions
+from biasloop.plugins.classifiers.options import EmbeddingOptions, TransformerOptions
+from biasloop.plugins.classifiers.transformer import Transformer
 from biasloop.plugins.registry import Kind, names
 from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.run import Encoded, Setup, simulate
+from support.sentences import training
 from support.tiny_checkpoint import make_encoder
 
 ROOT = Path(__file__).parents[1]
@@ -150,3 +152,27 @@ def test_figures_of_real_sentences_are_weighted_by_their_chances(
     }
     assert found["enriched"] == [0.5, 0.5, 0.5]
     np.testing.assert_allclose(found["weighted"], [1 / 5, 1 / 3, 2 / 8])
+
+
+def test_the_parts_of_a_fine_tuned_model_are_measured_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import transformer_mean
+    from benchmarks.transformer_mean import LINEAR, MEAN, TUNED
+
+    data = training()
+    tiny = make_encoder(tmp_path / "tiny", data.texts)
+    options = {"model": str(tiny), "lr": 0.02, "epochs": 1, "min_steps": 40, "folds": 2}
+    sides = transformer_mean.train(data, data.texts, 3, options)
+    model = Transformer(TransformerOptions(**options))
+    model.fit(data, seed=3)
+    flags = model.predict_proba(data.texts) >= model.thresholds
+    np.testing.assert_array_equal(sides[MEAN][1], flags)
+    part = model.trained.linear
+    assert part is not None
+    joined = part.mean.scores([sides[TUNED][0], sides[LINEAR][0]])
+    np.testing.assert_allclose(joined, sides[MEAN][0])
+    found = transformer_mean.intervals([(data.labels, sides)] * 2, resamples=20)
+    assert set(found) == {MEAN, TUNED, LINEAR, f"gain over {TUNED}", f"gain over {LINEAR}"}
+    assert all(low <= value <= high for cells in found.values() for value, low, high in cells)

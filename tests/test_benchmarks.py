@@ -18,6 +18,7 @@ from biasloop.plugins.classifiers.transformer import Transformer
 from biasloop.plugins.registry import Kind, names
 from biasloop.simulate.gold import Gold, Texts
 from biasloop.simulate.run import Encoded, Setup, simulate
+from biasloop.workspace.seed_check import seed_rows
 from support.sentences import training
 from support.tiny_checkpoint import make_encoder
 
@@ -152,6 +153,19 @@ def test_figures_of_real_sentences_are_weighted_by_their_chances(
     }
     assert found["enriched"] == [0.5, 0.5, 0.5]
     np.testing.assert_allclose(found["weighted"], [1 / 5, 1 / 3, 2 / 8])
+
+
+def test_nobody_learns_from_the_blind_quadruples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.quadruples import FORMS, QUADRUPLES, measure
+
+    rows = [json.loads(line) for line in QUADRUPLES.read_text("utf-8").splitlines()]
+    seeds = {row["text"] for _, row in seed_rows((ROOT / "seeds" / "job_ads_it").glob("*.jsonl"))}
+    assert not seeds & {row[form] for row in rows for form in FORMS}
+    right = list(FORMS.values()) * len(rows)
+    assert measure(rows, right)["consistent"].startswith("1.00")
+    figures = measure(rows, [not right[0], *right[1:]])
+    assert (figures["long"][0] + figures["short"][0], len(rows)) == (39, 40)
 
 
 def test_the_parts_of_a_fine_tuned_model_are_measured_alone(

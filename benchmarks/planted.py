@@ -8,6 +8,7 @@ label hold one cue word: twice as many as there are sentences with a rare label.
 changed after results were seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,18 +44,28 @@ class Planted:
         return Planted(self.features[rows], self.embedding[rows], self.labels[rows])
 
 
-def plant_sentences(n: int, seed: int) -> Planted:
-    """Makes n sentences; another seed gives another vocabulary, topics and cues."""
+def plant_sentences(
+    n: int,
+    seed: int,
+    *,
+    shares: Sequence[float] = SHARES,
+    topics_from: range = range(TOPICS),
+    draw: int | None = None,
+) -> Planted:
+    """Makes n sentences with these shares of labels, on these topics; another seed gives another
+    vocabulary, topics and cues, another `draw` other sentences with the same ones."""
     rng = np.random.default_rng(seed)
     words = rng.permutation(WORDS)
     frequency = (1 / np.arange(1, WORDS + 1)).cumsum() / (1 / np.arange(1, WORDS + 1)).sum()
     topic_words = rng.integers(WORDS, size=(TOPICS, TOPIC_WORDS))
-    cue_of = WORDS + np.arange(len(SHARES) * WAYS * CUES).reshape(len(SHARES), WAYS, CUES)
-    homes = rng.integers(TOPICS, size=(len(SHARES), WAYS, HOMES))
+    cue_of = WORDS + np.arange(len(shares) * WAYS * CUES).reshape(len(shares), WAYS, CUES)
+    homes = rng.integers(TOPICS, size=(len(shares), WAYS, HOMES))
     way_shares = (1 / np.arange(1, WAYS + 1)) / (1 / np.arange(1, WAYS + 1)).sum()
 
-    labels = (rng.random((n, len(SHARES))) < SHARES).astype(np.int8)
-    topics = rng.integers(TOPICS, size=n)
+    if draw is not None:
+        rng = np.random.default_rng([seed, draw])
+    labels = (rng.random((n, len(shares))) < shares).astype(np.int8)
+    topics = rng.integers(topics_from.start, topics_from.stop, size=n)
     sentences = []
     for i in range(n):
         cues: list[int] = []
@@ -63,7 +74,7 @@ def plant_sentences(n: int, seed: int) -> Planted:
             if label and rng.random() >= UNSAID:
                 cues += rng.choice(cue_of[j, way], 2, replace=False).tolist()
                 if rng.random() < 0.5:
-                    topics[i] = rng.choice(homes[j, way])
+                    topics[i] = topics_from[rng.choice(homes[j, way]) % len(topics_from)]
             elif not label and rng.random() < HARD:
                 cues.append(int(rng.choice(cue_of[j, way])))
         size = rng.integers(8, 31)

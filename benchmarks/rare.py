@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.planted import COMMON, RARE_LABELS, SHARES, Planted, plant_sentences
 from benchmarks.select import Theirs
 from biasloop.domain.label import LabelSource
-from biasloop.domain.learning import Scores, TrainingSet
+from biasloop.domain.learning import PoolSample, Scores, TrainingSet, sample_rows
 from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.measure.resample import RESAMPLES, percentile_interval
 from biasloop.plugins.classifiers.head.head import Head, fit_head
@@ -78,6 +78,8 @@ class Campaign:
     pool: Planted
     test: Planted
     start: Rows
+    random: Rows
+    """Those of `start` that were drawn at random."""
     counted: int
     """How many of `start` count as labels asked for: all or none."""
     seed: int
@@ -108,6 +110,7 @@ class Campaign:
         }
 
     def _train(self, known: Rows, committee: bool) -> Head:
+        free = sample_rows(np.setdiff1d(np.arange(len(self.pool)), known), self.seed)
         data = TrainingSet(
             texts=[""] * len(known),
             labels=self.pool.labels[known],
@@ -117,6 +120,8 @@ class Campaign:
             label_names=tuple(str(j) for j in range(len(SHARES))),
             multi=True,
             features=self.pool.features[known],
+            random=np.isin(known, self.random),
+            pool=PoolSample([""] * len(free), self.pool.features[free]),
         )
         head, _ = fit_head(
             data,
@@ -156,13 +161,15 @@ def plant_campaign(items: int, seed: int, budget: int, start: str) -> Campaign:
     """A campaign on planted sentences, determined by the seed."""
     sentences = plant_sentences(items + TEST, seed)
     pool, rng = sentences.select(slice(0, items)), np.random.default_rng(seed)
-    known = rng.choice(items, BATCH if start == "cold" else SEED_OTHERS, replace=False)
+    known = random = rng.choice(items, BATCH if start == "cold" else SEED_OTHERS, replace=False)
     if start == "seeds":
         for j in range(len(SHARES)):
             has = np.setdiff1d(np.flatnonzero(pool.labels[:, j]), known)
             known = np.append(known, rng.choice(has, SEED_POSITIVES, replace=False))
     counted = len(known) if start == "cold" else 0
-    return Campaign(pool, sentences.select(slice(items, None)), known, counted, seed, budget)
+    return Campaign(
+        pool, sentences.select(slice(items, None)), known, random, counted, seed, budget
+    )
 
 
 def summary(runs: list[Figures], random: list[Figures], seed: int = 0) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def _run(active: Any, learner: Learner, setup: Setup, seed: int, test_flags: Any
     classes, hashes = _classes(learner), learner.gold.pool.hashes
     random: Strategy = create(Kind.STRATEGY, "random")
     nothing = np.empty(0, np.int64)
-    first = np.array(choose(learner, random, nothing, int(setup.budgets[0]), [seed, 0]))
+    batch = choose(learner, random, nothing, int(setup.budgets[0]), [seed, 0])
+    first = learner.random = np.array([selection.row for selection in batch])
     twice = np.setdiff1d(np.arange(len(hashes)), np.unique(hashes, return_index=True)[1])
     # An ignored row must not be a labelled one: our random arm asks about first occurrences only.
     with numpy_seed(seed):

@@ -17,6 +17,7 @@ import pytest
 from biasloop.service import models
 from biasloop.service.service import Service
 from support.cli import SEEDS, Cli, write_jsonl
+from support.small import draw_texts, make_campaign, make_small_workspace
 from support.workspaces import AD
 
 LABELS = {
@@ -255,3 +256,34 @@ def test_standard_output_on_a_full_disk(trained: Path) -> None:
         )
     assert done.returncode == 1
     assert "No space left" in done.stderr
+
+
+def test_a_random_sample_fits_the_model_to_the_pool_until_it_is_taken_back(tmp_path: Path) -> None:
+    def rows(name: str, n: int, positives: int, *, labelled: bool = True) -> Path:
+        texts = draw_texts(n, seed=n)
+        return write_jsonl(
+            tmp_path / f"{name}.jsonl",
+            *(
+                {"id": f"{name}-{i}", "text": f"{text} uomo" if i < positives else text}
+                | ({"labels": ["gender" if i < positives else "none"]} if labelled else {})
+                for i, text in enumerate(texts)
+            ),
+        )
+
+    cli = make_small_workspace(
+        tmp_path / "w", make_campaign(tmp_path / "c", "gender", "none", none_label="none")
+    )
+    cli("import", rows("seeds", 60, 30), rows("pool", 300, 15, labelled=False))
+    before = cli.json("train")["card"]
+    assert before["random_labels"] == 0
+    cli("import", rows("sample", 80, 8), "--random-sample")
+    after = cli.json("train")["card"]
+    assert after["random_labels"] == 80
+    assert after["thresholds"] != before["thresholds"]
+
+    cli("imports", "undo", "--yes")
+    assert cli.json("train")["card"]["random_labels"] == 0
+    refused = cli.error(
+        "import", tmp_path / "sample.jsonl", "--random-sample", "--label-source", "gold", code=2
+    )
+    assert "nothing learns from gold" in refused

@@ -56,6 +56,13 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    random_sample: Annotated[
+        bool,
+        typer.Option(
+            "--random-sample",
+            help="The labelled rows were drawn at random from texts like those of the pool.",
+        ),
+    ] = False,
     unit: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +85,8 @@ def import_(
     """
     if label_source not in (None, *label_sources()):
         raise fail("--label-source must be seed, human or gold")
+    if random_sample and label_source == LabelSource.GOLD:
+        raise fail("--random-sample is for labels to learn from, and nothing learns from gold")
     if unit not in (None, *units()):
         raise fail("--unit must be sentence or text")
     if files[0] == Path("undo") and not files[0].exists():
@@ -88,6 +97,7 @@ def import_(
         "unit": unit,
         "columns": column_mapping(column),
         "encoding": encoding,
+        "random_sample": random_sample,
         "dry_run": _dry_pool(service) if dry_run else None,
     }
     reports: dict[str, ImportReport] = {}

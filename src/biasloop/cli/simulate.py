@@ -52,6 +52,9 @@ def simulate(
     budget: Annotated[int, typer.Option(min=1, help="Labels in total.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each strategy.")] = 10,
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
+    random_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of random items in each batch.")
+    ] = 0.0,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +90,7 @@ def simulate(
     if batch > budget:
         raise fail(f"--batch {batch} is more than --budget {budget}; give a smaller batch")
     names = tuple(name.strip() for name in strategies.split(",") if name.strip())
-    setup = Setup(classifier, _options("--options", options), batch, budget, noise)
+    setup = Setup(classifier, _options("--options", options), batch, budget, noise, random_share)
     gold, left_out = leave_out_known(read_gold(pool, test, encoding))
     grid = Grid(gold, setup, names, seeds)
     grid.check()

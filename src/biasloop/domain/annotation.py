@@ -11,6 +11,10 @@ from biasloop.domain.label import LabelSource
 KEPT = "kept"
 """The key in `extra` of an answer that is kept although Label Studio has lost it."""
 
+RANDOM_SAMPLE = "random_sample"
+"""The key in `extra` of an imported label whose item was drawn at random from texts like those of
+the pool."""
+
 
 class Standing(StrEnum):
     """How an annotation counts."""
@@ -50,6 +54,11 @@ class Annotation:
     def kept(self) -> bool:
         """Whether it counts although it is gone from Label Studio: somebody decided so."""
         return KEPT in self.extra
+
+    @property
+    def is_random_sample(self) -> bool:
+        """Whether it was imported as part of a random sample, and still counts."""
+        return RANDOM_SAMPLE in self.extra and self.standing is Standing.VOTE
 
     def has_same_content(self, other: "Annotation") -> bool:
         """Whether nothing that matters has changed since `other`, an earlier version."""

@@ -40,6 +40,12 @@ class Selection:
     probability: float | None
     position: int
 
+    @property
+    def is_random(self) -> bool:
+        """Whether it was drawn at random from the pool that the strategy chooses from. In the first
+        batch, before there is a model, all items but audit and gold ones are."""
+        return self.arm in (Arm.ACQUISITION, Arm.RANDOM_TRAIN) and self.probability is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Quota:

@@ -24,13 +24,35 @@ class Features(Protocol):
         """Selects rows by a slice, a mask or row numbers."""
 
 
+POOL_SAMPLE = 2_000
+"""Number of texts that stand for the pool when thresholds are set."""
+
+
+def sample_rows(unlabelled: Rows, seed: int) -> Rows:
+    """At most POOL_SAMPLE of these rows, drawn at random and sorted."""
+    n = min(POOL_SAMPLE, len(unlabelled))
+    drawn: Rows = np.sort(np.random.default_rng(seed).choice(unlabelled, n, replace=False))
+    return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSample:
+    """Texts that stand for all unlabelled ones of the pool: a random sample of them. `features` are
+    those of the classifier's encoder, if it has one."""
+
+    texts: Sequence[str]
+    features: Features | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """The n rows that a classifier learns from; all fields are aligned.
+    """The n rows that a classifier learns from; all fields but `pool` are aligned.
 
     `labels` is (n, k), with -1 where a label was not asked about; `weights` is (n,). `roots` (n,)
     serve to keep out-of-fold predictions unbiased: all rows of a root are in the same fold.
-    `features` (n, d) are the texts as encoded by the classifier's encoder, if it has one.
+    `features` (n, d) are the texts as encoded by the classifier's encoder, if it has one. `random`
+    (n,) marks rows that were drawn at random from the pool, of which `pool` is a sample: with both,
+    thresholds are for the pool.
     """
 
     texts: Sequence[str]
@@ -41,6 +63,8 @@ class TrainingSet:
     label_names: tuple[str, ...]
     multi: bool
     features: Features | None = None
+    random: NDArray[np.bool_] | None = None
+    pool: PoolSample | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.annotation import RANDOM_SAMPLE, Annotation, Standing
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Ad, Item, gold_item, real_item, seed_item
 from biasloop.domain.label import LabelSource, Scheme
@@ -50,6 +50,7 @@ class Importer:
     language: str
     campaign_seed: int
     label_source: LabelSource | None
+    random_sample: bool
     policy_id: str
     now: datetime
     record: Callable[[Sequence[Annotation]], object]
@@ -249,7 +250,7 @@ class Importer:
             policy_id=self.policy_id,
             annotator=_ANNOTATORS.get(source, "import"),
             at=self.now,
-            extra=row.extra,
+            extra=self._extra(row),
         )
 
     def _source(self, row: Row) -> LabelSource:
@@ -260,6 +261,11 @@ class Importer:
         if source is None:
             raise BadRow("the row has labels, but its label_source is empty; fill it in")
         return source
+
+    def _extra(self, row: Row) -> Mapping[str, Any]:
+        """What else the row says of its labels; an export does not say how its rows were drawn."""
+        marked = self.random_sample and row.exported is None
+        return {**row.extra, RANDOM_SAMPLE: True} if marked else row.extra
 
     def _asked(self, row: Row) -> tuple[str, ...]:
         """The labels that the row was asked about."""

@@ -74,6 +74,7 @@ def import_file(
     encoding: str | None = None,
     current_labels: Callable[[], Mapping[str, ItemLabel]] = dict,
     markup: Markup = "clean",
+    random_sample: bool = False,
 ) -> ImportReport:
     """Imports a file or folder; see biasloop.intake.files for the supported kinds.
 
@@ -81,7 +82,8 @@ def import_file(
     A row with labels is never cut: it is a seed if `label_source` is SEED (or None), a gold item if
     it is GOLD, and otherwise (HUMAN) an ad with one item, in the split of its id. Its labels are
     passed to `record` after the item is in the pool, at most MAX_RECORDED at a time; `record` must
-    accept the same annotation again.
+    accept the same annotation again. `random_sample` says that the labelled rows were drawn at
+    random from texts like those of the pool; their labels are marked so.
 
     A row of an export's table of items comes back as what it was, whatever its origin and with its
     own source of labels. An item with other labels than `current_labels` (by item id) is rejected.
@@ -113,6 +115,7 @@ def import_file(
             language=language,
             campaign_seed=campaign_seed,
             label_source=label_source,
+            random_sample=random_sample,
             policy_id=policy_id,
             now=now,
             record=record,

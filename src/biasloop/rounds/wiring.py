@@ -29,6 +29,7 @@ from biasloop.rounds.steps.pull import pull
 from biasloop.rounds.steps.push import push
 from biasloop.rounds.steps.score.step import score
 from biasloop.rounds.steps.select import select
+from biasloop.rounds.steps.train.data import random_items
 from biasloop.rounds.steps.train.step import train
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
@@ -213,7 +214,7 @@ class Steps:
         round_id: int | None = None,
     ) -> Done:
         """Trains a model on the labels as of a ledger sequence number; reviews only in a round."""
-        reviews = self.ledger.reviews()
+        annotations, reviews = self.ledger.annotations(sequence), self.ledger.reviews()
         reviewed_in, review = reviews[-1] if reviews else (None, None)
         terms = self.settings.probation_terms
         return train(
@@ -221,7 +222,8 @@ class Steps:
             pool=self.pool,
             pool_folder=self.layout.pool,
             features_folder=self.layout.features,
-            annotations=self.ledger.annotations(sequence),
+            annotations=annotations,
+            random=random_items(self.ledger.live_selections(), annotations),
             sequence=sequence,
             review=review,
             review_due=round_id is not None and terms.due(round_id, reviewed_in),

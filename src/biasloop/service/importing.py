@@ -27,6 +27,7 @@ def import_file(
     unit: Unit | None = None,
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    random_sample: bool = False,
     progress: Callable[[int], None] = lambda _: None,
     dry_run: DryPool | None = None,
 ) -> ingest.ImportReport:
@@ -66,6 +67,7 @@ def import_file(
             ledger.annotations(), campaign.scheme, settings.votes.consensus
         ),
         markup=settings.intake.markup,
+        random_sample=random_sample,
     )
     if dry:
         return report

@@ -27,14 +27,14 @@ from biasloop.errors import ConfigError, DataError, JobError
 from biasloop.plugins.registry import Kind, create, names, plugin
 from biasloop.simulate.features import read_features, store_features
 from biasloop.simulate.gold import Gold
-from biasloop.simulate.run import Encoded, Setup, SimulatedRun, simulate
+from biasloop.simulate.run import RANDOM, Encoded, Setup, SimulatedRun, simulate
 from biasloop.simulate.sources import module_file, reached_files
 from biasloop.store.atomic import written_whole
 
 Simulator = Callable[[Gold, Setup, str, int, Encoded | None], SimulatedRun]
 """Runs one campaign: takes (gold, setup, arm, seed, encoded)."""
 
-BASELINE = "random"
+BASELINE = RANDOM
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "small-text", "torch", "transformers")
 PACKAGE = Path(biasloop.__file__).parent
 ENTRY_MODULES = ("biasloop.simulate.run", "biasloop.simulate.features")

@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.batch import Candidates, Quota, Rows
+from biasloop.domain.batch import Candidates, Quota, Rows, Selection
 from biasloop.domain.label import Labels, LabelSource
-from biasloop.domain.learning import Features, Scores, Similarity, TrainingSet
+from biasloop.domain.learning import (
+    Features,
+    PoolSample,
+    Scores,
+    Similarity,
+    TrainingSet,
+    sample_rows,
+)
 from biasloop.domain.measure.curve import Budgets, Flags
 from biasloop.domain.measure.metric import flag_labels
 from biasloop.plugins.registry import Kind, create
@@ -17,17 +24,21 @@ from biasloop.ports import Encoder, Strategy
 from biasloop.rounds.steps.select import choose_batch
 from biasloop.simulate.gold import Gold
 
+RANDOM = "random"
+"""The strategy whose items are all random ones, and the baseline of all others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """The settings that all strategies share. `batch` and `budget` are numbers of labels, `noise`
-    is the share of answers that are wrong."""
+    is the share of answers that are wrong, `random_share` the share of random items in a batch."""
 
     classifier: str
     options: Mapping[str, Any]
     batch: int
     budget: int
     noise: float = 0.0
+    random_share: float = 0.0
 
     @property
     def budgets(self) -> Budgets:
@@ -62,11 +73,12 @@ class SimulatedRun:
 
 class Learner:
     """Trains a classifier on simulated answers: on the feature rows of pool and test if it has an
-    encoder, else on their texts."""
+    encoder, else on their texts. `random` are the pool rows that were drawn at random."""
 
     def __init__(self, gold: Gold, setup: Setup, seed: int, encoded: Encoded | None) -> None:
         self.gold, self.setup, self.seed, self.encoded = gold, setup, seed, encoded
         self.answers = simulated_answers(gold, setup.noise, seed)
+        self.random: Rows = np.empty(0, np.int64)
         self.classifier: Any = None
 
     def fit(self, asked: Rows) -> None:
@@ -75,6 +87,7 @@ class Learner:
         if self.encoded:
             self.classifier.encoder = self.encoded.encoder
         pool = self.gold.pool
+        sample = sample_rows(np.setdiff1d(np.arange(len(pool.texts)), asked), self.seed)
         data = TrainingSet(
             texts=[pool.texts[row] for row in asked],
             labels=self.answers[asked],
@@ -84,6 +97,13 @@ class Learner:
             label_names=self.gold.scheme.labels,
             multi=self.gold.scheme.multi,
             features=self.encoded.pool[asked] if self.encoded else None,
+            random=np.isin(asked, self.random),
+            pool=PoolSample(
+                [pool.texts[row] for row in sample],
+                self.encoded.pool[sample] if self.encoded else None,
+            )
+            if len(self.random) and len(sample)
+            else None,
         )
         self.classifier.fit(data, seed=self.seed)
 
@@ -131,7 +151,10 @@ def simulate(
     flags = []
     for number, budget in enumerate(setup.budgets):
         size = int(budget) - len(asked)
-        asked = np.append(asked, choose(learner, chooser, asked, size, [seed, number]))
+        batch = choose(learner, chooser, asked, size, [seed, number])
+        asked = np.append(asked, [selection.row for selection in batch])
+        drawn = [s.row for s in batch if s.is_random or strategy == RANDOM]
+        learner.random = np.append(learner.random, drawn)
         learner.fit(asked)
         flags.append(learner.test_flags())
     return SimulatedRun(np.stack(flags), asked)
@@ -139,20 +162,20 @@ def simulate(
 
 def choose(
     learner: Learner, strategy: Strategy, asked: Rows, size: int, seeds: list[int]
-) -> list[int]:
-    """The pool rows to label next, in the order of the batch; random when none are labelled yet."""
+) -> list[Selection]:
+    """The items to label next, in the order of the batch; random when none are labelled yet."""
     hashes = learner.gold.pool.hashes
     all_candidates = Candidates(np.arange(len(hashes)), ids=hashes, hashes=hashes, roots=hashes)
-    batch = choose_batch(
+    random = round(size * learner.setup.random_share)
+    return choose_batch(
         all_candidates.distinct(hashes[asked]),
         all_candidates.distinct(hashes),  # none: reports are on the test file
-        Quota(acquisition=size, audit=0, random_train=0),
+        Quota(acquisition=size - random, audit=0, random_train=random),
         strategy,
         (lambda rows: learner.scores(rows, asked, strategy.needs)) if len(asked) else None,
         max_per_ad=1,  # every text is an ad of its own
         seeds=seeds,
     )
-    return [selection.row for selection in batch]
 
 
 def simulated_answers(gold: Gold, noise: float, seed: int) -> Labels:

@@ -202,14 +202,16 @@ def test_a_comparison_is_the_difference_of_two_reports():
     assert comparison.macro.high - comparison.macro.low < own
 
 
-def test_flags_by_threshold_or_by_the_most_probable_class():
+def test_flags_by_threshold_or_by_the_class_that_exceeds_its_threshold_most():
     proba = np.array([[0.5, 0.2, 0.3], [0.4, 0.4, 0.2]])
     thresholds = np.array([0.5, 0.1, 0.4])
     assert flag_labels(proba, thresholds, True).tolist() == [
         [True, True, False],
         [False, True, False],
     ]
-    assert flag_labels(proba, thresholds, False).tolist() == [[True, False, False]] * 2
+    assert flag_labels(proba, thresholds, False).tolist() == [[False, True, False]] * 2
+    without = np.zeros(3)
+    assert flag_labels(proba, without, False).tolist() == [[True, False, False]] * 2
 
 
 def test_many_models_get_the_same_scores_as_each_alone():

@@ -24,13 +24,13 @@ from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers import state
 from biasloop.plugins.classifiers.encoded import ENCODER, FILE, OLD_FORMAT
 from biasloop.plugins.classifiers.head.calibration import (
-    f1_threshold,
     fit_sigmoid,
     fit_temperature,
     sigmoid,
     softmax,
 )
 from biasloop.plugins.classifiers.head.folds import group_folds
+from biasloop.plugins.classifiers.head.thresholds import best_threshold
 from biasloop.plugins.classifiers.options import TfidfOptions
 from biasloop.plugins.classifiers.state import ARRAY, FORMAT, STATE, read_state, write_state
 from biasloop.plugins.classifiers.terms.ngrams import lower_case, without_emphasis, word_ngrams
@@ -289,7 +289,7 @@ def test_the_threshold_gives_nearly_the_best_f1_there_is(seed, offset):
         flagged = proba >= threshold
         return 2 * (flagged & truth).sum() / (flagged.sum() + truth.sum())
 
-    threshold = f1_threshold(proba, np.ones(20_000))
+    threshold = best_threshold(proba, np.ones(20_000))
     assert 0 < threshold <= 0.5
     assert f1(threshold) >= max(map(f1, np.linspace(0.01, 0.99, 99))) - 0.02
 

@@ -19,6 +19,7 @@ import transformers
 from safetensors.torch import save_file
 
 from biasloop.domain.item import Ad, real_item
+from biasloop.domain.learning import PoolSample
 from biasloop.domain.split import Split
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.deep.network import ADAPTER, MODEL
@@ -366,13 +367,30 @@ def test_what_an_interrupted_training_left_damaged_is_made_again(damage, encoder
     assert report.notes == expected.notes
 
 
+def test_random_labels_fit_it_to_the_pool(encoder, tmp_path):
+    data = training()
+    neither = (data.labels == 0).all(axis=1)
+    random = neither | (np.arange(len(data.texts)) < 12)
+    pool = PoolSample([text for text, rare in zip(data.texts, neither, strict=True) if rare])
+    model, without = make(encoder), make(encoder)
+    report = model.fit(replace(data, random=random, pool=pool), seed=1)
+    without.fit(data, seed=1)
+    assert model.predict_proba(data.texts).mean() < without.predict_proba(data.texts).mean()
+    model.save(tmp_path)
+    loaded = Transformer.load(tmp_path)
+    np.testing.assert_array_equal(loaded.thresholds, report.thresholds)
+    proba = loaded.predict_proba(data.texts)
+    np.testing.assert_allclose(proba, model.predict_proba(data.texts), atol=1e-6)
+
+
 def job_folder(folder, options):
     data = training()
     frame = pd.DataFrame({"text": data.texts, "weight": data.weights, "fold": data.roots})
-    frame["source"] = "human"
+    frame["source"], frame["random"] = "human", False
     frame[columns(data.label_names)] = data.labels
     folder.mkdir()
     frame.to_parquet(folder / "data.parquet")
+    pd.DataFrame({"row": np.empty(0, np.int64)}).to_parquet(folder / "sample.parquet")
     job = TrainJob(
         classifier="transformer",
         options=options,

@@ -85,12 +85,14 @@ def train(pool: ArrowPool, folder: Path) -> Path:
             "text": pool.texts(rows),
             "fold": [f"ad-{i}" for i in rows],
             "source": "human",
+            "random": True,
             "weight": 1.0,
             "label_gender": [int(i % 3 == 0) for i in rows],
         }
     )
     folder.mkdir()
     data.to_parquet(folder / "data.parquet")
+    pd.DataFrame({"row": range(2, ROWS, 3)}).to_parquet(folder / "sample.parquet")
     job = TrainJob(
         classifier="slow",
         options={},

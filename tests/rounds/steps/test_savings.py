@@ -102,6 +102,7 @@ class Campaign:
             pool_folder=folder / "pool",
             features_folder=folder / "features",
             annotations=self.annotations,
+            random=set(),
             sequence=1,
             review=None,
             review_due=True,

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from biasloop.domain.annotation import Annotation
-from biasloop.domain.item import seed_item, synthetic_item
+from biasloop.domain.annotation import RANDOM_SAMPLE, Annotation, Standing
+from biasloop.domain.batch import Arm, Selection
+from biasloop.domain.item import Ad, real_item, seed_item, synthetic_item
 from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import ConsensusMethod
-from biasloop.rounds.steps.train.data import training_data
+from biasloop.rounds.steps.train.data import (
+    random_items,
+    sample_unlabelled,
+    training_data,
+    training_set,
+)
 from biasloop.store.pool import ArrowPool
 from support import annotations
 
@@ -89,3 +96,45 @@ def test_written_texts_teach_at_their_weight_and_no_fold_cuts_a_root_of_theirs(
     assert sorted(together.values()) == [[0, 1, 2, 5, 6], [3], [4]]
     everything = folds({item.id: 0.5 for item in written_items})
     assert sorted(everything.values()) == [[0, 1, 2, 5, 6], [3, 4, 7]]
+
+
+def test_items_that_stand_for_the_pool_were_drawn_at_random_or_imported_as_such() -> None:
+    def selection(item: str, arm: Arm, probability: float | None) -> tuple[int, Selection]:
+        return 1, Selection(item, 0, arm, probability, 0)
+
+    selections = [
+        selection("random", Arm.RANDOM_TRAIN, 0.1),
+        selection("before there was a model", Arm.ACQUISITION, 0.1),
+        selection("chosen", Arm.ACQUISITION, None),
+        selection("audit", Arm.AUDIT, 0.1),
+        selection("gold", Arm.GOLD, 0.1),
+    ]
+    sampled = replace(vote("sampled", "import"), extra={RANDOM_SAMPLE: True})
+    undone = replace(sampled, item_id="undone", standing=Standing.DELETED)
+    votes = [vote("chosen", "a"), sampled, undone]
+    assert random_items(selections, votes) == {"random", "before there was a model", "sampled"}
+
+
+def test_only_rows_of_random_items_are_marked(tmp_path: Path) -> None:
+    pool = ArrowPool(tmp_path)
+    items = [seed_item(f"seed:{i}", f"Frase {i}.") for i in range(2)]
+    pool.append(items)
+    votes = [vote(item.id, "a", "age") for item in items]
+    data = training_data(pool, votes, SCHEME, constructed_weight=0.5, random={items[1].id})
+    learned = training_set(data, SCHEME.labels, SCHEME.multi)
+    assert learned.random is not None
+    assert learned.random.tolist() == [False, True]
+
+
+def test_thresholds_are_set_on_unlabelled_real_train_items(tmp_path: Path) -> None:
+    pool = ArrowPool(tmp_path)
+    ads = [Ad(f"ad-{i}", f"Frase {i}.", language="it") for i in range(30)]
+    items = [
+        real_item(ad, 0, len(ad.text), Split.AUDIT if i < 10 else Split.TRAIN)
+        for i, ad in enumerate(ads)
+    ]
+    copy = synthetic_item((items[20],), "Copia.", "version")
+    pool.append([*items, seed_item("seed:0", "Seme."), copy], ads)
+    pool.erase("ad-29")
+    rows = sample_unlabelled(pool, [items[10].id, items[11].id, "unknown"], seed=0)
+    assert rows.tolist() == list(range(12, 29))

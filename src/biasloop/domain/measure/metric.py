@@ -81,14 +81,13 @@ class Comparison:
 def flag_labels(
     proba: NDArray[np.floating], thresholds: NDArray[np.floating], multi: bool
 ) -> Flags:
-    """Decides which labels are flagged, (n, k).
-
-    In a multi-label scheme these are the labels whose probability >= threshold. In a single-label
-    scheme it is the most probable class, the first one in a tie, and thresholds have no effect.
-    """
+    """Decides which labels are flagged, (n, k): those whose probability >= threshold; in a
+    single-label scheme the class of the highest multiple of its threshold, the first in a tie.
+    There a threshold of 0 counts as 1."""
     if multi:
         return np.asarray(proba >= thresholds)
-    return np.asarray(proba.argmax(axis=1)[:, None] == np.arange(proba.shape[1]))
+    multiples = proba / np.where(thresholds > 0, thresholds, 1)
+    return np.asarray(multiples.argmax(axis=1)[:, None] == np.arange(proba.shape[1]))
 
 
 def evaluate(

@@ -25,9 +25,10 @@ OLD_FORMAT = 4
 class EncodedClassifier:
     """See ports.EncoderClassifier; subclasses provide the encoder.
 
-    In a single-label scheme `thresholds` are 0 and the verdict is the most probable class; all
-    classes share one temperature and are treated as equally frequent, which favours rare classes
-    (macro-F1) over accuracy.
+    In a single-label scheme all classes share one temperature. Without random labels `thresholds`
+    are 0 and the verdict is the most probable class, where all classes are treated as equally
+    frequent; with them, they are those of the best expected macro-F1. Both favour rare classes over
+    accuracy.
     """
 
     options_model: type[HeadOptions] = HeadOptions
@@ -71,6 +72,10 @@ class EncodedClassifier:
             encoder = self.encoder = self.encoder or self.make_encoder(data.texts)
             checkpoint()
             data = replace(data, features=encoder.encode(data.texts, checkpoint=checkpoint))
+        if data.pool and data.pool.features is None:
+            assert self.encoder is not None
+            rows = self.encoder.encode(data.pool.texts, checkpoint=checkpoint)
+            data = replace(data, pool=replace(data.pool, features=rows))
         self._head, report = fit_head(
             data,
             strength=self.options.strength,
@@ -78,6 +83,7 @@ class EncodedClassifier:
             committee=self.options.committee,
             seed=seed,
             checkpoint=checkpoint,
+            precision=self.options.precision,
         )
         return report
 
@@ -123,7 +129,7 @@ class EncodedClassifier:
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
-        """Per label, shape (k,); zeros in a single-label scheme."""
+        """Per label, shape (k,); see domain.measure.metric.flag_labels."""
         return self.head.thresholds
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:

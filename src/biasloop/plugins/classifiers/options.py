@@ -1,14 +1,22 @@
 """The options of all classifiers, in a module that does not load torch."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from biasloop.plugins.registry import Options
 
+Share = Annotated[float, Field(gt=0, lt=1)]
 
-class HeadOptions(Options):
+
+class ThresholdOptions(Options):
+    """`precision`: by label, the least expected precision that its threshold must keep."""
+
+    precision: dict[str, Share] = Field({})
+
+
+class HeadOptions(ThresholdOptions):
     """`strength` is the inverse of the regularisation (C); `folds` is the number of
     folds for calibration and thresholds; `committee` keeps the models of the folds for strategies
     that need several models."""
@@ -38,7 +46,7 @@ class EmbeddingOptions(HeadOptions):
     language: Path | None = None
 
 
-class TransformerOptions(Options):
+class TransformerOptions(ThresholdOptions):
     """`model` is a hub id or a local folder. `tuning` "lora" trains adapters of that `rank` (with
     `alpha`) on the `targets`, names of layers or "all-linear"; "full" trains all weights. `lr`
     defaults to what suits the tuning. A batch holds at most `batch_tokens` tokens and

@@ -42,8 +42,9 @@ LR = {"lora": 1e-3, "full": 1e-4}
 class Transformer:
     """See ports.Classifier. The seed decides folds, initial weights, order and dropout.
 
-    In a single-label scheme `thresholds` are 0 and the verdict is the most probable class;
-    classes weigh the same in training, which favours rare classes (macro-F1) over accuracy.
+    In a single-label scheme classes weigh the same in training. Without random labels `thresholds`
+    are 0 and the verdict is the most probable class; with them, they are those of the best expected
+    macro-F1. Both favour rare classes over accuracy.
     """
 
     offers = frozenset({"proba", "embedding", "passes"})
@@ -68,9 +69,10 @@ class Transformer:
         options = self.options
         pretrained = self.find_pretrained_model()
         max_length = pretrained.max_length(options.max_length)
-        # Same folds as below: options.folds and the seed decide them.
+        # Same folds as below: options.folds and the seed decide them. Only the mean is fitted to
+        # the pool.
         linear = Tfidf(TfidfOptions(language=options.language, folds=options.folds))
-        linear_report = linear.fit(data, seed=seed, checkpoint=checkpoint)
+        linear_report = linear.fit(replace(data, pool=None), seed=seed, checkpoint=checkpoint)
         device = hardware.device()
         fitter = Fitter(
             make=lambda: new_network(
@@ -94,7 +96,7 @@ class Transformer:
             scores, notes = fitter.out_of_fold(fold_of)
             learned = fitter.fit(np.arange(len(data.texts)), seed, "all rows")
         part, mean, chance = LinearPart.join(data, scores, linear, linear_report)
-        calibration, report = calibrated(data, mean)
+        calibration, report = calibrated(data, mean, precision=options.precision)
         self._trained = Trained(
             network=learned.network,
             scorer=learned.scorer,
@@ -106,6 +108,12 @@ class Transformer:
             calibration=calibration,
             thresholds=report.thresholds,
         )
+        if data.pool:
+            pool_scores, _ = self.trained.scores_and_states(data.pool.texts, checkpoint)
+            calibration, report = calibrated(data, mean, pool_scores, options.precision)
+            self._trained = replace(
+                self.trained, calibration=calibration, thresholds=report.thresholds
+            )
         return replace(report, notes=(*report.notes, *chance, *notes, *learned.notes))
 
     def find_pretrained_model(self) -> Pretrained:
@@ -142,7 +150,7 @@ class Transformer:
 
     @property
     def thresholds(self) -> NDArray[np.float32]:
-        """Per label, shape (k,); zeros in a single-label scheme."""
+        """Per label, shape (k,); see domain.measure.metric.flag_labels."""
         return self.trained.thresholds
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:

@@ -1,4 +1,4 @@
-"""From scores to probabilities, and from probabilities to thresholds."""
+"""From scores to probabilities, by out-of-fold scores of the rows that a model learned from."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
 from biasloop.domain.learning import Proba
+from biasloop.plugins.classifiers.head.thresholds import NOTHING, best_threshold
 
 Array = NDArray[np.float64]
 
@@ -17,8 +18,6 @@ probability is exactly 1 or 0."""
 MIN_ROOTS = 5
 """A label is calibrated only with this many roots with positives and as many with negatives."""
 DEFAULT_THRESHOLD = 0.5
-NOTHING = 1.0
-"""The threshold of a label that is never flagged: calibrated probabilities stay below."""
 CHANCE = 2.58
 """How many standard errors the ranking of a label must be above chance (99 %, two-sided): a model
 has many labels, and each of them is tested again with every training."""
@@ -39,9 +38,24 @@ class Calibration:
 
     def proba(self, scores: Array) -> Proba:
         """Probabilities (n, k); in a single-label scheme rows sum to 1."""
-        z = self.slope * scores + self.offset
+        z = self.log_odds(scores)
         proba: Proba = (sigmoid(z) if self.multi else softmax(z)).astype(np.float32)
         return proba
+
+    def log_odds(self, scores: Array) -> Array:
+        """What the probabilities are computed from, (n, k)."""
+        return self.slope * scores + self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A calibration with its thresholds (k,), and notes for the user. `sound` (k,) marks the labels
+    that could be calibrated and are ranked better than by chance."""
+
+    calibration: Calibration
+    thresholds: NDArray[np.float32]
+    sound: NDArray[np.bool_]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +72,16 @@ class OutOfFold:
     roots: NDArray[np.str_]
     names: tuple[str, ...]
 
-    def calibrate(self, multi: bool) -> tuple[Calibration, NDArray[np.float32], list[str]]:
-        """The calibration for the kind of scheme, thresholds (k,), and notes for the user."""
-        return self.calibrate_labels() if multi else self.calibrate_classes()
+    def calibrate(self, precision: Array | None) -> Calibrated:
+        """One sigmoid and one threshold per label, the latter keeping the expected `precision`
+        (k,); in a single-label scheme, for which it is None, see calibrate_classes."""
+        return self.calibrate_classes() if precision is None else self.calibrate_labels(precision)
 
-    def calibrate_labels(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
+    def calibrate_labels(self, precision: Array) -> Calibrated:
         """One sigmoid and one threshold per label, and notes on labels with too few roots."""
         k = len(self.names)
         slope, offset = np.ones(k), np.zeros(k)
-        thresholds = np.full(k, DEFAULT_THRESHOLD, dtype=np.float32)
+        thresholds, sound = np.full(k, DEFAULT_THRESHOLD, np.float32), np.zeros(k, np.bool_)
         notes = []
         for j, name in enumerate(self.names):
             scores = self.scores[:, j]
@@ -88,10 +103,11 @@ class OutOfFold:
                     "flagged; label more of them, or see whether the text tells it at all"
                 )
                 continue
-            thresholds[j] = f1_threshold(sigmoid(slope[j] * scores + offset[j]), weights)
-        return Calibration(slope, offset, multi=True), thresholds, notes
+            proba = sigmoid(slope[j] * scores + offset[j])
+            thresholds[j], sound[j] = best_threshold(proba, weights, precision[j]), True
+        return Calibrated(Calibration(slope, offset, multi=True), thresholds, sound, tuple(notes))
 
-    def calibrate_classes(self) -> tuple[Calibration, NDArray[np.float32], list[str]]:
+    def calibrate_classes(self) -> Calibrated:
         """One temperature for all classes; where the scores tell no class from another, every text
         has the frequencies of the classes. Thresholds are 0: the most probable class is chosen."""
         k, notes = len(self.names), []
@@ -100,7 +116,7 @@ class OutOfFold:
         uncertain = np.abs(self.scores[np.arange(len(classes)), classes]) < CERTAIN
         rows = (self.labels == 1).any(axis=1) & (self.weights > 0) & uncertain
         truth, weights = classes[rows], self.weights[rows]
-        roots = _count_distinct(self.roots[rows])
+        roots, sound = _count_distinct(self.roots[rows]), False
         if roots < 2 * MIN_ROOTS:
             notes.append(
                 f"{roots} roots among human and seed labels, {2 * MIN_ROOTS} needed; not calibrated"
@@ -108,6 +124,7 @@ class OutOfFold:
         elif self._tells_classes(rows, truth):
             present = (self.labels == 1).any(axis=0)
             slope[present] = fit_temperature(self.scores[rows], truth, weights)
+            sound = True
         else:
             share = np.bincount(truth, weights, k) / weights.sum()
             slope[:] = 0
@@ -117,7 +134,8 @@ class OutOfFold:
                 f"most frequent class, {self.names[share.argmax()]}; label more of them, or see "
                 "whether the text tells the classes at all"
             )
-        return Calibration(slope, offset, multi=False), np.zeros(k, dtype=np.float32), notes
+        calibration = Calibration(slope, offset, multi=False)
+        return Calibrated(calibration, np.zeros(k, np.float32), np.full(k, sound), tuple(notes))
 
     def _tells_classes(self, rows: NDArray[np.bool_], truth: NDArray[np.intp]) -> bool:
         """Whether the scores tell any class from another, or roots are too few to see that."""
@@ -219,16 +237,3 @@ def fit_temperature(scores: Array, truth: NDArray[np.int64], weights: Array) -> 
 
     result = minimize_scalar(loss, bounds=(np.log(MIN_SLOPE), np.log(MAX_SLOPE)), method="bounded")
     return float(np.exp(result.x))
-
-
-def f1_threshold(probabilities: Array, weights: Array) -> float:
-    """The threshold with the best expected F1, in (0, 0.5].
-
-    For calibrated probabilities it is half of that F1 (Lipton et al. 2014). The expectation is
-    over all rows, so single positives change it less than they change the threshold of the best
-    observed F1. On held-out rows it is as good or better; the fewer the positives, the more so.
-    """
-    order = np.argsort(-probabilities, kind="stable")
-    p, w = probabilities[order], weights[order]
-    expected = 2 * np.cumsum(w * p) / (np.cumsum(w) + (w * p).sum())
-    return float(expected.max() / 2)

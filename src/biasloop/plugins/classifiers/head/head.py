@@ -5,6 +5,7 @@ Calibration and thresholds are fitted out of fold, see classifiers.head.report.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -112,9 +113,11 @@ def fit_head(
     committee: bool,
     seed: int,
     checkpoint: Checkpoint,
+    precision: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Head, FitReport]:
     """Trains on all rows of `data.features` with a positive weight; the report's `oof`, of all
-    rows, comes from models that did not see the row's root. The seed decides the folds."""
+    rows, comes from models that did not see the row's root. The seed decides the folds. For
+    `precision` see classifiers.head.report."""
     assert data.features is not None
     features, weights = data.features, data.weights.astype(np.float64)
     fold_of, weighted = group_folds(data.labels, data.roots, folds, seed), weights > 0
@@ -129,7 +132,8 @@ def fit_head(
         scores[held_out] = model.scores(features[held_out])
         members.append(model)
         checkpoint()
-    calibration, report = calibrated(data, scores)
     model = Model.fit(features[weighted], data.labels[weighted], weights[weighted], strength)
+    pool_scores = model.scores(data.pool.features) if data.pool else None
+    calibration, report = calibrated(data, scores, pool_scores, precision)
     models = tuple(members) if committee else ()
     return Head(data.label_names, model, calibration, report.thresholds, models), report

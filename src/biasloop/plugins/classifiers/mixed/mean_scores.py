@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.learning import FitReport
-from biasloop.plugins.classifiers.head.calibration import CERTAIN, NOTHING, Calibration
+from biasloop.plugins.classifiers.head.calibration import CERTAIN, Calibration
+from biasloop.plugins.classifiers.head.thresholds import NOTHING
 
 Array = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """The rows that a model learns from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.item import VERSION, Item
+from biasloop.domain.batch import Rows, Selection
+from biasloop.domain.item import VERSION, Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
-from biasloop.domain.learning import TrainingSet
+from biasloop.domain.learning import TrainingSet, sample_rows
 from biasloop.domain.split import Split, group_roots
 from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
 from biasloop.ports import Pool
@@ -25,10 +26,11 @@ def training_data(
     constructed_weight: float,
     written: Mapping[str, float] = MappingProxyType({}),
     soft: bool = False,
+    random: Set[str] = frozenset(),
 ) -> pd.DataFrame:
     """One row per labelled train item, in the order of the pool: item_id, row, text, root, fold,
-    group, operation, source, weight, family, and a column per label (see `columns`): 1, 0, or -1
-    where it was not asked about.
+    group, operation, source, random, weight, family, and a column per label (see `columns`): 1, 0,
+    or -1 where it was not asked about. `random` are the ids of random items (see `random_items`).
 
     `written` are the weights of texts by language models, by item id; those of weight 0 have no
     row. Rows that share a root have the same `fold`, and so have rows that are linked through
@@ -65,6 +67,7 @@ def training_data(
             "operation": [item.operation for item in items],
             "family": _families(items),
             "source": [str(v.source) for v in item_labels],
+            "random": [item.id in random for item in items],
             "weight": [
                 share * _weight(item.id, v.source, constructed_weight, written)
                 for item, _, v, share in examples
@@ -113,7 +116,26 @@ def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> Trai
         sources=[LabelSource(source) for source in data["source"]],
         label_names=tuple(labels),
         multi=multi,
+        random=data["random"].to_numpy(bool),
     )
+
+
+def random_items(
+    selections: Iterable[tuple[int, Selection]], annotations: Iterable[Annotation]
+) -> Set[str]:
+    """The ids of items that stand for the pool: drawn from its train roots at random, or imported
+    as a random sample. Audit items are never among them."""
+    drawn = {selection.item_id for _, selection in selections if selection.is_random}
+    return drawn | {a.item_id for a in annotations if a.is_random_sample}
+
+
+def sample_unlabelled(pool: Pool, labelled: Iterable[str], seed: int) -> Rows:
+    """A random sample of the rows of real train items that have no label; see sample_rows."""
+    split, origin, erased = (pool.column(name) for name in ("split", "origin", "erased"))
+    free = (split == Split.TRAIN) & (origin == Origin.REAL) & ~erased
+    rows = pool.rows_of(list(labelled))
+    free[rows[rows >= 0]] = False
+    return sample_rows(np.flatnonzero(free), seed)
 
 
 def _families(items: Sequence[Item]) -> list[str]:

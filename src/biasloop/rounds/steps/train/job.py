@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from biasloop.domain.learning import TrainingSet
+from biasloop.domain.batch import Rows
+from biasloop.domain.learning import PoolSample, TrainingSet
 from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.measure.probation import SEEDS, PairedRun, review_texts
 from biasloop.plugins.classifiers.mixed.linear_part import LINEAR
@@ -34,8 +35,10 @@ from biasloop.store.pool import ArrowPool
 
 
 def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
-    """Fits a classifier on data.parquet; saves it and its out-of-fold probabilities."""
-    data, encoder = _read_training_set(pd.read_parquet(folder / "data.parquet"), job, checkpoint)
+    """Fits a classifier on data.parquet, for the pool of which sample.parquet has some rows; saves
+    it and its out-of-fold probabilities."""
+    frame, sample = (pd.read_parquet(folder / f"{name}.parquet") for name in ("data", "sample"))
+    data, encoder = _read_training_set(frame, sample["row"].to_numpy(), job, checkpoint)
     classifier = _new_classifier(job)
     if has_encoder(classifier):
         classifier.encoder = encoder
@@ -59,7 +62,7 @@ def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
 def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:
     """Reviews the rows of data.parquet that language models wrote; see domain.measure.probation."""
     frame = pd.read_parquet(folder / "data.parquet")
-    data, _ = _read_training_set(frame, job, checkpoint)
+    data, _ = _read_training_set(frame, np.empty(0, np.int64), job, checkpoint)
     rows = review_rows(frame, data)
     runs = with_and_without(
         lambda: _new_classifier(job),
@@ -119,15 +122,21 @@ def _new_classifier(job: LearningJob) -> Classifier:
 
 
 def _read_training_set(
-    frame: pd.DataFrame, job: LearningJob, checkpoint: Checkpoint
+    frame: pd.DataFrame, sample: Rows, job: LearningJob, checkpoint: Checkpoint
 ) -> tuple[TrainingSet, Encoder | None]:
-    """The training set of a frame, and the classifier's encoder if it has one; the training set
-    then has the stored features of the pool."""
-    data = training_set(frame, job.labels, job.multi)
+    """The training set of a frame with a sample of the pool, given as rows, if there are any; and
+    the classifier's encoder if it has one, whose stored features both then have."""
+    data, pool = training_set(frame, job.labels, job.multi), ArrowPool(job.pool)
+    if len(sample):
+        data = replace(data, pool=PoolSample(pool.texts(sample)))
     classifier = _new_classifier(job)
     if not has_encoder(classifier):
         return data, None
-    store = FeatureStore(job.features, ArrowPool(job.pool))
+    store = FeatureStore(job.features, pool)
     encoder = store.encoder(classifier, data.texts)
     rows = store.rows(encoder, frame["row"].to_numpy(), checkpoint=checkpoint)
-    return replace(data, features=rows), encoder
+    data = replace(data, features=rows)
+    if data.pool:
+        rows = store.rows(encoder, sample, checkpoint=checkpoint)
+        data = replace(data, pool=replace(data.pool, features=rows))
+    return data, encoder

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from biasloop.domain.text import CUTTER_VERSION, NORMALISER_VERSION
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
 from biasloop.rounds.steps.stored_verdicts import flag_columns, write_verdicts
-from biasloop.rounds.steps.train.data import columns, training_data
+from biasloop.rounds.steps.train.data import columns, sample_unlabelled, training_data
 from biasloop.rounds.steps.train.handover import TrainJob, model_folder, oof_file
 from biasloop.rounds.steps.train.probation import review_written
 from biasloop.rounds.steps.train.recipe import Folders, Recipe
@@ -40,6 +40,7 @@ def train(
     pool_folder: Path,
     features_folder: Path,
     annotations: Sequence[Annotation],
+    random: Set[str],
     sequence: int,
     review: Review | None,
     review_due: bool,
@@ -53,6 +54,8 @@ def train(
 
     The newest review decides whether the model learns from texts by language models: that of this
     step if one is due and there is something to measure, else `review`.
+
+    `random` are the ids of items that stand for the pool (see train.data.random_items).
 
     Without any labelled item the round goes on without a model. Raises ClassifierError when the
     labels cannot be learned from.
@@ -83,11 +86,12 @@ def train(
         constructed_weight=recipe.constructed_weight,
         written=written,
         soft=recipe.soft,
+        random=random,
     )
     if data.empty:
         return Done(facts={**reviewed.facts, "model": None, "note": "no labelled train items yet"})
     job = TrainJob(**recipe.learning(scheme, folders), linear=recipe.linear)
-    work = job_folder(work_folder, job, data=data)
+    work = job_folder(work_folder, job, data=data, sample=_pool_sample(pool, data, recipe.seed))
     result = run_job(work, job, heartbeat)
     heartbeat()  # after losing the lease it must not touch its successor's model
     _replace(models_folder / model_id, model_folder(work))
@@ -108,6 +112,14 @@ def train(
     )
     facts = {"model": model_id, "trained_on": len(model.trained_on)}
     return Done(facts={**reviewed.facts, **facts}, records=(*reviewed.records, model))
+
+
+def _pool_sample(pool: Pool, data: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The rows of the pool that thresholds are set on; none without a random item to calibrate
+    with."""
+    if not data["random"].any():
+        return pd.DataFrame({"row": np.empty(0, np.int64)})
+    return pd.DataFrame({"row": sample_unlabelled(pool, data["item_id"], seed)})
 
 
 def _replace(folder: Path, trained: Path) -> None:
@@ -134,7 +146,8 @@ def out_of_fold(
 def card(
     data: pd.DataFrame, oof: Any, result: Mapping[str, Any], scheme: Scheme, recipe: Recipe
 ) -> dict[str, Any]:
-    """A model's card: counts by source and label, out-of-fold figures, settings.
+    """A model's card: counts by source and label, out-of-fold figures, settings; `random_labels` is
+    the number of labelled items that stand for the pool.
 
     Out-of-fold figures are over labels by people and seeds only: neither constructed labels nor
     those of language models are evidence for a model.
@@ -155,6 +168,7 @@ def card(
     return {
         "labels": list(scheme.labels),
         "rows": dict(Counter(data.drop_duplicates("item_id")["source"])),
+        "random_labels": data.loc[data["random"], "item_id"].nunique(),
         "positives": {name: int((labels[:, j] == 1).sum()) for j, name in enumerate(scheme.labels)},
         "out_of_fold": report.as_dict(),
         "flip_consistency": flip_consistency(

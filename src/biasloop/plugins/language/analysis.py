@@ -4,23 +4,20 @@ The reader is cautious: when it cannot tell what a word that changes with gender
 raises Unsure, and the sentence is not rewritten. The reader in `glance.py` guesses instead.
 """
 
-from collections.abc import Sequence
-
 from biasloop.domain.text import normalise
 from biasloop.plugins.language.data import Cell, Language
 from biasloop.plugins.language.doubts import Doubts
 from biasloop.plugins.language.mentions import Analysis, Mention
 from biasloop.plugins.language.reference import IMPLIED, Reference
 from biasloop.plugins.language.sentence import Sentence, Unsure
-from biasloop.plugins.language.tokens import Token, tokenise
+from biasloop.plugins.language.tokens import tokenise
 
 MAX_WORDS = 45
 
 
-def analyse(text: str, language: Language, tokens: Sequence[Token] | None = None) -> Analysis:
-    """The people in a sentence, whose tokens need not be given. Raises Unsure when it is unclear
-    what a word refers to."""
-    tokens = tokens if tokens is not None else tokenise(text, language)
+def analyse(text: str, language: Language) -> Analysis:
+    """The people in a sentence. Raises Unsure when it is unclear what a word refers to."""
+    tokens = tokenise(text, language)
     if sum(token.is_word for token in tokens) > MAX_WORDS:
         raise Unsure("the sentence is too long to be sure of it")
     if match := language.shapes["unread"].search(normalise(text).text):
@@ -42,8 +39,8 @@ class Reader:
         self.s = sentence
         self.people = {
             i: Mention(i)
-            for i, name in enumerate(sentence.classes)
-            if name == "person" and self.is_person(i)
+            for i, kind in enumerate(sentence.classes)
+            if kind == "person" and self.is_person(i)
         }
         self.reference = self.reference_kind(sentence, frozenset(self.people))
         self.implied: Mention | None = None
@@ -60,8 +57,8 @@ class Reader:
             mention.role = reading.entry.role if reading else "any"
             self.join(mention, noun)
             self.add_determiner(mention, noun)
-        for index, name in enumerate(self.s.classes):
-            if name == "quality" and index not in self.assigned:
+        for index, kind in enumerate(self.s.classes):
+            if kind == "quality" and index not in self.assigned:
                 self.assign(index)
         return [*self.people.values(), *([self.implied] if self.implied else [])]
 

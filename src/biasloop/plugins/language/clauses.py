@@ -1,6 +1,6 @@
 """Reads a text clause by clause: the reader was made for short sentences, and ads have long ones.
 
-Only for reading: what is cut here stays one item, and tokens are where they are in the whole text.
+The cuts serve reading only: the text stays one item, and tokens have their places in all of it.
 """
 
 import re
@@ -17,12 +17,12 @@ from biasloop.plugins.language.glance import glance
 from biasloop.plugins.language.mentions import Analysis
 from biasloop.plugins.language.repair import repaired
 from biasloop.plugins.language.sentence import Unsure
-from biasloop.plugins.language.tokens import tokenise
 
 LONG = 20
 """A text of more words is cut into clauses."""
 
-_JOINED = re.compile("(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{3})")
+_RUN_TOGETHER = re.compile("(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{3})")
+"""The places where a capital follows lower case within a word ("serietàDisponibile")."""
 _WORD = re.compile(r"\w+")
 
 
@@ -40,9 +40,10 @@ def read_clauses(text: str, language: Language) -> list[Clause]:
 
 
 def clauses(text: MappedText, language: Language) -> list[MappedText]:
-    """The text in parts that are read alone: cut where two sentences were run together
+    """The text in parts to be read one by one: cut where two sentences were run together
     ("serietàDisponibile") and, if it is long, where the language's shape `clause_ends` matches."""
-    ends = {match.start() for match in _JOINED.finditer(text.text) if _joins(match, language)}
+    together = _RUN_TOGETHER.finditer(text.text)
+    ends = {match.start() for match in together if _begins_sentence(match, language)}
     if text.text.count(" ") >= LONG:
         ends |= {match.end() for match in language.shapes["clause_ends"].finditer(text.text)}
     places = [0, *sorted(ends - {0, len(text.text)}), len(text.text)]
@@ -53,31 +54,30 @@ def clauses(text: MappedText, language: Language) -> list[MappedText]:
 
 
 def _read(clause: MappedText, language: Language) -> Clause:
-    read = _read_alone(clause.text, language)
+    alone = _read_alone(clause.text, language)
     if clause.starts is None:
-        return read
-    sentence = copy(read.analysis.sentence)
+        return alone
+    sentence = copy(alone.analysis.sentence)
     sentence.tokens = [
         token._replace(start=start, end=end)
         for token in sentence.tokens
         for start, end in [clause.original_span(token.start, token.end)]
     ]
-    return Clause(Analysis(sentence, read.analysis.mentions), read.sure)
+    return Clause(Analysis(sentence, alone.analysis.mentions), alone.sure)
 
 
 @lru_cache(CACHED_CLAUSES)
 def _read_alone(text: str, language: Language) -> Clause:
-    """Texts with one word erased have all other clauses in common. What is returned is shared, so
-    it must stay as it is."""
-    tokens = tokenise(text, language)
+    """The clause as it is read by itself. It is cached, because a text and the same text with one
+    word erased share all other clauses; so it must not be changed."""
     try:
-        return Clause(analyse(text, language, tokens), True)
+        return Clause(analyse(text, language), True)
     except Unsure:
-        return Clause(glance(text, language, tokens), False)
+        return Clause(glance(text, language), False)
 
 
-def _joins(match: re.Match[str], language: Language) -> bool:
-    """Whether a capital within a word begins a word of the language, and the whole is none."""
+def _begins_sentence(match: re.Match[str], language: Language) -> bool:
+    """Whether a capital within a word begins a word of the language, while the whole is not one."""
     text, place = match.string, match.start()
     start = place
     while start and text[start - 1].isalnum():

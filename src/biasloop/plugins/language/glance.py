@@ -27,11 +27,9 @@ _MARKER_REACH = 4
 """How many words after a person a sign of both genders may follow ("m/f")."""
 
 
-def glance(text: str, language: Language, tokens: Sequence[Token] | None = None) -> Analysis:
-    """The people in a sentence, whose tokens need not be given; words that agree with nobody are
-    ignored."""
-    tokens = tokens if tokens is not None else tokenise(text, language)
-    sentence = _GuessedSentence(tokens, language)
+def glance(text: str, language: Language) -> Analysis:
+    """The people in a sentence; words that agree with nobody are ignored."""
+    sentence = _GuessedSentence(tokenise(text, language), language)
     reader = _GuessingReader(sentence)
     mentions = reader.ordered(_merged(sentence, reader.mentions()))
     _pair_across(sentence, mentions)
@@ -97,8 +95,8 @@ class _GuessedSentence(Sentence):
         forms = dict.fromkeys(cells, stem)
         if shapes["agents"].match(stem):
             return Reading(Entry("person", forms, "any"), cells)
-        name = index and token.text[0].isupper()
-        if not name and shapes["adjectival"].match(stem) and self._predicative(index):
+        may_be_name = index > 0 and token.text[0].isupper()
+        if not may_be_name and shapes["adjectival"].match(stem) and self._predicative(index):
             return Reading(Entry("quality", forms, "either"), cells)
         return None
 
@@ -122,15 +120,15 @@ class _GuessingReader(Reader):
             super().is_person(index)
             and not self.may_be_verb(index)
             and not self.may_be_adjective(index)
-            and not self._follows_name(index)
+            and not self._is_in_name(index)
         )
 
-    def _follows_name(self, noun: int) -> bool:
-        """Whether the noun is the name of a certificate, a course or the like, or goes on with one
+    def _is_in_name(self, noun: int) -> bool:
+        """Whether the noun belongs to the name of a certificate, a course or the like
         ("certificazione Scrum Master", "diploma di perito informatico")."""
         before = self.s.title_start(noun) - 1
         if self.s.kind(before) == "person":
-            return super().is_person(before) is False and self.s.agree(before, noun)
+            return not super().is_person(before) and self.s.agree(before, noun)
         return before >= 0 and self.s.tokens[before].lower in self.s.language.classes["names"]
 
     def add_determiner(self, mention: Mention, noun: int) -> None:

@@ -1,11 +1,12 @@
-"""The text as it was meant to look: what the reader reads in place of a text with faults of form.
+"""The text as it was meant: what the reader reads in place of a text with faults of form.
 
-Only for reading: ids, spans and offsets are those of the text as stored, and every character of the
-repaired text knows its place there.
+The repair serves reading only: ids, spans and offsets are those of the text as stored, in which
+every character of the repaired text has its place.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import methodcaller
 
 from biasloop.domain.text import MappedText, normalise
 from biasloop.plugins.language.data import Language
@@ -19,21 +20,22 @@ second byte of "à" is a no-break space, which may have become another space or 
 
 
 def repaired(text: str, language: Language) -> MappedText:
-    """The text as `normalise` returns it, with broken UTF-8 mended and with the language's
-    repairs (for Italian, accents that were typed as apostrophes)."""
-    mended = normalise(text)
-    if not mended.text.isascii():
-        mended = _replaced(mended, _BROKEN, None)
+    """The text as `normalise` returns it, with broken UTF-8 decoded again and the
+    language's repairs applied (for Italian, accents that were typed as apostrophes)."""
+    result = normalise(text)
+    if not result.text.isascii():
+        result = _replaced(result, _BROKEN, _decoded)
     for repair in language.repairs:
-        if repair.sign.search(mended.text):
+        if repair.sign.search(result.text):
             for pattern, replacement in repair.rules:
-                mended = _replaced(mended, pattern, replacement)
-    return mended
+                result = _replaced(result, pattern, methodcaller("expand", replacement))
+    return result
 
 
-def _replaced(text: MappedText, pattern: re.Pattern[str], replacement: str | None) -> MappedText:
-    """The text with every match replaced, by `replacement` or by what its bytes are in UTF-8."""
-
+def _replaced(
+    text: MappedText, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]
+) -> MappedText:
+    """The text with every match replaced."""
     if not pattern.search(text.text):
         return text
 
@@ -41,16 +43,16 @@ def _replaced(text: MappedText, pattern: re.Pattern[str], replacement: str | Non
         place = 0
         for match in pattern.finditer(text.text):
             yield text.text[place : match.start()], place, match.start()
-            new = _decoded(match.group()) if replacement is None else match.expand(replacement)
-            yield new, *match.span()
+            yield replacement(match), *match.span()
             place = match.end()
         yield text.text[place:], place, len(text.text)
 
     return MappedText.from_pieces(list(pieces())).after(text)
 
 
-def _decoded(broken: str) -> str:
+def _decoded(match: re.Match[str]) -> str:
     """The character whose UTF-8 bytes were read one by one; the same text if there is none."""
+    broken = match.group()
     if broken.rstrip() == "Ã":
         return "à"
     try:

@@ -1,4 +1,4 @@
-"""Long sentences are read clause by clause, and faults of form mended, with places as they were."""
+"""Long sentences are read clause by clause, faults of form are corrected, and places stay."""
 
 from itertools import pairwise
 from pathlib import Path

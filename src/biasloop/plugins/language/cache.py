@@ -1,8 +1,8 @@
-"""How much is remembered of what was found out about words and texts."""
+"""How many results are cached of what was found out about words, clauses and texts."""
 
 CACHED_WORDS = 1 << 16
-"""Words. A cache of a few of their properties takes some ten megabytes at most."""
+"""One for each word: a few of its properties take some ten megabytes at most."""
 CACHED_TEXTS = 8
-"""Texts: different parts of the reader read the same text one after the other."""
+"""One for each text: the parts of the reader read the same text one after the other."""
 CACHED_CLAUSES = 256
-"""Clauses, of some kilobytes each: more than a text has."""
+"""One for each clause, of some kilobytes: more than a text has."""

@@ -17,8 +17,10 @@ Patterns = Mapping[str, re.Pattern[str]]
 
 _WORD = re.compile(r"\w+")
 _LETTERS = re.compile(r"(\w+)(?:(\\[s.])(?![?*{])|(?![?*{]))")
+"""The letters that an alternative begins with; the second group is a space or full stop after."""
 _WITHIN_A_WORD = re.compile(r"(?:(?:\w|\[\w+\]|\\w)[?*+]?|\\b)+")
-_NOTHING = re.compile("(?!)")
+"""An alternative that never matches beyond the word at which it begins."""
+NO_MATCH = re.compile("(?!)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,17 +28,21 @@ class Cues:
     """A pattern for each label, and for each operator (whether a cue is excluded, preferred,
     required …).
 
-    Most alternatives begin with letters, and can only match at certain words, which `beginnings`
-    matches for each pattern; `others` matches where another alternative of any pattern does.
+    To save time, patterns are tried only where they can match. Most alternatives begin with
+    letters: for each pattern, `beginnings` holds one that matches the words at which those can
+    match. `others` matches wherever any other alternative of any pattern does.
+
+    Cues are compared by identity, so that what is found out about a word can be cached by the word
+    and its cues.
     """
 
     labels: Patterns = field(default_factory=dict)
     operators: Patterns = field(default_factory=dict)
     beginnings: Mapping[re.Pattern[str], re.Pattern[str]] = field(default_factory=dict)
-    others: re.Pattern[str] = _NOTHING
+    others: re.Pattern[str] = NO_MATCH
 
     def matches(self, text: str) -> dict[re.Pattern[str], list[re.Match[str]]]:
-        """The matches of each pattern, as `finditer` finds them; nothing for one without."""
+        """The matches, as `finditer` finds them, of each pattern that has any."""
         places: dict[re.Pattern[str], set[int]] = defaultdict(set)
         for word in _WORD.finditer(text):
             for pattern in _begun_by(word.group(), self):
@@ -56,7 +62,7 @@ def _begun_by(word: str, cues: Cues) -> tuple[re.Pattern[str], ...]:
 def _matches_at(
     pattern: re.Pattern[str], text: str, places: Iterable[int]
 ) -> Iterator[re.Match[str]]:
-    """The matches that begin at these places, in order, but not within the one before."""
+    """The matches that begin at these places, in order; none begins within the one before."""
     end = 0
     for place in places:
         if place >= end and (match := pattern.match(text, place)):
@@ -77,24 +83,24 @@ def read_cues(path: Path) -> Cues:
         {name: words.split() or [""] for name, words in tables[kind].items()}
         for kind in ("label", "operator")
     )
-    every = [*labels.values(), *operators.values()]
-    others = [word for words in every for word in words if not _beginning(word)]
+    lists = [*labels.values(), *operators.values()]
+    others = [word for words in lists for word in words if not _beginning(word)]
     return Cues(
         {name: _pattern(words) for name, words in labels.items()},
         {name: _pattern(words) for name, words in operators.items()},
-        {_pattern(words): _pattern([b for b in map(_beginning, words) if b]) for words in every},
-        re.compile(f"(?={_pattern(others).pattern})"),  # of no length: none hides another
+        {_pattern(words): _pattern([b for b in map(_beginning, words) if b]) for words in lists},
+        re.compile(f"(?={_pattern(others).pattern})"),  # a match of no length hides no other
     )
 
 
 def _pattern(alternatives: Sequence[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})") if alternatives else _NOTHING
+    return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})") if alternatives else NO_MATCH
 
 
 def _beginning(alternative: str) -> str:
-    """What matches at a word if the alternative does, whatever follows the word: all of it, or the
-    letters that it begins with (the whole word, if no letter comes next); "" if it may begin with
-    others as well."""
+    """A pattern that matches a single word if the alternative can match there, whatever follows:
+    the alternative, if it stays within a word; else the letters that it begins with, up to the end
+    of the word if a space or full stop comes next. "" if it can also begin in another way."""
     if _WITHIN_A_WORD.fullmatch(alternative):
         return alternative
     letters = _LETTERS.match(alternative)

@@ -16,7 +16,7 @@ from typing import Any
 
 from biasloop.errors import CampaignError
 from biasloop.plugins.language.cache import CACHED_WORDS
-from biasloop.plugins.language.cues import Cues, read_cues
+from biasloop.plugins.language.cues import NO_MATCH, Cues, read_cues
 
 Cell = str
 """ms, mp, fs or fp."""
@@ -38,8 +38,7 @@ _SHAPES = (
 )
 """Keys of words.toml that hold a pattern; the others hold words."""
 _NEWER_SHAPES = ("clause_ends",)
-"""The same, which models that were saved earlier do not have: a shape that nothing matches."""
-_NOTHING = "(?!)"
+"""More such keys, which models that were saved earlier do not have: there, nothing matches."""
 _NEWER_CLASSES = (
     "only_people",
     "traits",
@@ -57,7 +56,7 @@ _NEWER_CLASSES = (
     "pronouns_article",
     "pronouns_preposition",
 )
-"""Classes of words that models that were saved earlier do not have: empty there."""
+"""Classes of words that models that were saved earlier do not have: there, they are empty."""
 COLUMNS = ("masculine", "masculine_plural", "feminine", "feminine_plural")
 
 
@@ -102,8 +101,8 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """How faults of form are mended: where `sign` matches, by all `rules` (pattern, what stands in
-    its place)."""
+    """How a fault of form is corrected: in a text in which `sign` occurs, by all `rules`, each a
+    pattern and its replacement."""
 
     sign: re.Pattern[str]
     rules: Sequence[tuple[re.Pattern[str], str]]
@@ -111,8 +110,8 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """All words of a campaign's language, by lower-case form. What is found out about a word can be
-    cached under the word and its language (an object of its own, equal to no other).
+    """All words of a campaign's language, by lower-case form. Languages are compared by identity,
+    so that what is found out about a word can be cached by the word and its language.
 
     `common` are the occupations that fit a sentence without a word of any trade.
     """
@@ -202,7 +201,7 @@ def _read(folder: Path) -> Language:
         },
         shapes={
             **{name: re.compile(words[name]) for name in _SHAPES},
-            **{name: re.compile(words.get(name, _NOTHING)) for name in _NEWER_SHAPES},
+            **{name: re.compile(words.get(name, NO_MATCH.pattern)) for name in _NEWER_SHAPES},
         },
         onset={name: re.compile(text) for name, text in agreement["onset"].items()},
         guesses=sorted(guesses.items(), key=lambda pair: -len(pair[0])),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from biasloop.plugins.language.mentions import Mention
-from biasloop.plugins.language.pronouns import PRONOUNS, role_of_pronoun
+from biasloop.plugins.language.pronouns import PRONOUN_CLASSES, role_of_pronoun
 from biasloop.plugins.language.reference import Reference
 from biasloop.plugins.language.sentence import NOUNS, VERBAL, Unsure
 
@@ -26,9 +26,8 @@ class Doubts:
         shapes = self.s.language.shapes
         for index, token in enumerate(self.s.tokens):
             kind = self.s.kind(index)
-            if kind == "determiner" and self.s.kind(index + 1) in _AFTER_A_PRONOUN:
-                raise Unsure(f"{token.text!r} is a pronoun here")
-            if kind in PRONOUNS and role_of_pronoun(self.s, index):
+            article = kind == "determiner" and self.s.kind(index + 1) in _AFTER_A_PRONOUN
+            if article or (kind in PRONOUN_CLASSES and role_of_pronoun(self.s, index)):
                 raise Unsure(f"{token.text!r} is a pronoun here")
             if kind != "unknown":
                 continue

@@ -1,8 +1,8 @@
-"""Guesses whom a word describes, and when it describes the person sought, whom no noun names.
+"""Guesses whom a word describes, and whether that is the person sought although no noun names one.
 
 Most adjectives of real ads belong to things and firms. So a person is inferred only where the text
-speaks to somebody ("sarai"), after the infinitive of "to be", or where no noun stands before that
-the word could belong to.
+speaks to somebody ("sarai"), after the infinitive of "to be", or where no noun that the word could
+belong to stands before it.
 """
 
 from biasloop.plugins.language.reference import IMPLIED, NOBODY, Reference
@@ -17,7 +17,7 @@ class GuessingReference(Reference):
         return guess
 
     def owner(self, index: int) -> int:
-        """See Reference; IMPLIED only where the text shows that it means a person."""
+        """See Reference; IMPLIED only where the text shows that the word describes a person."""
         before = self.s.skip(index - 1, -1, lambda i: self.skippable(i, index))
         if self.s.kind(before) == "copulas_you" and not self.s.tokens[index].paired:
             singular = any(cell[1] == "s" for cell in self.s.cells(index))
@@ -41,9 +41,9 @@ class GuessingReference(Reference):
         personal = self._role(index) == "person"
         if kind == "determiner":
             return personal
-        if self.is_in("only_people", index) and kind not in NOUNS | {"copulas"}:
+        if self.is_of_class("only_people", index) and kind not in NOUNS | {"copulas"}:
             return True
-        if not personal and not self.is_in("traits", index):
+        if not personal and not self.is_of_class("traits", index):
             return False
         return not any(
             self.s.kind(i) in NOUNS
@@ -61,6 +61,6 @@ class GuessingReference(Reference):
         )
 
     def _nearest_person(self, index: int) -> int:
-        """The last person before the word that agrees with it, if the word is said of people."""
+        """The last person before a word for people that agrees with it; NOBODY if there is none."""
         before = [noun for noun in self.people if noun < index and self.s.agree(noun, index)]
         return max(before) if before and self._role(index) == "person" else NOBODY

@@ -182,13 +182,13 @@ class Reference:
             why = f"{self.s.tokens[index].text!r} stands for a noun"
             return self.doubt(why, NOBODY if bare else IMPLIED)
         things = [i for i in self._free_nouns(index - 1, index) if self.s.kind(i) == "thing"]
-        if things and not self.is_in("only_people", index):
+        if things and not self.is_of_class("only_people", index):
             why = f"{self.s.tokens[index].text!r} may describe {self.s.tokens[things[-1]].text!r}"
             return self.doubt(why, NOBODY)
         return self._sought(index)
 
-    def is_in(self, name: str, index: int) -> bool:
-        """Whether the adjective at `index` is in a class of words, by its masculine singular."""
+    def is_of_class(self, name: str, index: int) -> bool:
+        """Whether a class of adjectives in words.toml has the word at `index`."""
         reading = self.s.reading(index)
         return (
             reading is not None and reading.entry.forms.get("ms") in self.s.language.classes[name]

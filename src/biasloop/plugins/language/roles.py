@@ -1,35 +1,36 @@
-"""Who in a text is another than the person sought, and what shows that person's gender."""
+"""Who in a text is somebody other than the person sought, and which words show the gender."""
 
 from collections.abc import Iterator
 
 from biasloop.plugins.language.mentions import Analysis, Mention
 from biasloop.plugins.language.sentence import NOUNS, Sentence
 
-JOINED = 5
+MAX_JOINED = 5
 """How many words before a conjunction may belong to what it joins."""
 FIRM = "firm"
-"""The role of people by whose noun a firm calls itself ("Rossi Spa è il primo produttore")."""
+"""The role of a noun for people that a firm uses of itself ("Rossi Spa è il primo produttore")."""
 
 
 def roles(analysis: Analysis) -> list[str]:
-    """The role of each mention in order: "sought", "other", "any" (unknown) or FIRM. Somebody is
-    another by the noun, by what stands before it, or because "and" joins it to such a person."""
-    found: list[str] = []
+    """The role of each mention in order: "sought", "other", "any" (unknown) or FIRM. What makes
+    somebody "other" is the noun, the words around it, or that "and" joins it to such a person."""
+    assigned: list[str] = []
     for place, mention in enumerate(analysis.mentions):
         role = mention.role
         if _is_firm(analysis.sentence, mention):
             role = FIRM
         elif role == "any":
-            joined = bool(found) and found[-1] == "other" and _joined(analysis, place)
+            joined = bool(assigned) and assigned[-1] == "other" and _joined(analysis, place)
             role = "other" if joined or _among_others(analysis.sentence, mention) else role
-        found.append(role)
-    return found
+        assigned.append(role)
+    return assigned
 
 
 def shows_gender(analysis: Analysis, mention: Mention, index: int, role: str) -> bool:
-    """Whether this word of the mention names one gender only. Articles, possessives and words of
-    quantity show nothing of another person whose noun has one form for both genders ("i nostri
-    clienti", "vari clienti"), nor do adjectives of a client that is a firm ("per noto cliente")."""
+    """Whether this word of the mention shows one gender only. Of people other than the one sought
+    whose noun has one form for both genders, articles, possessives and words of quantity show none
+    ("i nostri clienti", "vari clienti"), nor do adjectives of a client that is a firm ("per noto
+    cliente")."""
     sentence, classes = analysis.sentence, analysis.sentence.language.classes
     if not analysis.marked(mention, index):
         return False
@@ -55,7 +56,7 @@ def before_phrase(sentence: Sentence, first: int) -> int:
     def belongs(i: int) -> bool:
         abbreviated = sentence.tokens[i].text in ".°" and sentence.kind(i + 1) == "number"
         return (
-            is_plain_adverb(sentence, i)
+            _is_plain_adverb(sentence, i)
             or sentence.kind(i) == "number"
             or sentence.tokens[i].lower in about
             or abbreviated
@@ -69,21 +70,21 @@ def follows_relation(sentence: Sentence, first: int) -> bool:
     ("affiancato da un", "riporta direttamente al")."""
     place = first - 2 if sentence.kind(first - 1) == "prepositions" else first - 1
     place = sentence.skip(
-        place, -1, lambda i: is_plain_adverb(sentence, i) and not _is_relation(sentence, i)
+        place, -1, lambda i: _is_plain_adverb(sentence, i) and not _is_relation(sentence, i)
     )
     return place >= 0 and _is_relation(sentence, place)
 
 
 def words_of_joined(sentence: Sentence, conjunction: int) -> Iterator[str]:
     """The words before a conjunction that belong to what it joins, last first: up to a mark."""
-    for i in range(conjunction - 1, max(conjunction - JOINED, 0) - 1, -1):
+    for i in range(conjunction - 1, max(conjunction - MAX_JOINED, 0) - 1, -1):
         if sentence.kind(i) == "mark":
             return
         yield sentence.tokens[i].lower
 
 
-def is_plain_adverb(sentence: Sentence, index: int) -> bool:
-    """Whether the word is an adverb that is no verb in another sense."""
+def _is_plain_adverb(sentence: Sentence, index: int) -> bool:
+    """Whether the word is an adverb and cannot be a verb as well."""
     verbs = sentence.language.classes["verbs"]
     return sentence.kind(index) == "adverbs" and sentence.tokens[index].lower not in verbs
 
@@ -94,8 +95,8 @@ def _is_relation(sentence: Sentence, index: int) -> bool:
 
 
 def _is_firm(sentence: Sentence, mention: Mention) -> bool:
-    """Whether a firm calls itself so: after its name and "is", after "we are", or "as" where the
-    authors speak ("in qualità di esperti, forniamo")."""
+    """Whether a firm uses the noun of itself: after its name and "is", after "we are", or after
+    "as" where the authors speak ("in qualità di esperti, forniamo")."""
     if mention.noun is None:
         return False
     first = min(mention.words)
@@ -118,7 +119,7 @@ def _is_firm(sentence: Sentence, mention: Mention) -> bool:
 
 
 def _among_others(sentence: Sentence, mention: Mention) -> bool:
-    """Whether the words before a person introduce somebody else: "con", "team di", "i nostri"."""
+    """Whether the words around a person show somebody else: "con", "team di", "i nostri", "ti"."""
     classes, first = sentence.language.classes, min(mention.words)
     before = before_phrase(sentence, first)
     return (
@@ -132,8 +133,8 @@ def _among_others(sentence: Sentence, mention: Mention) -> bool:
 
 
 def _joined_to_another(sentence: Sentence, conjunction: int) -> bool:
-    """Whether a conjunction there joins the person to somebody or something that is no person
-    sought ("con la direzione e i sarti")."""
+    """Whether the word before a person is a conjunction that joins the person to somebody or
+    something else ("con la direzione e i sarti")."""
     if sentence.kind(conjunction) != "conjunctions":
         return False
     others = sentence.language.classes["company"] | sentence.language.classes["beside_another"]

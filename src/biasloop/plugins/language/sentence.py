@@ -44,7 +44,7 @@ class Sentence:
         """The class of a word; "end" outside the sentence."""
         if index < 0:
             return "end"
-        try:  # faster than to compare with the length
+        try:  # faster than comparing with the length
             return self.classes[index]
         except IndexError:
             return "end"
@@ -216,7 +216,7 @@ class Sentence:
         if index + 1 == len(self):
             return False
         token = self.tokens[index + 1]
-        cells = [*(reading.cells for reading in token.readings())]
+        cells = [reading.cells for reading in token.readings()]
         cells.append(self.language.things.get(token.lower, frozenset()))
         return {cell[1] for group in cells for cell in group} == {"p"}
 

@@ -69,8 +69,9 @@ def _tokens(text: str, language: Language) -> list[Token]:
 def _tokens_of_piece(
     text: str, idioms: Sequence[tuple[int, int]], language: Language
 ) -> list[tuple[int, int, tuple[Any, ...]]]:
-    """The tokens of a text without white space, which no token contains: start, end, the rest.
-    `idioms` are the places of idioms that the text is part of."""
+    """The tokens of a piece of text without white space, which no token contains: start, end, and
+    the other fields. `idioms` are the places in the piece of the idioms that it is part of, which
+    may reach beyond it."""
     plain = [_plain(match, language) for match in _WORD.finditer(text)]
     for idiom in idioms:
         plain = [_without_person(token) if _within(token, idiom) else token for token in plain]

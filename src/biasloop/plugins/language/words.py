@@ -1,4 +1,4 @@
-"""What is known of a word alone, whatever stands beside it; looked up once for each word."""
+"""What is known of a word by itself, whatever its neighbours; looked up once for each word."""
 
 from functools import lru_cache
 
@@ -29,5 +29,5 @@ def closed_class(word: str, language: Language) -> str | None:
 
 @lru_cache(CACHED_WORDS)
 def has_shape(shape: str, word: str, language: Language) -> bool:
-    """Whether a word, from its start on, has a shape of the language."""
+    """Whether a word matches a shape of the language from its start on."""
     return language.shapes[shape].match(word) is not None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 NOTICE_SECONDS = 0.2
-"""How soon a signal is noticed that did not interrupt the main thread."""
+"""The longest time until a signal is noticed that the system delivered to another thread."""
 
 
 class EndNow(BaseException):
@@ -26,9 +26,9 @@ class Stop:
     def wait(self) -> None:
         """Waits until the service is to stop. From now on there may be a step to finish.
 
-        Python handles signals in the main thread, which a signal that the system gave to another
-        thread does not wake. Nor may the handler wait for a lock that the code holds which it
-        interrupts. So there is neither a wait without end here, nor an event.
+        Python runs signal handlers in the main thread, but a signal that the system delivers to
+        another thread does not wake it; so it only takes short sleeps here. A handler must not wait
+        for a lock that the interrupted code may hold; so it sets no threading.Event.
         """
         self._working = True
         while not self._asked:

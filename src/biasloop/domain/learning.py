@@ -71,7 +71,7 @@ class TrainingSet:
 class FitReport:
     """The result of training: `oof` (n, k), calibrated out-of-fold probabilities, with folds by
     root; `thresholds` (k,), chosen on them; `notes` for users (labels without positives, …);
-    `scores` (n, k), out of fold and before calibration, where the classifier has such."""
+    `scores` (n, k), the same before calibration, if the classifier gives them."""
 
     oof: Proba
     thresholds: NDArray[np.float32]

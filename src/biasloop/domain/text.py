@@ -30,11 +30,11 @@ _FOLDED = (  # spaces of any width, hyphens, Latin ligatures, full-width and hal
 _CHANGED = re.compile(f"[{_IGNORABLE}{_FOLDED}]")
 _IGNORED = re.compile(f"[{_IGNORABLE}]")
 _TO_FOLD = re.compile(f"[{_FOLDED}]")
-_LINE_END = r"[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x85\u2028\u2029])"
-_HYPHEN_AT_LINE_END = re.compile(rf"-{_LINE_END}[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*")
+_BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_LINE_END = rf"[^\S{_BREAKS}]*(?:\r\n|[\n\r\v\f\x85\u2028\u2029])"
+_HYPHEN_AT_LINE_END = re.compile(rf"-{_LINE_END}[^\S{_BREAKS}]*")
 _SOFT_HYPHEN_AT_LINE_END = re.compile(rf"\u00ad(?={_LINE_END})")
 _HANGUL_VOWELS_AND_FINALS = re.compile(r"[\u1161-\u1175\u11a8-\u11c2]")
-_BREAKS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _WHITE_WITH_A_BREAK = re.compile(rf"(?<!\s)[^\S{_BREAKS}]*[{_BREAKS}]\s*")
 _HYPHENS = frozenset("\u2010\u2011")
 

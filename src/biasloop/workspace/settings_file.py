@@ -30,7 +30,7 @@ WITH_PRETRAINED = (
     '# name = "embedding"',
     '# options = { model = "intfloat/multilingual-e5-small" }',
 )
-"""What the template says of another classifier."""
+"""Lines of the template: an example of another classifier, commented out."""
 NO_SETTINGS = {f"{PREFIX}{name}" for name in (*SECRET_NAMES, "WORKSPACE", "TRACEBACK")}
 """Variables of the environment that are not settings, but known all the same."""
 
@@ -144,7 +144,8 @@ def template() -> str:
         lines += ["", f"[{name}]  # {(section.__doc__ or '').strip()}"]
         for key, field in section.model_fields.items():
             lines += [f"# {field.description}", f"# {key} = {_toml(field.default)}"]
-        lines += WITH_PRETRAINED if section is ClassifierSettings else ()
+        if section is ClassifierSettings:
+            lines += WITH_PRETRAINED
     return "\n".join(lines) + "\n"
 
 

@@ -28,8 +28,8 @@ LAYERS = 4
 """How many layers are kept: evenly spaced, from the middle of the model to its end. The last one
 alone has lost much of what a sentence says; see benchmarks/RESULTS.md."""
 CHUNK_TEXTS = 5_000
-"""Texts encoded at a time: before they are packed, the states of all layers take several times the
-memory of the rows."""
+"""How many texts are encoded at a time: the states of all layers, of which rows are made, take
+several times the memory of the rows."""
 MAX_ENTRY = 1.001
 """Maximum of the numbers in a row of length 1, with some room for rounding."""
 

@@ -39,7 +39,8 @@ PROBE = ("", "Cerchiamo una persona: 2 anni di esperienza!", "a b c " * 50)
 class Trained:
     """`network` is the trained network, on the CPU; `scorer` its copy for inference; `constant`
     (k,) is the score of labels that had only one answer, nan for all others. Scores are the mean
-    of the network's and of the linear part's; earlier versions saved models without one."""
+    of those of the network and of the `linear` part, which is None in a model that an earlier
+    version saved."""
 
     names: tuple[str, ...]
     pretrained: Pretrained
@@ -70,8 +71,8 @@ class Trained:
     def _with_linear(
         self, texts: Sequence[str], runs: list[NDArray[np.float32]], checkpoint: Checkpoint
     ) -> list[NDArray[np.float64]]:
-        """The scores (n, k) of each of these runs of the network over the texts, joined with the
-        linear part's, which are the same for all."""
+        """The scores (n, k) of each of these runs of the network over the texts: their mean with
+        those of the linear part, which are the same for all runs."""
         scores = [fill_in_constants(run, self.constant) for run in runs]
         if self.linear is None:
             return scores
@@ -158,8 +159,8 @@ def load_trained(folder: Path) -> tuple[Trained, dict[str, Any]]:
 def _verify(folder: Path, state: dict[str, Any]) -> None:
     if state["format"] not in (FORMAT, ALONE_FORMAT):
         raise ClassifierError(
-            f"{folder / FILE} has format {state['format']}, this version reads {FORMAT}; "
-            "train again"
+            f"{folder / FILE} has format {state['format']}, this version reads {ALONE_FORMAT} and "
+            f"{FORMAT}; train again"
         )
     for name, saved_hash in state["files"].items():
         if file_hash(folder / name) != saved_hash:

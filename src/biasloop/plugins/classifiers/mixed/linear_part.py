@@ -36,8 +36,9 @@ class LinearPart:
     def join(
         cls, data: TrainingSet, scores: Array, classifier: Tfidf, report: FitReport
     ) -> tuple[Self, Array, list[str]]:
-        """Joins the linear model of that report with a fine-tuned one of those scores (n, k), both
-        out of the same folds. Returns the part, the mean scores (n, k), and notes for users."""
+        """Joins a linear model and its report with the out-of-fold `scores` (n, k) of a fine-tuned
+        one, which must be of the same folds. Returns the linear part, the mean of both models'
+        scores (n, k), and notes for users."""
         assert report.scores is not None
         tuned_calibration, tuned_report = calibrated(data, scores)
         linear_calibration = classifier.head.calibration

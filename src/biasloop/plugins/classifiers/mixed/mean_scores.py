@@ -1,4 +1,4 @@
-"""The mean of two models' log-odds: models that err differently are together better than each.
+"""The mean of two models' log-odds: models that err differently are better together than alone.
 
 Each model's scores are calibrated first, so that both are log-odds and a model that knows little
 has little to say. The mean of log-odds is the logarithmic opinion pool of Genest & Zidek 1986,
@@ -17,29 +17,25 @@ from biasloop.plugins.classifiers.head.calibration import CERTAIN, Calibration
 from biasloop.plugins.classifiers.head.thresholds import NOTHING
 
 Array = NDArray[np.float64]
+Known = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class MeanScores:
-    """`slopes` (p, k) and `offset` (k,) hold the calibrations of p models for k labels, times the
-    share of each model in the mean."""
+    """The calibrations of p models for k labels, each times the share of its model in the mean:
+    `slopes` (p, k), and `offset` (k,), the sum over the models."""
 
     slopes: Array
     offset: Array
 
     @classmethod
-    def from_calibrations(cls, calibrations: Sequence[Calibration], informed: Array) -> Self:
-        """The mean of the models that are `informed` (p, k) of a label, 1 or 0; of all of them
+    def from_calibrations(cls, calibrations: Sequence[Calibration], informed: Known) -> Self:
+        """For each label the mean of the models that are `informed` (p, k) of it; of all of them
         where none is."""
         shares = np.where(informed.any(axis=0), informed, 1.0)
         shares = shares / shares.sum(axis=0)
-        slopes, offsets = (
-            shares * np.stack(arrays)
-            for arrays in (
-                [calibration.slope for calibration in calibrations],
-                [calibration.offset for calibration in calibrations],
-            )
-        )
+        slopes = shares * np.stack([calibration.slope for calibration in calibrations])
+        offsets = shares * np.stack([calibration.offset for calibration in calibrations])
         return cls(slopes, offsets.sum(axis=0))
 
     def scores(self, parts: Sequence[Array]) -> Array:
@@ -51,13 +47,14 @@ class MeanScores:
         return mean
 
 
-def informed_labels(calibration: Calibration, report: FitReport) -> NDArray[np.bool_]:
-    """Of which labels (k,) a model is not known to rank texts by chance; see head.calibration."""
+def informed_labels(calibration: Calibration, report: FitReport) -> Known:
+    """The labels (k,) of which a model was not found to rank texts by chance; see
+    head.calibration."""
     return np.asarray((calibration.slope > 0) & (report.thresholds < NOTHING))
 
 
-def notes_on_chance(informed: Mapping[str, NDArray[np.bool_]], names: Sequence[str]) -> list[str]:
-    """For each model, by its name, the labels that are left to the others."""
+def notes_on_chance(informed: Mapping[str, Known], names: Sequence[str]) -> list[str]:
+    """A note on each model, given by name, that leaves labels to the others."""
     some_model = np.any(list(informed.values()), axis=0)
     notes = []
     for model, knows in informed.items():

@@ -28,14 +28,14 @@ def reader_terms(text: str, language: Language) -> Iterator[str]:
     clauses = read_clauses(text, language)
     all_sure = all(clause.sure for clause in clauses)
     yield f"reader {_SURE[all_sure]}"
-    found = [
+    people = [
         (clause, mention, role)
         for clause in clauses
         for mention, role in zip(clause.analysis.mentions, roles(clause.analysis), strict=True)
         if role != FIRM
     ]
     any_marked = False
-    for place, (clause, mention, role) in enumerate(found):
+    for place, (clause, mention, role) in enumerate(people):
         analysis, sure = clause.analysis, _SURE[clause.sure]
         group = "others" if role == "other" else "sought"
         named = "implied" if mention.noun is None else "named"
@@ -46,17 +46,18 @@ def reader_terms(text: str, language: Language) -> Iterator[str]:
         yield f"reader {role} {named} {marking} {mention.gender}"
         if signs:
             any_marked = True
-            who = f"reader {role} {named}"
-            yield f"{who} {'first' if place == 0 else 'later'}"
+            person = f"reader {role} {named}"
+            yield f"{person} {'first' if place == 0 else 'later'}"
             yield from (
-                f"{who} {circumstance}" for circumstance in _circumstances(analysis, mention, signs)
+                f"{person} {circumstance}"
+                for circumstance in _circumstances(analysis, mention, signs)
             )
     if not any_marked:
         yield f"reader nobody marked {_SURE[all_sure]}"
 
 
 def _circumstances(analysis: Analysis, mention: Mention, signs: list[int]) -> Iterator[str]:
-    """How a mention is marked for one gender, and in what circumstances."""
+    """By what kinds of words (`signs`) a mention is marked for one gender, and in what context."""
     sentence = analysis.sentence
     kinds = " ".join(sorted({_kind_of_sign(sentence, index) for index in signs}))
     before = _context(analysis, mention)
@@ -93,8 +94,10 @@ def _context(analysis: Analysis, mention: Mention) -> str:
         return "^"
     token, kind = sentence.tokens[place], sentence.kind(place)
     seeking = sentence.language.classes["seeking"]
-    noun = place > 0 and kind == "prepositions" and sentence.tokens[place - 1].lower in seeking
+    after_noun = (
+        place > 0 and kind == "prepositions" and sentence.tokens[place - 1].lower in seeking
+    )
     joined = kind == "conjunctions" and not seeking.isdisjoint(words_of_joined(sentence, place))
-    if noun or joined or token.lower in seeking:  # "alla ricerca di un", "cerca talenti e un"
+    if after_noun or joined or token.lower in seeking:  # "alla ricerca di un", "cerca talenti e un"
         return "seeking"
     return token.lower if kind in ("prepositions", "conjunctions", "mark") else kind

@@ -222,7 +222,8 @@ class TermEncoder:
     def _language_blocks(
         self, texts: Sequence[str], language: Language, grow: bool
     ) -> list[sparse.csr_matrix]:
-        """Text by text: what is found out about one, such as its tokens, serves all blocks."""
+        """The blocks of grammar, cues and reader, made text by text: they share what is cached
+        about a text, such as its tokens."""
         grammar, cues, reader = (
             _PresenceRows(self.vocabularies[name], grow) for name in ("grammar", "cues", "reader")
         )
@@ -253,7 +254,7 @@ def files_hash(folder: Path) -> str:
 
 
 class _PresenceRows:
-    """The rows of a matrix in the making, see `_presence_matrix`."""
+    """Collects the rows of a matrix, see `_presence_matrix`."""
 
     def __init__(self, vocabulary: Vocabulary, grow: bool) -> None:
         self.vocabulary, self.grow = vocabulary, grow

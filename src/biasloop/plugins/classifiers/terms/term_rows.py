@@ -62,7 +62,8 @@ class TermRows:
         return TermRows(indices, ends, self.blocks, self.width)
 
     def compact(self) -> tuple["TermRows", NDArray[np.intp]]:
-        """The same rows with none but the columns that occur, and these columns, in order."""
+        """The same rows with only the columns that occur in them, and the old numbers of these
+        columns, ascending."""
         first, last = int(self.ends[0]), int(self.ends[-1])
         indices = self.indices[first:last]
         occurs = np.zeros(self.width, np.bool_)

@@ -48,7 +48,8 @@ def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
     shutil.rmtree(model, ignore_errors=True)  # left by a killed attempt
     model.mkdir()
     classifier.save(model)
-    if not has_encoder(classifier) and not (model / LINEAR).exists():
+    has_linear = (model / LINEAR).exists()  # transformer trains and saves its own
+    if not has_encoder(classifier) and not has_linear:
         linear: Classifier = create(Kind.CLASSIFIER, "tfidf", job.linear)
         linear.fit(data, seed=job.seed, checkpoint=checkpoint)
         (model / LINEAR).mkdir()

@@ -1,11 +1,11 @@
-"""How long `biasloop classify` takes, beside another version of biasloop, in turns.
+"""How long `biasloop classify` takes in another version of biasloop and in this one, in turns.
 
     python -m benchmarks.classify TEXTS OTHER_CHECKOUT OTHER_WORKSPACE WORKSPACE [--pairs 5]
 
 Each version classifies all texts of the file in a process of its own, with the model of its own
 workspace: the other version first, then this one, and so on in pairs. What counts is processor
-time, because a loaded machine makes wall time longer. `loading` is that of the first text alone;
-`flagged` says how many texts had evidence to find.
+time, because a loaded machine makes wall time longer. `loading` is the time for the first text
+alone; `flagged` says how many texts had evidence to find.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def measure(texts: Path, versions: Sequence[tuple[Path, Path]], pairs: int) -> d
 
 
 def main() -> None:
-    """See the module."""
+    """Prints a line per figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("texts", "other_checkout", "other_workspace", "workspace"):
         parser.add_argument(name, type=Path)
@@ -74,11 +74,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     versions = [(options.other_checkout, options.other_workspace), (ROOT, options.workspace)]
-    found = measure(options.texts, versions, options.pairs)
+    figures = measure(options.texts, versions, options.pairs)
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(figures))
         return
-    for name, value in found.items():
+    for name, value in figures.items():
         print(f"{name:20} {value}")
 
 

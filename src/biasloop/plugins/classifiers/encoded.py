@@ -25,10 +25,9 @@ OLD_FORMAT = 4
 class EncodedClassifier:
     """See ports.EncoderClassifier; subclasses provide the encoder.
 
-    In a single-label scheme all classes share one temperature. Without random labels `thresholds`
-    are 0 and the verdict is the most probable class, where all classes are treated as equally
-    frequent; with them, they are those of the best expected macro-F1. Both favour rare classes over
-    accuracy.
+    In a single-label scheme all classes share one temperature and are treated as equally frequent.
+    With too few random labels `thresholds` are 0 and the verdict is the most probable class; else
+    thresholds are those of the best expected macro-F1. Both favour rare classes over accuracy.
     """
 
     options_model: type[HeadOptions] = HeadOptions

@@ -42,9 +42,9 @@ LR = {"lora": 1e-3, "full": 1e-4}
 class Transformer:
     """See ports.Classifier. The seed decides folds, initial weights, order and dropout.
 
-    In a single-label scheme classes weigh the same in training. Without random labels `thresholds`
-    are 0 and the verdict is the most probable class; with them, they are those of the best expected
-    macro-F1. Both favour rare classes over accuracy.
+    In a single-label scheme classes weigh the same in training. With too few random labels
+    `thresholds` are 0 and the verdict is the most probable class; else thresholds are those of the
+    best expected macro-F1. Both favour rare classes over accuracy.
     """
 
     offers = frozenset({"proba", "embedding", "passes"})
@@ -95,7 +95,7 @@ class Transformer:
             fold_of = group_folds(data.labels, data.roots, options.folds, seed)
             scores, notes = fitter.out_of_fold(fold_of)
             learned = fitter.fit(np.arange(len(data.texts)), seed, "all rows")
-        part, mean, chance = LinearPart.join(data, scores, linear, linear_report)
+        part, mean, chance_notes = LinearPart.join(data, scores, linear, linear_report)
         calibration, report = calibrated(data, mean, precision=options.precision)
         self._trained = Trained(
             network=learned.network,
@@ -108,13 +108,13 @@ class Transformer:
             calibration=calibration,
             thresholds=report.thresholds,
         )
-        if data.pool:
+        if data.pool:  # only now can its texts be scored
             pool_scores, _ = self.trained.scores_and_states(data.pool.texts, checkpoint)
             calibration, report = calibrated(data, mean, pool_scores, options.precision)
             self._trained = replace(
                 self.trained, calibration=calibration, thresholds=report.thresholds
             )
-        return replace(report, notes=(*report.notes, *chance, *notes, *learned.notes))
+        return replace(report, notes=(*report.notes, *chance_notes, *notes, *learned.notes))
 
     def find_pretrained_model(self) -> Pretrained:
         """Its files, found and identified; the weights are not loaded. Raises ClassifierError."""

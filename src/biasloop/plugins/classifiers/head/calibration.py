@@ -1,4 +1,4 @@
-"""From scores to probabilities, by out-of-fold scores of the rows that a model learned from."""
+"""From scores to probabilities, fitted to out-of-fold scores of the training rows."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -72,13 +72,13 @@ class OutOfFold:
     roots: NDArray[np.str_]
     names: tuple[str, ...]
 
-    def calibrate(self, precision: Array | None) -> Calibrated:
-        """One sigmoid and one threshold per label, the latter keeping the expected `precision`
-        (k,); in a single-label scheme, for which it is None, see calibrate_classes."""
-        return self.calibrate_classes() if precision is None else self.calibrate_labels(precision)
+    def calibrate(self, multi: bool, precision: Array) -> Calibrated:
+        """What suits the kind of scheme; `precision` (k,) counts in a multi-label one only."""
+        return self.calibrate_labels(precision) if multi else self.calibrate_classes()
 
     def calibrate_labels(self, precision: Array) -> Calibrated:
-        """One sigmoid and one threshold per label, and notes on labels with too few roots."""
+        """One sigmoid and one threshold per label, which keeps the expected `precision` (k,), and
+        notes on labels with too few roots."""
         k = len(self.names)
         slope, offset = np.ones(k), np.zeros(k)
         thresholds, sound = np.full(k, DEFAULT_THRESHOLD, np.float32), np.zeros(k, np.bool_)

@@ -1,7 +1,7 @@
 """Fits a calibrated model to the pool, by the labels of items that were drawn from it at random.
 
-The labels that a strategy acquires are near half positive whatever the pool is, so what is
-calibrated on them alone is not calibrated for the pool.
+About half of the labels that a strategy acquires are positive, whatever the pool is like. So what
+is calibrated on them alone is not calibrated for the pool.
 """
 
 import numpy as np
@@ -16,13 +16,15 @@ of that many for each class."""
 SHARED_SPREAD, SPREAD, SLOPE_SPREAD = 3.0, 1.0, 0.3
 """Standard deviations of normal priors: of the shift that all labels share, in log-odds; of each
 label's own shift; and of the logarithm of its slope."""
+TINY = 1e-300
+"""Keeps the logarithm of a probability finite."""
 
 
 def fit_to_pool(
     calibration: Calibration, scores: Array, labels: Labels, weights: NDArray[np.float64]
 ) -> Calibration:
     """The calibration for the pool, by scores and labels (n, k) of random items of it, which weigh
-    `weights` (n,); cells of labels that are MISSING are ignored.
+    `weights` (n,); labels that are MISSING are ignored.
 
     It is the most probable one under normal priors around what was calibrated before: a shift of
     the log-odds that all labels share, each label's own difference from it, and, in a multi-label
@@ -53,7 +55,3 @@ def fit_to_pool(
     fitted = minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B", bounds=bounds).x
     slope, shift = np.exp(fitted[1 + k :]), fitted[0] + fitted[1 : 1 + k]
     return Calibration(calibration.slope * slope, calibration.offset * slope + shift, multi)
-
-
-TINY = 1e-300
-"""Keeps the logarithm of a probability finite."""

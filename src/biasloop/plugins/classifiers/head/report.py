@@ -6,6 +6,7 @@ model but do not influence calibration and thresholds.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +15,12 @@ from numpy.typing import NDArray
 from biasloop.domain.label import MISSING, LabelSource
 from biasloop.domain.learning import FitReport, TrainingSet
 from biasloop.errors import ClassifierError
-from biasloop.plugins.classifiers.head.calibration import CERTAIN, Calibration, OutOfFold
+from biasloop.plugins.classifiers.head.calibration import (
+    CERTAIN,
+    Calibrated,
+    Calibration,
+    OutOfFold,
+)
 from biasloop.plugins.classifiers.head.pool import MIN_RANDOM_ROOTS, fit_to_pool
 from biasloop.plugins.classifiers.head.thresholds import pool_thresholds
 
@@ -40,43 +46,55 @@ def calibrated(
     labels of random items of the pool, and `pool_scores` (m, k) by the final model of the texts of
     `data.pool`, thresholds are for the pool, and so are probabilities in a multi-label scheme; else
     they are for the rows that were learned from. `precision` is the least expected precision, by
-    label. Raises ClassifierError if a name in it is not that of a label that has a threshold of its
-    own.
+    label. Raises ClassifierError if it names anything but a label, or in a single-label scheme.
     """
     by_people = np.isin(data.sources, (LabelSource.HUMAN, LabelSource.SEED))
     weights = data.weights.astype(np.float64) * by_people
     out_of_fold = OutOfFold(scores, data.labels, weights, data.roots, data.label_names)
-    floors = _floors(data, precision)
-    fit = out_of_fold.calibrate(floors)
-    calibration, thresholds, sound = fit.calibration, fit.thresholds, fit.sound
-    random = _random_rows(data, weights)
-    if pool_scores is not None and sound.any() and random.any():
-        # Scores of labels without a model are no evidence, and neither are those that rank by
-        # chance.
-        labels = np.where(sound & (np.abs(scores) < CERTAIN), data.labels, MISSING)[random]
-        fitted = fit_to_pool(calibration, scores[random], labels, weights[random])
-        for_pool = pool_thresholds(fitted.proba(pool_scores), floors)
-        if data.multi:
-            calibration = fitted
-        else:
-            # Strategies go by the border between equally frequent classes: where classes are as
-            # frequent as in the pool, they find less of the rare ones. So probabilities stay, and
-            # thresholds take in the shift.
-            for_pool *= np.exp(calibration.offset - fitted.offset)
-            for_pool /= for_pool.sum()
-        thresholds = np.where(sound, for_pool, thresholds).astype(np.float32)
+    least = _least_precision(data, precision)
+    result = out_of_fold.calibrate(data.multi, least)
+    if pool_scores is not None:
+        result = _for_pool(result, out_of_fold, data, pool_scores, least)
     present = (data.labels == 1).any(axis=0)
     missing = [
         f"{name}: no row has it; its probability is 0"
         for name, has_rows in zip(data.label_names, present, strict=True)
         if not has_rows
     ]
-    notes = (*missing, *fit.notes)
-    return calibration, FitReport(calibration.proba(scores), thresholds, notes, scores)
+    proba, notes = result.calibration.proba(scores), (*missing, *result.notes)
+    return result.calibration, FitReport(proba, result.thresholds, notes, scores)
+
+
+def _for_pool(
+    result: Calibrated,
+    out_of_fold: OutOfFold,
+    data: TrainingSet,
+    pool_scores: NDArray[np.float64],
+    least: NDArray[np.float64],
+) -> Calibrated:
+    """The result fitted to the pool; unchanged if random labels are too few."""
+    scores, weights = out_of_fold.scores, out_of_fold.weights
+    calibration, sound = result.calibration, result.sound
+    random = _random_rows(data, weights)
+    if not sound.any() or not random.any():
+        return result
+    # Scores of labels without a model are no evidence, and neither are those that rank by chance.
+    labels = np.where(sound & (np.abs(scores) < CERTAIN), data.labels, MISSING)[random]
+    fitted = fit_to_pool(calibration, scores[random], labels, weights[random])
+    thresholds = pool_thresholds(fitted.proba(pool_scores), data.multi, least)
+    if not data.multi:
+        # By probabilities for classes as frequent as in the pool, strategies would find fewer items
+        # of the rare ones. So probabilities stay those of equally frequent classes, and the shift
+        # goes into the thresholds.
+        thresholds *= np.exp(calibration.offset - fitted.offset)
+        thresholds /= thresholds.sum()
+        fitted = calibration
+    thresholds = np.where(sound, thresholds, result.thresholds)
+    return replace(result, calibration=fitted, thresholds=thresholds.astype(np.float32))
 
 
 def _random_rows(data: TrainingSet, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows are random items of the pool that people labelled, (n,); none if they are few."""
+    """Which rows are random items of the pool that people labelled, (n,); none if too few are."""
     if data.random is None:
         return np.zeros(len(weights), np.bool_)
     random = data.random & (weights > 0)
@@ -84,7 +102,7 @@ def _random_rows(data: TrainingSet, weights: NDArray[np.float64]) -> NDArray[np.
     return random & (len(np.unique(data.roots[random])) >= needed)
 
 
-def _floors(data: TrainingSet, precision: Mapping[str, float]) -> NDArray[np.float64] | None:
+def _least_precision(data: TrainingSet, precision: Mapping[str, float]) -> NDArray[np.float64]:
     if not data.multi and precision:
         raise ClassifierError(
             "classifier.options.precision is for schemes in which a text may have several labels; "
@@ -95,4 +113,4 @@ def _floors(data: TrainingSet, precision: Mapping[str, float]) -> NDArray[np.flo
             f"classifier.options.precision names {unknown[0]!r}; the labels are "
             + ", ".join(data.label_names)
         )
-    return np.array([precision.get(n, 0.0) for n in data.label_names]) if data.multi else None
+    return np.array([precision.get(name, 0.0) for name in data.label_names])

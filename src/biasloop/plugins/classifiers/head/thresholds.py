@@ -27,7 +27,8 @@ def best_threshold(probabilities: Array, weights: Array, precision: float = 0.0)
     threshold = float((2 * hits / (flagged + hits[-1])).max() / 2)
     if not precision:
         return threshold
-    # The expected precision falls with each lower probability, and below its best cut F1 does, too.
+    # A lower threshold has a lower expected precision, and below the best one a lower expected F1:
+    # so the lowest threshold that keeps the precision is taken, if the best one does not.
     allowed = np.flatnonzero((hits >= precision * flagged) & np.append(np.diff(p) != 0, True))
     if not len(allowed):
         return NOTHING
@@ -36,23 +37,23 @@ def best_threshold(probabilities: Array, weights: Array, precision: float = 0.0)
     return max(threshold, float(p[last] + below) / 2)
 
 
-def pool_thresholds(proba: NDArray[np.floating], precision: Array | None) -> Array:
-    """The thresholds (k,) with the best expected F1 of each label over the pool, from probabilities
-    (m, k) of a random sample of it, keeping the expected `precision` (k,); None in a single-label
-    scheme."""
+def pool_thresholds(proba: NDArray[np.floating], multi: bool, precision: Array) -> Array:
+    """The thresholds (k,) for the pool, from probabilities (m, k) of a random sample of it: in a
+    multi-label scheme those with the best expected F1 of each label that keep the expected
+    `precision` (k,), else see class_thresholds."""
     p = proba.astype(np.float64)
-    if precision is None:
+    if not multi:
         return class_thresholds(p)
-    even = np.ones(len(p))
-    return np.array([best_threshold(p[:, j], even, least) for j, least in enumerate(precision)])
+    weights = np.ones(len(p))
+    return np.array([best_threshold(p[:, j], weights, least) for j, least in enumerate(precision)])
 
 
 def class_thresholds(proba: Array) -> Array:
     """The thresholds (k,) of k classes with the best expected macro-F1 over probabilities (n, k).
 
-    The chosen class is the one whose probability is the highest multiple of its threshold. They are
-    set one after the other, each to the best cut of all texts given the others (coordinate ascent),
-    and end with a sum of 1.
+    The chosen class is the one whose probability is the highest multiple of its threshold.
+    Thresholds are set in turn, each to the best value given the others (coordinate ascent), and
+    have a sum of 1.
     """
     n, k = proba.shape
     rows = np.arange(n)
@@ -68,13 +69,11 @@ def class_thresholds(proba: Array) -> Array:
         chosen[0] = np.bincount(other, minlength=k)
         hits[0] = np.bincount(other, proba[rows, other], k)
         chosen[rows + 1, other[order]], chosen[rows + 1, j] = -1, 1
-        hits[rows + 1, other[order]], hits[rows + 1, j] = (
-            -proba[order, other[order]],
-            proba[order, j],
-        )
+        hits[rows + 1, other[order]] = -proba[order, other[order]]
+        hits[rows + 1, j] = proba[order, j]
         f1 = 2 * hits.cumsum(axis=0) / np.maximum(chosen.cumsum(axis=0) + totals, TINY)
         best = f1.mean(axis=1).argmax()
-        # After these `best` texts, and before the next one.
+        # The threshold is put between the last of the `best` texts that it takes and the next one.
         ends = np.concatenate([[2 * ratio.max() + TINY], ratio[order], [0]])
         thresholds[j] = max(ends[best : best + 2].mean(), TINY)
         thresholds /= thresholds.sum()

@@ -52,8 +52,8 @@ def plant_sentences(
     topics_from: range = range(TOPICS),
     draw: int | None = None,
 ) -> Planted:
-    """Makes n sentences with these shares of labels, on these topics; another seed gives another
-    vocabulary, topics and cues, another `draw` other sentences with the same ones."""
+    """Makes n sentences with these shares of labels, on these topics. Another seed gives another
+    vocabulary, topics and cues; another `draw` gives other sentences with the same ones."""
     rng = np.random.default_rng(seed)
     words = rng.permutation(WORDS)
     frequency = (1 / np.arange(1, WORDS + 1)).cumsum() / (1 / np.arange(1, WORDS + 1)).sum()

@@ -10,7 +10,8 @@ number of random labels; means over seeds with 95 % intervals (bootstrap over se
     loss    macro-F1 that is lost on 5,000 more sentences of the pool, compared with thresholds
             chosen with all their labels; `before`: thresholds by the rows that were learned from
     gain    macro-F1 over `before`, paired by seed
-    error   difference of probability and share, mean over ten bins of equal mass, and labels
+    error   difference between mean probability and share of positives, mean over ten bins of equal
+            mass and over labels
     average_precision    minus that before
 """
 
@@ -39,7 +40,7 @@ POOLS = {
 }
 TRAINED, TEST, BINS = 300, 5_000, 10
 EVEN = (0.5, 0.5, 0.5)
-OURS, THEIRS = range(TOPICS // 2), range(TOPICS // 2, TOPICS)
+TRAINING_TOPICS, POOL_TOPICS = range(TOPICS // 2), range(TOPICS // 2, TOPICS)
 STRENGTH, FOLDS = 8.0, 5
 
 Truth = NDArray[np.bool_]
@@ -47,8 +48,9 @@ Truth = NDArray[np.bool_]
 
 def run(shares: tuple[float, ...], random: int, sample: int, seed: int) -> dict[str, float]:
     """The figures of one seed."""
-    learned = plant_sentences(TRAINED, seed, shares=EVEN, topics_from=OURS, draw=1)
-    pool = plant_sentences(random + sample + TEST, seed, shares=shares, topics_from=THEIRS, draw=2)
+    learned = plant_sentences(TRAINED, seed, shares=EVEN, topics_from=TRAINING_TOPICS, draw=1)
+    size = random + sample + TEST
+    pool = plant_sentences(size, seed, shares=shares, topics_from=POOL_TOPICS, draw=2)
     test = pool.select(slice(random + sample, None))
     n = TRAINED + random
     data = TrainingSet(
@@ -104,7 +106,7 @@ def macro_f1(truth: Truth, flags: Truth) -> float:
 
 
 def best_thresholds(truth: Truth, proba: Proba) -> NDArray[np.float32]:
-    """For each label that of the best F1 on these very rows."""
+    """For each label the threshold of the best F1 on these very rows."""
     best = []
     for yes, p in zip(truth.T, proba.T, strict=True):
         order = np.argsort(-p)

@@ -86,7 +86,9 @@ def import_(
     if label_source not in (None, *label_sources()):
         raise fail("--label-source must be seed, human or gold")
     if random_sample and label_source == LabelSource.GOLD:
-        raise fail("--random-sample is for labels to learn from, and nothing learns from gold")
+        raise fail(
+            "--random-sample is for labels to learn from, and nothing learns from gold; omit it"
+        )
     if unit not in (None, *units()):
         raise fail("--unit must be sentence or text")
     if files[0] == Path("undo") and not files[0].exists():

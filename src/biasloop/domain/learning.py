@@ -51,8 +51,8 @@ class TrainingSet:
     `labels` is (n, k), with -1 where a label was not asked about; `weights` is (n,). `roots` (n,)
     serve to keep out-of-fold predictions unbiased: all rows of a root are in the same fold.
     `features` (n, d) are the texts as encoded by the classifier's encoder, if it has one. `random`
-    (n,) marks rows that were drawn at random from the pool, of which `pool` is a sample: with both,
-    thresholds are for the pool.
+    (n,) marks rows that were drawn at random from the pool, and `pool` is a sample of its
+    unlabelled texts: with both, thresholds are for the pool.
     """
 
     texts: Sequence[str]

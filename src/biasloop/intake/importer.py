@@ -263,7 +263,8 @@ class Importer:
         return source
 
     def _extra(self, row: Row) -> Mapping[str, Any]:
-        """What else the row says of its labels; an export does not say how its rows were drawn."""
+        """What else is recorded with the row's labels. Rows of an export are never marked as a
+        random sample: it does not say how they were drawn."""
         marked = self.random_sample and row.exported is None
         return {**row.extra, RANDOM_SAMPLE: True} if marked else row.extra
 

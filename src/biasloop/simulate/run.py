@@ -25,7 +25,7 @@ from biasloop.rounds.steps.select import choose_batch
 from biasloop.simulate.gold import Gold
 
 RANDOM = "random"
-"""The strategy whose items are all random ones, and the baseline of all others."""
+"""The strategy whose items are all drawn at random; the others are compared with it."""
 
 
 @dataclass(frozen=True, slots=True)

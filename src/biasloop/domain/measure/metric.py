@@ -81,9 +81,9 @@ class Comparison:
 def flag_labels(
     proba: NDArray[np.floating], thresholds: NDArray[np.floating], multi: bool
 ) -> Flags:
-    """Decides which labels are flagged, (n, k): those whose probability >= threshold; in a
-    single-label scheme the class of the highest multiple of its threshold, the first in a tie.
-    There a threshold of 0 counts as 1."""
+    """Decides which labels are flagged, (n, k): those whose probability >= threshold. In a
+    single-label scheme it is the class whose probability is the highest multiple of its threshold,
+    the first one in a tie; there a threshold of 0 counts as 1."""
     if multi:
         return np.asarray(proba >= thresholds)
     multiples = proba / np.where(thresholds > 0, thresholds, 1)

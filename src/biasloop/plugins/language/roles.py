@@ -76,7 +76,7 @@ def follows_relation(sentence: Sentence, first: int) -> bool:
 
 
 def words_of_joined(sentence: Sentence, conjunction: int) -> Iterator[str]:
-    """The words before a conjunction that belong to what it joins, last first: up to a mark."""
+    """The words before a conjunction that belong to what it joins, last first, back to a mark."""
     for i in range(conjunction - 1, max(conjunction - MAX_JOINED, 0) - 1, -1):
         if sentence.kind(i) == "mark":
             return

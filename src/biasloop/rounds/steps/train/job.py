@@ -35,8 +35,8 @@ from biasloop.store.pool import ArrowPool
 
 
 def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
-    """Fits a classifier on data.parquet, for the pool of which sample.parquet has some rows; saves
-    it and its out-of-fold probabilities."""
+    """Fits a classifier on data.parquet, with thresholds for the pool, of which sample.parquet
+    names rows; saves it and its out-of-fold probabilities."""
     frame, sample = (pd.read_parquet(folder / f"{name}.parquet") for name in ("data", "sample"))
     data, encoder = _read_training_set(frame, sample["row"].to_numpy(), job, checkpoint)
     classifier = _new_classifier(job)
@@ -125,8 +125,8 @@ def _new_classifier(job: LearningJob) -> Classifier:
 def _read_training_set(
     frame: pd.DataFrame, sample: Rows, job: LearningJob, checkpoint: Checkpoint
 ) -> tuple[TrainingSet, Encoder | None]:
-    """The training set of a frame with a sample of the pool, given as rows, if there are any; and
-    the classifier's encoder if it has one, whose stored features both then have."""
+    """The training set of a frame, with these rows of the pool as its sample if there are any, and
+    the classifier's encoder if it has one: then training set and sample have stored features."""
     data, pool = training_set(frame, job.labels, job.multi), ArrowPool(job.pool)
     if len(sample):
         data = replace(data, pool=PoolSample(pool.texts(sample)))

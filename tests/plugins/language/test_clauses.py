@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.domain.text import MappedText
-from biasloop.plugins.language.clauses import Clause, clauses, read_clauses
+from biasloop.plugins.language.cache import CACHED_LENGTH
+from biasloop.plugins.language.clauses import LONGEST, Clause, clauses, read_clauses
 from biasloop.plugins.language.data import Language, read_language
 from biasloop.plugins.language.repair import repaired
+from biasloop.plugins.language.tokens import _tokens_of_piece, tokenise
 
 FOLDER = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
 LANGUAGE = read_language(FOLDER)
@@ -105,3 +107,36 @@ def test_any_text_is_read_and_its_words_are_in_order(text: str) -> None:
     places = [(start, end) for _, start, end in tokens_of(read)]
     assert all(0 <= start <= end <= len(text) for start, end in places)
     assert all(first[1] <= second[0] for first, second in pairwise(places))
+
+
+@given(st.text("aà'. \n;,", max_size=40), st.integers(1, 60), st.text("bÈ \t", max_size=600))
+def test_no_clause_is_longer_than_the_reader_reads_in_time(part: str, n: int, rest: str) -> None:
+    text = MappedText(part * n + rest)
+    found = clauses(text, ITALIAN)
+    assert all(len(clause.text) <= LONGEST for clause in found)
+    assert "".join("".join(clause.text.split()) for clause in found) == "".join(text.text.split())
+
+
+def test_a_clause_that_is_too_long_is_cut_between_words() -> None:
+    found = clauses(MappedText("brava " * 300), ITALIAN)
+    assert len(found) > 1
+    assert {word for clause in found for word in clause.text.split()} == {"brava"}
+
+
+def test_a_word_longer_than_words_are_is_not_searched_for_two_words() -> None:
+    assert len(clauses(MappedText("serietàDisponibile" * 2), ITALIAN)) > 1
+    assert len(clauses(MappedText("serietàDisponibile" * 8), ITALIAN)) == 1
+
+
+@given(st.lists(st.sampled_from(["sul serio", "cuoco", "bravo,", "seria"]), max_size=30))
+def test_no_word_of_an_idiom_describes_anybody(parts: list[str]) -> None:
+    in_idiom = [part.startswith("sul") for part in parts for _ in part.split()]
+    words = [token for token in tokenise(" ".join(parts), ITALIAN) if token.is_word]
+    for token, described in zip(words, in_idiom, strict=True):
+        assert (token.person is None and token.quality is None) == described
+
+
+def test_what_is_longer_than_words_are_is_not_remembered() -> None:
+    before = _tokens_of_piece.cache_info()
+    assert len(tokenise("a;" * (CACHED_LENGTH // 2 + 1), ITALIAN)) == CACHED_LENGTH + 2
+    assert _tokens_of_piece.cache_info() == before

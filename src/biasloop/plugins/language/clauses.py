@@ -4,6 +4,7 @@ The cuts serve reading only: the text stays one item, and tokens have their plac
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,10 +21,16 @@ from biasloop.plugins.language.sentence import Unsure
 
 LONG = 20
 """A text of more words is cut into clauses."""
+LONGEST = 500
+"""Characters of the longest clause. A longer one is cut between two words: the reader looks from
+each word at all others, so that the time it takes grows with the square of the length."""
+LONGEST_WORD = 100
+"""Characters. What is longer is no word, and not two that were run together."""
 
 _RUN_TOGETHER = re.compile("(?<=[a-zß-öø-ÿ]{2})(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{3})")
 """The places where a capital follows lower case within a word ("serietàDisponibile")."""
 _WORD = re.compile(r"\w+")
+_AT_MOST_LONGEST = re.compile(rf"(?s:.{{1,{LONGEST}}}(?=\s)|.{{{LONGEST}}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,14 @@ def read_clauses(text: str, language: Language) -> list[Clause]:
 
 def clauses(text: MappedText, language: Language) -> list[MappedText]:
     """The text in parts to be read one by one: cut where two sentences were run together
-    ("serietàDisponibile") and, if it is long, where the language's shape `clause_ends` matches."""
-    together = _RUN_TOGETHER.finditer(text.text)
-    ends = {match.start() for match in together if _begins_sentence(match, language)}
+    ("serietàDisponibile") and, if it is long, where the language's shape `clause_ends` matches. No
+    part is longer than LONGEST."""
+    ends = set(_begun_sentences(text.text, language))
     if text.text.count(" ") >= LONG:
         ends |= {match.end() for match in language.shapes["clause_ends"].finditer(text.text)}
     places = [0, *sorted(ends - {0, len(text.text)}), len(text.text)]
+    if len(text.text) > LONGEST:
+        places = [*_with_cuts(text.text, places), len(text.text)]
     if len(places) == 2:
         return [text]
     parts = [(text.text[start:end], start, end) for start, end in pairwise(places)]
@@ -76,15 +85,26 @@ def _read_alone(text: str, language: Language) -> Clause:
         return Clause(glance(text, language), False)
 
 
-def _begins_sentence(match: re.Match[str], language: Language) -> bool:
-    """Whether a capital within a word begins a word of the language, while the whole is not one."""
-    text, place = match.string, match.start()
-    start = place
-    while start and text[start - 1].isalnum():
-        start -= 1
-    words = (_WORD.match(text, start), _WORD.match(text, place))
-    whole, second = (word.group().lower() if word else "" for word in words)
-    return _known(second, language) and not _known(whole, language)
+def _with_cuts(text: str, places: Sequence[int]) -> Iterator[int]:
+    """All places but the last, and between them those where what is too long is cut."""
+    for start, end in pairwise(places):
+        yield start
+        cuts = _AT_MOST_LONGEST.finditer(text, start, end) if end - start > LONGEST else ()
+        yield from (cut.end() for cut in cuts if cut.end() < end)
+
+
+def _begun_sentences(text: str, language: Language) -> Iterator[int]:
+    """The places where a capital within a word begins a word of the language, while the whole is
+    not one."""
+    if not _RUN_TOGETHER.search(text):
+        return
+    for whole in _WORD.finditer(text):
+        if len(whole.group()) > LONGEST_WORD:
+            continue
+        for match in _RUN_TOGETHER.finditer(whole.group()):
+            second = whole.group()[match.start() :].lower()
+            if _known(second, language) and not _known(whole.group().lower(), language):
+                yield whole.start() + match.start()
 
 
 def _known(word: str, language: Language) -> bool:

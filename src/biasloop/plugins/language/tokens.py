@@ -1,12 +1,14 @@
 """The words of a sentence and their positions; slash pairs and open endings are one word."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from biasloop.domain.text import normalise
-from biasloop.plugins.language.cache import CACHED_TEXTS, CACHED_WORDS
+from biasloop.plugins.language.cache import CACHED_LENGTH, CACHED_TEXTS, CACHED_WORDS
 from biasloop.plugins.language.data import Cell, Entry, Language, Reading
 
 _WORD = re.compile(r"\w+(?:-\w+)*(?:[*@](?!\w))?(?:['’](?=\w))?|[^\w\s]")
@@ -51,18 +53,30 @@ def tokenise(text: str, language: Language) -> tuple[Token, ...]:
 
 
 def _tokens(text: str, language: Language) -> list[Token]:
-    idioms = [match.span() for match in language.shapes["idioms"].finditer(text)]
+    idioms = deque(match.span() for match in language.shapes["idioms"].finditer(text))
     tokens: list[Token] = []
     for piece in _PIECE.finditer(text):
         place, stop = piece.span()
+        while idioms and idioms[0][1] <= place:
+            idioms.popleft()
         within: tuple[tuple[int, int], ...] = ()
-        if idioms and idioms[0][0] < stop and place < idioms[-1][1]:
-            within = tuple((s - place, e - place) for s, e in idioms if s < stop and place < e)
+        if idioms and idioms[0][0] < stop:
+            within = tuple(_that_begin_before(stop - place, place, idioms))
+        short = stop - place <= CACHED_LENGTH
+        read = _tokens_of_piece if short else _tokens_of_piece.__wrapped__
         tokens += [
             Token(place + start, place + end, *rest)
-            for start, end, rest in _tokens_of_piece(piece.group(), within, language)
+            for start, end, rest in read(piece.group(), within, language)
         ]
     return tokens
+
+
+def _that_begin_before(
+    stop: int, place: int, idioms: Iterable[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """The first of the ordered idioms, as far as they begin before `stop`, counted from `place`."""
+    counted = ((start - place, end - place) for start, end in idioms)
+    return takewhile(lambda idiom: idiom[0] < stop, counted)
 
 
 @lru_cache(CACHED_WORDS)

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from biasloop.plugins.classifiers.tfidf import Tfidf
 from biasloop.service import models
 from biasloop.service.service import Service
 from support.cli import SEEDS, Cli, write_jsonl
@@ -277,8 +278,11 @@ def test_a_random_sample_fits_the_model_to_the_pool_until_it_is_taken_back(tmp_p
     before = cli.json("train")["card"]
     assert before["random_labels"] == 0
     cli("import", rows("sample", 80, 8), "--random-sample")
-    after = cli.json("train")["card"]
+    model = cli.json("train")
+    after = model["card"]
     assert after["random_labels"] == 80
+    in_service = Tfidf.load(tmp_path / "w" / "models" / model["model"]).thresholds
+    assert list(after["thresholds"].values()) == in_service.tolist()
     assert after["thresholds"] != before["thresholds"]
 
     cli("imports", "undo", "--yes")

@@ -173,6 +173,13 @@ def test_random_rows_that_nobody_labelled_count_for_nothing():
     assert np.array_equal(calibrated(written, scores, pool_scores)[1].thresholds, before.thresholds)
 
 
+def test_an_empty_sample_of_the_pool_changes_nothing():
+    data, scores, pool_scores, _ = acquired_and_random(60)
+    before = calibrated(replace(data, random=None), scores)[1]
+    after = calibrated(data, scores, pool_scores[:0])[1]
+    assert np.array_equal(after.thresholds, before.thresholds)
+
+
 def test_a_label_that_ranks_by_chance_is_not_flagged_for_the_pool_either():
     data, scores, pool_scores, _ = acquired_and_random(60)
     rng = np.random.default_rng(1)

@@ -53,7 +53,7 @@ def calibrated(
     out_of_fold = OutOfFold(scores, data.labels, weights, data.roots, data.label_names)
     least = _least_precision(data, precision)
     result = out_of_fold.calibrate(data.multi, least)
-    if pool_scores is not None:
+    if pool_scores is not None and len(pool_scores):
         result = _for_pool(result, out_of_fold, data, pool_scores, least)
     present = (data.labels == 1).any(axis=0)
     missing = [

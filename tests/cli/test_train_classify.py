@@ -284,6 +284,8 @@ def test_a_random_sample_fits_the_model_to_the_pool_until_it_is_taken_back(tmp_p
     in_service = Tfidf.load(tmp_path / "w" / "models" / model["model"]).thresholds
     assert list(after["thresholds"].values()) == in_service.tolist()
     assert after["thresholds"] != before["thresholds"]
+    cli("import", tmp_path / "sample.jsonl")  # again, without a word on how it was drawn
+    assert cli.json("train")["card"]["random_labels"] == 80
 
     cli("imports", "undo", "--yes")
     assert cli.json("train")["card"]["random_labels"] == 0

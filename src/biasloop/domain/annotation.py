@@ -61,12 +61,17 @@ class Annotation:
         return RANDOM_SAMPLE in self.extra and self.standing is Standing.VOTE
 
     def has_same_content(self, other: "Annotation") -> bool:
-        """Whether nothing that matters has changed since `other`, an earlier version."""
+        """Whether nothing that matters has changed since `other`, an earlier version.
+
+        An import that does not say how its rows were drawn takes nothing back that an earlier one
+        said of it.
+        """
+        mark = {RANDOM_SAMPLE: True} if RANDOM_SAMPLE in other.extra else {}
         return (
             self.standing == other.standing
             and set(self.labels) == set(other.labels)
             and self.annotator == other.annotator
-            and dict(self.extra) == dict(other.extra)
+            and mark | dict(self.extra) == dict(other.extra)
         )
 
 

@@ -191,6 +191,7 @@ NO_FOLDER = '{"model": "./nowhere"}'
         ("CLASSIFIER__NAME", "embeding", "classifier", "embedding"),
         ("CLASSIFIER__NAME", "embedding", "classifier", "model: Field required"),
         ("CLASSIFIER__OPTIONS", '{"folds": 1}', "classifier", "folds"),
+        ("CLASSIFIER__OPTIONS", '{"precision": {"agee": 0.9}}', "classifier", "the labels are"),
         ("EXPANDER__NAMES", '["nonesuch"]', "expanders", "counterfactual"),
         ("EXPANDER__NAMES", '["llm"]', "expanders", "llm.base_url"),
         ("EXPANDER__OPTIONS", '{"counterfactual": {"share": 1}}', "expanders", "share"),

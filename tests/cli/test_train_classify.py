@@ -277,18 +277,23 @@ def test_a_random_sample_fits_the_model_to_the_pool_until_it_is_taken_back(tmp_p
     cli("import", rows("seeds", 60, 30), rows("pool", 300, 15, labelled=False))
     before = cli.json("train")["card"]
     assert before["random_labels"] == 0
+    assert not before["thresholds_for_pool"]
     cli("import", rows("sample", 80, 8), "--random-sample")
     model = cli.json("train")
     after = model["card"]
     assert after["random_labels"] == 80
     in_service = Tfidf.load(tmp_path / "w" / "models" / model["model"]).thresholds
     assert list(after["thresholds"].values()) == in_service.tolist()
+    assert after["thresholds_for_pool"]
+    assert "thresholds are for the pool; random labels: 80" in cli("train")
     assert after["thresholds"] != before["thresholds"]
     cli("import", tmp_path / "sample.jsonl")  # again, without a word on how it was drawn
     assert cli.json("train")["card"]["random_labels"] == 80
 
     cli("imports", "undo", "--yes")
     assert cli.json("train")["card"]["random_labels"] == 0
+    unlabelled = cli.run("import", rows("more", 5, 1, labelled=False), "--random-sample")
+    assert "no row has labels, so --random-sample changes nothing" in unlabelled.stderr
     refused = cli.error(
         "import", tmp_path / "sample.jsonl", "--random-sample", "--label-source", "gold", code=2
     )

@@ -167,6 +167,8 @@ def import_path(
         report = import_file(service, path, progress=done, **options)
     if not quiet:
         (_say_plan if options.get("dry_run") is not None else _say_result)(path, report)
+    if options.get("random_sample") and report.items and not report.labelled:
+        warn(f"{path.name}: no row has labels, so --random-sample changes nothing")
     for part in report.unread:
         warn(f"not read: {part}")
     for reason in report.reasons:

@@ -45,6 +45,7 @@ def train(json: Json = False, workspace: Workspace = None) -> None:
         return
     card = training.card
     say(f"model {training.model} is in service; trained on {_counts(card['rows'])}")
+    say(f"  {_thresholds(card)}")
     for note in card["notes"]:
         say(f"  note: {note}")
     rows = [
@@ -56,6 +57,12 @@ def train(json: Json = False, workspace: Workspace = None) -> None:
 
 def _counts(rows: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {source}" for source, count in sorted(rows.items()))
+
+
+def _thresholds(card: Mapping[str, Any]) -> str:
+    """What the thresholds are for."""
+    what = "the pool" if card["thresholds_for_pool"] else "the labelled rows, not the pool"
+    return f"thresholds are for {what}; random labels: {card['random_labels']}"
 
 
 def _votes_by_policy(policies: Mapping[str, int]) -> str | None:

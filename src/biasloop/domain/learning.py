@@ -71,12 +71,14 @@ class TrainingSet:
 class FitReport:
     """The result of training: `oof` (n, k), calibrated out-of-fold probabilities, with folds by
     root; `thresholds` (k,), chosen on them; `notes` for users (labels without positives, …);
-    `scores` (n, k), the same before calibration, if the classifier gives them."""
+    `scores` (n, k), the same before calibration, if the classifier gives them; `for_pool` says that
+    thresholds are for the pool, not for the rows that were learned from."""
 
     oof: Proba
     thresholds: NDArray[np.float32]
     notes: tuple[str, ...] = ()
     scores: NDArray[np.float64] | None = None
+    for_pool: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from biasloop.errors import ConfigError
+from biasloop.domain.label import Scheme
+from biasloop.errors import ClassifierError, ConfigError
+from biasloop.plugins.classifiers.options import ThresholdOptions, check_precision
 from biasloop.plugins.registry import Kind, check_options, create, plugin
 from biasloop.ports import (
     Classifier,
@@ -47,14 +49,20 @@ def build_expanders(
     return expanders
 
 
-def check_classifier(recipe: Recipe) -> None:
-    """Raises UnknownName or ConfigError when no classifier can be built. Loads none: that takes
-    seconds, and a child process trains."""
-    check_options(Kind.CLASSIFIER, recipe.classifier, recipe.options)
+def check_classifier(recipe: Recipe, scheme: Scheme) -> None:
+    """Raises UnknownName or ConfigError when no classifier can be built, or when its options name
+    labels that the scheme does not have. Loads none: that takes seconds, and a child process
+    trains."""
+    options = check_options(Kind.CLASSIFIER, recipe.classifier, recipe.options)
+    if isinstance(options, ThresholdOptions):
+        try:
+            check_precision(options.precision, scheme.labels, scheme.multi)
+        except ClassifierError as error:
+            raise ConfigError(str(error)) from None
 
 
 def try_classifier(recipe: Recipe, strategy: Strategy) -> Classifier:
-    """The classifier, not yet trained. Raises what `check_classifier` does, ClassifierError when
+    """The classifier, not yet trained. Raises UnknownName or ConfigError, ClassifierError when
     its pretrained model cannot be read, and ConfigError when the strategy needs other scores."""
     classifier: Classifier = create(Kind.CLASSIFIER, recipe.classifier, recipe.options)
     if isinstance(classifier, PretrainedClassifier):

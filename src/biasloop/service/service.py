@@ -178,7 +178,7 @@ class Service:
             label_studio=lambda: self.label_studio,
             ensure_project=self.ensure_project,
         )
-        check_classifier(steps.lookups.recipe)
+        check_classifier(steps.lookups.recipe, self.campaign.scheme)
         return steps
 
     @cached_property

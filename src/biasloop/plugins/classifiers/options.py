@@ -1,10 +1,12 @@
 """The options of all classifiers, in a module that does not load torch."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from biasloop.errors import ClassifierError
 from biasloop.plugins.registry import Options
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -71,3 +73,18 @@ class TransformerOptions(ThresholdOptions):
     folds: int = Field(3, ge=2, le=20)
     passes: int = Field(8, ge=1)
     language: Path | None = None
+
+
+def check_precision(precision: Mapping[str, float], labels: Collection[str], multi: bool) -> None:
+    """Raises ClassifierError if a name in `precision` is not that of a label that has a threshold
+    of its own."""
+    if not multi and precision:
+        raise ClassifierError(
+            "classifier.options.precision is for schemes in which a text may have several labels; "
+            "remove it"
+        )
+    if unknown := sorted(set(precision) - set(labels)):
+        raise ClassifierError(
+            f"classifier.options.precision names {unknown[0]!r}; the labels are "
+            + ", ".join(labels)
+        )

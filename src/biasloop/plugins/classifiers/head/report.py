@@ -23,6 +23,7 @@ from biasloop.plugins.classifiers.head.calibration import (
 )
 from biasloop.plugins.classifiers.head.pool import MIN_RANDOM_ROOTS, fit_to_pool
 from biasloop.plugins.classifiers.head.thresholds import pool_thresholds
+from biasloop.plugins.classifiers.options import check_precision
 
 
 def require_labels(data: TrainingSet) -> None:
@@ -52,9 +53,9 @@ def calibrated(
     weights = data.weights.astype(np.float64) * by_people
     out_of_fold = OutOfFold(scores, data.labels, weights, data.roots, data.label_names)
     least = _least_precision(data, precision)
-    result = out_of_fold.calibrate(data.multi, least)
+    on_rows = result = out_of_fold.calibrate(data.multi, least)
     if pool_scores is not None and len(pool_scores):
-        result = _for_pool(result, out_of_fold, data, pool_scores, least)
+        result = _for_pool(on_rows, out_of_fold, data, pool_scores, least)
     present = (data.labels == 1).any(axis=0)
     missing = [
         f"{name}: no row has it; its probability is 0"
@@ -62,7 +63,8 @@ def calibrated(
         if not has_rows
     ]
     proba, notes = result.calibration.proba(scores), (*missing, *result.notes)
-    return result.calibration, FitReport(proba, result.thresholds, notes, scores)
+    for_pool = result is not on_rows
+    return result.calibration, FitReport(proba, result.thresholds, notes, scores, for_pool)
 
 
 def _for_pool(
@@ -103,14 +105,5 @@ def _random_rows(data: TrainingSet, weights: NDArray[np.float64]) -> NDArray[np.
 
 
 def _least_precision(data: TrainingSet, precision: Mapping[str, float]) -> NDArray[np.float64]:
-    if not data.multi and precision:
-        raise ClassifierError(
-            "classifier.options.precision is for schemes in which a text may have several labels; "
-            "remove it"
-        )
-    if unknown := sorted(set(precision) - set(data.label_names)):
-        raise ClassifierError(
-            f"classifier.options.precision names {unknown[0]!r}; the labels are "
-            + ", ".join(data.label_names)
-        )
+    check_precision(precision, data.label_names, data.multi)
     return np.array([precision.get(name, 0.0) for name in data.label_names])

@@ -56,8 +56,12 @@ def train(folder: Path, job: TrainJob, checkpoint: Checkpoint) -> Result:
         linear.save(model / LINEAR)
     write_array(oof_file(folder), report.oof)
     shutil.rmtree(work, ignore_errors=True)
-    # Not rounded: verdicts are made with them, and that of a very rare label would be 0.
-    return {"thresholds": report.thresholds.tolist(), "notes": list(report.notes)}
+    return {
+        # Not rounded: verdicts are made with them, and that of a very rare label would be 0.
+        "thresholds": report.thresholds.tolist(),
+        "for_pool": report.for_pool,
+        "notes": list(report.notes),
+    }
 
 
 def review(folder: Path, job: ReviewJob, checkpoint: Checkpoint) -> Result:

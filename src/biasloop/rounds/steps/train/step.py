@@ -147,7 +147,8 @@ def card(
     data: pd.DataFrame, oof: Any, result: Mapping[str, Any], scheme: Scheme, recipe: Recipe
 ) -> dict[str, Any]:
     """A model's card: counts by source and label, out-of-fold figures, settings; `random_labels` is
-    the number of labelled items that stand for the pool.
+    the number of labelled items that stand for the pool, `thresholds_for_pool` whether thresholds
+    are for it.
 
     Out-of-fold figures are over labels by people and seeds only: neither constructed labels nor
     those of language models are evidence for a model.
@@ -175,6 +176,7 @@ def card(
             data["family"].tolist(), labels, flags, seed=recipe.seed
         ).as_dict(),
         "thresholds": dict(zip(scheme.labels, result["thresholds"], strict=True)),
+        "thresholds_for_pool": result.get("for_pool", False),  # a job of an earlier version
         "notes": result["notes"],
         "settings": {"options": dict(recipe.options), "seed": recipe.seed},
         "versions": {name: version(name) for name in VERSIONS}

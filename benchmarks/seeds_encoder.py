@@ -110,9 +110,9 @@ def figures(
 def main() -> None:
     """Prints a line per form and strength."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model")
+    parser.add_argument("model", help="a local folder or a hub id")
     parser.add_argument("--campaign", default="job_ads_it")
-    parser.add_argument("--states", default="joined")
+    parser.add_argument("--states", default="joined", help="joined,mean,last")
     parser.add_argument("--strength", default=str(DEFAULT_STRENGTH))
     parser.add_argument("--expansion", action="store_true", help="learn from all versions as well")
     parser.add_argument("--json", action="store_true")

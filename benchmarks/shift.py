@@ -149,8 +149,10 @@ def main() -> None:
     """Prints a line for each pool and number of random labels."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--random", type=int, nargs="+", default=[0, 12, 25, 50, 100, 200])
-    parser.add_argument("--sample", type=int, default=2_000)
+    parser.add_argument(
+        "--random", type=int, nargs="+", default=[0, 12, 25, 50, 100, 200], help="random labels"
+    )
+    parser.add_argument("--sample", type=int, default=2_000, help="unlabelled texts")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     for name, shares in POOLS.items():

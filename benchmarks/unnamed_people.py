@@ -90,10 +90,10 @@ def judge(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Draws, or counts verdicts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=("draw", "judge"))
-    parser.add_argument("file", type=Path)
+    parser.add_argument("step", choices=("draw", "judge"), help="write mentions, or count verdicts")
+    parser.add_argument("file", type=Path, help="where mentions and verdicts are; JSON lines")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--n", type=int, default=NUMBER)
+    parser.add_argument("--n", type=int, default=NUMBER, help="mentions at most")
     arguments = parser.parse_args()
     if arguments.step == "draw":
         rows = draw(arguments.seed, arguments.n)

@@ -3,12 +3,18 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biasloop.domain.item import text_hash
 from biasloop.domain.span import Span, align_to_words
-from biasloop.domain.text import MappedText, in_one_line, normalise
+from biasloop.domain.text import (
+    MAX_MARKS,
+    MappedText,
+    in_compatibility_form,
+    in_one_line,
+    normalise,
+)
 from biasloop.domain.writing.screening import words
 from support.disguises import DISGUISES, IGNORABLE
 
@@ -82,6 +88,31 @@ def test_white_space_is_one_space_where_a_line_ends_and_else_as_it_is(text: str)
 )
 def test_examples(text: str, normal: str) -> None:
     assert normalise(text).text == normal
+
+
+@given(
+    st.text(st.sampled_from("\u0301\u0316\u0327\u064b\u0e31"), min_size=1, max_size=4),
+    st.sampled_from(["a", "è", "\u2026", "\uff21", ""]),
+    st.integers(2_000, 4_000),
+)
+@settings(max_examples=20)
+def test_a_character_keeps_some_marks_and_no_time_is_lost_on_the_rest(
+    marks: str, character: str, times: int
+) -> None:
+    # Composing them all would take minutes: the time grows with the square of their number.
+    text = f"uno {character}{marks * times} due"
+    for form in (normalise(text).text, in_compatibility_form(text)):
+        assert len(form) <= len("uno ... due") + MAX_MARKS
+        assert form.startswith("uno ")
+        assert form.endswith(" due")
+    assert text_hash(text) == text_hash(normalise(text).text)
+    start, end = normalise(text).span_of_original(len(text) - 3, len(text))
+    assert normalise(text).text[start:end] == "due"
+
+
+@pytest.mark.parametrize("signs", ["\u2026" * 50, "\u2014" * 50, "\U0001f600" * 50, "à" * 50])
+def test_signs_that_are_no_marks_all_stay(signs: str) -> None:
+    assert normalise(signs).text == in_compatibility_form(signs).replace("...", "\u2026") == signs
 
 
 @pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES)

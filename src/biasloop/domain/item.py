@@ -1,12 +1,11 @@
 """Ads, and the items that are made from them."""
 
-import unicodedata
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
 from biasloop.domain.split import Split
-from biasloop.domain.text import normalise
+from biasloop.domain.text import in_compatibility_form, normalise
 
 VERSION = "version:"
 """Prefix of the operation of an item that is a version written by the author of its seed."""
@@ -69,7 +68,7 @@ def text_hash(text: str) -> str:
     """A hash of the text, 20 hex digits, that ignores case, white space, Unicode form and what
     `normalise` removes."""
     # In this order the hashes of plain texts are those of earlier versions, which pools hold.
-    normal = normalise(unicodedata.normalize("NFKC", text)).text
+    normal = normalise(in_compatibility_form(text)).text
     plain = " ".join(normal.casefold().split())
     return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 

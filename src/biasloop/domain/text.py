@@ -37,6 +37,10 @@ _SOFT_HYPHEN_AT_LINE_END = re.compile(rf"\u00ad(?={_LINE_END})")
 _HANGUL_VOWELS_AND_FINALS = re.compile(r"[\u1161-\u1175\u11a8-\u11c2]")
 _WHITE_WITH_A_BREAK = re.compile(rf"(?<!\s)[^\S{_BREAKS}]*[{_BREAKS}]\s*")
 _HYPHENS = frozenset("\u2010\u2011")
+MAX_MARKS = 30
+"""How many marks a character keeps, as in the stream-safe format of Unicode (UAX #15): to sort and
+compose more takes quadratic time, and no language has as many."""
+_MANY_SIGNS = re.compile(rf"[^\w\s\x00-\x7f]{{{MAX_MARKS + 1},}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +123,37 @@ def in_one_line(text: str) -> str:
     return _WHITE_WITH_A_BREAK.sub(" ", normalise(text).text)
 
 
+def in_compatibility_form(text: str) -> str:
+    """The text in Unicode form NFKC; a character keeps MAX_MARKS marks."""
+    return unicodedata.normalize("NFKC", _without_many_marks(text))
+
+
+def _without_many_marks(text: str) -> str:
+    return _MANY_SIGNS.sub(_first_marks, text)
+
+
+def _first_marks(signs: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for character in signs[0]:
+        marks = marks + 1 if _is_mark(character) else 0
+        if marks <= MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
 def _is_normal(text: str) -> bool:
     if _HYPHEN_AT_LINE_END.search(text):
         return False
     return text.isascii() or (
-        _CHANGED.search(text) is None and unicodedata.is_normalized("NFC", text)
+        _CHANGED.search(text) is None
+        and _without_many_marks(text) == text
+        and unicodedata.is_normalized("NFC", text)
     )
 
 
 def _composed(text: str) -> Iterator[tuple[str, int, int]]:
     """Pieces of the text, each a character with the marks that combine with it, folded and in form
-    NFC. Ignorable characters are left out."""
+    NFC. Ignorable characters are left out, and marks after the first MAX_MARKS."""
     text = _SOFT_HYPHEN_AT_LINE_END.sub("-", text)
     cluster: list[str] = []
     start = end = 0
@@ -142,7 +166,8 @@ def _composed(text: str) -> Iterator[tuple[str, int, int]]:
             cluster = []
         if not cluster:
             start = place
-        cluster.append(folded)
+        if len(cluster) <= MAX_MARKS:
+            cluster.append(folded)
         end = place + 1
     if cluster:
         yield unicodedata.normalize("NFC", "".join(cluster)), start, end
@@ -156,10 +181,11 @@ def _fold(character: str) -> str:
 
 def _combines(folded: str) -> bool:
     """Whether a character can be composed with one before it."""
-    return (
-        unicodedata.category(folded[0]).startswith("M")
-        or _HANGUL_VOWELS_AND_FINALS.match(folded) is not None
-    )
+    return _is_mark(folded[0]) or _HANGUL_VOWELS_AND_FINALS.match(folded) is not None
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 def _with_whole_words(text: str) -> MappedText:

@@ -1,7 +1,6 @@
 """Converts between our values and Label Studio's JSON. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -10,6 +9,7 @@ from typing import Any
 from biasloop.domain.label import AsideReason
 from biasloop.domain.span import Span, align_to_words
 from biasloop.domain.task import LabelTask, RawAnnotation, TaskState
+from biasloop.domain.text import in_compatibility_form
 from biasloop.labelstudio.label_config import LabelConfig
 
 PRELABEL = "prelabel"
@@ -176,7 +176,7 @@ def same_words(one: str, other: str) -> bool:
 def _letters(text: str) -> str:
     """Letters and digits of a text, for comparison. Both sides lose the same, also where a text has
     a backslash and an n of its own."""
-    return _CHANGES_ON_THE_WAY.sub("", unicodedata.normalize("NFKC", text))
+    return _CHANGES_ON_THE_WAY.sub("", in_compatibility_form(text))
 
 
 def moment(value: str | datetime) -> datetime:

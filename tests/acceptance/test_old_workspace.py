@@ -37,7 +37,9 @@ CLASSIFIERS = ("embedding", "transformer", "tfidf")
 def workspace(tmp_path: Path) -> Path:
     """The old workspace, whose models find their checkpoint where it is now."""
     with tarfile.open(DATA / "workspace.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
+        # Not as an argument, which Python has only from 3.11.4 on.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(tmp_path)
     folder = tmp_path / "workspace"
     for path in folder.glob("models/**/*.json"):
         text = path.read_text("utf-8")

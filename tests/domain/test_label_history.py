@@ -82,14 +82,17 @@ def check(history: History) -> None:
     for names, about, outputs in history.models:
         survives = [things[label] in about for label in scheme.labels]
         expected = np.array([things[label] / 1000 for label in scheme.labels], np.float32)
-        verdicts = decide_verdicts(outputs, outputs[0], names, scheme)
+        # In a single-label scheme the flag goes to the highest output / threshold, here the lowest
+        # output.
+        thresholds = outputs[0] if scheme.multi else outputs[0] ** 2
+        verdicts = decide_verdicts(outputs, thresholds, names, scheme)
         assert np.isfinite(verdicts.proba[0]).tolist() == survives
         assert (verdicts.proba[0] == expected)[survives].all()
         flagged = [things[scheme.labels[j]] for j in np.flatnonzero(verdicts.flags[0])]
         if scheme.multi:
             assert flagged == [things[label] for label in verdicts.known]
         else:
-            assert flagged == [thing for thing in things.values() if thing == max(about)]
+            assert flagged == [thing for thing in things.values() if thing == min(about)]
         assert verdicts.known == tuple(np.array(scheme.labels)[survives])
         scores = Scores({"proba": outputs}, outputs[0], scheme.multi).under(scheme, names)
         assert (scores.arrays["proba"][0] == expected[survives]).all()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -257,6 +258,16 @@ def test_standard_output_on_a_full_disk(trained: Path) -> None:
         )
     assert done.returncode == 1
     assert "No space left" in done.stderr
+
+
+def test_an_error_with_standard_output_closed(tmp_path: Path) -> None:
+    command = shlex.join(Cli(tmp_path / "nowhere").command("status"))
+    done = subprocess.run(
+        f"{command} >&-", shell=True, stderr=subprocess.PIPE, encoding="utf-8", check=False
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_random_sample_fits_the_model_to_the_pool_until_it_is_taken_back(tmp_path: Path) -> None:

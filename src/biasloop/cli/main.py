@@ -100,10 +100,11 @@ def run() -> None:
 
 def _exit_with(message: str, code: int) -> None:
     err.print(f"error: {message}", markup=False, soft_wrap=True, style="red")
-    try:
-        sys.stdout.flush()
-    except OSError:  # Python would try again as it ends, and exit with a code of its own
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(sys.stdout, io.TextIOWrapper):  # None where it is closed
+        try:
+            sys.stdout.flush()
+        except OSError:  # Python would try again as it ends, and exit with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.planted import TOPICS, plant_sentences
 from biasloop.domain.label import LabelSource
 from biasloop.domain.learning import PoolSample, Proba, TrainingSet
-from biasloop.domain.measure.metric import average_precision
+from biasloop.domain.measure.ranking import average_precision
 from biasloop.domain.measure.resample import RESAMPLES, percentile_interval
 from biasloop.plugins.classifiers.head.head import fit_head
 from biasloop.plugins.classifiers.terms.term_rows import TermRows

@@ -1,5 +1,7 @@
 """Long sentences are read clause by clause, faults of form are corrected, and places stay."""
 
+import gc
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biasloop.domain.text import MappedText
+from biasloop.plugins.classifiers.terms.grammar import grammar_terms
+from biasloop.plugins.classifiers.terms.reader import reader_terms
 from biasloop.plugins.language.cache import CACHED_LENGTH
 from biasloop.plugins.language.clauses import LONGEST, Clause, clauses, read_clauses
+from biasloop.plugins.language.cues import cue_terms
 from biasloop.plugins.language.data import Language, read_language
 from biasloop.plugins.language.repair import repaired
-from biasloop.plugins.language.tokens import _tokens_of_piece, tokenise
+from biasloop.plugins.language.tokens import tokenise
 
 FOLDER = Path(__file__).parents[3] / "annotation_config" / "job_ads_it" / "counterfactual"
 LANGUAGE = read_language(FOLDER)
@@ -136,7 +141,31 @@ def test_no_word_of_an_idiom_describes_anybody(parts: list[str]) -> None:
         assert (token.person is None and token.quality is None) == described
 
 
-def test_what_is_longer_than_words_are_is_not_remembered() -> None:
-    before = _tokens_of_piece.cache_info()
+WORD_READERS = (grammar_terms, reader_terms, lambda text, language: cue_terms(text, language.cues))
+
+
+def cached_words() -> int:
+    """How many results all caches hold that are larger than those of clauses and texts."""
+    kind = type(lru_cache(lambda: None))  # not isinstance, which asks objects that warn
+    caches = [thing for thing in gc.get_objects() if type(thing) is kind]
+    infos = [
+        cache.cache_info() for cache in caches if cache.__module__.startswith("biasloop.plugins")
+    ]
+    return sum(info.currsize for info in infos if info.maxsize is None or info.maxsize > 1_000)
+
+
+@pytest.mark.parametrize("shape", ["{}", "un {}", "{}mente", "{}/a", "{};{}", "cuoco-{}", "{}ato"])
+def test_what_is_longer_than_words_are_is_not_remembered(shape: str) -> None:
+    def read(letter: str) -> None:
+        for terms in WORD_READERS:
+            list(terms(f"Cerchiamo {shape.format(letter * 150, letter * 150)} serio.", ITALIAN))
+
+    read("o")
+    before = cached_words()
+    assert before > 0
+    read("b")
+    assert cached_words() == before
+
+
+def test_what_is_longer_than_words_are_is_read_all_the_same() -> None:
     assert len(tokenise("a;" * (CACHED_LENGTH // 2 + 1), ITALIAN)) == CACHED_LENGTH + 2
-    assert _tokens_of_piece.cache_info() == before

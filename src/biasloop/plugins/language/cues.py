@@ -5,10 +5,9 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-from biasloop.plugins.language.cache import CACHED_WORDS
+from biasloop.plugins.language.cache import cached_by_word
 
 NEAR = 30
 """Characters before or after a cue in which an operator counts as near."""
@@ -54,7 +53,7 @@ class Cues:
         return {pattern: matches for pattern, matches in found.items() if matches}
 
 
-@lru_cache(CACHED_WORDS)
+@cached_by_word
 def _begun_by(word: str, cues: Cues) -> tuple[re.Pattern[str], ...]:
     return tuple(p for p, beginnings in cues.beginnings.items() if beginnings.match(word))
 
@@ -129,12 +128,12 @@ def cue_terms(text: str, cues: Cues) -> Iterator[str]:
             before = text[max(0, match.start() - NEAR) : match.start()]
             after = text[match.end() : match.end() + NEAR]
             for name in operators:
-                if _occurs(cues.operators[name], before):
+                if _occurs(before, cues.operators[name]):
                     yield f"cue {label} near {name}"
-                if _occurs(cues.operators[name], after):
+                if _occurs(after, cues.operators[name]):
                     yield f"cue {label} before {name}"
 
 
-@lru_cache(CACHED_WORDS)
-def _occurs(pattern: re.Pattern[str], text: str) -> bool:
+@cached_by_word
+def _occurs(text: str, pattern: re.Pattern[str]) -> bool:
     return pattern.search(text) is not None

@@ -10,12 +10,11 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from biasloop.errors import CampaignError
-from biasloop.plugins.language.cache import CACHED_WORDS
+from biasloop.plugins.language.cache import cached_by_word
 from biasloop.plugins.language.cues import NO_MATCH, Cues, read_cues
 
 Cell = str
@@ -144,7 +143,7 @@ class Language:
         return next((name for name, pattern in self.onset.items() if pattern.match(word)), "other")
 
 
-@lru_cache(CACHED_WORDS)
+@cached_by_word
 def _guess(word: str, language: Language) -> frozenset[Cell]:
     return next(cells for ending, cells in language.guesses if word.endswith(ending))
 

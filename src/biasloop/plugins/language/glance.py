@@ -60,17 +60,30 @@ class _GuessedSentence(Sentence):
 
     def person_or_thing(self, index: int) -> str:
         """A person right after a verb ("serve un grafico", "sei un grafico") or before a verb of
-        work ("il grafico cura"), or in a role ("come grafico"); else a thing."""
-        if self.title_or_described(index):
+        work ("il grafico cura"), or in a role ("come grafico"); else a thing. After an adjective
+        ("un nuovo grafico") only a verb that seeks people, or speaks to one, or an adjective of
+        people ("una brava tecnica") shows a person."""
+        first = self.skip(
+            index - 1, -1, lambda i: self.kind(i) == "quality" and self.agree(i, index)
+        )
+        described = range(first + 1, index)
+        if self.title_or_described(index) or any(map(self._only_of_people, described)):
             return "person"
-        article = self.plain_article(index - 1)
-        before = index - 2 if article else index - 1
+        article = self.plain_article(first)
+        before = first - 1 if article else first
         classes = self.language.classes
-        cues = classes["verbs"] | classes["seeking"] | classes["copulas_you"] | classes["as"]
+        cues = classes["seeking"] | classes["copulas_you"]
+        if not described:
+            cues |= classes["verbs"] | classes["as"]
         if before >= 0 and self.tokens[before].lower in cues:
             return "person"
         works = article and self.kind(before) in _BEFORE_A_SUBJECT and self._works(index)
         return "person" if works else "thing"
+
+    def _only_of_people(self, index: int) -> bool:
+        """Whether the word is an adjective that describes only people."""
+        quality = self.tokens[index].quality
+        return quality is not None and quality.entry.role == "person"
 
     def _works(self, noun: int) -> bool:
         """Whether the first verb after a noun says what people do at work."""

@@ -241,7 +241,7 @@ class Sentence:
             return "quality"
         if bare or self._describes(index, word):
             return "invariable"
-        return "verbs" if has_shape("verb_shapes", word, self.language) else "unknown"
+        return "verbs" if has_shape(word, "verb_shapes", self.language) else "unknown"
 
     def _shows_gender(self, index: int) -> bool:
         """Whether the word is a noun for a person whose form shows the gender."""
@@ -250,13 +250,14 @@ class Sentence:
 
     def _describes(self, index: int, word: str) -> bool:
         """Whether an unknown word after a noun has the shape of an adjective without gender."""
-        return self.kind(index - 1) in _DESCRIBED and has_shape("shared", word, self.language)
+        return self.kind(index - 1) in _DESCRIBED and has_shape(word, "shared", self.language)
 
     def _ends_phrase(self, before: int, index: int) -> bool:
-        """Whether article and adjective precede it and no noun follows ("una certa tenuta")."""
+        """Whether article and adjectives precede it and no noun follows ("una certa tenuta")."""
+        article = self.skip(before, -1, lambda i: self.kind(i) == "quality")
         return (
-            self.kind(before) == "quality"
-            and self.kind(before - 1) == "determiner"
+            article < before
+            and self.kind(article) == "determiner"
             and self.kind(index + 1) not in NOUNS | {"quality"}
             and self.agree(before, index)
         )

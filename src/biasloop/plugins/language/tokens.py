@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from biasloop.domain.text import normalise
-from biasloop.plugins.language.cache import CACHED_LENGTH, CACHED_TEXTS, CACHED_WORDS
+from biasloop.plugins.language.cache import CACHED_TEXTS, cached_by_word
 from biasloop.plugins.language.data import Cell, Entry, Language, Reading
 
 _WORD = re.compile(r"\w+(?:-\w+)*(?:[*@](?!\w))?(?:['’](?=\w))?|[^\w\s]")
@@ -62,11 +62,9 @@ def _tokens(text: str, language: Language) -> list[Token]:
         within: tuple[tuple[int, int], ...] = ()
         if idioms and idioms[0][0] < stop:
             within = tuple(_that_begin_before(stop - place, place, idioms))
-        short = stop - place <= CACHED_LENGTH
-        read = _tokens_of_piece if short else _tokens_of_piece.__wrapped__
         tokens += [
             Token(place + start, place + end, *rest)
-            for start, end, rest in read(piece.group(), within, language)
+            for start, end, rest in _tokens_of_piece(piece.group(), within, language)
         ]
     return tokens
 
@@ -79,7 +77,7 @@ def _that_begin_before(
     return takewhile(lambda idiom: idiom[0] < stop, counted)
 
 
-@lru_cache(CACHED_WORDS)
+@cached_by_word
 def _tokens_of_piece(
     text: str, idioms: Sequence[tuple[int, int]], language: Language
 ) -> list[tuple[int, int, tuple[Any, ...]]]:

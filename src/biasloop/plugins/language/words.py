@@ -1,8 +1,6 @@
 """What is known of a word by itself, whatever its neighbours; looked up once for each word."""
 
-from functools import lru_cache
-
-from biasloop.plugins.language.cache import CACHED_WORDS
+from biasloop.plugins.language.cache import cached_by_word
 from biasloop.plugins.language.data import Language
 
 _CLOSED = (
@@ -21,13 +19,13 @@ _CLOSED = (
 )
 
 
-@lru_cache(CACHED_WORDS)
+@cached_by_word
 def closed_class(word: str, language: Language) -> str | None:
     """The class of function words that a word belongs to, if any."""
     return next((name for name in _CLOSED if word in language.classes[name]), None)
 
 
-@lru_cache(CACHED_WORDS)
-def has_shape(shape: str, word: str, language: Language) -> bool:
+@cached_by_word
+def has_shape(word: str, shape: str, language: Language) -> bool:
     """Whether a word matches a shape of the language from its start on."""
     return language.shapes[shape].match(word) is not None

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.label import MISSING, LabelSource
+from biasloop.domain.label import EVIDENCE, MISSING
 from biasloop.domain.learning import FitReport, TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.head.calibration import (
@@ -49,7 +49,7 @@ def calibrated(
     they are for the rows that were learned from. `precision` is the least expected precision, by
     label. Raises ClassifierError if it names anything but a label, or in a single-label scheme.
     """
-    by_people = np.isin(data.sources, (LabelSource.HUMAN, LabelSource.SEED))
+    by_people = np.isin(data.sources, EVIDENCE)
     weights = data.weights.astype(np.float64) * by_people
     out_of_fold = OutOfFold(scores, data.labels, weights, data.roots, data.label_names)
     least = _least_precision(data, precision)

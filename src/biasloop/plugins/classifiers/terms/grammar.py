@@ -8,7 +8,7 @@ as well.
 from collections.abc import Iterator
 from functools import lru_cache
 
-from biasloop.plugins.language.cache import CACHED_WORDS
+from biasloop.plugins.language.cache import cached_by_word
 from biasloop.plugins.language.data import Cell, Language
 from biasloop.plugins.language.tokens import Token, tokenise
 
@@ -56,7 +56,7 @@ def _class_with_gender(kind: str, role: str, cells: frozenset[Cell]) -> str:
     return f"{kind} {role} {' '.join(sorted(cells))}"
 
 
-@lru_cache(CACHED_WORDS)
+@cached_by_word
 def _class_without_gender(word: str, capital: bool, language: Language) -> str:
     if word in language.things:
         return "thing"

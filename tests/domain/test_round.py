@@ -1,6 +1,7 @@
 """States and steps, when a round may open, and how long to wait after a failure."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -17,6 +18,7 @@ from biasloop.domain.round import (
     Round,
     Situation,
     State,
+    is_last_batch,
     reason_not_to_open,
     retry_delay,
 )
@@ -119,3 +121,16 @@ def test_the_wait_grows_up_to_its_cap(attempts: int, base: int, cap: int) -> Non
     wait = retry_delay(attempts, base, cap).total_seconds()
     assert base <= wait <= cap
     assert wait <= retry_delay(attempts + 1, base, cap).total_seconds()
+
+
+def test_the_last_batch_is_known() -> None:
+    def is_last(**changed: Any) -> bool:
+        facts = {"labels": 40, "pause": PauseState.RUNNING, "batch": 20, "stop": None} | changed
+        situation = Situation(NOW, (), facts["labels"], lambda: 50, facts["pause"], facts["stop"])
+        return is_last_batch(OPENING, situation, facts["batch"])
+
+    assert not is_last()
+    assert is_last(labels=100)
+    assert is_last(batch=19)
+    assert is_last(pause=PauseState.DRAINING)
+    assert is_last(stop="enough")

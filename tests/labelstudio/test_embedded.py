@@ -70,6 +70,8 @@ def test_a_server_survives_its_killed_parent_and_is_adopted(
     try:
         assert lines == [f"Label Studio is already running at http://127.0.0.1:{port}"]
         assert (data_dir / "label-studio.pid").read_text() == pid
+        # An account must not make it fetch what only this machine can reach.
+        assert psutil.Process(int(pid.split()[0])).environ()["SSRF_PROTECTION_ENABLED"] == "true"
         with pytest.raises(LabelStudioRefused, match="taken"):
             embedded(server, data_dir, port, [], token="f" * 40).start()
 

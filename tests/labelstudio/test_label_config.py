@@ -68,6 +68,19 @@ def test_context_and_other_controls() -> None:
     assert (config.spans, config.rewrite) == ("span", "rewrite")
 
 
+def test_a_second_choices_may_ask_for_a_second_look() -> None:
+    flag = (
+        '<Choices name="unsure" toName="text" choice="multiple"><Choice value="unsure"/></Choices>'
+    )
+    for tags in ((TEXT, CHOICES, flag), (TEXT, flag, CHOICES)):
+        config = parse_label_config(view(*tags), "none")
+        assert (config.choices, config.unsure) == ("label", "unsure")
+        assert config.scheme.labels == ("age", "gender")
+    assert parse_label_config(view(TEXT, CHOICES), "none").unsure is None
+    with pytest.raises(CampaignError, match="exactly one"):
+        parse_label_config(view(TEXT, CHOICES, flag.replace('"unsure" to', '"doubt" to')), "none")
+
+
 def test_other_controls_of_the_same_kind_are_not_the_campaigns() -> None:
     firms = '<Labels name="firms" toName="text"><Label value="AZIENDA"/></Labels>'
     own = '<Labels name="marks" toName="text"><Label value="Età" alias="age"/></Labels>'

@@ -16,6 +16,7 @@ from biasloop.labelstudio import tasks
 from biasloop.labelstudio.tasks import (
     annotators,
     chosen,
+    is_flagged,
     rewrites,
     spans,
     to_html,
@@ -187,6 +188,15 @@ def test_marked_words_are_whole_and_listed_once() -> None:
     ]
     assert tasks.marked([marked(0, 3, labels=["age"])] * 2, CONFIG, "Max") == [Span(0, 3, "age")]
     assert tasks.marked([marked(0, 99)], CONFIG, "Max") == []
+
+
+def test_a_flag_is_what_is_chosen_in_its_own_control() -> None:
+    config = replace(CONFIG, unsure="unsure")
+    flag = region("unsure", name="unsure")
+    assert is_flagged([region("age"), flag], config)
+    assert chosen([region("age"), flag], "label") == ("age",)
+    assert not is_flagged([region("unsure"), region(name="unsure")], config)
+    assert not is_flagged([flag], CONFIG)
 
 
 def test_rewrites_are_trimmed_and_comments_are_none() -> None:

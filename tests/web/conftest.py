@@ -15,10 +15,14 @@ from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, Item, real_item
 from biasloop.domain.label import LabelSource
-from biasloop.domain.measure.metric import compare, evaluate
 from biasloop.domain.measure.promotion import decide_promotion
 from biasloop.domain.measure.savings import MIN_LABELS, SavingsPlan, estimate_savings
 from biasloop.domain.measure.stopping import Criterion, StoppingRule, advise, gain_criterion
+from biasloop.domain.measure.weighted import (
+    compare_weighted,
+    evaluate_weighted,
+    with_rounds_left,
+)
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.round import Done, State, Wait
 from biasloop.domain.split import split_of
@@ -210,12 +214,15 @@ class Campaign:
 
         roots = np.array([f"ad-{i // 3}" for i in range(300)])
         old, new = flags(0.9 / (round_id + 1)), flags(0.9 / (round_id + 2))
-        how: dict[str, Any] = {"multi": True, "seed": 0, "resamples": 100}
-        audit = evaluate(truth, new * 0.9, new, roots, names, **how).as_dict()
+        weights = np.where(np.arange(300) % 3, 30.0, 10.0)
+        measured = evaluate_weighted(truth, new * 0.9, new, roots, names, weights, multi=True)
+        audit = with_rounds_left(measured, round_id + 1).as_dict()
         baseline = f"r{round_id - 1:04d}" if round_id else None
         report = {"audit": audit, "audit_unseen_texts": audit, "pending": 4, "skipped": 1}
         if baseline:
-            report["difference"] = compare(truth, old, new, roots, names, **how).as_dict()
+            report["difference"] = compare_weighted(
+                truth, old, new, roots, names, weights, multi=True
+            ).as_dict()
         report["savings"] = self.savings(20 * (round_id + 1))
         return Evaluation(model, baseline, report)
 

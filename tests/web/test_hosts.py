@@ -12,8 +12,8 @@ from biasloop.web.app import create_app
 
 PATHS = (
     "/", "/annotators", "/item", "/item/x", "/item/", "/api/status", "/metrics", "/health",
-    "/webhook", "/policy", "/policy/", "/policy/try", "/policy/comment", "/plotly.min.js",
-    "/static", "/static/style.css", "/nothing",
+    "/webhook", "/disputed", "/prevalence", "/policy", "/policy/", "/policy/try", "/policy/comment",
+    "/plotly.min.js", "/static", "/static/style.css", "/nothing",
 )  # fmt: skip
 """Every page, what redirects, and what does not exist."""
 

@@ -120,7 +120,8 @@ def test_a_campaign_in_full_swing(get: Get, campaign) -> None:
     assert "8 of 20 answered" in told
     assert "train failed once: the child process was killed: out of memory" in told
     assert re.search(r"Next try at <time class=\"clock\" datetime=\"[^\"]+\+00:00\">", page.text)
-    assert re.search(r"too few \(\d+\)", told)
+    assert re.search(r"too few \(\d+, worth \d+ with equal chances\)", told)
+    assert re.search(r"enough after about \d+ more round", told)
     assert "In service: r0003 ." in told
     assert "10 acquisition, 5 audit, 5 random train" in told
     assert "F1 against r0002" in told

@@ -119,7 +119,9 @@ def test_a_file_says_what_differs(workspace: Path) -> None:
         ("[loop]\naudit_share = 1.5", "loop.audit_share: "),
         ('[loop]\npromote = "never"', "loop.promote: "),
         ('seed = "many"', "seed: "),
-        ("loop = 3", "loop: "),
+        ("loop = 3", "loop: must be a table"),
+        ("[classifier]\noptions = 0.9", "classifier.options: must be a table"),
+        ("[loop]\nbatch_size = 1.5", "loop.batch_size: must be a whole number, not 1.5"),
     ],
 )
 def test_a_wrong_key_is_refused_by_name(workspace: Path, text: str, message: str) -> None:

@@ -1,13 +1,13 @@
-"""annotator add, positions, withdraw; annotators."""
+"""annotator positions, withdraw; annotators."""
 
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biasloop.cli import people
 from biasloop.cli.context import Json, Workspace, open_workspace, print_json, say, table
 from biasloop.cli.importing import Encoding, count
 from biasloop.errors import DataError
@@ -21,8 +21,9 @@ MAX_PAIRS = 10
 """Pairs of annotators that are shown; --json has all of them."""
 
 app = typer.Typer(
-    help="Accounts of annotators, and what they say about themselves.", no_args_is_help=True
+    help="Annotators: their links, and what they say about themselves.", no_args_is_help=True
 )
+people.add_to(app)
 
 
 def add_to(root: typer.Typer) -> None:
@@ -33,35 +34,7 @@ def add_to(root: typer.Typer) -> None:
 
 @app.callback()
 def accounts(_workspace: Workspace = None) -> None:
-    """Accounts in Label Studio; sign-up stays closed."""
-
-
-@app.command()
-def add(
-    email: Annotated[str, typer.Argument(help="E-mail address, which is also the account's name.")],
-    json: Json = False,
-    workspace: Workspace = None,
-) -> None:
-    """Creates an account in Label Studio and prints how to sign in."""
-    service = open_workspace(workspace)
-    service.ensure_project()
-    password = token_urlsafe(9)
-    account = service.label_studio.add_annotator(email, password)
-    access = {
-        "email": account.email,
-        "password": password if account.new else None,
-        "sign_in": f"{service.label_studio_url}/user/login/",
-        "label": service.label_studio.task_url(),
-    }
-    if json:
-        print_json(access)
-        return
-    say(f"{email} signs in at {access['sign_in']}")
-    if account.new:
-        say(f"  with the password {password} (shown once)")
-    else:
-        say("  the account exists already; its password has not changed")
-    say(f"  and labels at {access['label']}")
+    """Who may label."""
 
 
 @app.command("positions")
@@ -130,7 +103,7 @@ def annotators(json: Json = False, workspace: Workspace = None) -> None:
         print_json(asdict(report))
         return
     if not report.people:
-        say("nobody has labelled yet; `biasloop annotator add` creates an account")
+        say("nobody has labelled yet; `biasloop annotator add` prints a link")
         return
     table(
         [_annotator_row(person) for person in report.people],

@@ -1,5 +1,7 @@
 """up, serve, tick, reconcile, backup, pause, resume, cancel, demo."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +47,7 @@ def up(workspace: Workspace = None) -> None:
     if service.settings.labelstudio.url:
         raise fail("labelstudio.url is set; use `biasloop serve`, which works with that server")
     check_campaign(service.campaign)
+    service.settings.gateway.check()
     with stopped_by_signals() as stop, service.embedded(log):
         _serve(service, stop)
 
@@ -60,6 +63,8 @@ def serve(workspace: Workspace = None) -> None:
     if not service.settings.labelstudio.url:
         raise fail("labelstudio.url is not set; set it, or use `biasloop up`")
     check_campaign(service.campaign)
+    if service.settings.has_gateway:
+        service.settings.gateway.check()
     with stopped_by_signals() as stop:
         _serve(service, stop)
 
@@ -72,7 +77,7 @@ def _serve(service: "Service", stop: Stop) -> None:
     page = f"http://{settings.host}:{settings.port}/"
     scheduler = service.scheduler(log)
     app = create_app(service, scheduler.wake)
-    with WebServer(app, settings.host, settings.port):
+    with WebServer(app, settings.host, settings.port), _gateway(service, scheduler.wake):
         label_at = _connect(service, page, app.state.webhook_secret)
         with service.spare_child(), scheduler:
             _greet(service, page, label_at)
@@ -81,15 +86,34 @@ def _serve(service: "Service", stop: Stop) -> None:
             app.state.runner.stop()
 
 
+def _gateway(service: "Service", wake: Callable[[], None]) -> AbstractContextManager[object]:
+    """The gateway's server, if there is to be one."""
+    if not service.settings.has_gateway:
+        return nullcontext()
+    from biasloop.gateway.app import create_gateway
+    from biasloop.web.server import WebServer
+
+    settings = service.settings.gateway
+    tls = (settings.certificate, settings.key)
+    app = create_gateway(service, wake)
+    return WebServer(app, settings.host, settings.port, "gateway", *tls)
+
+
 def _connect(service: "Service", page: str, webhook_secret: str) -> str:
     """Prepares our project in Label Studio; returns where to label. A server that does not answer
     yet is no error; one that refuses us is, because nobody could label."""
-    from biasloop.errors import LabelStudioDown
+    from biasloop.errors import LabelStudioDown, LabelStudioRefused
 
     try:
         service.adopt_campaign_policy()
         service.ensure_project()
-        service.label_studio.add_webhook(f"{page}webhook", webhook_secret)
+        if service.settings.has_gateway:  # it sees each answer itself
+            service.label_studio.remove_webhook(f"{page}webhook")
+        else:
+            try:
+                service.label_studio.add_webhook(f"{page}webhook", webhook_secret)
+            except LabelStudioRefused as error:  # it may be told not to call addresses like ours
+                log(f"{error}; the loop polls instead")
         return service.label_studio.task_url()
     except LabelStudioDown as error:
         log(f"{error}; the loop keeps trying")
@@ -97,16 +121,22 @@ def _connect(service: "Service", page: str, webhook_secret: str) -> str:
 
 
 def _greet(service: "Service", page: str, label_at: str) -> None:
+    settings = service.settings
     say("")
-    say(f"  label  {label_at}")
-    if not service.settings.labelstudio.url:
+    if settings.has_gateway:
+        say(f"  label  {settings.gateway.address}/ by a personal link, which")
+        say("         `biasloop annotator add EMAIL` prints")
+    else:
+        say(f"  label  {label_at}; `biasloop annotator add EMAIL` creates an account")
+    say(f"  watch  {page}")
+    if not settings.labelstudio.url:
         from biasloop.workspace.secrets import read_secrets
 
         secret = read_secrets(service.layout.folder)["LABEL_STUDIO_PASSWORD"]
-        say(f"         sign in as {service.settings.labelstudio.email}")
+        say(f"  look into Label Studio at {label_at}")
+        say(f"         sign in as {settings.labelstudio.email}")
         say(f"         password   {secret.get_secret_value()}")
-    say(f"  watch  {page}")
-    say("  `biasloop annotator add EMAIL` creates an account; Ctrl-C stops everything")
+    say("  Ctrl-C stops everything")
     say("")
 
 

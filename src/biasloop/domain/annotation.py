@@ -1,7 +1,7 @@
 """An annotation: which labels one author gave one item, under which policy."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,9 @@ KEPT = "kept"
 RANDOM_SAMPLE = "random_sample"
 """The key in `extra` of an imported label whose item was drawn at random from texts like those of
 the pool."""
+
+WHY = "why"
+"""The key in `extra` of the reason that an adjudication was given with."""
 
 
 class Standing(StrEnum):
@@ -60,6 +63,10 @@ class Annotation:
         """Whether it was imported as part of a random sample, and still counts."""
         return RANDOM_SAMPLE in self.extra and self.standing is Standing.VOTE
 
+    def without_words(self) -> "Annotation":
+        """The same without what was marked, written or quoted: words of a text that is gone."""
+        return replace(self, extra=marks_without_words(self.extra))
+
     def has_same_content(self, other: "Annotation") -> bool:
         """Whether nothing that matters has changed since `other`, an earlier version.
 
@@ -75,7 +82,20 @@ class Annotation:
         )
 
 
+def marks_without_words(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the content of `extra`, what says how an answer counts, and quotes nothing."""
+    return {name: value for name, value in extra.items() if name in (KEPT, RANDOM_SAMPLE)}
+
+
 def label_studio_id(key: str) -> int:
     """The id in Label Studio of an annotation with that key: "ls:17", or "ls:17@" and when it was
     made if the ledger knows another annotation of that id."""
     return int(key.removeprefix("ls:").partition("@")[0])
+
+
+def pseudonyms(authors: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A1, A2, … for everyone who labelled in Label Studio, from (key, annotator) of all annotations
+    there, in the order of their first one, deleted ones included, so that names never change."""
+    there = sorted((label_studio_id(key), annotator) for key, annotator in authors)
+    people = dict.fromkeys(annotator for _, annotator in there)
+    return {annotator: f"A{number}" for number, annotator in enumerate(people, 1)}

@@ -10,7 +10,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import AsideReason, LabelSource
+from biasloop.domain.label import BY_PEOPLE, AsideReason
 
 PolicyAt = Callable[[datetime], str]
 """Returns the id of the policy that was in force at a moment."""
@@ -68,8 +68,10 @@ def version_in_force(history: Sequence[tuple[datetime, str]], at: datetime) -> s
 
 
 def count_votes_by_policy(annotations: Iterable[Annotation]) -> Counter[str]:
-    """Number of human votes that count, by the policy they were given under."""
-    return Counter(a.policy_id for a in annotations if _is_human(a) and a.standing is Standing.VOTE)
+    """Number of votes and adjudications that count, by the policy they were given under."""
+    return Counter(
+        a.policy_id for a in annotations if _is_by_people(a) and a.standing is Standing.VOTE
+    )
 
 
 def versions_to_decide(
@@ -107,11 +109,11 @@ def affected_versions(
 
 
 def items_with_labels(annotations: Iterable[Annotation], labels: Collection[str]) -> set[str]:
-    """Ids of the items that have at least one human vote for one of these labels."""
+    """Ids of the items that have at least one vote or adjudication for one of these labels."""
     return {
         a.item_id
         for a in annotations
-        if _is_human(a)
+        if _is_by_people(a)
         and (a.standing is Standing.VOTE or _is_retired(a))
         and set(a.labels) & {*labels}
     }
@@ -123,15 +125,15 @@ def apply_decision(
     action: VoteAction,
     items: Collection[str] | None = None,
 ) -> list[Annotation]:
-    """Applies a decision to human annotations given under the policies `older`; returns the new
-    version of each annotation that changes.
+    """Applies a decision to votes and adjudications given under the policies `older`; returns the
+    new version of each annotation that changes.
 
     `items` are the ids of the items that RE_ASK applies to (None: all). KEEP undoes SET_ASIDE but
     not RE_ASK, since those items were already shown again. Timestamps do not change.
     """
     revised = []
     for annotation in annotations:
-        if not _is_human(annotation) or annotation.policy_id not in older:
+        if not _is_by_people(annotation) or annotation.policy_id not in older:
             continue
         if action is VoteAction.RE_ASK and items is not None and annotation.item_id not in items:
             continue
@@ -145,8 +147,8 @@ def apply_decision(
     return revised
 
 
-def _is_human(annotation: Annotation) -> bool:
-    return annotation.source is LabelSource.HUMAN
+def _is_by_people(annotation: Annotation) -> bool:
+    return annotation.source in BY_PEOPLE
 
 
 def _is_retired(annotation: Annotation) -> bool:

@@ -148,29 +148,71 @@ class Situation:
     """Why the stopping rule opens no more rounds; None if it allows more, or there is no rule."""
 
 
+class Hold(StrEnum):
+    """What kind of obstacle keeps the next round from opening."""
+
+    PAUSED = "paused"  # until somebody resumes the loop
+    OPEN = "open"  # until the open round is labelled
+    LATER = "later"  # until the time of the obstacle
+    OVER = "over"  # until somebody imports ads, changes the settings or resumes the loop
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why no round may open now, in words for the status page; `until` is known if it passes by
+    itself."""
+
+    hold: Hold
+    why: str
+    until: datetime | None = None
+
+
 def reason_not_to_open(opening: OpeningRules, situation: Situation) -> str | None:
-    """Why no round may open now, in words for the status page; None if one may.
+    """Why no round may open now, in words for the status page; None if one may."""
+    obstacle = obstacle_to_opening(opening, situation)
+    return obstacle.why if obstacle else None
+
+
+def obstacle_to_opening(opening: OpeningRules, situation: Situation) -> Obstacle | None:
+    """What keeps the next round from opening; None if it may open.
 
     At most one round is with annotators or on its way to them, and one trains (R6).
     """
     live = [r for r in situation.rounds if r.state not in FINISHED]
     last = max((r.opened_at for r in situation.rounds), default=None)
     if situation.pause is not PauseState.RUNNING:
-        return f"{situation.pause}; continue with `biasloop resume`"
+        return Obstacle(Hold.PAUSED, f"{situation.pause}; continue with `biasloop resume`")
     if any(r.state in BEFORE_LABELLING + DURING_LABELLING for r in live):
-        return "a round is already open"
+        return Obstacle(Hold.OPEN, "a round is already open")
+    if end := reason_to_end(opening, situation):
+        return Obstacle(Hold.OVER, end)
+    if last is not None and situation.now < (until := last + opening.interval):
+        why = f"the next round may open at {until:%Y-%m-%d %H:%M %Z}"
+        return Obstacle(Hold.LATER, why, until)
+    candidates = situation.candidates()
+    if candidates == 0:
+        why = "the pool has no more items to label; add ads with `biasloop import`"
+        return Obstacle(Hold.OVER, why)
+    if candidates < opening.min_new_items:
+        why = (
+            f"{candidates} unlabelled items, {opening.min_new_items} needed to open "
+            "a round (loop.min_new_items); import more ads"
+        )
+        return Obstacle(Hold.OVER, why)
+    return None
+
+
+def reason_to_end(opening: OpeningRules, situation: Situation) -> str | None:
+    """Why the campaign is over although there may be more items to label; None if it is not."""
     if situation.labels >= opening.budget:
         return f"the budget of {opening.budget} labels is spent; raise loop.budget to continue"
     if situation.stop:
         return f"{situation.stop}; `biasloop resume` opens rounds until the rule applies again"
-    if last is not None and situation.now < last + opening.interval:
-        return f"the next round may open at {last + opening.interval:%Y-%m-%d %H:%M %Z}"
-    candidates = situation.candidates()
-    if candidates == 0:
-        return "the pool has no more items to label; add ads with `biasloop import`"
-    if candidates < opening.min_new_items:
-        return (
-            f"{candidates} unlabelled items, {opening.min_new_items} needed to open "
-            "a round (loop.min_new_items); import more ads"
-        )
     return None
+
+
+def is_last_batch(opening: OpeningRules, situation: Situation, batch: int) -> bool:
+    """Whether no round will follow the open one, as far as is known while its `batch` items are
+    labelled: a batch that is not full took all that the pool had."""
+    running = situation.pause is PauseState.RUNNING
+    return not running or batch < opening.batch_size or bool(reason_to_end(opening, situation))

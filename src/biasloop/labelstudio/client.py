@@ -114,6 +114,14 @@ class LabelStudioClient(TaskClient):
                 send_payload=False,
             )
 
+    def remove_webhook(self, url: str) -> None:
+        """Ends the calls of `url`; does nothing where there are none."""
+        with self._calling("remove the webhook"):
+            for hook in self._sdk.webhooks.list(project=str(self.project)):
+                if hook.url == url:
+                    with may_be_gone():
+                        self._sdk.webhooks.delete(hook.id)
+
     # --- annotators ---------------------------------------------------------------------------
 
     def add_annotator(self, email: str, password: str) -> Account:

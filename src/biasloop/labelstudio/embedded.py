@@ -30,6 +30,8 @@ REPORT_SECONDS = 10.0
 """How often a start that takes long is reported."""
 PROBE_SECONDS = 10.0
 """Longest wait for a complete answer when the server is asked whether it is up."""
+LOCK_SECONDS = 4 * 3600
+"""How long a task is kept for somebody who began it and left."""
 TAIL_BYTES = 8192
 """The part of the log that a message may quote; the log itself can be of any size."""
 
@@ -224,8 +226,9 @@ class EmbeddedLabelStudio:
             "LATEST_VERSION_CHECK": "false",
             "SENTRY_DSN": "",
             "FRONTEND_SENTRY_DSN": "",
-            # Our webhook listens on loopback, which this protection would block.
-            "SSRF_PROTECTION_ENABLED": "false",
+            # Accounts can make it fetch addresses; it must not fetch those of this machine.
+            "SSRF_PROTECTION_ENABLED": "true",
+            "TASK_LOCK_TTL": str(LOCK_SECONDS),
         }
 
     def _wait_until_up(self) -> None:

@@ -13,6 +13,9 @@ OWN_KEYS = ("item_id", "round")
 REWRITE = "rewrite"
 """The name of the `TextArea` in which annotators rewrite the text."""
 
+UNSURE = "unsure"
+"""The name of the `Choices` by which annotators ask for a second look, next to their labels."""
+
 _TEXT_TAGS = ("Text", "HyperText", "Header", "Paragraphs")
 _NAMES_TAGS = ("Choice", "Label")
 _VARIABLE = re.compile(r"\$([\w.\[\]-]+)")
@@ -24,7 +27,8 @@ class LabelConfig:
 
     `choices`, `text`, `spans` and `rewrite` are names of tags, `value` and `context` keys of a
     task's data. `spans` is the first `Labels` over the text that has a label of the scheme,
-    `rewrite` the `TextArea` of that name. Other controls are stored verbatim and mean nothing here.
+    `rewrite` the `TextArea` and `unsure` the second `Choices` over the text of that name. Other
+    controls are stored verbatim and mean nothing here.
     """
 
     scheme: Scheme
@@ -34,6 +38,7 @@ class LabelConfig:
     context: str | None
     spans: str | None = None
     rewrite: str | None = None
+    unsure: str | None = None
 
 
 def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
@@ -55,7 +60,8 @@ def parse_label_config(xml: str, none_label: str | None) -> LabelConfig:
         value=_value(text),
         context=_context(root, _value(text)),
         spans=_spans(root, _attribute(text, "name"), scheme),
-        rewrite=_rewrite(root, _attribute(text, "name")),
+        rewrite=_control(root, "TextArea", REWRITE, _attribute(text, "name")),
+        unsure=_control(root, "Choices", UNSURE, _attribute(text, "name")),
     )
 
 
@@ -92,12 +98,17 @@ def _parse(xml: str) -> ET.Element:
 
 
 def _text_choices(root: ET.Element) -> ET.Element:
-    choices = [tag for tag in root.iter("Choices") if tag.get("perRegion", "false") != "true"]
+    choices = [
+        tag
+        for tag in root.iter("Choices")
+        if tag.get("perRegion", "false") != "true" and tag.get("name") != UNSURE
+    ]
     if len(choices) != 1:
         names = ", ".join(tag.get("name", "?") for tag in choices) or "none"
         raise CampaignError(
             "label_config.xml: exactly one <Choices> about the text is needed; found "
-            f'{len(choices)} ({names}); keep one, or set perRegion="true" on those about spans'
+            f'{len(choices)} ({names}); keep one, or set perRegion="true" on those about spans; '
+            f'one named "{UNSURE}" may ask for a second look'
         )
     return choices[0]
 
@@ -164,9 +175,10 @@ def _spans(root: ET.Element, text: str, scheme: Scheme) -> str | None:
     return None
 
 
-def _rewrite(root: ET.Element, text: str) -> str | None:
-    areas = (tag.get("name") for tag in root.iter("TextArea") if tag.get("toName") == text)
-    return REWRITE if REWRITE in areas else None
+def _control(root: ET.Element, tag: str, name: str, text: str) -> str | None:
+    """The name, if there is such a control over the text."""
+    controls = (control.get("name") for control in root.iter(tag) if control.get("toName") == text)
+    return name if name in controls else None
 
 
 def _value(text: ET.Element) -> str:

@@ -140,6 +140,11 @@ def rewrites(result: Sequence[Mapping[str, Any]], config: LabelConfig) -> list[s
     return [line.strip() for line in written if line.strip()]
 
 
+def is_flagged(result: Sequence[Mapping[str, Any]], config: LabelConfig) -> bool:
+    """Whether its author asks for a second look."""
+    return config.unsure is not None and bool(chosen(result, config.unsure))
+
+
 def _position(value: Mapping[str, Any], text: str) -> tuple[int, int] | None:
     """Start and end of a span in characters; None if there is no such place in the text.
 

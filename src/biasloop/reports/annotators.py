@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from math import inf
@@ -89,7 +89,7 @@ class AnnotatorsReport:
 
 def report(service: Service) -> AnnotatorsReport:
     """The report on what annotators have done so far."""
-    annotations = service.ledger.annotations()
+    annotations = _by_address(service, service.ledger.annotations())
     gold = known_answers(annotations)
     all_answers = answers(annotations)
     scheme, seed = service.campaign.scheme, service.settings.seed
@@ -122,6 +122,13 @@ def report(service: Service) -> AnnotatorsReport:
         ),
         hours=pace.total / 3600 if pace else 0.0,
     )
+
+
+def _by_address(service: Service, annotations: Iterable[Annotation]) -> list[Annotation]:
+    """The annotations with the address of their annotator instead of the pseudonym, by which
+    positions are stored, too."""
+    address = {p.account: p.email for p in service.ledger.people.all() if p.email}
+    return [replace(a, annotator=address.get(a.annotator, a.annotator)) for a in annotations]
 
 
 def _annotator(annotation: Annotation) -> str:

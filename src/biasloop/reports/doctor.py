@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from biasloop.errors import BiasloopError, LabelStudioDown
 from biasloop.foreign import BadAnswer, hide_password, limit_answers
@@ -21,6 +22,7 @@ from biasloop.service.plugins import (
 )
 from biasloop.service.service import Service
 from biasloop.workspace.campaign import check_campaign
+from biasloop.workspace.server_settings import is_loopback
 
 LOW_DISK = 2 * 1024**3
 """Free bytes; with fewer, a training may fill the disk."""
@@ -53,6 +55,7 @@ def examine(service: Service) -> list[Check]:
         _model(service),
         _loop(service),
         _label_studio(service),
+        *_gateway(service),
         _language_model(service),
         _disk(service),
         _gpu(),
@@ -134,6 +137,25 @@ def _label_studio(service: Service) -> Check:
     url = hide_password(service.label_studio_url)
     account = f"{url}, version {server.version}, as {server.email}"
     return Check(what, True, account)
+
+
+def _gateway(service: Service) -> list[Check]:
+    """Whether others can read what annotators send, or go around the gateway."""
+    what, settings = "gateway", service.settings
+    if not settings.has_gateway:
+        return []
+    try:
+        settings.gateway.check()
+    except BiasloopError as error:
+        return [Check(what, False, str(error))]
+    url = settings.labelstudio.url
+    if url and not is_loopback(urlsplit(url).hostname or ""):
+        found = (
+            f"it protects nothing from people who can reach {hide_password(url)} themselves; let "
+            "only this machine reach that server (docs/gateway.md)"
+        )
+        return [Check(what, False, found)]
+    return [Check(what, True, f"people come to {settings.gateway.address}")]
 
 
 def _language_model(service: Service) -> Check:

@@ -49,7 +49,8 @@ class LabelStudioReport:
     """Where Label Studio is, our project there, and why it cannot be polled (None: it can).
 
     `lost` is the question what becomes of answers that are gone (None: too few are), `unreadable`
-    the item of each task with an answer that Label Studio cannot list.
+    the item of each task with an answer that Label Studio cannot list, `gateway` the address at
+    which annotators label (None: in Label Studio itself).
     """
 
     url: str
@@ -57,6 +58,7 @@ class LabelStudioReport:
     trouble: str | None
     lost: str | None
     unreadable: Mapping[str, str]
+    gateway: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ def _label_studio(service: Service) -> LabelStudioReport:
         control.bookmark(Bookmark.TROUBLE),
         describe_losses(losses) if losses else None,
         control.bookmark(Bookmark.UNREADABLE) or {},
+        service.settings.gateway.address if service.settings.has_gateway else None,
     )
 
 

@@ -1,7 +1,7 @@
 """The page, and the endpoints for programs. All of them only read, except the webhook, which
-only wakes the loop, and the forms of the guideline's page."""
+only wakes the loop, and the forms of the pages of the guideline and of items that need a second
+look."""
 
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from hmac import compare_digest
 from importlib.resources import files
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import FastAPI, Header, HTTPException, Query, Request, Response
@@ -33,9 +33,12 @@ from biasloop.reports.status import overview
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark
 from biasloop.web import view
+from biasloop.web.cached import Cached
+from biasloop.web.disputed import add_disputed
 from biasloop.web.forms import is_ours, read_body
 from biasloop.web.metrics import metrics_registry
 from biasloop.web.policy import add_guideline
+from biasloop.web.prevalence import add_prevalence
 from biasloop.web.rendering import HERE, render
 from biasloop.web.trial_runner import Runner
 from biasloop.workspace.secrets import webhook_secret
@@ -65,14 +68,16 @@ def create_app(
     app.middleware("http")(_guard)
     app.add_exception_handler(BiasloopError, _problem)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    current = _CachedForASecond(lambda: overview(service), clock)
-    annotators_of = _CachedForASecond(lambda: annotators_report.report(service), clock)
+    current = Cached(lambda: overview(service), clock=clock)
+    annotators_of = Cached(lambda: annotators_report.report(service), clock=clock)
     registry = metrics_registry(current)
     app.state.runner = Runner(service)
     app.state.names = (*service.settings.web.names, service.settings.web.host)
     # Without a token there is no Label Studio that could be told a secret.
     app.state.webhook_secret = webhook_secret(service.layout.folder) or token_hex()
     add_guideline(app, service, app.state.runner)
+    add_disputed(app, service)
+    add_prevalence(app, service, clock)
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:
@@ -140,27 +145,6 @@ def create_app(
         return FileResponse(PLOTLY, media_type="text/javascript", headers=unchanging)
 
     return app
-
-
-Report = TypeVar("Report")
-
-
-class _CachedForASecond(Generic[Report]):
-    """Makes a report at most once a second, however many ask: it may read the whole pool."""
-
-    def __init__(self, make: Callable[[], Report], clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._make = make
-        self._lock = threading.Lock()
-        self._newest: Report | None = None
-        self._until = 0.0
-
-    def __call__(self) -> Report:
-        with self._lock:
-            if self._newest is None or self._clock() >= self._until:
-                self._newest = self._make()
-                self._until = self._clock() + 1
-            return self._newest
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

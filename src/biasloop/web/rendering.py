@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.trial import Trial
+from biasloop.labelstudio.tasks import to_html
 from biasloop.service.service import Service
 from biasloop.service.trial import describe
 from biasloop.web import view
@@ -31,6 +32,7 @@ def _templates() -> jinja2.Environment:
         "percent": view.percent,
         "hours": view.hours,
         "pairs": view.pairs,
+        "markdown": _markdown,
     }
     environment.globals |= {
         "doing": view.doing,
@@ -40,6 +42,11 @@ def _templates() -> jinja2.Environment:
         "plotly_version": version("plotly"),
     }
     return environment
+
+
+def _markdown(text: str) -> Markup:
+    """Markdown as HTML; HTML tags in it become plain text."""
+    return Markup(to_html(text))  # noqa: S704 - see to_html
 
 
 _TEMPLATES = _templates()

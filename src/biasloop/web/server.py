@@ -1,4 +1,4 @@
-"""The page's HTTP server, in a thread of its own."""
+"""An HTTP server in a thread of its own: that of the page, and that of the gateway."""
 
 import asyncio
 import errno
@@ -7,7 +7,7 @@ import threading
 from typing import Self
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from biasloop.errors import ConfigError, WorkspaceError
 from biasloop.web.connections import AcceptErrors, LimitedConnection, connection_limits
@@ -23,11 +23,23 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """Serves an application from `start` to `stop`. Both return when they are done."""
+    """Serves an application from `start` to `stop`. Both return when they are done. `section` is
+    the one of the settings that names host and port; with `certificate` and `key`, both paths of
+    PEM files, it serves by TLS."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        section: str = "web",
+        certificate: str = "",
+        key: str = "",
+    ) -> None:
         self._host = host
         self._port = port
+        self._section = section
+        self._scheme = "https" if certificate else "http"
         limit, backlog = connection_limits()
         self._server = _Server(
             uvicorn.Config(
@@ -38,7 +50,9 @@ class WebServer:
                 log_level="error",  # any client could fill the log with warnings
                 access_log=False,
                 server_header=False,
-                lifespan="off",
+                lifespan="on",
+                ssl_certfile=certificate or None,
+                ssl_keyfile=key or None,
                 ws="none",
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
@@ -56,7 +70,11 @@ class WebServer:
     def url(self) -> str:
         """Where it listens, without a path; port 0 becomes the real one once started."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{self._scheme}://{host}:{self._port}"
+
+    @property
+    def _what(self) -> str:
+        return "page" if self._section == "web" else self._section
 
     def start(self) -> None:
         """Starts the server and returns when it answers.
@@ -67,13 +85,15 @@ class WebServer:
         listener = self._listen()  # by ourselves: uvicorn would end the process on failure
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener]}, name="web"
+            target=self._server.run, kwargs={"sockets": [listener]}, name=self._section
         )
         self._thread.start()
         while not self._server.started:
             self._thread.join(0.01)
             if not self._thread.is_alive():
-                raise WorkspaceError(f"the page at {self.url} did not start; see the log above")
+                raise WorkspaceError(
+                    f"the {self._what} at {self.url} did not start; see the log above"
+                )
 
     def stop(self) -> None:
         """Ends the server after the unfinished requests. May be called twice."""
@@ -88,12 +108,13 @@ class WebServer:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ConfigError(
-                    f"port {self._port} on {self._host} is taken, so the page cannot be served; "
-                    "end the other program, or set web.port in biasloop.toml "
-                    "(BIASLOOP_WEB__PORT) to a free one"
+                    f"port {self._port} on {self._host} is taken, so the {self._what} cannot be "
+                    f"served; end the other program, or set {self._section}.port in biasloop.toml "
+                    f"(BIASLOOP_{self._section.upper()}__PORT) to a free one"
                 ) from None
             raise ConfigError(
-                f"the page cannot be served at {self._host}:{self._port}: {error.strerror}; "
-                "set web.host and web.port in biasloop.toml "
-                "(BIASLOOP_WEB__HOST, BIASLOOP_WEB__PORT)"
+                f"the {self._what} cannot be served at {self._host}:{self._port}: "
+                f"{error.strerror}; set {self._section}.host and {self._section}.port in "
+                f"biasloop.toml (BIASLOOP_{self._section.upper()}__HOST, "
+                f"BIASLOOP_{self._section.upper()}__PORT)"
             ) from None

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from biasloop.domain.label import Scheme
 from biasloop.domain.policy import Policy
 from biasloop.domain.writing.synthesis import CampaignBrief
-from biasloop.errors import CampaignError
+from biasloop.errors import CampaignError, describe_problems
 from biasloop.labelstudio.label_config import LabelConfig, choice_hints, parse_label_config
 
 GUIDELINE = "guidelines.md"
@@ -93,7 +93,7 @@ def read_campaign(folder: Path) -> Campaign:
     except tomllib.TOMLDecodeError as error:
         raise CampaignError(f"{folder / 'campaign.toml'} is not valid TOML: {error}") from None
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = describe_problems(error.errors(), CampaignFile.model_fields)
         raise CampaignError(f"{folder / 'campaign.toml'}: {problems}") from None
     xml = _read(folder / "label_config.xml")
     controls = parse_label_config(xml, about.none_label)

@@ -46,6 +46,11 @@ class Layout:
         return self.folder / "exports"
 
     @property
+    def export_log(self) -> Path:
+        """Which export held which ads."""
+        return self.folder / "export_log"
+
+    @property
     def llm(self) -> Path:
         """Cache of requests to language models and their answers."""
         return self.folder / "llm.db"
@@ -54,6 +59,11 @@ class Layout:
     def positions(self) -> Path:
         """What annotators stated about themselves, with their consent."""
         return self.folder / "positions.json"
+
+    @property
+    def visits(self) -> Path:
+        """Who came to the gateway when, by pseudonym."""
+        return self.folder / "visits.log"
 
     @property
     def labelstudio(self) -> Path:
@@ -65,8 +75,13 @@ class Layout:
         """The default ledger: SQLite in the workspace."""
         return f"sqlite:///{self.folder / 'ledger.db'}"
 
+    @property
+    def work(self) -> Path:
+        """Working folders of child processes."""
+        return self.folder / "work"
+
     def job(self, round_id: int | None, step: str) -> Path:
         """Working folder of a child process, by round (None: work by hand) and step; removed when
         the round closes."""
         name = "manual" if round_id is None else f"{round_id:04d}"
-        return self.folder / "work" / f"{name}-{step}"
+        return self.work / f"{name}-{step}"

@@ -105,8 +105,7 @@ class Positions:
         positions = self.all()
         if positions.pop(email.strip().lower(), None) is None:
             raise DataError(
-                f"nothing is stored about {email!r}; give the e-mail address of a Label Studio "
-                "account"
+                f"nothing is stored about {email!r}; give the e-mail address of an annotator"
             )
         self._write(positions)
 

@@ -1,15 +1,19 @@
 """Secrets: they must never reach a log, the ledger or a page."""
 
 import os
+import re
+from contextlib import suppress
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
+from secrets import token_hex
 
 from pydantic import SecretStr
 
 from biasloop.errors import ConfigError
 
 SECRETS_FILE = "secrets"
+ACCESS_KEY_FILE = "access-key"
 SECRET_NAMES = ("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_PASSWORD", "LLM_API_KEY")
 
 
@@ -52,3 +56,34 @@ def webhook_secret(workspace: Path) -> str | None:
     if token is None:
         return None
     return digest(token.get_secret_value().encode(), b"biasloop webhook", sha256).hex()
+
+
+def access_key(workspace: Path) -> str:
+    """The key from which the passwords of annotators in Label Studio are computed. It is made when
+    it is first needed, in a file of its own that only its owner can read.
+
+    Raises ConfigError when the file cannot be made or read, or holds no key.
+    """
+    path = workspace / ACCESS_KEY_FILE
+    try:
+        if not path.exists():
+            draft = workspace / f"{ACCESS_KEY_FILE}.{token_hex(4)}.tmp"
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(token_hex(32))
+                with suppress(FileExistsError):  # another process was faster
+                    os.link(draft, path)
+            finally:
+                draft.unlink()
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read or make {path}: {error.strerror}; check free space and permissions"
+        ) from None
+    if not re.fullmatch(rb"[0-9a-f]{64}", key):
+        raise ConfigError(
+            f"{path} holds no key; restore it from a backup, or delete it: annotators then need "
+            "new accounts in Label Studio (`biasloop annotator remove` and `add`)"
+        )
+    return key.decode()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from biasloop.domain.measure.probation import ProbationTerms
@@ -13,12 +13,12 @@ from biasloop.domain.votes.consensus import ConsensusMethod
 from biasloop.domain.votes.vote import VotePlan
 from biasloop.errors import ConfigError
 from biasloop.workspace.address import Address
-
-
-class Section(BaseModel):
-    """One [section] of biasloop.toml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from biasloop.workspace.section import Section
+from biasloop.workspace.server_settings import (
+    GatewaySettings,
+    LabelStudioSettings,
+    WebSettings,
+)
 
 
 class LoopSettings(Section):
@@ -28,8 +28,8 @@ class LoopSettings(Section):
     low_water: int = Field(
         5,
         ge=0,
-        description="A round counts as annotated, and the next one is made, when only that many "
-        "tasks per annotator are open (at most half of the batch).",
+        description="The next round is made when only that many tasks per annotator are open, or "
+        "as many as they label while it is made (at most half of the batch). 0: when none is open.",
     )
     min_new_items: int = Field(
         1, ge=1, description="Unlabelled items that the pool must have before a round opens."
@@ -46,6 +46,11 @@ class LoopSettings(Section):
     )
     audit_share: float = Field(
         0.1, ge=0, le=1, description="Share of audit items in later batches."
+    )
+    audit_chances: Literal["model", "uniform"] = Field(
+        "model",
+        description="model: audit items from which figures gain most have larger chances, by what "
+        "the model says, and figures are weighted; uniform: all have the same chance.",
     )
     random_share: float = Field(
         0.1, ge=0, le=1, description="Share of items chosen at random from train roots."
@@ -188,18 +193,6 @@ class VotesSettings(Section):
     )
 
 
-class LabelStudioSettings(Section):
-    """The Label Studio server on which annotators work."""
-
-    url: Address = Field("", description="A Label Studio server; empty: biasloop starts its own.")
-    port: int = Field(8080, ge=1, le=65535, description="Port of the embedded server.")
-    email: str = Field("admin@biasloop.local", description="Administrator of the embedded server.")
-    venv: str = Field(
-        "", description="Virtual environment of the embedded server; empty: next to biasloop's."
-    )
-    timeout_seconds: float = Field(60, gt=0, description="Maximum time for one answer.")
-
-
 class SchedulerSettings(Section):
     """How often the loop runs, polls and retries."""
 
@@ -217,18 +210,6 @@ class SchedulerSettings(Section):
         2, gt=0, le=600, description="Wait after a first failure; it doubles with each further one."
     )
     retry_cap_seconds: float = Field(300, gt=0, le=600, description="Maximum wait after a failure.")
-
-
-class WebSettings(Section):
-    """The web page."""
-
-    host: str = Field("127.0.0.1", description="Address that it listens on.")
-    port: int = Field(8090, ge=1, le=65535, description="Port that it listens on.")
-    names: tuple[str, ...] = Field(
-        (),
-        description="Host names, besides localhost and this machine's, under which the page is "
-        "reached, such as that of a proxy in front of it; any other is refused.",
-    )
 
 
 class Settings(BaseSettings):
@@ -258,6 +239,7 @@ class Settings(BaseSettings):
     labelstudio: LabelStudioSettings = LabelStudioSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     web: WebSettings = WebSettings()
+    gateway: GatewaySettings = GatewaySettings()
 
     @classmethod
     def settings_customise_sources(
@@ -270,6 +252,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment overrides the file, whose content is passed as init arguments."""
         return env_settings, init_settings
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether annotators reach Label Studio through the gateway."""
+        return not self.labelstudio.url or self.gateway.with_serve
 
     @property
     def vote_plan(self) -> VotePlan:

@@ -17,10 +17,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from biasloop.errors import ConfigError
+from biasloop.errors import ConfigError, describe_problem
 from biasloop.workspace.layout import Layout
 from biasloop.workspace.secrets import SECRET_NAMES
-from biasloop.workspace.settings import ClassifierSettings, Section, Settings
+from biasloop.workspace.section import Section
+from biasloop.workspace.settings import ClassifierSettings, Settings
 
 SETTINGS_FILE = "biasloop.toml"
 PREFIX = "BIASLOOP_"
@@ -119,12 +120,11 @@ def _read_file(workspace: Path) -> dict[str, Any]:
 
 def _describe(error: ErrorDetails) -> str:
     """What is wrong with a key; for an unknown one, also which settings its section has."""
-    if error["type"] != "extra_forbidden":
-        return error["msg"]
     fields: Mapping[str, FieldInfo] = Settings.model_fields
-    for section in error["loc"][:-1]:
-        fields = type(fields[str(section)].default).model_fields
-    return f"there is no such setting; the settings here are {', '.join(fields)}"
+    if error["type"] == "extra_forbidden":
+        for section in error["loc"][:-1]:
+            fields = type(fields[str(section)].default).model_fields
+    return describe_problem(error, fields)
 
 
 def template() -> str:

@@ -22,8 +22,9 @@ class ConsensusMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """The consensus labels of an item. `support` is, for each label in `asked`, the share of votes
-    for it (MAJORITY) or its probability (DAWID_SKENE)."""
+    """The consensus labels of an item. `support` is, for each label that its `votes` votes were
+    asked about, the share of votes for it (MAJORITY) or its probability (DAWID_SKENE). Where
+    somebody adjudicated, `labels` and `asked` are those of the decision, whatever the votes say."""
 
     item_id: str
     labels: tuple[str, ...]
@@ -101,6 +102,37 @@ def reach_consensus(
     }
 
 
+def counted_votes(annotations: Iterable[Annotation], scheme: Scheme) -> dict[str, list[Annotation]]:
+    """The votes of people that count under the scheme of today, by item id."""
+    votes: dict[str, list[Annotation]] = {}
+    for annotation in votes_of_today(annotations, scheme):
+        if annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE:
+            votes.setdefault(annotation.item_id, []).append(annotation)
+    return votes
+
+
+def adjudications(annotations: Iterable[Annotation], scheme: Scheme) -> dict[str, Annotation]:
+    """The adjudication that counts under the scheme of today, by item id."""
+    return {
+        annotation.item_id: annotation
+        for annotation in votes_of_today(annotations, scheme)
+        if annotation.source is LabelSource.ADJUDICATED and annotation.standing is Standing.VOTE
+    }
+
+
+def settle_items(
+    annotations: Iterable[Annotation], scheme: Scheme, method: ConsensusMethod
+) -> dict[str, Consensus]:
+    """What people say about every item that they said anything about: the consensus of the votes,
+    or what was adjudicated."""
+    annotations = list(annotations)
+    settled = reach_consensus(counted_votes(annotations, scheme), scheme, method)
+    for item_id, decision in adjudications(annotations, scheme).items():
+        voted = settled.get(item_id) or Consensus(item_id, (), (), votes=0, support={})
+        settled[item_id] = replace(voted, labels=decision.labels, asked=decision.asked)
+    return settled
+
+
 def _dawid_skene_consensus(
     votes: Mapping[str, Sequence[Annotation]], scheme: Scheme
 ) -> dict[str, Consensus]:
@@ -154,7 +186,7 @@ def _probable_labels(support: Mapping[str, float], scheme: Scheme) -> tuple[str,
 @dataclass(frozen=True, slots=True)
 class ItemLabel:
     """The labels of an item and where they come from; `votes` holds (labels, asked) of each vote
-    of an annotator."""
+    that they are the consensus of."""
 
     labels: tuple[str, ...]
     asked: tuple[str, ...]
@@ -171,18 +203,15 @@ def resolve_item_labels(
 ) -> dict[str, ItemLabel]:
     """The label of every item that has one, by item id.
 
-    It is the annotators' consensus if there is one; otherwise the label of the seed, then the
-    constructed label, then that of the language model. Only annotations that stand as votes count,
-    and only if they name a label of the scheme of today.
+    It is what was adjudicated; otherwise the annotators' consensus if there is one, then the label
+    of the seed, then the constructed label, then that of the language model. Only annotations that
+    stand as votes count, and only if they name a label of the scheme of today.
     """
-    human: dict[str, list[Annotation]] = {}
+    annotations = list(annotations)
+    human = counted_votes(annotations, scheme)
     others: dict[str, Annotation] = {}
     for annotation in votes_of_today(annotations, scheme):
-        if annotation.standing is not Standing.VOTE:
-            continue
-        if annotation.source is LabelSource.HUMAN:
-            human.setdefault(annotation.item_id, []).append(annotation)
-        elif annotation.source in _PRECEDENCE:
+        if annotation.standing is Standing.VOTE and annotation.source in _PRECEDENCE:
             best = others.setdefault(annotation.item_id, annotation)
             if _PRECEDENCE.index(annotation.source) < _PRECEDENCE.index(best.source):
                 others[annotation.item_id] = annotation
@@ -195,4 +224,7 @@ def resolve_item_labels(
         item_labels[item_id] = ItemLabel(
             consensus.labels, consensus.asked, LabelSource.HUMAN, votes
         )
-    return item_labels
+    return item_labels | {
+        item_id: ItemLabel(decision.labels, decision.asked, LabelSource.ADJUDICATED)
+        for item_id, decision in adjudications(annotations, scheme).items()
+    }

@@ -58,8 +58,34 @@ function draw(box) {
   }, { displayModeBar: false, responsive: true });
 }
 
+function drawShares(box) { // one row a share, with its interval; without a value, only the interval
+  const { shares } = JSON.parse(box.dataset.plot);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const middle = (s) => s.value ?? (s.low + s.high) / 2;
+  box.style.height = `${70 + 32 * shares.length}px`;
+  const axis = { gridcolor: colour("--line"), zeroline: false, fixedrange: true };
+  Plotly.react(box, [{
+    y: shares.map((s) => s.name), x: shares.map(middle), type: "scatter", mode: "markers",
+    text: shares.map((s) => `${s.name}: ${s.value === null ? "" : percent(s.value)} (${percent(s.low)} – ${percent(s.high)})`),
+    hovertemplate: "%{text}<extra></extra>",
+    error_x: {
+      type: "data", symmetric: false, thickness: 2, width: 5, color: colour("--accent"),
+      array: shares.map((s) => s.high - middle(s)), arrayminus: shares.map((s) => middle(s) - s.low),
+    },
+    marker: { size: 9, color: colour("--accent"), opacity: shares.map((s) => (s.value === null ? 0 : 1)) },
+  }], {
+    showlegend: false, font: { family: "system-ui, sans-serif", size: 13, color: colour("--soft") },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 10, r: 15, t: 10, b: 35 },
+    hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--accent"), font: { color: colour("--ink") } },
+    xaxis: { ...axis, rangemode: "tozero", tickformat: ".0%" },
+    yaxis: { ...axis, type: "category", automargin: true, autorange: "reversed" },
+  }, { displayModeBar: false, responsive: true });
+}
+
 function drawAll() {
-  for (const box of main.querySelectorAll(".plot")) draw(box);
+  for (const box of main.querySelectorAll(".plot")) ("shares" in JSON.parse(box.dataset.plot) ? drawShares : draw)(box);
 }
 
 function replace(fresh) {
@@ -81,7 +107,8 @@ function replace(fresh) {
 
 function writing() { // do not replace what someone is typing
   const fields = [...main.querySelectorAll("input, textarea")];
-  return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue);
+  const changed = (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  return fields.some((field) => field === document.activeElement || changed(field));
 }
 
 async function refresh() {

@@ -1,0 +1,1 @@
+"""Who may enter, by which link, and for how long."""

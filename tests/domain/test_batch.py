@@ -1,6 +1,8 @@
 """Batches: quotas, arms, inclusion probabilities, order."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -11,13 +13,14 @@ from hypothesis import strategies as st
 from biasloop.domain.batch import (
     Arm,
     Candidates,
+    Frame,
     Quota,
     Rows,
     Selection,
     compose_batch,
-    draw_positions,
     split_batch,
 )
+from biasloop.domain.measure.design import Design, Draw, draw_chances, draw_positions
 
 # --- quota ----------------------------------------------------------------------------------------
 
@@ -100,6 +103,13 @@ def test_one_item_per_text(texts: list[str], taken: list[str]) -> None:
 # --- compose --------------------------------------------------------------------------------------
 
 
+def composed(
+    train: Candidates, audit: Candidates, *arguments: Any, **options: Any
+) -> list[Selection]:
+    """The items of a batch; nothing was drawn or labelled before."""
+    return compose_batch(Frame.fresh(train), Frame.fresh(audit), *arguments, **options).selections
+
+
 def last_rows(rows: Rows, n: int) -> Rows:
     """A predictable strategy."""
     return rows[len(rows) - n :]
@@ -120,7 +130,7 @@ def test_gold_items_are_mixed_in(
 
     def batch(quota: Quota) -> list[Selection]:
         rng = np.random.default_rng(seed)
-        return compose_batch(train, audit, quota, acquire, rng, max_per_ad=1, gold=gold)
+        return composed(train, audit, quota, acquire, rng, max_per_ad=1, gold=gold)
 
     mixed = batch(Quota(4, 2, 1, n))
     texts = dict(
@@ -138,7 +148,7 @@ def test_gold_items_are_mixed_in(
     assert len(mixed) == min(7 + n, sum(s.row >= 100 for s in mixed) + left)
     # Without gold, nothing is drawn otherwise than before there was any.
     rng = np.random.default_rng(seed)
-    assert batch(Quota(4, 2, 1)) == compose_batch(
+    assert batch(Quota(4, 2, 1)) == composed(
         train, audit, Quota(4, 2, 1), acquire, rng, max_per_ad=1
     )
 
@@ -153,7 +163,7 @@ def test_a_batch(
     train = candidates(train_texts).distinct()
     audit = candidates(audit_texts, 100).distinct()  # texts may occur in both
     rng = np.random.default_rng(seed)
-    batch = compose_batch(train, audit, quota, last_rows if model else None, rng, max_per_ad=1)
+    batch = composed(train, audit, quota, last_rows if model else None, rng, max_per_ad=1)
 
     texts = dict(zip([*train.ids, *audit.ids], [*train.hashes, *audit.hashes], strict=True))
     rows = dict(zip([*train.ids, *audit.ids], [*train.rows, *audit.rows], strict=True))
@@ -177,7 +187,7 @@ def test_a_batch(
 def test_the_same_seed_gives_the_same_batch(seed: int) -> None:
     def once(with_seed: int) -> list[Selection]:
         rng = np.random.default_rng(with_seed)
-        return compose_batch(
+        return composed(
             distinct(40), distinct(20, 100), Quota(5, 4, 3), last_rows, rng, max_per_ad=3
         )
 
@@ -193,7 +203,7 @@ def test_the_strategy_chooses_among_items_not_drawn_at_random() -> None:
         return rows[:n]
 
     rng = np.random.default_rng(1)
-    batch = compose_batch(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng, max_per_ad=3)
+    batch = composed(distinct(10, 50), distinct(0), Quota(4, 0, 3), acquire, rng, max_per_ad=3)
     drawn = [s.row for s in batch if s.arm is Arm.RANDOM_TRAIN]
     assert offered[0].tolist() == [row for row in range(50, 60) if row not in drawn]
     chosen = {s.row for s in batch if s.arm is Arm.ACQUISITION}
@@ -206,7 +216,7 @@ def test_empty_pools_give_smaller_batches(pool: str) -> None:
     audit = distinct(0 if pool in ("audit", "both") else 9, 100)
     for acquire in (last_rows, None):
         rng = np.random.default_rng(0)
-        batch = compose_batch(train, audit, Quota(3, 2, 1), acquire, rng, max_per_ad=3)
+        batch = composed(train, audit, Quota(3, 2, 1), acquire, rng, max_per_ad=3)
         arms = Counter(s.arm for s in batch)
         if pool == "train":
             assert arms == {Arm.AUDIT: 2}
@@ -227,7 +237,9 @@ def test_a_draw_respects_the_limit_and_is_otherwise_uniform(
     ad_sizes: list[int], n: int, limit: int, seed: int
 ) -> None:
     ads = np.repeat(np.arange(len(ad_sizes)), ad_sizes)
-    drawn, chance = draw_positions(ads, n, limit, np.random.default_rng(seed))
+    m = len(ads)
+    chance = draw_chances(np.ones(m), np.zeros(m), ads, n, limit)
+    drawn = draw_positions(chance, ads, np.random.default_rng(seed))
     assert len(drawn) == min(n, sum(min(size, limit) for size in ad_sizes))
     assert np.all(np.diff(drawn) > 0)
     assert np.bincount(ads[drawn]).max(initial=0) <= limit
@@ -249,7 +261,7 @@ def test_a_batch_respects_the_limit_per_ad_and_is_full_if_possible(
     half = len(roots) // 2
     train, audit = distinct(half, 0, roots[:half]), distinct(len(roots) - half, 100, roots[half:])
     rng = np.random.default_rng(seed)
-    batch = compose_batch(train, audit, quota, last_rows if model else None, rng, max_per_ad=limit)
+    batch = composed(train, audit, quota, last_rows if model else None, rng, max_per_ad=limit)
     pools = {Arm.AUDIT: roots[half:], Arm.ACQUISITION: roots[:half]}
     rows = [s.row for s in batch]
     assert len(set(rows)) == len(rows)
@@ -277,12 +289,50 @@ def test_a_ranking_is_followed_and_full_ads_are_skipped(
 
     pool, rng = distinct(len(roots), 0, roots), np.random.default_rng(0)
     with patch("biasloop.domain.batch.MAX_ATTEMPTS", 100):
-        batch = compose_batch(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=limit)
+        batch = composed(pool, distinct(0), Quota(n, 0, 0), acquire, rng, max_per_ad=limit)
     expected: list[int] = []
     for row in np.argsort(rank):
         if len(expected) < n and sum(roots[r] == roots[row] for r in expected) < limit:
             expected.append(int(row))
     assert sorted(s.row for s in batch) == sorted(expected)
+
+
+@given(sizes, quotas, st.integers(1, 4), st.booleans(), st.integers(0, 2**32))
+def test_later_batches_keep_their_promises_and_end_with_every_item_asked(
+    ad_sizes: list[int], quota: Quota, limit: int, model: bool, seed: int
+) -> None:
+    """Rounds go on as they do in a campaign, until the pool is empty. No batch is too large, holds
+    too many items of an ad, or one that was asked before; and nothing that was drawn is lost."""
+    roots = [f"ad {a}" for a, size in enumerate(ad_sizes) for _ in range(size)]
+    half, total = len(roots) // 2, quota.acquisition + quota.audit + quota.random_train
+    pools = {
+        Arm.RANDOM_TRAIN: distinct(half, 0, roots[:half]),
+        Arm.AUDIT: distinct(len(roots) - half, half, roots[half:]),
+    }
+    draws: dict[Arm, list[Draw]] = {arm: [] for arm in pools}
+    asked = np.zeros(len(roots), dtype=bool)
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        frames = []
+        for arm, items in pools.items():
+            design, rows = Design.from_draws(draws[arm], len(roots)), items.rows
+            known = {"before": design.chance[rows], "drawn": design.drawn[rows]}
+            frames.append(replace(Frame.fresh(items), free=~asked[rows], **known))
+        batch = compose_batch(*frames, quota, last_rows if model else None, rng, max_per_ad=limit)
+        rows = np.array([s.row for s in batch.selections], dtype=np.int64)
+        assert len(rows) <= total
+        assert len(set(rows.tolist())) == len(rows)
+        assert not asked[rows].any()
+        for arm in pools:
+            of_arm = [
+                roots[s.row] for s in batch.selections if (s.row >= half) is (arm is Arm.AUDIT)
+            ]
+            assert max(Counter(of_arm).values(), default=0) <= limit
+        asked[rows] = True
+        for draw in batch.draws:
+            draws[Arm(draw.arm)].append(draw)
+    assert asked[half:].all() or not quota.audit
+    assert asked[:half].all() or not total
 
 
 @pytest.mark.parametrize("model", [True, False])
@@ -300,15 +350,14 @@ def test_items_are_drawn_as_often_as_their_probability_says(model: bool) -> None
     for seed in range(n):
         rng = np.random.default_rng(seed)
         acquire = last_rows if model else None
-        for s in compose_batch(train, audit, Quota(4, 2, 3), acquire, rng, max_per_ad=1):
+        for s in composed(train, audit, Quota(4, 2, 3), acquire, rng, max_per_ad=1):
             positions_by_arm[s.arm].append(s.position)
             if s.probability is not None:
-                drawn[s.arm, s.row] += 1
-                assert probability.setdefault((s.arm, s.row), s.probability) == s.probability
+                key = Arm.AUDIT if s.arm is Arm.AUDIT else Arm.RANDOM_TRAIN, s.row
+                drawn[key] += 1
+                assert probability.setdefault(key, s.probability) == s.probability
     expected = {(Arm.AUDIT, row): 1 / 3 if row in (100, 101, 103) else 1 / 2 for row in audit.rows}
-    expected |= {(Arm.RANDOM_TRAIN, row): 3 / 12 for row in train.rows}
-    if not model:
-        expected |= {(Arm.ACQUISITION, row): 4 / 12 for row in train.rows}
+    expected |= {(Arm.RANDOM_TRAIN, row): (3 if model else 7) / 12 for row in train.rows}
     assert probability == pytest.approx(expected)
     for key, p in probability.items():
         assert abs(drawn[key] / n - p) < 5 * (p * (1 - p) / n) ** 0.5, key

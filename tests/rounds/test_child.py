@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 from filelock import FileLock
 
@@ -23,7 +22,7 @@ from biasloop.rounds import child
 from biasloop.rounds.child import job_folder, job_to_json, run_job
 from biasloop.rounds.jobs import JOBS, job_from_json
 from biasloop.rounds.steps.evaluate.handover import EvaluateJob, SavedModel
-from support.trouble import ended, job, until
+from support.trouble import ended, job, job_children, until
 
 
 def example(job: type) -> Any:
@@ -192,7 +191,7 @@ def test_a_second_child_waits_for_the_first_and_takes_its_result(
     waiting: list[int] = []
 
     def heartbeat() -> None:
-        waiting.extend(child.pid for child in psutil.Process(os.getpid()).children())
+        waiting.extend(job_children())
 
     first = FileLock(trouble_folder / "lock")
     with ThreadPoolExecutor(1) as pool:

@@ -65,7 +65,7 @@ def test_no_answered_request_is_repeated(sown: Path, tmp_path: Path, model: LlmS
         assert first.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    (child,) = psutil.Process(first.pid).children()
+    (child,) = map(psutil.Process, job_children(first.pid))
     for process in (first, child):
         process.send_signal(signal.SIGKILL)
     first.communicate()

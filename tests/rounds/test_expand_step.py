@@ -16,12 +16,12 @@ from biasloop.domain.label import LabelSource
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
 from biasloop.errors import ConfigError
-from biasloop.reports.export import item_rows
 from biasloop.rounds.child import no_heartbeat
 from biasloop.rounds.steps.train.data import training_data
 from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from biasloop.service.takedown import forget_answers
+from support.exports import exported as exported_rows
 from support.llm_fixtures import Open
 from support.llm_model import gold, obedient, properties
 from support.llm_server import Asked, LlmServer, structured
@@ -84,7 +84,7 @@ def test_their_labels_are_the_models_and_teach_nothing_yet(expanded: Expanded) -
             "confidence": 1.0,
             "reason": "Lo dicono le parole.",
         }
-    exported = {row["item_id"]: row for row in item_rows(service, None, lambda _: None)}
+    exported = {row["item_id"]: row for row in exported_rows(service, "items")}
     assert {exported[item]["label_source"] for item in texts} == {"llm"}
     data = training_data(service.pool, annotations, service.campaign.scheme, constructed_weight=0.5)
     assert not set(data["item_id"]) & set(texts)

@@ -21,6 +21,7 @@ from biasloop.domain.task import PushedTask, RawAnnotation, TaskState
 from biasloop.domain.votes.vote import VotePlan, answered_items
 from biasloop.errors import LabelStudioDown, LabelStudioRefused
 from biasloop.labelstudio.label_config import LabelConfig
+from biasloop.labelstudio.tasks import is_flagged
 from biasloop.rounds.compare import changed_annotations, returns_and_overlaps
 from biasloop.rounds.losses import LossDecision
 from biasloop.rounds.poll import OVERLAP, poll
@@ -81,6 +82,16 @@ def appended_by(
 
 
 # --- one annotation -------------------------------------------------------------------------------
+
+
+def test_a_flag_is_part_of_a_vote_and_adding_one_is_a_new_version() -> None:
+    flag = {"type": "choices", "from_name": "unsure", "value": {"choices": ["unsure"]}}
+    (before,) = appended_by([task(raw(17, choices("age")))])
+    flagged = raw(17, choices("age"), flag, updated_at=NOW + SECOND)
+    (after,) = appended_by([task(flagged)], [before])
+    assert (after.key, after.standing, after.labels) == ("ls:17", Standing.VOTE, ("age",))
+    assert is_flagged(after.extra["result"], replace(CONFIG, unsure="unsure"))
+    assert not before.extra
 
 
 def test_an_annotation_becomes_a_fact() -> None:

@@ -7,30 +7,25 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from biasloop.errors import JobError
 from biasloop.rounds.child import run_job
 from biasloop.rounds.spare import spare_child
-from support.trouble import ended, job, until
-
-
-def children() -> set[int]:
-    return {child.pid for child in psutil.Process(os.getpid()).children()}
+from support.trouble import ended, job, job_children, until
 
 
 def test_a_job_is_done_by_the_child_that_waited(trouble_folder: Path) -> None:
     seen: list[set[int]] = []
     with spare_child():
-        (waiting,) = children()
-        assert run_job(trouble_folder, job("works"), lambda: seen.append(children()))
+        (waiting,) = job_children()
+        assert run_job(trouble_folder, job("works"), lambda: seen.append(job_children()))
         assert np.load(trouble_folder / "m1.npy").tolist() == [[1.0], [1.0]]
         assert (trouble_folder / "log").read_text() == "texts: ['uno', 'due']\n"
-        (next_one,) = children()
+        (next_one,) = job_children()
         assert next_one != waiting
         assert ended(waiting)
-    assert not children()
+    assert not job_children()
 
 
 def test_a_folder_may_have_any_name(trouble_folder: Path) -> None:
@@ -53,7 +48,7 @@ def test_errors_and_deaths_are_those_of_any_child(trouble_folder: Path) -> None:
 
 def test_a_dead_spare_child_is_no_trouble(trouble_folder: Path) -> None:
     with spare_child():
-        (waiting,) = children()
+        (waiting,) = job_children()
         os.kill(waiting, signal.SIGKILL)
         until(lambda: ended(waiting))
         assert run_job(trouble_folder, job("works")) == {"audit": {}}
@@ -65,12 +60,11 @@ def test_it_ends_when_its_parent_was_killed(trouble_folder: Path, kind: str) -> 
     script = f"""
 import os, sys, time
 from pathlib import Path
-import psutil
 from biasloop.rounds.child import run_job
 from biasloop.rounds.spare import spare_child
-from support.trouble import job
+from support.trouble import job, job_children
 with spare_child():
-    Path("spare.tmp").write_text(str(psutil.Process(os.getpid()).children()[0].pid))
+    Path("spare.tmp").write_text(str(*job_children()))
     Path("spare.tmp").rename("spare")
     {work if kind == "endless" else "time.sleep(600)"}
 """

@@ -7,6 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from biasloop.domain.measure.design import Array, Draw, Mask, draw_chances, draw_positions
+
 Rows = NDArray[np.int64]
 
 Acquire = Callable[[Rows, int], Rows]
@@ -30,8 +32,9 @@ class Arm(StrEnum):
 class Selection:
     """One item of a batch.
 
-    `probability` is the item's probability of being drawn; None if a strategy chose it.
-    `position` is its place in the order that annotators see.
+    `probability` is the item's chance in the draw of this round (over all rounds it is that of
+    measure.design.Design); None if a strategy chose it. `position` is its place in the order that
+    annotators see.
     """
 
     item_id: str
@@ -75,11 +78,60 @@ class Candidates:
         keep = np.sort(first)
         if taken is not None:
             keep = keep[~np.isin(self.hashes[keep], taken)]
-        return Candidates(self.rows[keep], self.ids[keep], self.hashes[keep], self.roots[keep])
+        return self.at(keep)
+
+    def at(self, positions: Rows | Mask) -> "Candidates":
+        """The items at these positions."""
+        return Candidates(
+            self.rows[positions], self.ids[positions], self.hashes[positions], self.roots[positions]
+        )
 
     def ads(self) -> Rows:
         """Numbers the ads 0, 1, … and returns the number of each item's ad, (n,)."""
         return np.unique(self.roots, return_inverse=True)[1].astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a random arm draws from: `items`, sorted by row and with distinct text hashes, and more
+    about each of them, all (m,).
+
+    `free` says which may go to annotators: no batch has held them, and nobody has labelled them.
+    `before` is their chance of having been drawn in earlier rounds, and `drawn` which ones were.
+    `sizes` are their relative chances in the next draw.
+    """
+
+    items: Candidates
+    free: Mask
+    before: Array
+    drawn: Mask
+    sizes: Array
+
+    @classmethod
+    def fresh(cls, items: Candidates) -> "Frame":
+        """A frame from which nothing was drawn yet, with equal chances."""
+        m = len(items)
+        nothing = np.zeros(m, dtype=bool)
+        return cls(items, ~nothing, np.zeros(m), nothing, np.ones(m))
+
+    def without(self, hashes: NDArray[np.str_]) -> "Frame":
+        """The same without the items with these text hashes."""
+        keep = ~np.isin(self.items.hashes, hashes)
+        return Frame(
+            self.items.at(keep),
+            self.free[keep],
+            self.before[keep],
+            self.drawn[keep],
+            self.sizes[keep],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The items of a batch, in the order in which annotators see them, and its random draws."""
+
+    selections: list[Selection]
+    draws: list[Draw]
 
 
 def split_batch(
@@ -109,118 +161,105 @@ def split_batch(
 
 
 def compose_batch(
-    train: Candidates,
-    audit: Candidates,
+    train: Frame,
+    audit: Frame,
     quota: Quota,
     acquire: Acquire | None,
     rng: np.random.Generator,
     *,
     max_per_ad: int,
     gold: Candidates | None = None,
-) -> list[Selection]:
-    """Composes a batch with at most `max_per_ad` items of an ad, in the order annotators see it.
+) -> Batch:
+    """Composes a batch with at most `max_per_ad` items of an ad.
 
-    Candidates must be sorted by row and have distinct text hashes (`Candidates.distinct`).
     `acquire(rows, n)` lets the strategy choose n of the pool rows; None (there is no model yet)
     draws them at random, and they get their inclusion probability. Places that another arm cannot
     fill go to acquisition. If there are too few candidates, the batch is smaller.
-    """
-    audited, chance = draw_positions(audit.ads(), quota.audit, max_per_ad, rng)
-    picks: list[tuple[Candidates, int, Arm, float | None]] = [
-        (audit, i, Arm.AUDIT, float(chance[i])) for i in audited
-    ]
 
-    hashes_taken = audit.hashes[audited]
-    gold_positions: Rows = np.empty(0, dtype=np.int64)
+    A random arm asks about what it draws and nobody was asked about, on average as many items as
+    its quota says. What an arm has drawn and has no place for is asked in a later batch.
+    """
+    total = quota.acquisition + quota.audit + quota.random_train
+    audited, chance, draws = _at_random(
+        Arm.AUDIT, audit, quota.audit, total - quota.random_train, max_per_ad, rng
+    )
+    picks: list[tuple[Candidates, int, Arm, float | None]] = [
+        (audit.items, i, Arm.AUDIT, float(chance[i])) for i in audited
+    ]
+    hashes_taken = audit.items.hashes[audited]
     if gold is not None and quota.gold:
         gold = gold.distinct(hashes_taken)
         gold_positions = rng.permutation(len(gold))[: quota.gold]
         picks += [(gold, i, Arm.GOLD, len(gold_positions) / len(gold)) for i in gold_positions]
         hashes_taken = np.concatenate([hashes_taken, gold.hashes[gold_positions]])
-    train = train.distinct(hashes_taken)  # one item per text in a batch
-    ads = train.ads()
-    n_acquire = quota.acquisition + quota.audit - len(audited)
-    n_acquire += quota.gold - len(gold_positions)
-    n_random = quota.random_train
-    if acquire is None:
-        drawn, chance = draw_positions(ads, n_random + n_acquire, max_per_ad, rng)
-        shuffled = rng.permutation(drawn)
-        for arm, positions in (
-            (Arm.RANDOM_TRAIN, shuffled[:n_random]),
-            (Arm.ACQUISITION, shuffled[n_random:]),
-        ):
-            share = len(positions) / max(1, len(drawn))
-            picks += [(train, i, arm, float(chance[i] * share)) for i in positions]
-    else:
-        random_train, chance = draw_positions(ads, n_random, max_per_ad, rng)
-        n_acquire += n_random - len(random_train)
-        acquired = _by_strategy(acquire, train.rows, ads, random_train, n_acquire, max_per_ad, rng)
-        picks += [(train, i, Arm.RANDOM_TRAIN, float(chance[i])) for i in random_train]
-        picks += [(train, i, Arm.ACQUISITION, None) for i in acquired]
+    train = train.without(hashes_taken)  # one item per text in a batch
+    room = total + quota.gold - len(picks)
+    drawn, chance, train_draws = _at_random(
+        Arm.RANDOM_TRAIN, train, quota.random_train if acquire else room, room, max_per_ad, rng
+    )
+    n_random = len(drawn) if acquire else quota.random_train
+    for position, i in enumerate(drawn):
+        arm = Arm.RANDOM_TRAIN if position < n_random else Arm.ACQUISITION
+        picks.append((train.items, i, arm, float(chance[i])))
+    acquired = _by_strategy(
+        acquire or (lambda rows, n: np.sort(rng.choice(rows, n, replace=False))),
+        train,
+        drawn,
+        room - len(drawn),
+        max_per_ad,
+        rng,
+    )
+    picks += [(train.items, i, Arm.ACQUISITION, None) for i in acquired]
 
     order = rng.permutation(len(picks))
-    return [
+    selections = [
         Selection(
-            item_id=str(pool.ids[i]),
-            row=int(pool.rows[i]),
+            item_id=str(items.ids[i]),
+            row=int(items.rows[i]),
             arm=arm,
             probability=probability,
             position=position,
         )
-        for position, (pool, i, arm, probability) in enumerate(picks[j] for j in order)
+        for position, (items, i, arm, probability) in enumerate(picks[j] for j in order)
     ]
+    return Batch(selections, draws + train_draws)
 
 
-def draw_positions(
-    ads: Rows, n: int, max_per_ad: int, rng: np.random.Generator
-) -> tuple[Rows, NDArray[np.float64]]:
-    """Draws n of m positions at random, at most `max_per_ad` of an ad.
-
-    `ads` (m,) holds the number of each position's ad. Returns the drawn positions, sorted, and the
-    inclusion probability of every position, (m,). The probability is n / m, unless an ad is so long
-    that it would exceed `max_per_ad`: its items then share `max_per_ad` places, and the other items
-    share the rest. Draws fewer than n if the ads do not allow more. This is systematic sampling
-    along the ads in random order (Madow 1949, "On the theory of systematic sampling, II"), which
-    gives an ad with an expected share of x places either floor(x) or ceil(x) of them.
-    """
-    sizes = np.bincount(ads)
-    n = min(n, int(np.minimum(sizes, max_per_ad).sum()))
-    full = np.zeros(len(sizes), dtype=bool)
-    while True:  # limiting an ad frees places, so that further ads may reach the limit
-        n_rest, n_items = n - max_per_ad * int(full.sum()), int(sizes[~full].sum())
-        newly_full = ~full & (sizes * n_rest > max_per_ad * n_items)
-        if not newly_full.any():
-            break
-        full |= newly_full
-    probability = np.where(full[ads], max_per_ad / sizes[ads], n_rest / max(1, n_items))
-
-    order = np.lexsort((rng.random(len(ads)), rng.permutation(len(sizes))[ads]))
-    of_full_ads = order[full[ads[order]]]
-    others = order[~full[ads[order]]]
-    start = int(rng.integers(max(1, n_items)))
-    drawn = others[(start + n_items * np.arange(n_rest)) // max(1, n_rest)]
-    return np.sort(np.concatenate([_first(of_full_ads, ads, max_per_ad), drawn])), probability
+def _at_random(
+    arm: Arm, frame: Frame, wanted: int, room: int, max_per_ad: int, rng: np.random.Generator
+) -> tuple[Rows, Array, list[Draw]]:
+    """Draws from the frame; returns at most `room` positions to ask about, in random order, the
+    chances (m,) of the draw, and the draw itself, if any item had a chance."""
+    ads = frame.items.ads()
+    chances = draw_chances(frame.sizes, frame.before, ads, wanted, max_per_ad)
+    hits = draw_positions(chances, ads, rng)
+    drawn = frame.drawn.copy()
+    drawn[hits] = True
+    positions = _first(rng.permutation(np.flatnonzero(drawn & frame.free)), ads, max_per_ad)
+    rows = frame.items.rows
+    draws = [Draw.from_frame(arm, rows, chances, rows[hits])] if chances.any() else []
+    return rng.permutation(positions)[:room], chances, draws
 
 
 def _by_strategy(
     acquire: Acquire,
-    rows: Rows,
-    ads: Rows,
+    train: Frame,
     taken: Rows,
     n: int,
     max_per_ad: int,
     rng: np.random.Generator,
 ) -> Rows:
-    """Lets the strategy choose n positions that are not in `taken`, so that no ad has more than
-    `max_per_ad` positions in both together.
+    """Lets the strategy choose n free positions that are not in `taken`, so that no ad has more
+    than `max_per_ad` positions in both together.
 
     A strategy returns a set, not a ranking, so it is called again: for each ad with too many items,
     to choose which of them stay; and then to fill the free places from ads that are not full. For a
     strategy that ranks, this equals going down the ranking and skipping full ads. In the last
     attempt no ad offers more items than it may have, which is certain to fill the batch.
     """
+    rows, ads = train.items.rows, train.items.ads()
     allowed = max_per_ad - np.bincount(ads[taken], minlength=int(ads.max(initial=-1)) + 1)
-    free = np.setdiff1d(np.arange(len(rows)), taken)
+    free = np.setdiff1d(np.flatnonzero(train.free), taken)
     chosen: Rows = np.empty(0, dtype=np.int64)
     for attempt in range(MAX_ATTEMPTS):
         free = free[allowed[ads[free]] > 0]

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 """A cell that begins with one of these may be run as a formula (OWASP, "CSV Injection")."""
 
+FORMULA_PATTERN = r"^'*[=+\-@＝＋－＠\t\r\n]"
+"""Finds the same, also behind leading ', as a regular expression for Python and for RE2."""
+
 _DEFUSED = re.compile(rf"'+[{re.escape(''.join(FORMULA))}]")
 _PART = re.compile(r"(?:\\[\\|\[]|[^|])*")
 _ESCAPED = re.compile(r"\\([\\|\[])")

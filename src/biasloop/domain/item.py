@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
+from biasloop.domain.columns import AdColumns
 from biasloop.domain.split import Split
 from biasloop.domain.text import in_compatibility_form, normalise
 
@@ -26,13 +27,14 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ad:
-    """A job advertisement as it was imported."""
+    """A job advertisement as it was imported. `columns` are those that are no fields of an ad."""
 
     id: str
     text: str
     title: str = ""
     language: str = ""
     source: str = ""
+    columns: AdColumns = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,21 @@ class LabelSource(StrEnum):
     """Where a label comes from. Labels from different sources are never mixed."""
 
     HUMAN = "human"
+    ADJUDICATED = "adjudicated"
+    """Decided by a named person who saw the votes; outweighs them."""
     SEED = "seed"
     CONSTRUCTED = "constructed"
     """Follows from the edit that made a counterfactual."""
     LLM = "llm"
     GOLD = "gold"
     """The known answer of a gold item; nothing learns from it."""
+
+
+BY_PEOPLE = (LabelSource.HUMAN, LabelSource.ADJUDICATED)
+"""Sources of labels that people gave to an item of a batch: what audit and gain are measured on."""
+
+EVIDENCE = (*BY_PEOPLE, LabelSource.SEED)
+"""Sources of labels that are evidence for or against a model: a person chose them for that text."""
 
 
 class AsideReason(StrEnum):

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from biasloop.domain.batch import Arm, Quota, Rows, Selection, split_batch
 from biasloop.domain.label import Labels
 from biasloop.domain.learning import Scores, Similarity
+from biasloop.domain.measure.design import Array, Design, audit_sizes
+from biasloop.domain.measure.metric import flag_labels
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.policy import Policy
 from biasloop.domain.round import Round
@@ -17,15 +19,16 @@ from biasloop.domain.writing.deficit import label_errors
 from biasloop.domain.writing.synthesis import WritingMaterial
 from biasloop.plugins.registry import Kind, plugin
 from biasloop.ports import Encoder, Strategy, has_encoder
+from biasloop.rounds.design import read_design
 from biasloop.rounds.scorer import scoring_model
-from biasloop.rounds.steps.candidates import busy_items, candidates, labelled_rows
+from biasloop.rounds.steps.candidates import SPLIT_OF_ARM, busy_items, candidates, labelled_rows
 from biasloop.rounds.steps.expand.step import build_corpus
-from biasloop.rounds.steps.select import ReadScores
+from biasloop.rounds.steps.select import AuditSizes, ReadScores
 from biasloop.rounds.steps.train.recipe import Recipe
 from biasloop.store.features import FeatureStore
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
-from biasloop.store.scores import read_scores, read_thresholds
+from biasloop.store.scores import read_scores, read_thresholds, score_file
 from biasloop.workspace.campaign import Campaign
 from biasloop.workspace.layout import Layout
 from biasloop.workspace.settings import Settings
@@ -96,14 +99,19 @@ class Lookups:
         """The items selected in a round, in the order of its batch."""
         return [selection for _, selection in self.ledger.selections(round_.id)]
 
-    def quota(self, selected: list[tuple[int, Selection]]) -> Quota:
+    def designs(self) -> dict[Arm, Design]:
+        """What the random draws so far come to, by arm."""
+        return {arm: read_design(self.ledger, self.pool, arm) for arm in SPLIT_OF_ARM}
+
+    def quota(self, selected: list[tuple[int, Selection]], audit: Design) -> Quota:
         """How many items of each arm the next batch holds; `selected` are the (round, selection)
-        pairs so far."""
+        pairs so far, `audit` is what the audit arm drew. How much of it is done is what is expected
+        of its chances, so that later chances do not depend on what was drawn."""
         loop = self.settings.loop
         left = max(0, loop.budget - len({s.item_id for _, s in selected}))
         return split_batch(
             min(loop.batch_size, left),
-            audit_done=sum(s.arm is Arm.AUDIT for _, s in selected),
+            audit_done=round(audit.chance.sum()),
             audit_block=loop.audit_block,
             audit_share=loop.audit_share,
             random_share=loop.random_share,
@@ -147,6 +155,32 @@ class Lookups:
             labels=labels,
             similarity=self.similarity(model_id, np.append(rows, labelled)),
         ).under(self.campaign.scheme, learned)
+
+    @property
+    def score_needs(self) -> frozenset[str]:
+        """What is scored: what the strategy needs, and what the chances of audit items need."""
+        by_model = self.settings.loop.audit_chances == "model"
+        return self.strategy.needs | {"proba"} if by_model else self.strategy.needs
+
+    def audit_sizes(self, model_id: str | None) -> AuditSizes | None:
+        """The relative chances of audit items by what this model says; None where all have the same
+        chance: by setting, without a model, and in a round that an older version scored."""
+        if model_id is None or self.settings.loop.audit_chances == "uniform":
+            return None
+        folder, shards = self.layout.scores / model_id, self.pool.shards()
+        if not all(score_file(folder, number, "proba").exists() for number, _, _ in shards):
+            return None
+        learned, scheme = self.ledger.models.get(model_id).labels, self.campaign.scheme
+
+        def sizes(rows: Rows) -> Array:
+            if not len(rows):
+                return np.empty(0)
+            proba = {"proba": read_scores(folder, "proba", shards, rows)}
+            scores = Scores(proba, read_thresholds(folder), scheme.multi).under(scheme, learned)
+            known = scores.arrays["proba"]
+            return audit_sizes(known, flag_labels(known, scores.thresholds, scheme.multi))
+
+        return sizes
 
     def similarity(self, model_id: str, rows: Rows) -> Similarity | None:
         """A function that returns cosine similarities of these pool rows, computed from stored

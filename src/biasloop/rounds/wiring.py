@@ -1,14 +1,24 @@
 """Binds the steps of a round to a workspace: passes each what it takes from ledger and settings."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from biasloop.domain.batch import Arm
 from biasloop.domain.item import Item
-from biasloop.domain.round import STEPS, Done, Outcome, Round, State
+from biasloop.domain.low_water import PREPARATION
+from biasloop.domain.round import (
+    STEPS,
+    Done,
+    Outcome,
+    Round,
+    Situation,
+    State,
+    is_last_batch,
+)
 from biasloop.domain.writing.judgement import Judgement
 from biasloop.domain.writing.prompt import Price
 from biasloop.domain.writing.synthesis import TextRequest
@@ -16,6 +26,7 @@ from biasloop.llm.estimate import Estimate, estimate
 from biasloop.llm.prompting import read_prompts
 from biasloop.ports import Expander, LabelStudio, PromptExpander, Strategy, needs_language_model
 from biasloop.rounds.child import Heartbeat, no_heartbeat
+from biasloop.rounds.design import read_design
 from biasloop.rounds.lookups import Lookups
 from biasloop.rounds.loop import Step
 from biasloop.rounds.prelabel import prelabels
@@ -51,6 +62,7 @@ class Steps:
     expander_options: Mapping[str, Mapping[str, Any]]
     strategy: Strategy
     label_studio: Callable[[], LabelStudio]
+    situation: Callable[[datetime], Situation]
     ensure_project: Callable[[], int]
 
     @cached_property
@@ -123,7 +135,7 @@ class Steps:
             model_folder=self.layout.folder / model.folder if model else None,
             features_folder=self.layout.features,
             scores_folder=self.layout.scores,
-            needs=self.strategy.needs,
+            needs=self.lookups.score_needs,
             multi=self.campaign.scheme.multi,
             cascade=self.settings.classifier.cascade,
             candidate_rows=self.lookups.candidate_rows,
@@ -134,18 +146,20 @@ class Steps:
 
     def select(self, round_: Round, _heartbeat: Heartbeat) -> Done:
         """Composes the batch from the stored scores."""
-        selected = self.ledger.live_selections()
+        selected, designs = self.ledger.live_selections(), self.lookups.designs()
         return select(
             round_id=round_.id,
             pool=self.pool,
             pool_rows=round_.facts["pool_rows"],
             answered=self.ledger.answered_items(),
             selected=selected,
-            quota=self.lookups.quota(selected),
+            quota=self.lookups.quota(selected, designs[Arm.AUDIT]),
             strategy=self.strategy,
             read_scores=self.lookups.scores(round_.facts["scored_with"], round_.facts["pool_rows"]),
             max_per_ad=self.settings.loop.max_per_ad,
             seed=self.settings.seed,
+            designs=designs,
+            audit_sizes=self.lookups.audit_sizes(round_.facts["scored_with"]),
         )
 
     def push(self, round_: Round, heartbeat: Heartbeat) -> Done:
@@ -157,7 +171,7 @@ class Steps:
             llm, purse = self.settings.llm, f"round {round_.id}"
             return prelabels(items, guide, self.layout, llm, purse, heartbeat)
 
-        return push(
+        done = push(
             round_id=round_.id,
             pool=self.pool,
             selections=self.lookups.batch(round_),
@@ -165,20 +179,24 @@ class Steps:
             newest=self.ledger.newest_task(round_.opened_at),
             prelabel=prelabel if self.settings.llm.prelabel else None,
         )
+        minutes = (datetime.now(UTC) - round_.opened_at) / timedelta(minutes=1)
+        return replace(done, facts={**done.facts, PREPARATION: round(max(0, minutes), 3)})
 
     def pull(self, round_: Round, _heartbeat: Heartbeat) -> Outcome:
         """Tests whether enough of the batch is labelled."""
-        loop = self.settings.loop
+        loop, now = self.settings.loop, datetime.now(UTC)
         events = self.ledger.control.events_of(round_.id)
+        situation, batch = self.situation(now), self.ledger.selections(round_.id)
         return pull(
-            selections=self.lookups.batch(round_),
-            pushed=self.ledger.task_ids(),
-            annotations=self.ledger.annotations(),
+            tasks=self.ledger.batches.items_with_task(round_.id),
+            annotations=self.ledger.batches.annotations(round_.id),
             low_water=loop.low_water,
+            rounds=situation.rounds,
+            is_last=is_last_batch(self.settings.opening, situation, len(batch)),
             per_item=self.settings.votes.per_item,
             pushed_at=events.get(State.PUSHED, round_.opened_at),
             deadline=timedelta(hours=loop.deadline_hours),
-            now=datetime.now(UTC),
+            now=now,
             poll_interval=timedelta(seconds=self.settings.scheduler.poll_seconds),
         )
 
@@ -223,7 +241,7 @@ class Steps:
             pool_folder=self.layout.pool,
             features_folder=self.layout.features,
             annotations=annotations,
-            random=random_items(self.ledger.live_selections(), annotations),
+            random=random_items(self._drawn_for_training(), annotations),
             sequence=sequence,
             review=review,
             review_due=round_id is not None and terms.due(round_id, reviewed_in),
@@ -233,6 +251,11 @@ class Steps:
             models_folder=self.layout.models,
             heartbeat=heartbeat,
         )
+
+    def _drawn_for_training(self) -> Set[str]:
+        """The ids of the items that a draw of random_train took."""
+        drawn = read_design(self.ledger, self.pool, Arm.RANDOM_TRAIN).drawn
+        return set(self.pool.column("id", len(drawn))[drawn].tolist())
 
     def evaluate(self, round_: Round, heartbeat: Heartbeat) -> Done:
         """Reports on the round's model and the one in service on audit items, and decides on
@@ -245,6 +268,7 @@ class Steps:
             earlier=[earlier.id for earlier in self.lookups.models_before(round_)],
             annotations=self.ledger.annotations(),
             selections=self.ledger.live_selections(),
+            probability=read_design(self.ledger, self.pool, Arm.AUDIT).sampled_probability,
             promote=self.settings.loop.promote == "auto",
             stopping=self.settings.stopping_advice,
             context=EvaluationContext(

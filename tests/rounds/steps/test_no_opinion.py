@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from biasloop.domain.batch import Candidates, Quota
+from biasloop.domain.batch import Candidates, Frame, Quota
 from biasloop.domain.learning import Scores
 from biasloop.rounds.steps.select import choose_batch
 
@@ -31,15 +31,15 @@ def batch(proba: np.ndarray, labels: list[list[int]], multi: bool, seed: int = 0
     quota = Quota(acquisition=N, audit=0, random_train=0)
     nobody = everything.distinct(ids)
     chosen = choose_batch(
-        everything,
-        nobody,
+        Frame.fresh(everything),
+        Frame.fresh(nobody),
         quota,
         Asked(),
         scores.for_candidates,
         max_per_ad=1,
         seeds=[seed, 1],
     )
-    return sorted(selection.row for selection in chosen)
+    return sorted(selection.row for selection in chosen.selections)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from biasloop.domain.annotation import Annotation
@@ -26,6 +25,7 @@ from biasloop.rounds.steps.train.probation import review_rows, review_written
 from biasloop.rounds.steps.train.recipe import Folders, Recipe
 from biasloop.store.pool import ArrowPool
 from support.annotations import vote
+from support.trouble import job_children
 
 SCHEME = Scheme(("age", "gender"), multi=True, none_label="inclusive")
 WORDS = np.array([f"{a}{b}{c}o" for a, b, c in product("bdflmprst", ("era", "ilu"), "nrstv")])
@@ -155,8 +155,8 @@ def test_a_killed_review_goes_on_where_it_was(
 
     def kill() -> None:
         if len(list((tmp_path / "train").glob("*/with*-?.npz"))) >= 3:
-            for child in psutil.Process(os.getpid()).children():
-                child.send_signal(signal.SIGKILL)
+            for pid in job_children():
+                os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(JobError, match="signal 9"):
         campaign.review("train", kill)

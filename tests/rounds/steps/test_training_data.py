@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from biasloop.domain.annotation import RANDOM_SAMPLE, Annotation, Standing
-from biasloop.domain.batch import Arm, Selection
 from biasloop.domain.item import Ad, real_item, seed_item, synthetic_item
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import Split
@@ -99,20 +98,10 @@ def test_written_texts_teach_at_their_weight_and_no_fold_cuts_a_root_of_theirs(
 
 
 def test_items_that_stand_for_the_pool_were_drawn_at_random_or_imported_as_such() -> None:
-    def selection(item: str, arm: Arm, probability: float | None) -> tuple[int, Selection]:
-        return 1, Selection(item, 0, arm, probability, 0)
-
-    selections = [
-        selection("random", Arm.RANDOM_TRAIN, 0.1),
-        selection("before there was a model", Arm.ACQUISITION, 0.1),
-        selection("chosen", Arm.ACQUISITION, None),
-        selection("audit", Arm.AUDIT, 0.1),
-        selection("gold", Arm.GOLD, 0.1),
-    ]
     sampled = replace(vote("sampled", "import"), extra={RANDOM_SAMPLE: True})
     undone = replace(sampled, item_id="undone", standing=Standing.DELETED)
     votes = [vote("chosen", "a"), sampled, undone]
-    assert random_items(selections, votes) == {"random", "before there was a model", "sampled"}
+    assert random_items({"random"}, votes) == {"random", "sampled"}
 
 
 def test_only_rows_of_random_items_are_marked(tmp_path: Path) -> None:

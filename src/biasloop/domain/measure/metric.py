@@ -5,17 +5,20 @@ ignored.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
+from biasloop.domain.measure.ranking import average_precision
 from biasloop.domain.measure.resample import RESAMPLES, Array, Interval, Roots, percentile_interval
 
 Flags = NDArray[np.bool_]
 
+FIGURES = ("precision", "recall", "f1", "average_precision")
+"""The figures of a label."""
 MIN_POSITIVES = 30
 """A label with fewer positives is reported as "too few" (R7)."""
 
@@ -24,7 +27,9 @@ MIN_POSITIVES = 30
 class LabelQuality:
     """Quality for one label, which has `n` positives among the `asked` items.
 
-    All figures are None if there are too few positives; precision also if nothing was flagged.
+    All figures are None if there are too few positives; precision also if nothing was flagged. With
+    weights, the positives are worth as much as `effective` ones of equal weight; `rounds_left` is
+    about how many more rounds it takes until they are enough (None: they are, or it is not known).
     """
 
     n: int
@@ -33,9 +38,15 @@ class LabelQuality:
     recall: Interval | None = None
     f1: Interval | None = None
     average_precision: Interval | None = None
+    effective: float | None = None
+    rounds_left: int | None = None
 
     def __str__(self) -> str:
-        return f"too few ({self.n})" if self.f1 is None else f"F1 {self.f1} (n={self.n})"
+        if self.f1 is not None:
+            return f"F1 {self.f1} (n={self.n})"
+        left = self.rounds_left
+        later = f", enough after about {left} more round{'s'[: left > 1]}" if left else ""
+        return f"too few ({self.n}){later}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,8 @@ class QualityReport:
     `macro` is the mean F1 over the labels in `macro_over`, those with enough positives; `micro` is
     the F1 over the cells of all labels; `accuracy` is the share of correct classes in a
     single-label scheme. A figure is None if it cannot be measured on these items, or if the labels
-    that it is about have too few positives together.
+    that it is about have too few positives together. `effective` is how many positives of equal
+    weight those of all labels are worth, where items have weights.
     """
 
     labels: Mapping[str, LabelQuality]
@@ -55,6 +67,7 @@ class QualityReport:
     accuracy: Interval | None
     n_items: int
     n_roots: int
+    effective: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: without NaN; None where a figure is missing."""
@@ -113,10 +126,9 @@ def evaluate(
     labels = {}
     for j, name in enumerate(sample.names):
         n, asked = int((truth[:, j] == 1).sum()), int((truth[:, j] >= 0).sum())
-        columns = (m.precision, m.recall, m.f1, m.average_precision)
-        labels[name] = LabelQuality(
-            n, asked, *(percentile_interval(c[:, j]) for c in columns if j in sample.enough)
-        )
+        columns = {figure: getattr(m, figure)[:, j] for figure in FIGURES if j in sample.enough}
+        intervals: dict[str, Any] = {key: percentile_interval(columns[key]) for key in columns}
+        labels[name] = replace(LabelQuality(n, asked), **intervals)
     return QualityReport(
         labels=labels,
         macro=percentile_interval(m.macro),
@@ -174,20 +186,22 @@ def micro_f1(
     *,
     seed: int,
     resamples: int = RESAMPLES,
+    weights: Array | None = None,
 ) -> Array:
     """The F1 over all cells of each of m models, on the same resamples.
 
-    `flags` holds the flags (n, k) of each model. Returns (1 + resamples, m); NaN where no cell is
-    positive.
+    `flags` holds the flags (n, k) of each model, `weights` (n,) how much each item counts. Returns
+    (1 + resamples, m); NaN where no cell is positive.
     """
     sample_roots, yes, asked = Roots.from_names(roots), truth == 1, truth >= 0
+    weight = np.ones((len(truth), 1)) if weights is None else weights[:, None]
     hit = sample_roots.sums(
-        np.stack([(yes & model_flags).sum(axis=1) for model_flags in flags], axis=1)
+        weight * np.stack([(yes & model_flags).sum(axis=1) for model_flags in flags], axis=1)
     )
     flagged = sample_roots.sums(
-        np.stack([(asked & model_flags).sum(axis=1) for model_flags in flags], axis=1)
+        weight * np.stack([(asked & model_flags).sum(axis=1) for model_flags in flags], axis=1)
     )
-    positive = sample_roots.sums(yes.sum(axis=1, keepdims=True))
+    positive = sample_roots.sums(weight * yes.sum(axis=1, keepdims=True))
     chunks = [
         _ratio(
             2 * (draws @ hit),
@@ -275,23 +289,6 @@ def _measure(
         ),
         accuracy=_ratio(correct, measurable),
     )
-
-
-def average_precision(
-    truth: NDArray[np.bool_], proba: NDArray[np.floating], weights: Array
-) -> Array:
-    """Average precision of one label on r resamples, (r,); NaN where there are no positives.
-
-    It is the area under the steps of the precision-recall curve; tied probabilities are one step.
-    `truth` and `proba` are (n,); `weights` (r, n) says how often each item counts.
-    """
-    order = np.argsort(-proba, kind="stable")
-    last_of_tie = np.append(np.diff(proba[order]) != 0, True)
-    hits = (weights[:, order] * truth[order]).cumsum(axis=1)[:, last_of_tie]
-    flagged = weights[:, order].cumsum(axis=1)[:, last_of_tie]
-    precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
-    steps = np.diff(hits, axis=1, prepend=0)
-    return _ratio((steps * precision).sum(axis=1), hits[:, -1])
 
 
 def _ratio(numerator: Array, denominator: Array, where: Flags | None = None) -> Array:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.label import Labels
-from biasloop.domain.measure.metric import MIN_POSITIVES, Flags, average_precision
+from biasloop.domain.measure.metric import MIN_POSITIVES, Flags
+from biasloop.domain.measure.ranking import average_precision
 from biasloop.domain.measure.resample import RESAMPLES, Array, Roots
 
 Probabilities = NDArray[np.floating]
@@ -210,8 +211,10 @@ def _wrong(rows: ReviewRows, roots: Roots, flags: Sequence[Flags], seed: int) ->
     Let w be the share of wrong cells among those with answer y. The model contradicts correct cells
     at its error rate e(y), and wrong ones at 1 - e(not y). So w = (contradicted - e(y)) /
     (1 - e(y) - e(not y)), as in class-conditional noise (Natarajan et al. 2013, "Learning with
-    Noisy Labels"). Labels that the model hardly distinguishes are ignored. The number of wrong
-    cells is halved, since one label in place of another makes two cells wrong.
+    Noisy Labels"). Any threshold gives the same estimate on average. Those of the labelled rows are
+    used, not those for the pool, which may flag next to nothing: labels that the model hardly
+    distinguishes are ignored. The number of wrong cells is halved, since one label in place of
+    another makes two cells wrong.
     """
     rng = np.random.default_rng(seed)
     m = int(rows.written.sum())

@@ -2,15 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.annotation import Annotation
+from biasloop.domain.label import Scheme
 from biasloop.domain.round import Done
-from biasloop.domain.votes.consensus import (
-    Consensus,
-    ConsensusMethod,
-    reach_consensus,
-    votes_of_today,
-)
+from biasloop.domain.votes.consensus import Consensus, ConsensusMethod, settle_items
 
 
 def aggregate(
@@ -21,26 +16,22 @@ def aggregate(
     method: ConsensusMethod,
     sequence: int,
 ) -> Done:
-    """Computes the consensus on every item whose votes have changed since the last one, including
-    late votes on items of earlier rounds.
+    """Computes the consensus on every item whose votes or adjudication have changed since the last
+    one, including late votes on items of earlier rounds.
 
     `known` are the consensus records so far, `sequence` is the ledger sequence number at which the
     annotations were read.
     """
-    votes: dict[str, list[Annotation]] = {}
-    for annotation in votes_of_today(annotations, scheme):
-        if annotation.source is LabelSource.HUMAN and annotation.standing is Standing.VOTE:
-            votes.setdefault(annotation.item_id, []).append(annotation)
     known_by_item = {consensus.item_id: consensus for consensus in known}
-    agreed = list(reach_consensus(votes, scheme, method).values())
+    settled = settle_items(annotations, scheme, method)
     withdrawn = [
         Consensus(item_id, labels=(), asked=(), votes=0, support={})
-        for item_id, previous in known_by_item.items()
-        if previous.votes and item_id not in votes
+        for item_id in known_by_item
+        if item_id not in settled
     ]
     changed = tuple(
         consensus
-        for consensus in agreed + withdrawn
+        for consensus in [*settled.values(), *withdrawn]
         if known_by_item.get(consensus.item_id) != consensus
     )
-    return Done(facts={"sequence": sequence, "consensus": len(agreed)}, records=changed)
+    return Done(facts={"sequence": sequence, "consensus": len(settled)}, records=changed)

@@ -1,14 +1,16 @@
 """Which items may go to annotators, and which are labelled."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.batch import Candidates, Rows, Selection
+from biasloop.domain.batch import Arm, Candidates, Frame, Rows, Selection
 from biasloop.domain.item import Origin
-from biasloop.domain.label import Labels, LabelSource, Scheme
+from biasloop.domain.label import EVIDENCE, Labels, Scheme
+from biasloop.domain.measure.design import Design
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import ConsensusMethod, resolve_item_labels
 from biasloop.ports import Pool
@@ -44,6 +46,49 @@ def candidates(
     return candidates_in(Split.TRAIN, taken), audit
 
 
+SPLIT_OF_ARM: Mapping[Arm, Split] = {Arm.AUDIT: Split.AUDIT, Arm.RANDOM_TRAIN: Split.TRAIN}
+"""The arms that draw at random from real ads, and the split that each draws from."""
+
+
+def frame_rows(pool: Pool, arm: Arm, preferred: NDArray[np.bool_]) -> Rows:
+    """The rows that an arm may draw from, among the first len(preferred), sorted: real items, one
+    per text. That is the first one, or the first that is `preferred`."""
+    n = len(preferred)
+    eligible = (
+        (pool.column("origin", n) == Origin.REAL)
+        & (pool.column("split", n) == SPLIT_OF_ARM[arm])
+        & ~pool.column("erased", n)
+    )
+    rows = np.flatnonzero(eligible)
+    rows = rows[np.argsort(~preferred[rows], kind="stable")]
+    _, first = np.unique(pool.column("text_hash", n)[rows], return_index=True)
+    chosen: Rows = np.sort(rows[first])
+    return chosen
+
+
+def frame(pool: Pool, arm: Arm, busy: Set[str], design: Design | None, pool_rows: int) -> Frame:
+    """What an arm draws from among the first `pool_rows`; `design` is what its draws came to so far
+    (None: there was none).
+
+    It holds items that are busy, too (see measure.design). The audit arm's frame must stay a fair
+    sample of real ads, so it keeps texts that were labelled on a train root; evaluation reports
+    these separately (R7). No text that an audit item has goes to train.
+    """
+    ids, hashes = pool.column("id", pool_rows), pool.column("text_hash", pool_rows)
+    roots, split = pool.column("root", pool_rows), pool.column("split", pool_rows)
+    taken = np.isin(ids, sorted(busy)) if busy else np.zeros(len(ids), bool)
+    rows = frame_rows(pool, arm, taken)
+    known = Frame.fresh(Candidates(rows, ids[rows], hashes[rows], roots[rows]))
+    known = replace(known, free=~taken[rows])
+    if design is not None:
+        before = np.where(design.certain, 1.0, design.chance)
+        known = replace(known, before=before[rows], drawn=design.drawn[rows])
+    taken[rows] = False  # what is left is labelled on items that are not in this frame
+    if arm is Arm.AUDIT:
+        taken &= split == Split.AUDIT
+    return known.without(hashes[taken])
+
+
 def gold_candidates(pool: Pool, busy: Set[str]) -> Candidates:
     """Gold items that are not busy, one per text."""
     ids = pool.column("id")
@@ -65,7 +110,7 @@ def labelled_rows(
     item_labels = {
         item_id: item_label
         for item_id, item_label in resolve_item_labels(annotations, scheme, method).items()
-        if item_label.source in (LabelSource.HUMAN, LabelSource.SEED)
+        if item_label.source in EVIDENCE
     }
     rows = pool.rows_of(list(item_labels))
     usable = (rows >= 0) & (rows < pool_rows)

@@ -1,18 +1,32 @@
 """SCORED -> SELECTED: fixes the batch, in the order in which annotators see it."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
-from biasloop.domain.batch import Arm, Candidates, Quota, Rows, Selection, compose_batch
+from biasloop.domain.batch import (
+    Arm,
+    Batch,
+    Candidates,
+    Frame,
+    Quota,
+    Rows,
+    Selection,
+    compose_batch,
+)
 from biasloop.domain.learning import Scores
+from biasloop.domain.measure.design import Array, Design
 from biasloop.domain.round import Done
 from biasloop.ports import Pool, Strategy
-from biasloop.rounds.steps.candidates import busy_items, candidates, gold_candidates
+from biasloop.rounds.steps.candidates import busy_items, frame, gold_candidates
 
 ReadScores = Callable[[Rows], Scores]
 """The stored scores of these pool rows."""
+
+AuditSizes = Callable[[Rows], Array]
+"""The relative chances, (n,), with which these pool rows should be audited."""
 
 
 def select(
@@ -27,12 +41,20 @@ def select(
     read_scores: ReadScores | None,
     max_per_ad: int,
     seed: int,
+    designs: Mapping[Arm, Design] = MappingProxyType({}),
+    audit_sizes: AuditSizes | None = None,
 ) -> Done:
-    """Composes the batch. Seeded by campaign and round: the same input gives the same batch."""
+    """Composes the batch. Seeded by campaign and round: the same input gives the same batch.
+
+    `designs` are what the random draws of earlier rounds came to, by arm. Without `audit_sizes` all
+    audit items have the same chance.
+    """
     busy = busy_items(answered, selected)
-    train, audit = candidates(pool, busy, pool_rows)
+    audit = frame(pool, Arm.AUDIT, busy, designs.get(Arm.AUDIT), pool_rows)
+    if audit_sizes:
+        audit = replace(audit, sizes=audit_sizes(audit.items.rows))
     batch = choose_batch(
-        train,
+        frame(pool, Arm.RANDOM_TRAIN, busy, designs.get(Arm.RANDOM_TRAIN), pool_rows),
         audit,
         quota,
         strategy,
@@ -41,13 +63,14 @@ def select(
         seeds=[seed, round_id],
         gold=gold_candidates(pool, busy),
     )
-    arms = {str(arm): sum(s.arm is arm for s in batch) for arm in Arm}
-    return Done(facts={"batch": len(batch), "arms": arms}, records=tuple(batch))
+    arms = {str(arm): sum(s.arm is arm for s in batch.selections) for arm in Arm}
+    facts = {"batch": len(batch.selections), "arms": arms}
+    return Done(facts=facts, records=(*batch.selections, *batch.draws))
 
 
 def choose_batch(
-    train: Candidates,
-    audit: Candidates,
+    train: Frame,
+    audit: Frame,
     quota: Quota,
     strategy: Strategy,
     read_scores: ReadScores | None,
@@ -55,9 +78,9 @@ def choose_batch(
     max_per_ad: int,
     seeds: list[int],
     gold: Candidates | None = None,
-) -> list[Selection]:
-    """The batch, in the order in which annotators see it; random where there are no scores yet, and
-    as long as the model has no opinion that a strategy could go by."""
+) -> Batch:
+    """The batch; random where there are no scores yet, and as long as the model has no opinion that
+    a strategy could go by."""
     rng = np.random.default_rng(seeds)
     strategy_rng = np.random.default_rng([*seeds, 1])
 

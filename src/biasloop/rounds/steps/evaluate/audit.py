@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.item import Item, Origin
-from biasloop.domain.label import Labels, LabelSource, Scheme
-from biasloop.domain.measure.metric import compare
-from biasloop.domain.measure.metric import evaluate as measure
+from biasloop.domain.label import BY_PEOPLE, Labels, Scheme
+from biasloop.domain.measure.design import Array
+from biasloop.domain.measure.weighted import (
+    compare_weighted,
+    evaluate_weighted,
+    with_rounds_left,
+)
 from biasloop.domain.model import ModelVersion
 from biasloop.domain.split import Split
 from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
@@ -24,7 +28,7 @@ from biasloop.rounds.steps.evaluate.handover import audit_flags_file, proba_file
 
 @dataclass(frozen=True, slots=True)
 class AuditSet:
-    """Human-labelled real audit items and their labels, in the same order."""
+    """Human-labelled real audit items, their labels and their weights (n,), in the same order."""
 
     items: Sequence[Item]
     item_labels: Sequence[ItemLabel]
@@ -32,6 +36,10 @@ class AuditSet:
     """Number of audit items that were sent to annotators and not answered."""
     skipped: int
     """Number of audit items that annotators skipped: non-response."""
+    weights: Array
+    """One over the inclusion probability."""
+    rounds: int = 0
+    """Number of rounds that asked about audit items."""
 
     def labels(self, scheme: Scheme) -> Labels:
         """People's labels, (n, k)."""
@@ -56,16 +64,24 @@ def audit_set(
     scheme: Scheme,
     asked: Sequence[str],
     method: ConsensusMethod = ConsensusMethod.MAJORITY,
+    probability: Array | None = None,
 ) -> AuditSet:
-    """The labelled audit items; `asked` are the ids of the audit arm so far."""
+    """The labelled audit items; `asked` are the ids of the audit arm so far. `probability` (rows,)
+    is the inclusion probability of each pool row, NaN where it has none: such an item stands for
+    nothing. None: all are the same."""
     all_annotations = list(annotations)
     human = {
         item_id: item_label
         for item_id, item_label in resolve_item_labels(all_annotations, scheme, method).items()
-        if item_label.source is LabelSource.HUMAN
+        if item_label.source in BY_PEOPLE
     }
     erased = pool.column("erased")
-    rows = [int(r) for r in pool.rows_of(list(human)) if r >= 0 and not erased[r]]
+    chances = np.ones(len(erased)) if probability is None else probability
+    rows = [
+        int(r)
+        for r in pool.rows_of(list(human))
+        if 0 <= r < len(chances) and not erased[r] and chances[r] > 0
+    ]
     items = [
         item
         for item in pool.items(sorted(rows))
@@ -77,6 +93,7 @@ def audit_set(
         item_labels=[human[item.id] for item in items],
         pending=len(set(asked) - set(human) - skips),
         skipped=len(skips),
+        weights=1 / chances[pool.rows_of([item.id for item in items])],
     )
 
 
@@ -103,18 +120,19 @@ def report(
     names = np.array(scheme.labels)
     labels, roots = audit.labels(scheme), audit.roots
     unseen = np.array([item.text_hash not in seen for item in audit.items])
-    settings: dict[str, Any] = {"multi": scheme.multi, "seed": context.seed}
 
     def measured(name: str, selected: NDArray[np.bool_] | slice = slice(None)) -> dict[str, Any]:
         learned = known[name]
-        return measure(
+        report = evaluate_weighted(
             labels[selected][:, learned],
             proba[name][selected][:, learned],
             flags[name][selected][:, learned],
             roots[selected],
             names[learned].tolist(),
-            **settings,
-        ).as_dict()
+            audit.weights[selected],
+            multi=scheme.multi,
+        )
+        return with_rounds_left(report, audit.rounds).as_dict()
 
     figures: dict[str, Any] = {
         "audit": measured(model.id),
@@ -126,7 +144,13 @@ def report(
         both = known[baseline.id] & known[model.id]
         old, new = flags[baseline.id][:, both], flags[model.id][:, both]
         figures["baseline"] = measured(baseline.id)
-        figures["difference"] = compare(
-            labels[:, both], old, new, roots, names[both].tolist(), **settings
+        figures["difference"] = compare_weighted(
+            labels[:, both],
+            old,
+            new,
+            roots,
+            names[both].tolist(),
+            audit.weights,
+            multi=scheme.multi,
         ).as_dict()
     return figures

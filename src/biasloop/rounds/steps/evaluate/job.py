@@ -143,7 +143,8 @@ class _Learner:
             self.features = store.rows(self.encoder, rows, checkpoint=checkpoint)[positions]
 
     def flags(self, training_rows: Rows, judged_rows: Rows) -> Flags:
-        """Trains a model on some rows; returns its verdicts on others, (n, k)."""
+        """Trains a model on some rows; returns its verdicts on others, (n, k). Thresholds are those
+        of the rows: the acquired arm has no random labels that could set them for the pool."""
         job, checkpoint = self.job, self.checkpoint
         data = training_set(self.frame.iloc[training_rows], job.labels, job.multi)
         classifier: Classifier = create(Kind.CLASSIFIER, job.model.classifier, job.options)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import BY_PEOPLE, LabelSource
 from biasloop.domain.measure.metric import MIN_POSITIVES, micro_f1
 from biasloop.domain.measure.savings import (
     MAX_LABELS,
@@ -19,6 +19,7 @@ from biasloop.domain.measure.savings import (
     SavingsPlan,
     estimate_savings,
 )
+from biasloop.domain.measure.weighted import effective_number
 from biasloop.rounds.steps.evaluate.audit import AuditSet
 from biasloop.rounds.steps.evaluate.context import EvaluationContext
 from biasloop.rounds.steps.evaluate.handover import flags_file
@@ -66,8 +67,9 @@ def compare_arms(
     with_seeds = 0 < len(seeds) <= labels
     facts = {"labels": labels, "with_seeds": with_seeds}
     truth, roots = audit.labels(context.scheme), audit.roots
+    positives = effective_number(np.repeat(audit.weights, (truth == 1).sum(axis=1)))
     witnesses = len(np.unique(roots[(truth == 1).any(axis=1)]))
-    if why := _lack_of_labels(len(acquired), len(random), int((truth == 1).sum()), witnesses):
+    if why := _lack_of_labels(len(acquired), len(random), int(positives), witnesses):
         return ArmComparison(facts, None, witnesses, why)
     parts = [
         acquired[:labels].assign(part="acquired"),
@@ -97,7 +99,9 @@ def report_savings(
         return comparison.unmeasured(f"the models failed: {result['error']}")
     plan = SavingsPlan.from_label_count(comparison.facts["labels"], **result, seed=context.seed)
     truth, roots = audit.labels(context.scheme), audit.roots
-    scores = micro_f1(truth, np.load(flags_file(work)), roots, seed=context.seed)
+    scores = micro_f1(
+        truth, np.load(flags_file(work)), roots, seed=context.seed, weights=audit.weights
+    )
     t = len(plan.budgets)
     savings = estimate_savings(
         plan, scores[:, :t], plan.curves(scores[:, t:]), comparison.witnesses, context.seed
@@ -109,7 +113,7 @@ def _labels_of_arm(
     labelled: pd.DataFrame, selections: Sequence[tuple[int, Selection]], arm: Arm
 ) -> pd.DataFrame:
     """The rows of `labelled` that people labelled in an arm, in the order of selection."""
-    human = labelled[labelled["source"] == LabelSource.HUMAN].set_index("item_id", drop=False)
+    human = labelled[labelled["source"].isin(BY_PEOPLE)].set_index("item_id", drop=False)
     chosen = dict.fromkeys(s.item_id for _, s in selections if s.arm is arm)
     return human.loc[[item for item in chosen if item in human.index]]
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Arm, Selection
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import EVIDENCE
+from biasloop.domain.measure.design import Array
 from biasloop.domain.measure.promotion import PromotionDecision, decide_promotion
 from biasloop.domain.measure.stopping import Criterion, StoppingRule
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
@@ -45,6 +46,7 @@ def evaluate(
     earlier: Sequence[str],
     annotations: Sequence[Annotation],
     selections: Sequence[tuple[int, Selection]],
+    probability: Array | None = None,
     promote: bool,
     stopping: StoppingRule | None,
     context: EvaluationContext,
@@ -55,11 +57,21 @@ def evaluate(
     `trained_on` are the ids of the items that the new model learned from, `earlier` those of the
     models of earlier rounds, oldest first. With `promote` the new model goes into service unless
     it is shown to be worse. Without `stopping` there is no advice on whether to stop.
+    `probability` (rows,) is the inclusion probability of each pool row that was drawn for audit,
+    NaN for all others.
     """
     if model is None:
         return Done(facts={"evaluated": None})
-    asked = [s.item_id for _, s in selections if s.arm is Arm.AUDIT]
-    audit = audit_set(context.pool, annotations, context.scheme, asked, context.consensus)
+    audited = [(round_id, s.item_id) for round_id, s in selections if s.arm is Arm.AUDIT]
+    audit = audit_set(
+        context.pool,
+        annotations,
+        context.scheme,
+        [item_id for _, item_id in audited],
+        context.consensus,
+        probability,
+    )
+    audit = replace(audit, rounds=len({round_id for round_id, _ in audited}))
     baseline = in_service if in_service and in_service.id != model.id else None
     comparison = compare_arms(annotations, selections, audit, context)
     stop = stop_frame(context.pool, trained_on) if stopping else None
@@ -149,8 +161,7 @@ def _decide(
     """Compares on labels by people and seeds only: constructed ones are no evidence for a model."""
     if baseline is None:
         return decide_promotion(model.id, None, None, auto=promote)
-    real = (LabelSource.HUMAN, LabelSource.SEED)
-    difference = compare_out_of_fold(baseline.id, model.id, real, context)
+    difference = compare_out_of_fold(baseline.id, model.id, EVIDENCE, context)
     return decide_promotion(model.id, baseline.id, difference, auto=promote)
 
 

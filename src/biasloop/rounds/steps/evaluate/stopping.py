@@ -8,7 +8,7 @@ import pandas as pd
 
 from biasloop.domain.batch import Rows
 from biasloop.domain.item import Origin
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import BY_PEOPLE
 from biasloop.domain.measure.stopping import (
     ONE_VERDICT,
     Advice,
@@ -45,7 +45,7 @@ def stopping_advice(
     real ads would not show.
     """
     before = earlier[-stopping.rounds] if len(earlier) >= stopping.rounds else None
-    compared = before and compare_out_of_fold(before, model.id, (LabelSource.HUMAN,), context)
+    compared = before and compare_out_of_fold(before, model.id, BY_PEOPLE, context)
     gain = gain_criterion(compared or None, stopping)
     if gain.stop and gives_one_verdict(out_of_fold_flags(model.id, context)):
         gain = Criterion("gain", None, ONE_VERDICT)

@@ -8,7 +8,7 @@ from typing import Any
 
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.item import Item, Origin
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.label import EVIDENCE, LabelSource, Scheme
 from biasloop.domain.policy import Policy
 from biasloop.domain.round import Done
 from biasloop.domain.split import Split
@@ -27,7 +27,6 @@ from biasloop.rounds.steps.expand.handover import (
 
 CHUNK = 5_000
 """Number of items appended at a time."""
-REAL = (LabelSource.HUMAN, LabelSource.SEED)
 
 
 def expand(
@@ -88,7 +87,7 @@ def build_corpus(
     """What an expansion starts from. `errors` are error rates by label, `rejections` is the number
     of texts rejected so far."""
     item_labels = resolve_item_labels(annotations, scheme, method)
-    parents = _train_items(pool, {i: v for i, v in item_labels.items() if v.source in REAL})
+    parents = _train_items(pool, {i: v for i, v in item_labels.items() if v.source in EVIDENCE})
     written = _train_items(
         pool, {i: v for i, v in item_labels.items() if v.source is LabelSource.LLM}
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.batch import Rows, Selection
+from biasloop.domain.batch import Rows
 from biasloop.domain.item import VERSION, Item, Origin
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.learning import TrainingSet, sample_rows
@@ -120,12 +120,9 @@ def training_set(data: pd.DataFrame, labels: Sequence[str], multi: bool) -> Trai
     )
 
 
-def random_items(
-    selections: Iterable[tuple[int, Selection]], annotations: Iterable[Annotation]
-) -> Set[str]:
-    """The ids of items that stand for the pool: drawn from its train roots at random, or imported
+def random_items(drawn: Set[str], annotations: Iterable[Annotation]) -> Set[str]:
+    """The ids of items that stand for the pool: `drawn` from its train roots at random, or imported
     as a random sample. Audit items are never among them."""
-    drawn = {selection.item_id for _, selection in selections if selection.is_random}
     return drawn | {a.item_id for a in annotations if a.is_random_sample}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.label import BY_PEOPLE, LabelSource, Scheme
 from biasloop.domain.learning import TrainingSet
 from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.measure.probation import Review, ReviewRows
@@ -63,7 +63,7 @@ def review_rows(data: pd.DataFrame, training: TrainingSet) -> ReviewRows:
     source = data["source"]
     return ReviewRows(
         truth=training.labels,
-        real=(source == LabelSource.HUMAN).to_numpy(),
+        real=source.isin(BY_PEOPLE).to_numpy(),
         written=(source == LabelSource.LLM).to_numpy(),
         roots=data["root"].to_numpy(str),
         names=training.label_names,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from biasloop.domain.annotation import Annotation
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.label import EVIDENCE, LabelSource, Scheme
 from biasloop.domain.learning import Proba
 from biasloop.domain.measure.flip import flip_consistency
 from biasloop.domain.measure.metric import evaluate as measure
@@ -23,7 +23,7 @@ from biasloop.domain.round import Done
 from biasloop.domain.text import CUTTER_VERSION, NORMALISER_VERSION
 from biasloop.ports import Pool
 from biasloop.rounds.child import Heartbeat, job_folder, run_job
-from biasloop.rounds.steps.stored_verdicts import flag_columns, write_verdicts
+from biasloop.rounds.steps.stored_verdicts import flag_columns, proba_columns, write_verdicts
 from biasloop.rounds.steps.train.data import columns, sample_unlabelled, training_data
 from biasloop.rounds.steps.train.handover import TrainJob, model_folder, oof_file
 from biasloop.rounds.steps.train.probation import review_written
@@ -133,12 +133,13 @@ def _replace(folder: Path, trained: Path) -> None:
 def out_of_fold(
     data: pd.DataFrame, oof: Proba, thresholds: Sequence[float], scheme: Scheme
 ) -> pd.DataFrame:
-    """A row per item: its labels, and the verdict by models that had not seen its root. For an item
-    with several rows those of the row with the largest weight."""
+    """A row per item: its labels, and verdict and probabilities by models that had not seen its
+    root. For an item with several rows those of the row with the largest weight."""
     table = data[["item_id", "root", "source", *columns(scheme.labels)]].copy()
     table[flag_columns(scheme.labels)] = flag_labels(
         oof, np.asarray(thresholds, np.float32), scheme.multi
     )
+    table[proba_columns(scheme.labels)] = oof
     heaviest = data["weight"].groupby(data["item_id"], sort=False).idxmax()
     return table.loc[heaviest].reset_index(drop=True)
 
@@ -153,7 +154,7 @@ def card(
     Out-of-fold figures are over labels by people and seeds only: neither constructed labels nor
     those of language models are evidence for a model.
     """
-    real = data["source"].isin((LabelSource.HUMAN, LabelSource.SEED)).to_numpy()
+    real = data["source"].isin(EVIDENCE).to_numpy()
     labels = data[columns(scheme.labels)].to_numpy(np.int8)
     thresholds = np.asarray(result["thresholds"], np.float32)
     flags = flag_labels(oof, thresholds, scheme.multi)

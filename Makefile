@@ -43,7 +43,7 @@ test-parts: setup ## what needs neither Label Studio nor a browser
 
 test-served: setup $(LS_VENV)/.done ## what needs one of them, and lint
 	@$(MAKE) --no-print-directory lint; lint=$$?; \
-	  TEST_PORTS=24000-26999 $(VENV)/bin/pytest tests/acceptance tests/labelstudio tests/web \
+	  TEST_PORTS=24000-26999 $(VENV)/bin/pytest tests/acceptance tests/labelstudio tests/web tests/gateway \
 	  $(addprefix --ignore=,$(INTERRUPTED)) -m "(labelstudio or browser) and not heavy" && exit $$lint
 
 test-interrupted: setup $(LS_VENV)/.done ## the loop killed, cut off and put to long use

@@ -23,6 +23,7 @@ pytest_plugins = [
     "support.workspaces",
     "support.llm_fixtures",
     "support.trouble",
+    "support.ledgers",
 ]
 
 # A deadline is a timed assertion: on a busy machine it fails by chance.
@@ -31,7 +32,10 @@ settings.load_profile("biasloop")
 
 TESTS = Path(__file__).parent
 MARK_OF_FIXTURE = {"label_studio_server": "labelstudio", "chromium": "browser"}
-FOLDERS_OF_MARK = {"labelstudio": ("labelstudio", "acceptance"), "browser": ("web", "acceptance")}
+FOLDERS_OF_MARK = {
+    "labelstudio": ("labelstudio", "acceptance", "gateway"),
+    "browser": ("web", "acceptance", "gateway"),
+}
 """Where `make test-served` looks for the tests with a mark."""
 
 

@@ -22,6 +22,31 @@ A message says what went wrong, where, and what to do next.
 """
 
 import shutil
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_TABLE = "must be a table with a value for each name, such as {{ NAME = {value} }}"
+_LIST = "must be a list, such as [{value}]"
+_WHOLE, _NUMBER = "must be a whole number{but}", "must be a number{but}"
+_YES_OR_NO = "must be true or false{but}"
+_WANTED = {
+    "missing": "must be given",
+    "extra_forbidden": "there is no such setting",
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "string_type": 'must be in quotes, such as "{value}"',
+    "path_type": 'must be a path in quotes, such as "FOLDER"',
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "bool_type": _YES_OR_NO,
+    "bool_parsing": _YES_OR_NO,
+}
+"""What to write, by type of a problem in pydantic."""
 
 
 class BiasloopError(Exception):
@@ -125,3 +150,25 @@ def reason(error: OSError) -> str:
     if isinstance(failures, list) and failures:
         return str(failures[0][-1])
     return error.strerror or str(error)
+
+
+def describe_problems(problems: Iterable[Mapping[str, Any]], known: Iterable[str] = ()) -> str:
+    """What is wrong with a file of settings: each problem that pydantic found, with its key and
+    what to write instead. `known` are the keys that there are."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'all'}: {describe_problem(problem, known)}"
+        for problem in problems
+    )
+
+
+def describe_problem(problem: Mapping[str, Any], known: Iterable[str] = ()) -> str:
+    """What is wrong with one key; see describe_problems."""
+    kind, value = problem["type"], problem["input"]
+    if kind == "extra_forbidden" and known:
+        return f"{_WANTED[kind]}; the settings here are {', '.join(known)}"
+    # Text is not repeated: it may be a password that was put into the wrong place.
+    is_number = isinstance(value, int | float)
+    but = f", not {value!r}" if is_number else ""
+    if kind in _WANTED:
+        return _WANTED[kind].format(value=value if is_number else "…", but=but)
+    return str(problem["msg"]).replace("Input should", "must") + but

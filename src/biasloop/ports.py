@@ -248,8 +248,8 @@ def needs_language_model(expander: Expander | PromptExpander) -> TypeGuard[Promp
 
 
 Columns = Mapping[str, type]
-"""Names and types of a table's columns: str, int, float, datetime (aware), list (of str) or dict
-(of JSON values). Every value may be None."""
+"""Names and kinds of a table's columns: str, int, float, bool, date, datetime (aware), list (of
+str) or dict (JSON text). Every value may be missing."""
 
 
 class Exporter(Protocol):
@@ -257,10 +257,9 @@ class Exporter(Protocol):
 
     suffix: str
 
-    def write(
-        self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
-    ) -> Path:
-        """Writes `rows`, an iterable, to the file table+suffix in `folder`; returns its path."""
+    def write(self, table: str, columns: Columns, batches: Iterable[Any], folder: Path) -> Path:
+        """Writes pyarrow record batches, a stream, to a file in `folder`; returns its path. Raises
+        DataError, which names the place, for what the format cannot hold."""
 
 
 # --- Storage ----------------------------------------------------------------------------------

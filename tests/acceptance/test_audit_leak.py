@@ -125,7 +125,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
             votes = [to_annotation(one, "greedy", SCHEME, "p", NOW) for one in made]
             ledger |= {a.key: a for a in votes}
             modelled = round_id > 0
-            batch = select(
+            records = select(
                 round_id=round_id,
                 pool=pool,
                 pool_rows=len(pool),
@@ -137,6 +137,7 @@ def test_no_audit_root_trains_a_model_or_has_descendants(
                 max_per_ad=3,
                 seed=campaign_seed,
             ).records
+            batch = [record for record in records if isinstance(record, Selection)]
             check_batch(pool, batch, selected)
             selected += [(round_id, selection) for selection in batch]
             for selection in batch:

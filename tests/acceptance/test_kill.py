@@ -50,6 +50,8 @@ KILLS = (
     "evaluate",
     "close",
 )
+VARYING = {"expanded", "preparation_minutes", "labels_per_minute", "low_water"}
+"""Facts that depend on the time that something took."""
 LABELS = 2
 """How many tasks somebody labels before each restart: some are new at every death of the poll."""
 
@@ -66,7 +68,7 @@ def outcome(service: Service) -> dict[str, Any]:
     round_ = ledger.rounds.get(0)
     human = [a for a in ledger.annotations() if a.source is LabelSource.HUMAN]
     return {
-        "facts": {key: value for key, value in round_.facts.items() if key != "expanded"},
+        "facts": {key: value for key, value in round_.facts.items() if key not in VARYING},
         "events": [e["kind"] for e in reversed(ledger.control.events(1000)) if e["round_id"] == 0],
         "batch": [(s.item_id, s.arm, s.probability) for _, s in ledger.selections()],
         "tasks": tasks_of(service),

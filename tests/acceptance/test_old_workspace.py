@@ -77,7 +77,7 @@ def test_its_open_round_is_finished_and_nothing_is_lost(workspace: Path) -> None
     new = votes(workspace)
 
     assert len(answered) == 3
-    pd.testing.assert_frame_equal(new.loc[old.index], old)
+    pd.testing.assert_frame_equal(new.loc[old.index, old.columns], old)  # there are new columns
     fresh = new.drop(old.index)
     assert {key.partition(":")[0] for key in fresh.index} == {"ls"}
     assert (fresh["standing"] == "vote").all()
@@ -201,6 +201,7 @@ def up(workspace: Path) -> Iterator[Person]:
     """`biasloop up` on free ports, once Label Studio and the loop answer; stopped by Ctrl-C."""
     port, page = free_port(), free_port()
     ports = {"BIASLOOP_LABELSTUDIO__PORT": str(port), "BIASLOOP_WEB__PORT": str(page)}
+    ports["BIASLOOP_GATEWAY__PORT"] = str(free_port())
     command = [str(BIASLOOP), "--workspace", str(workspace), "up"]
     secrets = dict(line.split("=", 1) for line in (workspace / "secrets").read_text().split())
     headers = {"Authorization": f"Token {secrets['LABEL_STUDIO_TOKEN']}"}

@@ -21,7 +21,11 @@ ENDS = {
     "trip nothing": 1,
     "doctor": 0,
     "annotators": 0,
-    "annotator add anna@example.org": 1,
+    "annotator add anna@example.org": 0,
+    "annotator list": 0,
+    "annotator link anna@example.org": 0,
+    "annotator revoke anna@example.org": 0,
+    "annotator remove anna@example.org": 0,
     "annotator positions ADS": 1,
     "annotator withdraw anna@example.org": 1,
     "tick": 1,
@@ -49,6 +53,9 @@ ENDS = {
     "simulate --pool ADS --test ADS --out NEW": 1,
     "export --format csv --to NEW": 0,
     "backup NEW": 0,
+    "items --disputed": 0,
+    "adjudicate nothing --reason because": 1,
+    "prevalence": 0,
     "takedown AD": 0,
 }
 """Command lines, and the exit code of each in a workspace without a Label Studio."""

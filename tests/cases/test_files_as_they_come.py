@@ -38,7 +38,7 @@ def imported(cli: Cli, *files: Path) -> pd.DataFrame:
 
 def exported(cli: Cli) -> pd.DataFrame:
     out = cli.workspace.parent / f"{cli.workspace.name}_out"
-    cli("export", "--format", "csv", "--to", out)
+    cli("export", "--format", "csv", "--to", out, "--force")
     return pd.read_csv(out / "items.csv", dtype=str)
 
 

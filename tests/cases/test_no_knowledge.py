@@ -30,7 +30,7 @@ def test_a_label_that_no_word_gives_away_is_not_flagged(
 
 ORDINARY = ("listino", "catalogo", "prezzo", "misura", "colore", "taglia", "negozio", "orario")
 URGENT = ("guasto", "perdita", "allagato", "fumo", "scossa", "incendio", "rotto", "blocco")
-LACKING = (1, 4)
+LACKING = (2, 5)
 """Seeds whose first batch holds ordinary texts only."""
 COMMON = ("oggi", "ieri", "sempre", "molto", "poco", "anche", "forse", "bene", "male", "qui")
 

@@ -241,7 +241,8 @@ def test_an_export_comes_back_as_what_it_was(cli: Cli, tmp_path: Path, format: s
     (report,) = cli.json("import", items).values()
     assert (report["duplicates"], report["labelled"], report["rejects"]) == (SEEDS, 0, 0)
     (report,) = cli.json("import", tmp_path / "out").values()
-    assert report["unread"] == [
+    documents = ("README.md: ", "SHA256SUMS: ")
+    assert [line for line in report["unread"] if not line.startswith(documents)] == [
         f"votes.{format}: {tmp_path / 'out' / f'votes.{format}'} is the table of votes of an "
         "export, which is not read back"
     ]

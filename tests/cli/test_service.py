@@ -140,8 +140,12 @@ def test_what_is_no_address_is_refused_like_any_wrong_setting(
     assert "http://host:port" in told
 
 
-def test_a_password_in_what_is_no_address_is_not_shown(site: Cli) -> None:
-    site.environment["BIASLOOP_LLM__BASE_URL"] = "user:s3cr3t@host:80"
+@pytest.mark.parametrize(
+    "key",
+    ["LLM__BASE_URL", "WEB__PORT", "GATEWAY__WITH_SERVE", "LOOP__AUDIT_SHARE", "STOPPING__MODE"],
+)
+def test_a_password_in_the_wrong_place_is_not_shown(site: Cli, key: str) -> None:
+    site.environment[f"BIASLOOP_{key}"] = "user:s3cr3t@host:80"
     assert "s3cr3t" not in site.error("doctor", code=2)
 
 

@@ -189,7 +189,7 @@ NO_FOLDER = '{"model": "./nowhere"}'
         ("STRATEGY__OPTIONS", '{"size": 3}', "strategy", "takes no options"),
         ("STRATEGY__NAME", "subsample", "ok", ""),
         ("CLASSIFIER__NAME", "embeding", "classifier", "embedding"),
-        ("CLASSIFIER__NAME", "embedding", "classifier", "model: Field required"),
+        ("CLASSIFIER__NAME", "embedding", "classifier", "model: must be given"),
         ("CLASSIFIER__OPTIONS", '{"folds": 1}', "classifier", "folds"),
         ("CLASSIFIER__OPTIONS", '{"precision": {"agee": 0.9}}', "classifier", "the labels are"),
         ("EXPANDER__NAMES", '["nonesuch"]', "expanders", "counterfactual"),

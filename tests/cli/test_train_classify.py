@@ -114,7 +114,7 @@ def test_a_model_id_is_never_given_twice(trained: Path, tmp_path: Path) -> None:
 def test_the_verdict_of_a_text_follows_from_its_sentences(trained: Path, tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "in.jsonl", AD, {"id": 7, "text": ""}, {"text": "\n•  \n"})
     whole, empty, blank = classified(Cli(trained), file)
-    assert set(whole) == {"id", "labels", "flagged", "sentences"}
+    assert set(whole) == {"id", "title", "labels", "flagged", "thresholds", "sentences", "columns"}
     assert [whole["id"], empty["id"], blank["id"]] == [AD["id"], 7, 3]
     assert set(whole["labels"]) == LABELS
     cut = [AD["text"][found["start"] : found["end"]] for found in whole["sentences"]]
@@ -125,7 +125,7 @@ def test_the_verdict_of_a_text_follows_from_its_sentences(trained: Path, tmp_pat
         "Perché?",
     ]
     for found in whole["sentences"]:
-        assert set(found) == {"start", "end", "labels", "flagged", "evidence"}
+        assert set(found) == {"start", "end", "text", "labels", "flagged", "evidence"}
         assert set(found["flagged"]) <= LABELS
         for words in found["evidence"]:
             assert AD["text"][words["start"] : words["end"]] == words["text"]
@@ -197,7 +197,9 @@ def test_tables_as_well(trained: Path, tmp_path: Path) -> None:
     ads.rename(columns={"text": "corpo"}).to_json(tmp_path / "ads.json", orient="records")
     by_csv = classified(cli, tmp_path / "ads.csv")
     assert [verdict["id"] for verdict in by_csv] == ["1", "2"]
-    assert classified(cli, tmp_path / "ads.parquet") == by_csv
+    assert classified(cli, tmp_path / "ads.parquet") == [
+        verdict | {"columns": {"ad_id": n}} for n, verdict in enumerate(by_csv, 1)
+    ]
     done = cli("classify", tmp_path / "ads.json", "--column", "text=corpo")
     assert [json.loads(line)["sentences"] for line in done.splitlines()] == [
         verdict["sentences"] for verdict in by_csv

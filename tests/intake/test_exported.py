@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -19,8 +20,9 @@ from biasloop.domain.split import Split, split_of
 from biasloop.domain.votes.consensus import ConsensusMethod, ItemLabel, resolve_item_labels
 from biasloop.errors import DataError
 from biasloop.intake.ingest import ImportReport, import_file
+from biasloop.plugins.exporters.tables import schema_of
 from biasloop.plugins.registry import Kind, create
-from biasloop.reports.export import ADS, ITEMS
+from biasloop.reports.export.columns import ADS, ITEMS, Dictionary, kinds
 from biasloop.store.pool import ArrowPool
 
 SEED = 7
@@ -91,13 +93,20 @@ class Workspace:
         tables = (("items", ITEMS, items), ("ads", ADS, ads))
         if format in ("csv", "parquet"):
             exporter = create(Kind.EXPORTER, format)
-            paths = [exporter.write(name, columns, rows, folder) for name, columns, rows in tables]
+            paths = [
+                exporter.write(name, kinds(columns), [batch(columns, rows)], folder)
+                for name, columns, rows in tables
+            ]
         else:
             paths = [folder / f"{name}.{format}" for name, *_ in tables]
             for path, (_, columns, rows) in zip(paths, tables, strict=True):
                 frame = pd.DataFrame(rows, columns=list(columns))
                 frame.to_json(path, orient="records", lines=format == "jsonl")
         return paths[0], paths[1]
+
+
+def batch(columns: Dictionary, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(rows, schema_of(kinds(columns)))
 
 
 def item_row(item: Item, label: ItemLabel | None) -> dict[str, Any]:

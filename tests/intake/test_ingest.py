@@ -23,6 +23,7 @@ from biasloop.errors import DataError, WorkspaceError
 from biasloop.intake import ingest
 from biasloop.intake.ingest import ImportReport, import_file
 from biasloop.intake.markup import Markup
+from biasloop.intake.rejects import drop_rejects_of
 from biasloop.intake.rows import MAX_CHARACTERS, Reject, Row, read_rows
 from biasloop.intake.sentences import sentences
 from biasloop.store.pool import ArrowPool
@@ -107,7 +108,7 @@ ADS = [
 
 def test_ads_are_cut_into_sentences_with_their_offsets(importer: Importer) -> None:
     path = importer.write("ads.jsonl", ADS)
-    assert importer.import_(path) == ImportReport(3, 6, 0, 0, 0, None)
+    assert importer.import_(path) == ImportReport(3, 6, 0, 0, 0, None, columns=("sector",))
     items = importer.pool.items(range(6))
     assert [item.text for item in items] == [
         "Cercasi cuoco.",
@@ -595,3 +596,17 @@ def test_importing_loads_nothing_heavy() -> None:
     heavy = "{'torch', 'datasets', 'pyarrow'}"
     check = f"import biasloop.intake.ingest, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_rejected_rows_of_one_ad_can_be_dropped(importer: Importer) -> None:
+    """Others stay as they are, whatever separates their lines."""
+
+    rows = [{"id": "a", "text": ["x"]}, {"id": "b", "text": ["Sede\u2028Lecco"]}, {"text": ["y"]}]
+    report = importer.import_(importer.write("mixed.jsonl", rows))
+    assert report.rejects_file is not None
+    before = report.rejects_file.read_text("utf-8")
+    drop_rejects_of(report.rejects_file.parent, "a")
+    assert report.rejects_file.read_text("utf-8") == before.partition("\n")[2]
+    drop_rejects_of(report.rejects_file.parent, "c")
+    drop_rejects_of(importer.folder / "none", "a")
+    assert report.rejects_file.read_text("utf-8").count("\n") == 2

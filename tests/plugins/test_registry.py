@@ -1,10 +1,20 @@
 """The registry: names, options, and the messages about wrong ones."""
 
+import tomllib
+
 import pytest
 
 from biasloop.errors import ConfigError, UnknownName
 from biasloop.plugins import registry
-from biasloop.plugins.registry import Kind, Options, create, names, plugin, register
+from biasloop.plugins.registry import (
+    Kind,
+    Options,
+    check_options,
+    create,
+    names,
+    plugin,
+    register,
+)
 
 ALL = [(kind, name) for kind in Kind for name in names(kind)]
 
@@ -76,7 +86,9 @@ def test_options_are_checked_and_frozen() -> None:
     assert created.options.size == 5
     with pytest.raises(ValueError, match="frozen"):
         created.options.size = 6
-    with pytest.raises(ConfigError, match=r"options of strategy 'sized': size: .*integer"):
+    with pytest.raises(
+        ConfigError, match=r"options of strategy 'sized': size: must be a whole number"
+    ):
         create(Kind.STRATEGY, "sized", {"size": "many"})
     with pytest.raises(ConfigError, match=r"sise: .*; size: |size: .*; sise: "):
         create(Kind.STRATEGY, "sized", {"sise": 1, "size": "many"})
@@ -88,3 +100,23 @@ def test_registering_imports_nothing() -> None:
     assert names(Kind.CLASSIFIER) == ["heavy"]
     with pytest.raises(ModuleNotFoundError):
         plugin(Kind.CLASSIFIER, "heavy").load()
+
+
+def test_a_precision_without_label_says_what_to_write() -> None:
+    with pytest.raises(ConfigError, match="precision: must be a table") as error:
+        check_options(Kind.CLASSIFIER, "tfidf", {"precision": 0.9})
+    advice = str(error.value).partition("such as ")[2]
+    assert check_options(Kind.CLASSIFIER, "tfidf", tomllib.loads(f"precision = {advice}"))
+
+
+@pytest.mark.parametrize("value", [0.9, "many", -1, True, [0.5], {"a": [1]}])
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_wrong_values_get_a_message_in_our_words(kind: Kind, name: str, value: object) -> None:
+    model = plugin(kind, name).options_model()
+    messages = []
+    for option in model.model_fields if model else ():
+        try:
+            check_options(kind, name, {option: value})
+        except ConfigError as error:
+            messages.append(str(error))
+    assert not [message for message in messages if "Input" in message or "valid" in message]

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,11 @@ from biasloop.store.shards import Shard
 
 def some_ad(number: int) -> Ad:
     return Ad(
-        f"ad-{number}", f"Prima frase {number}. Seconda è {number}.", f"Titolo {number}", "it"
+        f"ad-{number}",
+        f"Prima frase {number}. Seconda è {number}.",
+        f"Titolo {number}",
+        "it",
+        columns={"employer": f"Ditta-{number}.", "place": None, "published": date(2026, 3, 1)},
     )
 
 
@@ -103,6 +109,28 @@ def test_items_and_ads_come_back_as_they_were_added(pool: ArrowPool, small_shard
     assert again.column("root").tolist() == [item.roots[0] for item in everything]
     assert again.stats().by_origin == {"real": 60, "synthetic": 1, "seed": 1}
     assert again.stats().ads == 30
+
+
+def test_ads_of_an_earlier_version_have_no_columns(
+    pool: ArrowPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        features = series.dataset_features("ads")
+        del features["columns"]
+        earlier.setattr(module, "dataset_features", lambda _: features)
+        earlier.setattr(
+            module, "to_table", lambda *new: series.to_table(*new).drop_columns(["columns"])
+        )
+        pool.append([], [some_ad(number) for number in range(3)])
+    (shard,) = pool._folder.glob("ads-*.arrow")
+    assert "columns" not in pa.ipc.open_stream(shard).read_all().column_names
+
+    again = ArrowPool(pool._folder)
+    assert again.ads(["ad-1"])["ad-1"] == replace(some_ad(1), columns={})
+    again.erase("ad-1")
+    again.append([], [some_ad(3)])
+    again.remove(np.array([], dtype=np.int64), ["ad-2"])
+    assert list(again.all_ads()) == [replace(some_ad(0), columns={}), some_ad(3)]
 
 
 def test_known_ids_are_refused(pool: ArrowPool) -> None:
@@ -186,13 +214,15 @@ def test_erasing_leaves_no_trace_and_moves_no_row(pool: ArrowPool, small_shards:
     assert reader.texts([3, 4, 5, 60, 61]) == [items[3].text, "", "", "", stranger.text]
     assert reader.items([4])[0].text_hash == items[4].text_hash
     assert reader.ads(["ad-2"])["ad-2"] == Ad("ad-2", "", "", "it")
+    assert reader.ads(["ad-2"])["ad-2"].columns == {}
     assert reader.ads(["ad-3"]) == {"ad-3": ads[3]}
     assert reader.stats().erased_items == 3
     assert reader.stats().erased_ads == 1
     on_disk = bytes_of(pool._folder)
-    for text in ("Prima frase 2.", "Titolo 2Titolo", "Figlia di due"):
+    for text in ("Prima frase 2.", "Titolo 2Titolo", "Figlia di due", "Ditta-2."):
         assert text.encode() not in on_disk
     assert b"Prima frase 3." in on_disk
+    assert b"Ditta-3." in on_disk
     assert b"Titolo 1Titolo 3" in on_disk
     assert pool.erase("ad-2") == gone
     assert pool.append(items, ads) == (0, 60), "the same import brings nothing back"

@@ -106,7 +106,7 @@ def checks(done: Done) -> dict[str, tuple[bool, str]]:
 
 def write_jsonl(path: Path, *rows: Mapping[str, Any]) -> Path:
     """A file of JSON lines."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    path.write_text("".join(json.dumps(row, default=str) + "\n" for row in rows), "utf-8")
     return path
 
 

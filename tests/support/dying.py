@@ -21,6 +21,7 @@ from biasloop.domain.round import FINISHED, Done
 from biasloop.labelstudio.client import LabelStudioClient
 from biasloop.rounds.wiring import Steps
 from biasloop.service.service import Service
+from biasloop.store.batches import Batches
 from biasloop.store.ledger import Ledger
 from biasloop.store.pool import ArrowPool
 
@@ -53,9 +54,9 @@ def inside(step: str, workspace: Path) -> tuple[Any, str, Callable[[Any], bool]]
         "expand": (ArrowPool, "append"),
         "select": (biasloop.rounds.steps.select, "compose_batch"),
         "push": (LabelStudioClient, "_import"),
-        "pull": (Ledger, "task_ids"),
+        "pull": (Batches, "items_with_task"),
         "poll": (Ledger, "record"),
-        "aggregate": (biasloop.rounds.steps.aggregate, "reach_consensus"),
+        "aggregate": (biasloop.rounds.steps.aggregate, "settle_items"),
         "close": (shutil, "rmtree"),
     }
     if step in places:

@@ -32,6 +32,13 @@ CONFIG = parse_label_config(LABEL_CONFIG, "inclusive")
 INSTRUCTION = "# Linee guida\n\nUna frase alla volta."
 
 
+class Unprotected(EmbeddedLabelStudio):
+    """A Label Studio that calls webhooks on this machine, as an owner may let theirs do."""
+
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | {"SSRF_PROTECTION_ENABLED": "false"}
+
+
 @dataclass(frozen=True)
 class Server:
     """Where the server of this run is, and its administrator."""
@@ -53,7 +60,7 @@ def label_studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         token="0123456789abcdef0123456789abcdef01234567",
         data_dir=tmp_path_factory.mktemp("label-studio"),
     )
-    embedded = EmbeddedLabelStudio(
+    embedded = Unprotected(
         Path(sys.prefix + "-labelstudio"),
         server.data_dir,
         free_port(),

@@ -58,7 +58,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             kept = {
                 k: v
                 for k, v in self.headers.items()
-                if k.lower() in ("authorization", "content-type")
+                if k.lower() in ("authorization", "content-type", "cookie")
             }
 
             def call() -> httpx.Response:
@@ -80,6 +80,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             if answer is None:
                 return
             self.send_response(answer.status_code)
+            for name, value in answer.headers.multi_items():
+                if name in ("set-cookie", "location"):
+                    self.send_header(name, value)
             self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
             promised = answer.extensions.get("promised", len(answer.content))
             self.send_header("Content-Length", str(promised))

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -73,6 +74,17 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.01)
+
+
+def job_children(parent: int | None = None) -> set[int]:
+    """The living children for jobs, of this process or another. Tests of other things leave
+    children too: the tracker of `multiprocessing` lives as long as its process."""
+    children = set()
+    for child in psutil.Process(parent).children():
+        with suppress(psutil.NoSuchProcess):  # a zombie has no command line either
+            if "biasloop.rounds.jobs" in child.cmdline():
+                children.add(child.pid)
+    return children
 
 
 def ended(pid: int) -> bool:

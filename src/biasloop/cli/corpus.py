@@ -1,4 +1,4 @@
-"""init, import, takedown, export."""
+"""init, import, takedown; and export, which is in a file of its own."""
 
 import shlex
 from dataclasses import asdict
@@ -7,18 +7,19 @@ from typing import Annotated
 
 import typer
 
-from biasloop.cli.completion import campaigns, formats
+from biasloop.cli.completion import campaigns
 from biasloop.cli.context import (
     Json,
     Workspace,
     Yes,
     confirm,
+    local,
     now,
     open_workspace,
     print_json,
-    progress,
     say,
 )
+from biasloop.cli.export import export
 from biasloop.cli.importing import import_, import_path
 
 
@@ -71,10 +72,10 @@ def takedown(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Erases an ad everywhere; lists the models that saw it.
+    """Erases an ad everywhere; says which exports held it.
 
-    Its text is removed from pool, features, ledger, stored answers of language models, tasks, and
-    the backups that are where they were made.
+    Its text is removed from pool, features, ledger, models, stored answers of language models,
+    tasks, and the backups that are where they were made. Models that learned from it are listed.
     """
     from biasloop.service.takedown import take_down
 
@@ -94,44 +95,11 @@ def takedown(
             f"after restoring it, run `biasloop takedown {ad}` again"
         )
     say(f"  models that learned from it: {', '.join(report.models) or 'none'}")
+    for model in report.models_left:
+        say(f"  the model {model} cannot be read and may still quote it; delete its folder")
+    if report.server:
+        say(f"  the database of {report.server} and its backups are its owner's to clean")
+    for made in report.exports:
+        say(f"  an export of {local(made.at)} held it: {made.folder}")
     if report.models:
         say("  the next training leaves it out; `biasloop train` does so now")
-
-
-def export(
-    to: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write to; default: a new one in the workspace's exports/."),
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="Format of the tables: parquet or csv.", autocompletion=formats)
-    ] = "parquet",
-    verdicts: Annotated[
-        bool, typer.Option(help="Export the whole pool, with verdicts of the model in service.")
-    ] = False,
-    json: Json = False,
-    workspace: Workspace = None,
-) -> None:
-    """Exports items, votes and ads with their provenance."""
-    from biasloop.plugins.registry import Kind, create
-    from biasloop.reports.export import ADS, ITEMS, VOTES, ad_rows, item_rows, vote_rows
-    from biasloop.service.models import verdict_columns
-
-    service = open_workspace(workspace)
-    exporter = create(Kind.EXPORTER, format)
-    folder = to or service.layout.exports / f"{now():%Y%m%d-%H%M%S}"
-    folder.mkdir(parents=True, exist_ok=True)
-    verdict_types, classify = verdict_columns(service) if verdicts else ({}, None)
-    with progress("export items", len(service.pool)) as done:
-        written = [
-            exporter.write(
-                "items", ITEMS | verdict_types, item_rows(service, classify, done), folder
-            ),
-            exporter.write("votes", VOTES, vote_rows(service), folder),
-            exporter.write("ads", ADS, ad_rows(service), folder),
-        ]
-    if json:
-        print_json([str(path) for path in written])
-        return
-    for path in written:
-        say(str(path))

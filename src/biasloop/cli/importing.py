@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from biasloop.intake.ingest import ImportReport
     from biasloop.service.service import Service
 
+MAX_COLUMNS_SHOWN = 20
+"""Maximum number of columns that are named."""
+
 Encoding = Annotated[
     str | None,
     typer.Option(
@@ -80,8 +83,9 @@ def import_(
 ) -> None:
     """Adds ads (or labelled rows) to the pool. Bad rows go to a rejects file.
 
-    Fields: id, title, text, language, source, label, labels, root, group, spans, rewrite, context.
-    Tables of an export are restored as they were. Exit status 1: nothing was imported.
+    Fields: id (or ad_id), title, text, language, source, label, labels, root, group, spans,
+    rewrite, context. All other columns are kept with the ad and exported with it. Tables of an
+    export are restored as they were. Exit status 1: nothing was imported.
     """
     if label_source not in (None, *label_sources()):
         raise fail("--label-source must be seed, human or gold")
@@ -171,6 +175,8 @@ def import_path(
         warn(f"{path.name}: no row has labels, so --random-sample changes nothing")
     for part in report.unread:
         warn(f"not read: {part}")
+    for note in report.column_notes if report.ads else ():
+        warn(note)
     for reason in report.reasons:
         warn(f"rejected: {reason}")
     if report.rejects > len(report.reasons):
@@ -185,6 +191,7 @@ def _say_result(path: Path, report: "ImportReport") -> None:
     )
     if report.cleaned:
         say(f"  {report.cleaned} rows contained HTML, which was taken away (intake.markup)")
+    _say_columns(report)
     if report.rejects_file:
         say(f"  rejected rows with their reasons: {report.rejects_file}")
 
@@ -197,4 +204,18 @@ def _say_plan(path: Path, report: "ImportReport") -> None:
     )
     if report.cleaned:
         say(f"  HTML would be taken away from {count(report.cleaned, 'row')} (intake.markup)")
+    _say_columns(report)
     say("  a dry run: nothing was written")
+
+
+def _say_columns(report: "ImportReport") -> None:
+    """Says which columns are kept with the ads."""
+    if report.ads and report.columns:
+        shown, more = report.columns[:MAX_COLUMNS_SHOWN], len(report.columns) - MAX_COLUMNS_SHOWN
+        and_more = f" and {more} more" if more > 0 else ""
+        say(f"  columns kept with the ads: {', '.join(shown)}{and_more}")
+    if report.other_columns:
+        say(
+            f"  {count(report.other_columns, 'row')} of known ads with other columns: an ad keeps "
+            "the columns that it came with (`biasloop imports undo` takes its import back)"
+        )

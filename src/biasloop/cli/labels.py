@@ -19,7 +19,7 @@ from biasloop.cli.context import (
 
 app = typer.Typer(help="The labels of the campaign.", invoke_without_command=True)
 
-COUNTS = ("votes", "seeds", "gold", "constructed", "llm", "models")
+COUNTS = ("votes", "adjudicated", "seeds", "gold", "constructed", "llm", "models")
 
 
 def add_to(root: typer.Typer) -> None:

@@ -12,11 +12,13 @@ from biasloop.cli import (
     annotators,
     classify,
     corpus,
+    disputed,
     expand,
     imports,
     labels,
     models,
     policy,
+    prevalence,
     service,
     simulate,
     status,
@@ -66,6 +68,7 @@ for group in (
     service,
     status,
     annotators,
+    disputed,
     policy,
     trial,
     imports,
@@ -75,6 +78,7 @@ for group in (
     expand,
     simulate,
     validate,
+    prevalence,
 ):
     group.add_to(app)
 app.add_typer(models.app, name="models")

@@ -120,7 +120,10 @@ def _advice(now: "Overview", start: str) -> str:
         return "`biasloop up` starts the loop and Label Studio (`serve` uses one of your own)"
     to_do = [] if now.service.running else [f"`{start}` starts the loop"]
     if now.open_tasks.all:
-        to_do.append(f"label at {server.url}/projects/{server.project}/data?labeling=1")
+        label_at = f"{server.url}/projects/{server.project}/data?labeling=1"
+        if server.gateway:
+            label_at = f"{server.gateway}/, by a link of `biasloop annotator add`"
+        to_do.append(f"label at {label_at}")
     return "; then ".join(to_do) or "nothing to label now"
 
 

@@ -9,7 +9,7 @@ from typing import TextIO
 from biasloop.domain.cells import restore_formula
 from biasloop.errors import DataError
 from biasloop.intake.json_records import lines
-from biasloop.intake.record import ADS_TABLE, ITEMS_TABLE, BadRow, Reading, Record
+from biasloop.intake.record import ADS_TABLE, ITEMS_TABLE, BadRow, Reading, Record, Untyped
 
 _SEPARATOR = "sep="
 """Excel reads and writes a first line such as "sep=;"."""
@@ -29,7 +29,7 @@ def csv_records(text: TextIO, path: Path, delimiters: str, reading: Reading) -> 
     except (csv.Error, TypeError) as error:
         raise DataError(f"{path}: the header is not CSV: {error}; is it a table?") from None
     reading.check_columns(path, header)
-    own = set(header) >= ITEMS_TABLE or set(header) == ADS_TABLE
+    own = set(header) >= ITEMS_TABLE or set(header) >= ADS_TABLE
     for line, values in _rows(source, delimiter):
         start = delimiter.join(values) if isinstance(values, list) else ""
         if isinstance(values, BadRow):
@@ -40,7 +40,7 @@ def csv_records(text: TextIO, path: Path, delimiters: str, reading: Reading) -> 
         elif values:
             cells = map(restore_formula, values) if own else values
             # In a short row the last columns count as empty.
-            yield line, start, dict(zip(header, cells, strict=False))
+            yield line, start, Untyped(zip(header, cells, strict=False))
 
 
 class _Lines:

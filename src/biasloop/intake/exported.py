@@ -62,7 +62,8 @@ def exported_item(record: Mapping[str, Any]) -> ExportedItem:
     if item_id("\x1e".join(item.roots), item.start, item.end, item.text) != item.id:
         raise BadRow(
             f"text, place or roots of item {item.id!r} were changed; only what an export wrote "
-            "can be read back (to add an ad, leave out item_id, origin and label_source)"
+            "can be read back, with --keep-personal where it has masks (to add an ad, leave out "
+            "item_id, origin and label_source)"
         )
     return item
 

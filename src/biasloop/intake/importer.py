@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal, Protocol
 
 from biasloop.domain.annotation import RANDOM_SAMPLE, Annotation, Standing
@@ -14,7 +15,7 @@ from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.split import split_of
 from biasloop.domain.votes.consensus import ItemLabel
 from biasloop.intake.exported import SEED_ROOT, ExportedItem, restore_item
-from biasloop.intake.markup import without_markup
+from biasloop.intake.known_ads import check_same_ad, has_other_columns, may_be
 from biasloop.intake.record import BadRow
 from biasloop.intake.recut import PoolOfItems, ads_cut_otherwise
 from biasloop.intake.rows import EXCERPT_CHARACTERS, Reject, Row
@@ -62,6 +63,10 @@ class Importer:
     items: int = 0
     duplicates: int = 0
     labelled: int = 0
+    columns: dict[str, None] = field(default_factory=dict)
+    """The names of the columns of the new ads."""
+    other_columns: int = 0
+    """Rows of known ads that have other columns than the ad."""
 
     def add(self, rows: Sequence[Row]) -> None:
         """Adds the rows that are new. Raises PoolError."""
@@ -86,7 +91,8 @@ class Importer:
             if vote is not None:
                 votes.append(vote)
             if ad is not None:
-                ads[ad.id] = ad
+                before = ads_before.get(ad.id) or ads.setdefault(ad.id, ad)
+                self.other_columns += has_other_columns(ad, before)
             (items if row.labels is not None or row.exported else unlabelled).extend(row_items)
             first_ids.append(row_items[0].id)
         cut_otherwise = ads_cut_otherwise(self.pool, ads_before, unlabelled)
@@ -100,7 +106,8 @@ class Importer:
             if row < 0 and first in ids
         }
         self.items += self.pool.append(items, ads.values())[0]
-        self.ads += len(ads.keys() - ads_before.keys())
+        self.ads += len(ads)
+        self.columns |= dict.fromkeys(chain.from_iterable(ad.columns for ad in ads.values()))
         self.duplicates += len(first_ids) - len(new_ids)
         # After the pool, so that no label lacks its item if the import is interrupted here.
         for start in range(0, len(votes), MAX_RECORDED):
@@ -122,7 +129,7 @@ class Importer:
         ads = self.pool.ads([ad.id for ad, _ in contents if ad])
         for (position, row), (ad, _), pool_row in zip(others, contents, pool_rows, strict=True):
             # An ad that an earlier version cut otherwise has another first item.
-            if pool_row >= 0 or (ad is not None and ad.id in ads and _may_be(ad, ads[ad.id])):
+            if pool_row >= 0 or (ad is not None and ad.id in ads and may_be(ad, ads[ad.id])):
                 known[position] = row
         return known
 
@@ -177,9 +184,9 @@ class Importer:
         ad, items = self._make(row)
         if ad is None:
             return None, items
-        if row.spare_id and ad.id in ads and not _may_be(ad, ads[ad.id]):
+        if row.spare_id and ad.id in ads and not may_be(ad, ads[ad.id]):
             return self._ad_and_items(replace(row, id=row.spare_id, spare_id=""), ads)
-        _check_same_ad(ad, ads.get(ad.id))
+        check_same_ad(ad, ads.get(ad.id))
         return ad, items
 
     def _restore(
@@ -202,7 +209,8 @@ class Importer:
             root = f"{SEED_ROOT}{row.root or self._ad_id(row)}"
             return None, [seed_item(root, row.text, row.group)]
         text = row.context if self._is_gold and row.context else row.text
-        ad = Ad(self._ad_id(row), text, row.title, row.language or self.language, row.source)
+        language = row.language or self.language
+        ad = Ad(self._ad_id(row), text, row.title, language, row.source, row.columns)
         if self._is_gold:
             return ad, [_gold_item(row, ad)]
         spans = [(0, len(ad.text))]
@@ -285,16 +293,3 @@ def _gold_item(row: Row, ad: Ad) -> Item:
     if start < 0:
         raise BadRow("the text does not occur in its context")
     return gold_item(ad, start, start + len(row.text), row.group)
-
-
-def _check_same_ad(ad: Ad, before: Ad | None) -> None:
-    """Raises BadRow if the ad with the same id in `before` was taken down or has another text."""
-    if before is not None and not before.text:
-        raise BadRow(f"ad {ad.id!r} was taken down and cannot be imported again")
-    if before is not None and not _may_be(ad, before):
-        raise BadRow(f"ad {ad.id!r} exists with a different text; give this one another id")
-
-
-def _may_be(ad: Ad, before: Ad) -> bool:
-    """Whether both are the same ad, which was taken down or from which no HTML was taken before."""
-    return before.text in ("", ad.text) or without_markup(before.text).text == ad.text

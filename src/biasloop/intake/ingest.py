@@ -18,7 +18,7 @@ from biasloop.intake.importer import Importer, ImportPool, Unit
 from biasloop.intake.markup import Cleaner, Markup
 from biasloop.intake.record import COLUMN_ADVICE, Reading
 from biasloop.intake.rejects import RejectsFile
-from biasloop.intake.rows import Reject, Row, read_rows
+from biasloop.intake.rows import Reject, Row, kept_columns, read_rows
 
 # A batch is about one shard of the pool, and is held in memory.
 BATCH_ROWS = 45_000
@@ -32,7 +32,9 @@ class ImportReport:
     they had been recorded before). `rejects_file` is None if there are no rejects. `reasons` are
     those of the first rejects, `unread` says which parts of the input were not read and why.
     `cleaned` counts the rows from which HTML was taken away. `import_id` is the id by which the
-    import can be taken back; it is empty for a dry run."""
+    import can be taken back; it is empty for a dry run. `columns` are the names of the columns that
+    were kept with the ads, `column_notes` say what was not kept as it is, and `other_columns`
+    counts rows of known ads with other columns, which keep those that they had."""
 
     ads: int
     items: int
@@ -44,6 +46,9 @@ class ImportReport:
     unread: tuple[str, ...] = ()
     cleaned: int = 0
     import_id: str = ""
+    columns: tuple[str, ...] = ()
+    column_notes: tuple[str, ...] = ()
+    other_columns: int = 0
 
     def facts(self) -> dict[str, Any]:
         """The report as plain values."""
@@ -89,7 +94,8 @@ def import_file(
     own source of labels. An item with other labels than `current_labels` (by item id) is rejected.
 
     HTML is taken away, or its rows are rejected, as `markup` says. An ad that an earlier version
-    cut otherwise stays as it was cut.
+    cut otherwise stays as it was cut. Columns that are no fields are kept with the ad; a known ad
+    keeps those that it has.
 
     `columns` is that of `read_rows`, `progress` and `encoding` are those of `Reading`. Without a
     `rejects_folder` no rejects are written. Raises DataError if the file cannot be read, or if
@@ -123,7 +129,9 @@ def import_file(
             current_labels=current_labels,
         )
         cleaner = Cleaner(markup)
-        for batch in _batches(cleaner.clean(read_rows(path, columns, reading)), rejects.add):
+        kept = kept_columns(columns)
+        rows = cleaner.clean(read_rows(path, columns, reading, kept))
+        for batch in _batches(rows, rejects.add):
             importer.add(batch)
         return ImportReport(
             ads=importer.ads,
@@ -135,6 +143,9 @@ def import_file(
             reasons=tuple(rejects.reasons),
             unread=tuple(unread),
             cleaned=cleaner.count,
+            columns=tuple(importer.columns),
+            column_notes=kept.notes(),
+            other_columns=importer.other_columns,
         )
 
 
@@ -162,7 +173,7 @@ def _batches(rows: Iterator[Row | Reject], reject: Callable[[Reject], None]) -> 
             reject(row)
             continue
         batch.append(row)
-        size += len(row.text)
+        size += len(row.text) + sum(len(c) for c in row.columns.values() if isinstance(c, str))
         if len(batch) == BATCH_ROWS or size >= BATCH_CHARS:
             yield batch
             batch, size = [], 0

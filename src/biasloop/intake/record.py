@@ -1,5 +1,6 @@
 """What the readers of all formats have in common."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ ITEMS_TABLE = frozenset({"item_id", "origin", "label_source"})
 VOTES_TABLE = frozenset({"annotation", "item_id", "standing"})
 """A table with these columns is the table of votes of an export."""
 ADS_TABLE = frozenset({"ad_id", "title", "text", "language", "source"})
-"""A table with exactly these columns is the table of ads of an export."""
+"""A table with these columns is the table of ads of an export."""
 
 
 COLUMN_ADVICE = ". Map its columns to fields, e.g. --column text=NAME"
@@ -35,6 +36,10 @@ class AdFile(dict[str, Any]):
 
     former_id: str = ""
     spare_id: str = ""
+
+
+class Untyped(dict[str, Any]):
+    """The values of a row of CSV, all of them text: whether one is meant as a number is a guess."""
 
 
 Record = tuple[int, str, Mapping[str, Any] | BadRow]
@@ -63,7 +68,8 @@ class Reading:
     unread: Callable[[str, str], object] = _ignore
 
     def check_columns(self, path: Path, columns: Iterable[str]) -> None:
-        """Raises DataError if a table lacks a column, or is an export's table of votes."""
+        """Raises DataError if a table lacks a column, or is an export's table of votes. Of columns
+        with the same name only the last is read; the others are named as not read."""
         names = list(columns)
         if set(names) >= VOTES_TABLE:
             raise DataError(f"{path} is the table of votes of an export, which is not read back")
@@ -75,3 +81,6 @@ class Reading:
                 f"{path} has no column {', '.join(sorted(missing))}; it has: {found[:500]}"
                 f"{self.advice}"
             )
+        if repeated := [name for name, count in Counter(names).items() if name and count > 1]:
+            listed = ", ".join(map(repr, repeated[:5])) + (", …" if repeated[5:] else "")
+            self.unread(path.name, f"of columns with the same name all but the last: {listed}")

@@ -8,6 +8,7 @@ from typing import Self, TextIO
 
 from biasloop.errors import WorkspaceError
 from biasloop.intake.rows import Reject
+from biasloop.store.atomic import write_whole
 
 MAX_REASONS = 5
 """Number of rejects whose reasons are kept for the terminal."""
@@ -52,3 +53,12 @@ class RejectsFile:
             raise WorkspaceError(
                 f"cannot write {self.path}: {error.strerror}; check free space and permissions"
             ) from error
+
+
+def drop_rejects_of(folder: Path, ad_id: str) -> None:
+    """Deletes the rejected rows of an ad, which quote it, from all rejects files of the folder."""
+    for path in folder.glob("*.jsonl"):
+        lines = path.read_text("utf-8").split("\n")
+        others = [line for line in lines if not (line and json.loads(line)["id"] == ad_id)]
+        if len(others) < len(lines):
+            write_whole(path, "\n".join(others))

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from biasloop.domain.columns import AdColumns
 from biasloop.domain.item import item_id
 from biasloop.errors import DataError
+from biasloop.intake.columns import KeptColumns
 from biasloop.intake.exported import ExportedItem, exported_item, is_exported_item
 from biasloop.intake.files import records
 from biasloop.intake.record import AdFile, BadRow, Reading
@@ -44,7 +46,7 @@ class Row:
     `extra` holds "spans" (a list) and "rewrite" (a string) unchanged, if the row has them.
     `former_ids` are the ids that earlier versions of biasloop gave to such a row ("": a hash of its
     text), `spare_id` is the one that it gets if another ad has its id. `exported` is the item of
-    a row of an export.
+    a row of an export. `columns` are those of its ad that are no fields.
     """
 
     line: int
@@ -61,6 +63,7 @@ class Row:
     former_ids: tuple[str, ...] = ()
     spare_id: str = ""
     exported: ExportedItem | None = None
+    columns: AdColumns = field(default_factory=dict)
 
     @property
     def ad_id(self) -> str:
@@ -79,13 +82,24 @@ class Reject:
     id: str = ""
 
 
+def kept_columns(columns: Mapping[str, str]) -> KeptColumns:
+    """Reads the columns that are no fields, where `columns` are those of `read_rows`. The column of
+    the field `group` is one of an ad as well."""
+    fields = {column for name, column in (FIELDS | dict(columns)).items() if name != "group"}
+    return KeptColumns(fields if "id" in columns else fields | {AD_ID})
+
+
 def read_rows(
-    path: Path, columns: Mapping[str, str] | None = None, reading: Reading | None = None
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
+    kept: KeptColumns | None = None,
 ) -> Iterator[Row | Reject]:
     """Streams the rows of a file or folder; see biasloop.intake.files for the kinds.
 
     `columns` maps fields to columns other than those in FIELDS. The field `labels` is a list, or
-    several labels in one cell, separated by "|" or written as a list.
+    several labels in one cell, separated by "|" or written as a list. `kept` reads the other
+    columns; without it rows have none.
 
     Raises DataError if the input cannot be read, is of an unsupported kind, or is a table that
     lacks a column.
@@ -96,7 +110,15 @@ def read_rows(
     column_of = FIELDS | dict(columns)
     needed = frozenset({column_of["text"], *columns.values()})
     for line, start, record in records(path, replace(reading or Reading(), needed=needed)):
-        yield _row_or_reject(line, start, record, columns)
+        row = _row_or_reject(line, start, record, columns)
+        if (
+            kept is not None
+            and isinstance(row, Row)
+            and row.exported is None
+            and not isinstance(record, BadRow)
+        ):
+            row = replace(row, columns=kept.read(line, record))
+        yield row
 
 
 def _row_or_reject(

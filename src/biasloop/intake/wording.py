@@ -19,6 +19,13 @@ class Wording:
     goes_on_with: frozenset[str] = frozenset()
     headings: frozenset[str] = frozenset()
     heading_lines: frozenset[str] = frozenset()
+    contact_before: frozenset[str] = frozenset()
+    contact_titles: frozenset[str] = frozenset()
+
+
+def known_languages() -> list[str]:
+    """The languages that have a file, sorted."""
+    return sorted(_all())
 
 
 def wording_of(language: str) -> Wording:

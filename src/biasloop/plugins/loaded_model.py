@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biasloop.domain.label import Scheme
 from biasloop.domain.learning import Evidence, Proba
@@ -39,6 +40,14 @@ class LoadedModel:
     def verdicts(self, proba: Proba) -> Verdicts:
         """Its verdicts, from the probabilities that the classifier gave."""
         return decide_verdicts(proba, self.classifier.thresholds, self.names, self.scheme)
+
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """The threshold of each label of the scheme, shape (k,); NaN for one that the model never
+        learned."""
+        row = self.classifier.thresholds[None]
+        thresholds: NDArray[np.float32] = self.scheme.align(row, self.names, np.nan)[0]
+        return thresholds
 
     def evidence(self, text: str, labels: Sequence[str]) -> list[Evidence]:
         """The words of the text that support each of these labels, which the model knows."""

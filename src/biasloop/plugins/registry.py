@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from biasloop.errors import ConfigError, UnknownName
+from biasloop.errors import ConfigError, UnknownName, describe_problems
 from biasloop.ports import Classifier
 
 
@@ -95,8 +95,11 @@ TABLE = (
         "counterfactual:CounterfactualOptions",
     ),
     _row(Kind.EXPANDER, "llm", "llm:Llm", "llm:LlmOptions"),
-    _row(Kind.EXPORTER, "csv", "csv:Csv"),
+    _row(Kind.EXPORTER, "csv", "csv:Csv", "csv:CsvOptions"),
+    _row(Kind.EXPORTER, "datasets", "datasets:Datasets"),
+    _row(Kind.EXPORTER, "jsonl", "jsonl:JsonLines"),
     _row(Kind.EXPORTER, "parquet", "parquet:Parquet"),
+    _row(Kind.EXPORTER, "xlsx", "xlsx:Xlsx"),
 )
 
 _plugins = {(row.kind, row.name): row for row in TABLE}
@@ -148,9 +151,7 @@ def check_options(
     try:
         return model(**(options or {}))
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors()
-        )
+        problems = describe_problems(error.errors(), model.model_fields)
         raise ConfigError(f"options of {kind} {name!r}: {problems}") from None
 
 

@@ -12,7 +12,11 @@ from biasloop.intake.texts import Text
 from biasloop.plugins.loaded_model import LoadedModel
 
 BATCH_SIZE = 500
-"""Texts classified at a time."""
+BATCH_CHARACTERS = 500_000
+"""Texts and characters classified at a time."""
+
+Verdict = dict[str, Any]
+"""What is said of a text, as JSON values and the columns that came with it."""
 
 
 def classify(
@@ -22,19 +26,22 @@ def classify(
     unit: str,
     language: str,
     keep_markup: bool = False,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Verdict]:
     """Yields for every text its verdict, those of its sentences, and the decisive words. `language`
     is that of the texts that say none: each is cut as an import cuts it.
+
+    A verdict holds the title and the columns of its text, if there are any, and the thresholds from
+    which a sentence is flagged.
 
     The rule is "any": a text's probability for a label is the highest of its sentences, and the
     text is flagged when one of its sentences is. Offsets are characters of the text given; evidence
     is quoted without HTML, which is not read unless `keep_markup`. A text without a sentence has no
     flags and probabilities of 0. The probability of a label that the model never learned is None.
     """
-    batch: list[tuple[Any, MappedText, list[Span]]] = []
+    batch: list[tuple[Text, MappedText, list[Span]]] = []
     for row in rows:
         shown = MappedText(row.text) if keep_markup else without_markup(row.text)
-        batch.append((row.id, shown, _cut(shown.text, unit, row.language or language)))
+        batch.append((row, shown, _cut(shown.text, unit, row.language or language)))
         if len(batch) == BATCH_SIZE:
             yield from _classify(batch, model)
             batch = []
@@ -48,21 +55,23 @@ def flat_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _classify(
-    batch: list[tuple[Any, MappedText, list[Span]]], model: LoadedModel
-) -> Iterator[dict[str, Any]]:
+    batch: list[tuple[Text, MappedText, list[Span]]], model: LoadedModel
+) -> Iterator[Verdict]:
     verdicts = model.predict(
         [shown.text[start:end] for _, shown, spans in batch for start, end in spans]
     )
     labels = model.scheme.labels
     without_sentence = np.array([0 if label in verdicts.known else np.nan for label in labels])
+    thresholds = _by_label(labels, model.thresholds)
     at = 0
-    for row_id, shown, spans in batch:
+    for row, shown, spans in batch:
         own = slice(at, at + len(spans))
         at += len(spans)
         flagged = [_flagged(labels, flags) for flags in verdicts.flags[own]]
         spans_of_text = [
             {
                 **_place(shown, start, end),
+                "text": shown.text[start:end],
                 "labels": _by_label(labels, verdicts.proba[own][i]),
                 "flagged": flagged[i],
                 "evidence": _evidence(model, shown, (start, end), flagged[i]),
@@ -71,10 +80,13 @@ def _classify(
         ]
         top = verdicts.proba[own].max(axis=0) if spans else without_sentence
         yield {
-            "id": row_id,
+            "id": row.id,
+            **({"title": row.title} if row.title else {}),
             "labels": _by_label(labels, top),
             "flagged": _flagged(labels, verdicts.flags[own].any(axis=0)),
+            "thresholds": thresholds,
             "sentences": spans_of_text,
+            **({"columns": dict(row.columns)} if row.columns else {}),
         }
 
 

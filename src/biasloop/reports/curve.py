@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import BY_PEOPLE
 from biasloop.domain.measure.metric import MIN_POSITIVES
 from biasloop.domain.measure.resample import Interval
 from biasloop.service.service import Service
@@ -31,7 +31,7 @@ def curve(service: Service) -> list[CurvePoint]:
         CurvePoint(
             round=round_id,
             model=evaluation.model_id,
-            labels=models[evaluation.model_id].card["rows"].get(LabelSource.HUMAN, 0),
+            labels=_labels_by_people(models[evaluation.model_id].card),
             audit_items=audit["n_items"],
             micro_f1=_interval(audit["micro"]),
             macro_f1=_interval(audit["macro"]),
@@ -40,6 +40,10 @@ def curve(service: Service) -> list[CurvePoint]:
         for round_id, evaluation in service.ledger.models.evaluations()
         for audit in [shown_figures(evaluation.report)["audit"]]
     ]
+
+
+def _labels_by_people(card: Mapping[str, Any]) -> int:
+    return sum(card["rows"].get(source, 0) for source in BY_PEOPLE)
 
 
 def shown_figures(report: Mapping[str, Any]) -> dict[str, Any]:

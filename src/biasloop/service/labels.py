@@ -14,13 +14,14 @@ from biasloop.workspace.renaming import rename_in_campaign
 
 @dataclass(frozen=True, slots=True)
 class LabelUse:
-    """What there is under a label: people's votes, seeds, known answers of gold items, constructed
-    labels and those of language models, and the models that learned it. `current` is false for a
-    label that the campaign no longer has."""
+    """What there is under a label: people's votes, adjudications, seeds, known answers of gold
+    items, constructed labels and those of language models, and the models that learned it.
+    `current` is false for a label that the campaign no longer has."""
 
     label: str
     current: bool
     votes: int
+    adjudicated: int
     seeds: int
     gold: int
     constructed: int
@@ -45,6 +46,7 @@ def label_uses(service: Service) -> list[LabelUse]:
             label=label,
             current=label in scheme.choices,
             votes=counts.get(label, {}).get(LabelSource.HUMAN, 0),
+            adjudicated=counts.get(label, {}).get(LabelSource.ADJUDICATED, 0),
             seeds=counts.get(label, {}).get(LabelSource.SEED, 0),
             gold=counts.get(label, {}).get(LabelSource.GOLD, 0),
             constructed=counts.get(label, {}).get(LabelSource.CONSTRUCTED, 0),

@@ -1,13 +1,12 @@
 """Models: trains one, puts one into service or back, and gives verdicts of the one in service."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from biasloop.domain.model import ModelVersion, Promotion
@@ -107,38 +106,16 @@ def roll_back(service: Service) -> tuple[datetime, str]:
     return since, model_id
 
 
-def in_service(service: Service) -> tuple[ModelVersion, LoadedModel]:
-    """The model in service, loaded. Raises ClassifierError when there is none yet."""
+def version_in_service(service: Service) -> ModelVersion:
+    """The model in service. Raises ClassifierError when there is none yet."""
     version = service.ledger.models.in_service()
     if version is None:
         raise ClassifierError("no model is in service yet; `biasloop train` makes one")
+    return version
+
+
+def in_service(service: Service) -> tuple[ModelVersion, LoadedModel]:
+    """The model in service, loaded. Raises ClassifierError when there is none yet."""
+    version = version_in_service(service)
     folder, scheme = service.layout.folder / version.folder, service.campaign.scheme
     return version, LoadedModel.load(version.classifier, folder, version.labels, scheme)
-
-
-def verdict_columns(
-    service: Service,
-) -> tuple[dict[str, type], Callable[[Sequence[str]], list[dict[str, Any]]]]:
-    """For an export: types of the columns with probability per label (None for a label that the
-    model does not know), flagged labels and the model's id, and a function that fills them for
-    texts."""
-    version, model = in_service(service)
-    labels = service.campaign.scheme.labels
-    columns: dict[str, type] = {f"p_{name}": float for name in labels}
-    columns |= {"flagged": list, "model": str}
-
-    def classify(texts: Sequence[str]) -> list[dict[str, Any]]:
-        verdicts = model.predict(texts)
-        return [
-            {
-                f"p_{name}": None if np.isnan(p) else float(p)
-                for name, p in zip(labels, row, strict=True)
-            }
-            | {
-                "flagged": [n for n, flag in zip(labels, flagged, strict=True) if flag],
-                "model": version.id,
-            }
-            for row, flagged in zip(verdicts.proba, verdicts.flags, strict=True)
-        ]
-
-    return columns, classify

@@ -1,13 +1,14 @@
 """Scenarios of a trial: borderline items, or texts that users bring."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from biasloop.domain.annotation import Annotation
 from biasloop.domain.batch import Rows
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.label import BY_PEOPLE, Scheme
 from biasloop.domain.learning import Scores
 from biasloop.domain.split import Split
 from biasloop.domain.trial import Scenario, ScenarioReason, mix_scenarios
@@ -75,7 +76,7 @@ def _human_labels(service: Service, annotations: Iterable[Annotation]) -> dict[i
     resolved = resolve_item_labels(
         annotations, service.campaign.scheme, service.settings.votes.consensus
     )
-    human = {item: label for item, label in resolved.items() if label.source is LabelSource.HUMAN}
+    human = {item: label for item, label in resolved.items() if label.source in BY_PEOPLE}
     rows = pool.rows_of(list(human))
     usable = (pool.column("split") == Split.TRAIN) & ~pool.column("erased")
     return {
@@ -90,16 +91,26 @@ def _nearest(
 ) -> tuple[Rows, ScenarioReason]:
     """(rows, reason): the rows nearest to the decision border first, or in random order without
     scores."""
-    scored = _newest_scores(service, rows)
-    if scored is None:
+    scored = newest_scores(service, rows)
+    if scored is None or not scored.scores.has_opinion:
         return rng.permutation(rows), ScenarioReason.DRAWN
-    rows, scores = scored
+    rows, scores = scored.rows, scored.scores
     ranking = MarginToBorder() if scores.multi else BreakingTies()
     order = rng.permutation(len(rows))  # ties are broken at random
     return rows[order[np.argsort(-ranking.worth(scores)[order], kind="stable")]], why
 
 
-def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
+@dataclass(frozen=True, slots=True)
+class ScoredRows:
+    """Pool rows (m,) and the probabilities of these labels that this model gave them."""
+
+    model: str
+    rows: Rows
+    scores: Scores
+    labels: tuple[str, ...]
+
+
+def newest_scores(service: Service, rows: Rows) -> ScoredRows | None:
     """The rows among these that the newest round scored, and their probabilities; None before any
     round scored, or if its strategy needed no probabilities."""
     rounds = service.ledger.rounds.all()
@@ -116,7 +127,7 @@ def _newest_scores(service: Service, rows: Rows) -> tuple[Rows, Scores] | None:
     learned = service.ledger.models.get(facts["scored_with"]).labels
     scheme = service.campaign.scheme
     scores = Scores({"proba": proba[scored]}, thresholds, scheme.multi).under(scheme, learned)
-    return (rows[scored], scores) if scores.has_opinion else None
+    return ScoredRows(facts["scored_with"], rows[scored], scores, scheme.known_labels(learned))
 
 
 # --- texts that users bring ----------------------------------------------------------------------

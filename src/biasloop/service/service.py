@@ -15,6 +15,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from biasloop.access.access import Access
 from biasloop.domain.policy import Policy, PolicyAt, version_in_force
 from biasloop.domain.round import Situation
 from biasloop.errors import ConfigError
@@ -49,6 +50,7 @@ class Service:
 
     def close(self) -> None:
         """Closes the connections that were opened; a part that is used again opens its own."""
+        vars(self).pop("_situation_reader", None)
         for part in ("label_studio", "ledger"):
             if opened := vars(self).pop(part, None):
                 opened.close()
@@ -69,6 +71,11 @@ class Service:
     def pool(self) -> ArrowPool:
         """The pool."""
         return ArrowPool(self.layout.pool)
+
+    @cached_property
+    def access(self) -> Access:
+        """The way in for people: their links and sessions."""
+        return Access(self.ledger.people, self.settings.gateway.link_days)
 
     # --- Label Studio --------------------------------------------------------------------------
 
@@ -176,6 +183,7 @@ class Service:
             expander_options=options,
             strategy=build_strategy(settings),
             label_studio=lambda: self.label_studio,
+            situation=self.situation,
             ensure_project=self.ensure_project,
         )
         check_classifier(steps.lookups.recipe, self.campaign.scheme)
@@ -203,7 +211,11 @@ class Service:
     def situation(self, now: datetime) -> Situation:
         """What the decision to open a round depends on."""
         rule = self.settings.stopping.mode == "rule"
-        return SituationReader(self.ledger, self.pool, stop_by_rule=rule).read(now)
+        return self._situation_reader.read(now, stop_by_rule=rule)
+
+    @cached_property
+    def _situation_reader(self) -> SituationReader:
+        return SituationReader(self.ledger, self.pool, self.layout.pool)
 
     def poll(self) -> int:
         """One poll; see biasloop.rounds.poll."""

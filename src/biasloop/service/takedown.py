@@ -1,31 +1,51 @@
-"""Takes an ad down: removes its text from pool, features, ledger, stored answers of language
-models, and tasks."""
+"""Takes an ad down: erases its text, and what was made from it, wherever a workspace holds it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 
-from biasloop.errors import BiasloopError, LabelStudioError, PoolError
+from biasloop.errors import BiasloopError, ClassifierError, LabelStudioError, PoolError
+from biasloop.intake.rejects import drop_rejects_of
+from biasloop.labelstudio.database import compact, erase_words
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark, Event
+from biasloop.store.export_log import ExportLog
+
+TEXTS_AT_A_TIME = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export that held the ad: when it was made, and the folder it was written to."""
+
+    at: datetime
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
     """What was taken down: the ad's items, how many of them this call erased, how many tasks it
-    withdrew, and the models that had learned from them. `backups` are the copies of the workspace
-    from which the ad was erased as well, `backups_left` those that could not be opened."""
+    withdrew, and the models that had learned from them.
+
+    `backups` are the copies of the workspace from which the ad was erased as well, `backups_left`
+    those that could not be opened. `models_left` could not be read, so that they may still quote
+    it. `server` is the URL of a Label Studio that somebody else runs: its database and its backups
+    are theirs to clean. `exports` had been made before.
+    """
 
     ad: str
     items: list[str]
     erased: int
     tasks_withdrawn: int
     models: list[str]
+    models_left: list[str]
     backups: list[str]
     backups_left: list[str]
+    server: str | None
+    exports: list[Export]
 
 
 def take_down(service: Service, ad_id: str) -> Takedown:
@@ -37,11 +57,22 @@ def take_down(service: Service, ad_id: str) -> Takedown:
     if not service.pool.ads([ad_id]):
         raise PoolError(f"there is no ad {ad_id!r} in the pool; `biasloop export` lists the ids")
     items, erased = _erase(service, ad_id)
+    models_left = forget_words_of_gone_texts(service)
     backups, left = _erase_from_backups(service, ad_id)
     tasks = sorted(service.ledger.pushed_items() & set(items))
     withdrawn = _withdraw(service, ad_id, tasks) if tasks else 0
-    models = service.ledger.models.trained_on_any(items)
-    return Takedown(ad_id, items, erased, withdrawn, models, backups, left)
+    return Takedown(
+        ad=ad_id,
+        items=items,
+        erased=erased,
+        tasks_withdrawn=withdrawn,
+        models=service.ledger.models.trained_on_any(items),
+        models_left=models_left,
+        backups=backups,
+        backups_left=left,
+        server=service.settings.labelstudio.url or None,
+        exports=[Export(*export) for export in ExportLog(service.layout.export_log).holding(ad_id)],
+    )
 
 
 def _erase(service: Service, ad_id: str) -> tuple[list[str], int]:
@@ -56,15 +87,19 @@ def _erase(service: Service, ad_id: str) -> tuple[list[str], int]:
 
 def _erase_from_files(service: Service, ad_id: str) -> list[str]:
     items = service.pool.erase(ad_id)
-    # Features contain words of the ad; they are computed again.
-    rmtree(service.layout.features, ignore_errors=True)
+    # Features quote the ad and are computed again. So is what a step has prepared for its child
+    # process: a step that runs fails, and begins again without the ad.
+    for folder in (service.layout.features, service.layout.work):
+        rmtree(folder, ignore_errors=True)
+    drop_rejects_of(service.layout.rejects, ad_id)
     forget_answers(service, ad_id)
     return items
 
 
 def _erase_from_backups(service: Service, ad_id: str) -> tuple[list[str], list[str]]:
     """Returns (backups from which the ad was erased, backups that could not be opened)."""
-    done, left = [], []
+    done: list[str] = []
+    left: list[str] = []
     for folder in service.ledger.control.bookmark(Bookmark.BACKUPS) or []:
         if Path(folder) == service.layout.folder:
             continue  # this backup was put in place
@@ -74,8 +109,12 @@ def _erase_from_backups(service: Service, ad_id: str) -> tuple[list[str], list[s
                 if backup.pool.ads([ad_id]):
                     # A ledger on a server is no part of the backup: it is the one in use.
                     on_server = bool(backup.settings.ledger_url)
-                    (_erase_from_files if on_server else _erase)(backup, ad_id)
-                    done.append(folder)
+                    items = (
+                        _erase_from_files(backup, ad_id) if on_server else _erase(backup, ad_id)[0]
+                    )
+                    erase_words(backup.layout.labelstudio, items)
+                    models_left = forget_words_of_gone_texts(backup)
+                    (left if models_left else done).append(folder)
             finally:
                 backup.close()
         except (BiasloopError, OSError):
@@ -93,14 +132,38 @@ def forget_answers(service: Service, ad_id: str) -> None:
         cache.close()
 
 
+def forget_words_of_gone_texts(service: Service) -> list[str]:
+    """Takes the words that no text of the pool has out of all models. Returns the names of the
+    models that cannot be read."""
+    from biasloop.plugins.classifiers.forgetting import WordsInUse, forget_words
+
+    folders = sorted(path for path in service.layout.models.glob("*") if path.is_dir())
+    words = WordsInUse(_texts(service)) if folders else WordsInUse(())
+    left = []
+    for folder in folders:
+        try:
+            forget_words(folder, words)
+        except ClassifierError:
+            left.append(folder.name)
+    return left
+
+
+def _texts(service: Service) -> Iterator[str]:
+    rows = range(len(service.pool))
+    for begin in rows[::TEXTS_AT_A_TIME]:
+        yield from service.pool.texts(rows[begin : begin + TEXTS_AT_A_TIME])
+
+
 def _withdraw(service: Service, ad_id: str, item_ids: Sequence[str]) -> int:
     """Removes the tasks that show these items; returns how many there were."""
     try:
         tasks = list(chain(*service.label_studio.task_ids(item_ids).values()))
         service.label_studio.withdraw(tasks)
-        return len(tasks)
+        if not service.settings.labelstudio.url:
+            compact(service.layout.labelstudio)
     except LabelStudioError as error:
         raise type(error)(
             f"the text is out of the pool, but {len(item_ids)} tasks still hold it: {error}; "
             f"run `biasloop takedown {ad_id}` again once Label Studio answers"
         ) from error
+    return len(tasks)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.batch import Candidates, Quota, Rows, Selection
+from biasloop.domain.batch import Candidates, Frame, Quota, Rows, Selection
 from biasloop.domain.label import Labels, LabelSource
 from biasloop.domain.learning import (
     Features,
@@ -168,14 +168,14 @@ def choose(
     all_candidates = Candidates(np.arange(len(hashes)), ids=hashes, hashes=hashes, roots=hashes)
     random = round(size * learner.setup.random_share)
     return choose_batch(
-        all_candidates.distinct(hashes[asked]),
-        all_candidates.distinct(hashes),  # none: reports are on the test file
+        Frame.fresh(all_candidates.distinct(hashes[asked])),
+        Frame.fresh(all_candidates.distinct(hashes)),  # none: reports are on the test file
         Quota(acquisition=size - random, audit=0, random_train=random),
         strategy,
         (lambda rows: learner.scores(rows, asked, strategy.needs)) if len(asked) else None,
         max_per_ad=1,  # every text is an ad of its own
         seeds=seeds,
-    )
+    ).selections
 
 
 def simulated_answers(gold: Gold, noise: float, seed: int) -> Labels:

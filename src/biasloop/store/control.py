@@ -67,6 +67,12 @@ class Control:
             query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
             return [dict(row._mapping) for row in connection.execute(query)]
 
+    def sequence(self) -> int:
+        """The sequence number of the newest event; 0 without any. Every change of a round, and of
+        what is to be done, is an event."""
+        with self._db.read() as connection:
+            return connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
+
     def events_of(self, round_id: int) -> dict[str, datetime]:
         """Time of the last event of each kind in a round."""
         query = sa.select(events.c.kind, events.c.at).where(events.c.round_id == round_id)

@@ -1,6 +1,7 @@
 """The database of the ledger, SQLite or PostgreSQL: engine, transactions, migrations."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.engine import Connection, Dialect
 
 from biasloop.errors import LedgerError
@@ -40,6 +43,28 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             return None
         # PostgreSQL returns the time zone of the session.
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PackedFloats(sa.types.TypeDecorator[NDArray[np.float32]]):
+    """A compressed float32 array (n,)."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: NDArray[np.float32] | None, dialect: Dialect) -> Any:
+        """Compresses the array."""
+        return None if value is None else zlib.compress(value.astype("<f4").tobytes())
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> NDArray[np.float32] | None:
+        """Restores the array. Raises LedgerError when it is damaged."""
+        if value is None:
+            return None
+        try:
+            return np.frombuffer(zlib.decompress(value), "<f4").astype(np.float32)
+        except (zlib.error, ValueError) as error:
+            raise LedgerError(
+                f"an array in the ledger cannot be read ({error}); replace the ledger with a backup"
+            ) from None
 
 
 class Database:
@@ -120,6 +145,15 @@ class Database:
             )
             return version
 
+    def drop_old_pages(self) -> None:
+        """Lets nothing that was overwritten remain in SQLite's log; if others read just now, it
+        remains until their next checkpoint."""
+        if self._engine.dialect.name == "sqlite":
+            with self._ledger_errors(), self._engine.connect() as connection:
+                connection.connection.driver_connection.execute(  # type: ignore[union-attr]
+                    "PRAGMA wal_checkpoint(TRUNCATE)"
+                )
+
     def close(self) -> None:
         """Closes every connection."""
         self._engine.dispose()
@@ -180,6 +214,7 @@ def _sqlite_connect(connection: Any, _record: object, *, writable: bool) -> None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     if writable:
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA secure_delete = ON")  # what was erased is gone from the file
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 

@@ -1,6 +1,6 @@
 """The ledger: the SQL database with all facts about rounds, tasks, annotations and models."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -15,10 +15,13 @@ from biasloop.domain.round import State
 from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
+from biasloop.store.batches import Batches
 from biasloop.store.control import Control
 from biasloop.store.database import Database
+from biasloop.store.erasing import erase_texts
 from biasloop.store.imports import Imports
 from biasloop.store.models import Models
+from biasloop.store.people import People
 from biasloop.store.policies import Policies
 from biasloop.store.records import (
     annotation_from_row,
@@ -37,7 +40,10 @@ from biasloop.store.schema import (
     tasks,
     tombstones,
 )
-from biasloop.store.trials import Trials, blank_texts_of_ad
+from biasloop.store.trials import Trials
+
+STREAMED = 5_000
+"""Rows in memory at a time where a query is streamed."""
 
 
 class Ledger:
@@ -46,11 +52,13 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self._db = Database(url)
         self.rounds = Rounds(self._db)
+        self.batches = Batches(self._db)
         self.policies = Policies(self._db)
         self.trials = Trials(self._db)
         self.models = Models(self._db)
         self.control = Control(self._db)
         self.imports = Imports(self._db)
+        self.people = People(self._db)
 
     def migrate(self) -> None:
         """Brings the schema to the newest version."""
@@ -75,6 +83,23 @@ class Ledger:
             return [
                 annotation_from_row(row) for row in connection.execute(current_annotations(*where))
             ]
+
+    def stream_annotations(self, by_item: bool = False) -> Iterator[Annotation]:
+        """The same as `annotations`, a few in memory at a time; `by_item` yields those of one item
+        together. Reads one state of the ledger until it is exhausted."""
+        query = current_annotations()
+        if by_item:
+            query = query.order_by(None).order_by(annotations.c.item_id, annotations.c.seq)
+        with self._db.read() as connection:
+            for row in connection.execution_options(yield_per=STREAMED).execute(query):
+                yield annotation_from_row(row)
+
+    def authors(self) -> list[tuple[str, str]]:
+        """(key, annotator) of every annotation that was made in Label Studio, deleted ones too."""
+        query = current_annotations().where(annotations.c.task_id.is_not(None))
+        columns = query.with_only_columns(annotations.c.key, annotations.c.annotator)
+        with self._db.read() as connection:
+            return [(row.key, row.annotator) for row in connection.execute(columns)]
 
     def answered_items(self) -> set[str]:
         """Ids of the items that need no further answer: someone labelled or skipped them, or they
@@ -241,15 +266,10 @@ class Ledger:
             return [dict(row._mapping) for row in connection.execute(query)]
 
     def record_takedown(self, ad_id: str, item_ids: Sequence[str], now: datetime) -> int:
-        """Adds tombstones for the items of an ad, and blanks refused texts and scenarios of trials
-        that descend from it. Returns how many tombstones are new. Repeatable."""
+        """Adds tombstones for the items of an ad, and erases every text that descends from it, also
+        from SQLite's log. Returns how many tombstones are new. Repeatable."""
         with self._db.write() as connection:
-            blank_texts_of_ad(connection, ad_id)
-            refused = connection.execute(sa.select(rejections.c.seq, rejections.c.roots))
-            descendants = [row.seq for row in refused if ad_id in row.roots]
-            for begin in range(0, len(descendants), 500):
-                chunk = rejections.c.seq.in_(descendants[begin : begin + 500])
-                connection.execute(sa.update(rejections).where(chunk).values(text="", detail=""))
+            erase_texts(connection, ad_id, item_ids)
             buried = set(connection.execute(sa.select(tombstones.c.item_id)).scalars())
             rows = [
                 {"item_id": item, "ad_id": ad_id, "at": now}
@@ -258,7 +278,8 @@ class Ledger:
             ]
             if rows:
                 connection.execute(sa.insert(tombstones), rows)
-            return len(rows)
+        self._db.drop_old_pages()
+        return len(rows)
 
     def check(self) -> None:
         """Raises LedgerError when the database cannot be read or lacks the schema."""

@@ -32,6 +32,7 @@ from biasloop.store.series import (
     ITEM_FIELDS,
     Series,
     dataset_features,
+    to_ad,
     to_item,
     to_table,
 )
@@ -50,8 +51,7 @@ Filled = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """Counts of the pool. Erased ads and items are only in `erased_ads` and `erased_items`; removed
-    ones are nowhere."""
+    """Counts of the pool. What is erased counts only as such, what is removed nowhere."""
 
     ads: int
     items: int
@@ -124,6 +124,10 @@ class ArrowPool:
         """The texts of these rows, in the same order."""
         return self._state().items.take(np.asarray(rows, dtype=np.int64), ("text",))["text"]
 
+    def tables(self, series: str, columns: Sequence[str]) -> list[Any]:
+        """These columns of all "items" or "ads" in order, erased ones too, as pyarrow tables."""
+        return [table.select(columns) for table in self._state().series(series).tables]
+
     def rows_of(self, item_ids: Sequence[str]) -> Rows:
         """The row of each item id, -1 if unknown, shape (len(item_ids),)."""
         return self._state().items.find(item_ids)
@@ -133,7 +137,7 @@ class ArrowPool:
         ads = self._state().ads
         rows = ads.find(ad_ids)
         taken = ads.take(rows[rows >= 0], AD_FIELDS)
-        return {values[0]: Ad(*values) for values in zip(*taken.values(), strict=True)}
+        return {values[0]: to_ad(*values) for values in zip(*taken.values(), strict=True)}
 
     def all_ads(self) -> Iterator[Ad]:
         """Yields every ad that is not erased, in the order of import."""
@@ -143,11 +147,10 @@ class ArrowPool:
             taken = ads.take(rows, (*AD_FIELDS, "erased"))
             for *values, erased in zip(*taken.values(), strict=True):
                 if not erased:
-                    yield Ad(*values)
+                    yield to_ad(*values)
 
     def shards(self) -> list[tuple[int, int, int]]:
-        """(number, first row, number of rows) of every shard of items. These never change, not even
-        when an ad is erased."""
+        """(number, first row, number of rows) of every shard of items; erasing changes none."""
         return [(s.number, s.start, s.rows) for s in self._state().items.shards]
 
     def stats(self) -> PoolStats:
@@ -164,11 +167,9 @@ class ArrowPool:
         )
 
     def erase(self, ad_id: str) -> list[str]:
-        """Blanks title and text of the ad, and the text of every item that has it among its roots,
-        forever; returns the ids of these items. Repeatable.
-
-        Atomic: all of it is erased or nothing. Raises PoolError when the pool has neither the ad
-        nor an item that descends from it.
+        """Blanks all of the ad but its id, and the text of every item that has it among its roots,
+        forever; returns the ids of these items. Repeatable. Atomic: all of it is erased or nothing.
+        Raises PoolError when the pool has neither the ad nor an item that descends from it.
         """
         import pyarrow.compute as pc
 
@@ -183,7 +184,8 @@ class ArrowPool:
             if not ids and not any(pc.any(mask).as_py() for mask in ad_masks):
                 raise PoolError(f"no ad {ad_id!r} in the pool {self._folder}; check the ad's id")
             manifest = state.shards()
-            blank_ads, blank_items = blank_texts("text", "title"), blank_texts("text")
+            blank_ads = blank_texts("text", "title", "source", "columns")
+            blank_items = blank_texts("text")
             manifest["ads"] = rewrite_shards(self._folder, state.ads, ad_masks, blank_ads)
             manifest["items"] = rewrite_shards(self._folder, state.items, item_masks, blank_items)
             self._replace(state, manifest)
@@ -266,7 +268,8 @@ class ArrowPool:
             if new:
                 waiting.append(to_table(name, new))
                 added += len(new)
-            if len(waiting_ids) > SHARD_ROWS - CHUNK_ROWS or _size(waiting) > SHARD_BYTES:
+            size = sum(table.nbytes for table in waiting)
+            if len(waiting_ids) > SHARD_ROWS - CHUNK_ROWS or size > SHARD_BYTES:
                 self._commit(name, pa.concat_tables(waiting), filled)
                 waiting, waiting_ids = [], set()
         if waiting:
@@ -293,8 +296,3 @@ def _count_erased(series: Series, erased: NDArray[np.bool_]) -> int:
     """The number of erased rows, without those that were removed."""
     ids = series.take(np.flatnonzero(erased), ("id",))["id"]
     return sum(not name.startswith(REMOVED) for name in ids)
-
-
-def _size(tables: Iterable[Any]) -> int:
-    """Size in bytes."""
-    return sum(table.nbytes for table in tables)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 from biasloop.domain.annotation import Annotation, Standing
 from biasloop.domain.batch import Selection
 from biasloop.domain.label import LabelSource
+from biasloop.domain.measure.design import Draw
 from biasloop.domain.measure.probation import Review
 from biasloop.domain.model import Evaluation, ModelVersion, Promotion
 from biasloop.domain.task import PushedTask
@@ -18,6 +19,7 @@ from biasloop.domain.votes.consensus import Consensus
 from biasloop.domain.writing.synthesis import Rejection
 from biasloop.errors import LedgerError
 from biasloop.store import schema
+from biasloop.store.erasing import erased_among, in_chunks
 
 Values = dict[str, Any]
 
@@ -25,7 +27,11 @@ Values = dict[str, Any]
 def insert_records(
     connection: Connection, round_id: int | None, records: Iterable[Any], now: datetime
 ) -> None:
-    """Writes the facts of a step; of annotations, those that differ from their current version."""
+    """Writes the facts of a step; of annotations, those that differ from their current version.
+
+    Raises LedgerError for a model that learned from an item that was taken down meanwhile: its
+    words must not come back with the model.
+    """
     facts = list(records)
     for kind, table in _TABLES.items():
         rows = [
@@ -36,6 +42,10 @@ def insert_records(
         _insert(connection, table, rows)
     for model in facts:
         if isinstance(model, ModelVersion):
+            if erased_among(connection, model.trained_on):
+                raise LedgerError(
+                    f"an ad that {model.id} learned from was taken down meanwhile; train again"
+                )
             rows = [{"model_id": model.id, "item_id": item} for item in model.trained_on]
             _insert(connection, schema.trained_on, rows)
     append_annotations(connection, [fact for fact in facts if isinstance(fact, Annotation)])
@@ -43,6 +53,7 @@ def insert_records(
 
 _TABLES: dict[type[Any], sa.Table] = {
     Selection: schema.selections,
+    Draw: schema.draws,
     PushedTask: schema.tasks,
     Consensus: schema.consensus,
     ModelVersion: schema.models,
@@ -54,9 +65,15 @@ _TABLES: dict[type[Any], sa.Table] = {
 
 
 def append_annotations(connection: Connection, news: Sequence[Annotation]) -> int:
-    """Appends the annotations that differ from their current versions; returns how many."""
+    """Appends the annotations that differ from their current versions; returns how many.
+
+    Of items that were taken down, without what was marked or written: a task may still be answered
+    until it is withdrawn.
+    """
+    erased = erased_among(connection, (new.item_id for new in news))
+    news = [new.without_words() if new.item_id in erased else new for new in news]
     current: dict[str, Annotation] = {}
-    for keys in _chunks({new.key for new in news}):
+    for keys in in_chunks(new.key for new in news):
         for row in connection.execute(current_annotations(schema.annotations.c.key.in_(keys))):
             current[row.key] = annotation_from_row(row)
     rows = []
@@ -102,12 +119,6 @@ def _insert(connection: Connection, table: sa.Table, rows: Sequence[Values]) -> 
         connection.execute(
             sa.insert(table), [{k: v for k, v in row.items() if k in names} for row in rows]
         )
-
-
-def _chunks(keys: Iterable[str], size: int = 500) -> Iterable[list[str]]:
-    """The keys in chunks, since databases limit the number of parameters of a statement."""
-    ordered = sorted(keys)
-    return (ordered[i : i + size] for i in range(0, len(ordered), size))
 
 
 def unique_match(ids: Sequence[str], prefix: str, singular: str, plural: str) -> str:

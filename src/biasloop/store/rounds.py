@@ -41,6 +41,12 @@ class Rounds:
                 _round(row) for row in connection.execute(sa.select(rounds).order_by(rounds.c.id))
             )
 
+    def live(self) -> tuple[Round, ...]:
+        """The rounds that are neither closed nor cancelled, oldest first."""
+        query = sa.select(rounds).where(rounds.c.state.not_in(FINISHED)).order_by(rounds.c.id)
+        with self._db.read() as connection:
+            return tuple(_round(row) for row in connection.execute(query))
+
     def get(self, round_id: int) -> Round:
         """One round. Raises LedgerError when there is no round with this id."""
         with self._db.read() as connection:

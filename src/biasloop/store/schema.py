@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from biasloop.store.database import UtcDateTime
+from biasloop.store.database import PackedFloats, UtcDateTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -101,6 +101,16 @@ selections = sa.Table(
     sa.Column("arm", sa.String(16), nullable=False),
     sa.Column("probability", sa.Float),
     sa.Column("position", sa.Integer, nullable=False),
+    _time_column(),
+)
+
+draws = sa.Table(
+    "draws",
+    metadata,
+    sa.Column("round_id", sa.Integer, sa.ForeignKey("rounds.id"), primary_key=True),
+    sa.Column("arm", sa.String(16), primary_key=True),
+    sa.Column("chances", PackedFloats, nullable=False),
+    sa.Column("hits", sa.JSON, nullable=False),
     _time_column(),
 )
 
@@ -232,6 +242,28 @@ tombstones = sa.Table(
     sa.Column("item_id", sa.String(20), primary_key=True),
     sa.Column("ad_id", sa.Text, nullable=False),
     _time_column(),
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("email", sa.String(254), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("role", sa.String(24), nullable=False),
+    _time_column("added_at"),
+    sa.Column("removed_at", UtcDateTime),
+    sa.Column("policy_id", sa.String(12)),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("person_id", sa.String(12), sa.ForeignKey("people.id"), nullable=False, index=True),
+    _time_column("made_at"),
+    _time_column("until"),
 )
 
 item_trip = sa.table(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
+from biasloop.domain.columns import from_json, to_json
 from biasloop.domain.item import Ad, Item, Origin
 from biasloop.domain.split import Split
 from biasloop.errors import PoolError
@@ -18,7 +19,7 @@ ITEM_FIELDS = (
     "id", "text", "text_hash", "roots", "split", "origin", "ad_id", "start", "end", "parents",
     "operation", "group",
 )  # fmt: skip
-AD_FIELDS = ("id", "text", "title", "language", "source")
+AD_FIELDS = ("id", "text", "title", "language", "source", "columns")
 
 
 def dataset_features(name: str) -> Any:
@@ -39,6 +40,8 @@ def to_table(name: str, records: Sequence[Ad | Item]) -> Any:
     columns = {field: [getattr(record, field) for record in records] for field in fields}
     if name == "items":
         columns["root"] = [roots[0] for roots in columns["roots"]]
+    else:
+        columns["columns"] = list(map(to_json, columns["columns"]))
     columns["erased"] = [False] * len(records)
     try:
         return pa.Table.from_pydict(columns, schema=dataset_features(name).arrow_schema)
@@ -53,6 +56,23 @@ def to_item(row: dict[str, Any]) -> Item:
     row["split"], row["origin"] = Split(row["split"]), Origin(row["origin"])
     row["roots"], row["parents"] = tuple(row["roots"]), tuple(row["parents"])
     return Item(**row)
+
+
+def to_ad(*values: Any) -> Ad:
+    """The ad of a row, whose values come in the order of AD_FIELDS."""
+    ad_id, text, title, language, source, columns = values
+    return Ad(ad_id, text, title, language, source, from_json(columns))
+
+
+def completed(name: str, table: Any) -> Any:
+    """A table of a series with all columns of this version: ads of earlier versions have none of
+    the columns of their input."""
+    import pyarrow as pa
+
+    if name == "items" or "columns" in table.column_names:
+        return table
+    empty = pa.array([""] * len(table), pa.string())
+    return table.append_column("columns", empty).select([*AD_FIELDS, "erased"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +121,9 @@ class Series:
             open_tables = dict(zip(earlier.shards, earlier.tables, strict=True))
         self.shards: tuple[Shard, ...] = shards
         self.tables: list[Any] = [
-            open_tables[shard] if shard in open_tables else open_shard(folder, shard)
+            open_tables[shard]
+            if shard in open_tables
+            else completed(shard.series, open_shard(folder, shard))
             for shard in shards
         ]
         self.starts = np.array([shard.start for shard in shards], dtype=np.int64)

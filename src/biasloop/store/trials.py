@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
 from biasloop.domain.policy import Policy
 from biasloop.domain.trial import Case, Comment, Scenario, ScenarioReason, Trial
@@ -76,26 +76,6 @@ class Trials:
             return [
                 Comment(row.scenario, row.by, row.text, row.at) for row in connection.execute(query)
             ]
-
-
-def blank_texts_of_ad(connection: Connection, ad_id: str) -> None:
-    """Blanks in all trials the texts that descend from an ad, and the reasons, which may quote
-    them."""
-    for row in connection.execute(sa.select(trials.c.seq, trials.c.cases)).all():
-        if any(ad_id in case["scenario"]["roots"] for case in row.cases):
-            cases = [_without_texts_of_ad(case, ad_id) for case in row.cases]
-            connection.execute(sa.update(trials).where(trials.c.seq == row.seq).values(cases=cases))
-
-
-def _without_texts_of_ad(case: Mapping[str, Any], ad_id: str) -> dict[str, Any]:
-    scenario = case["scenario"]
-    if ad_id not in scenario["roots"]:
-        return dict(case)
-    judgements = {
-        side: case[side] | {"reason": ""} if isinstance(case[side], dict) else case[side]
-        for side in ("before", "after")
-    }
-    return dict(case) | judgements | {"scenario": scenario | {"text": ""}}
 
 
 def _newest_runs() -> sa.Select[Any]:

@@ -1,28 +1,16 @@
-"""Parquet, written in batches; lists stay lists, mappings become JSON text."""
+"""Parquet, written in groups of rows; lists stay lists, mappings are JSON text."""
 
-import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from biasloop.plugins.exporters.tables import in_groups, schema_of
 from biasloop.ports import Columns
 
-PIECE = 10_000
-"""Rows in memory at a time."""
-
-TYPES = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    datetime: pa.timestamp("us", "UTC"),
-    list: pa.list_(pa.string()),
-    dict: pa.string(),
-}
+PIECE = 50_000
+"""Rows in memory at a time, at least."""
 
 
 class Parquet:
@@ -31,20 +19,11 @@ class Parquet:
     suffix = ".parquet"
 
     def write(
-        self, table: str, columns: Columns, rows: Iterable[Mapping[str, Any]], folder: Path
+        self, table: str, columns: Columns, batches: Iterable[pa.RecordBatch], folder: Path
     ) -> Path:
         """Writes the rows; the schema depends on `columns` alone."""
         path = folder / f"{table}{self.suffix}"
-        schema = pa.schema([(name, TYPES[kind]) for name, kind in columns.items()])
-        stream = iter(rows)
-        with pq.ParquetWriter(path, schema) as writer:
-            while batch := [_plain(row) for row in islice(stream, PIECE)]:
-                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
+        with pq.ParquetWriter(path, schema_of(columns)) as writer:
+            for group in in_groups(batches, PIECE):
+                writer.write_table(group)
         return path
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-        for name, value in row.items()
-    }

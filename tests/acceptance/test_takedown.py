@@ -92,10 +92,11 @@ def test_nothing_of_the_ad_is_left_and_the_exports_that_held_it_are_listed(
     cli("adjudicate", item.id, "--labels", "gender", "--by", "Anna", "--reason", item.text)
     cli("train")
     cli("export", "--to", tmp_path / "given")
+    (inside,) = {Path(path).parent for path in cli.json("export", "--all")}
     cli("backup", tmp_path / "copy")
     folders = (cli.workspace, label_studio_server.data_dir, tmp_path / "copy")
     held = {place.partition("/")[0].partition(":")[0] for place in places_of(WORDS, *folders)}
-    assert held > {"features", "ledger.db", "models", "pool", "rejects", "work"}
+    assert held > {"exports", "features", "ledger.db", "models", "pool", "rejects", "work"}
     another = OTHERS[1]["text"]
     before = cli("classify", another)
 
@@ -104,5 +105,7 @@ def test_nothing_of_the_ad_is_left_and_the_exports_that_held_it_are_listed(
     assert places_of(WORDS, *folders) == []
     assert len(report["models"]) == 1
     assert (report["models_left"], report["backups_left"], report["server"]) == ([], [], None)
-    assert [export["folder"] for export in report["exports"]] == [str(tmp_path / "given")]
+    exports = [(export["folder"], export["gone"]) for export in report["exports"]]
+    assert exports == [(str(tmp_path / "given"), False), (str(inside), True)]
+    assert report["exports_unrecorded"] == []
     assert cli("classify", another) == before

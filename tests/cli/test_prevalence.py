@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 from biasloop.cli.context import WORKSPACE
 from biasloop.cli.main import app
+from biasloop.domain.item import synthetic_item
 from biasloop.domain.split import Split
 from biasloop.errors import ConfigError, DataError
+from biasloop.reports.grouping import group_ads
 from biasloop.rounds.steps.stored_verdicts import proba_columns, write_verdicts
 from biasloop.service.service import Service
 from support.audited_pool import ADS, audit, import_waiters, is_waiter
@@ -148,3 +150,14 @@ def test_items_that_the_model_learned_from_count_by_models_that_had_not_seen_the
     report = shares("--label", "gender")
     assert report["model"] == "m1"
     assert report["groups"][0]["labels"][0]["by_model"] < 0.1
+
+
+def test_items_without_an_ad_have_a_group_of_their_own(service: Service) -> None:
+    train = int(np.flatnonzero(service.pool.column("split") == Split.TRAIN)[0])
+    parents = tuple(service.pool.items([train]))
+    written = [synthetic_item(parents, f"Cook number {n} wanted.", "write") for n in range(3)]
+    service.pool.append(written)
+    grouping = group_ads(service, np.arange(len(service.pool)), "sector")
+    assert grouping.names == ("(none)", "hotel", "shop")
+    assert (grouping.number == 0).sum() == len(written)
+    assert group_ads(service, np.arange(0), "sector").names == ()

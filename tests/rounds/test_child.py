@@ -3,7 +3,6 @@
 The children are real; a plug-in that only they know causes the trouble.
 """
 
-import os
 import signal
 import subprocess
 import sys

@@ -14,6 +14,7 @@ import psutil
 from support.llm_model import WORDS, obedient, properties
 from support.llm_server import Asked, LlmServer, structured
 from support.llm_workspaces import point_to
+from support.trouble import job_children
 
 TEXTS = 200
 ANSWERED = 90

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biasloop.store.export_log import ExportLog, _contains
+from biasloop.store.export_log import ExportLog, PastExport, _contains
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -18,10 +18,12 @@ def test_exports_are_listed_by_what_they_held(tmp_path: Path) -> None:
     log.record(tmp_path / "first", ["ad-1", "ad-2"], NOW)
     log.record(tmp_path / "second", [], NOW + timedelta(seconds=1))
     log.record(tmp_path / "third", ["ad-\ud800", "ad-1"], NOW + timedelta(seconds=2))
-    third = (NOW + timedelta(seconds=2), str(tmp_path / "third"))
-    assert log.holding("ad-1") == [(NOW, str(tmp_path / "first")), third]
+    first = PastExport(NOW, tmp_path / "first")
+    third = PastExport(NOW + timedelta(seconds=2), tmp_path / "third")
+    assert log.holding("ad-1") == [first, third]
     assert log.holding("ad-\ud800") == [third]
     assert log.holding("ad-3") == []
+    assert [export.folder.name for export in log.all()] == ["first", "second", "third"]
     assert not any(b"ad-1" in path.read_bytes() for path in (tmp_path / "log").iterdir())
 
 

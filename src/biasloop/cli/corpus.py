@@ -100,6 +100,11 @@ def takedown(
     if report.server:
         say(f"  the database of {report.server} and its backups are its owner's to clean")
     for made in report.exports:
-        say(f"  an export of {local(made.at)} held it: {made.folder}")
+        say(
+            f"  an export of {local(made.at)} held it: {made.folder}"
+            + (" (gone)" if made.gone else "")
+        )
+    for folder in report.exports_unrecorded:
+        say(f"  the export {folder} has no record and may hold it; delete it, and export again")
     if report.models:
         say("  the next training leaves it out; `biasloop train` does so now")

@@ -47,14 +47,13 @@ def group_ads(service: Service, rows: Rows, by: str) -> Grouping:
     name_of = {ad.id: _name(_cell(ad, column), monthly) for ad in ads}
     ids, ad = np.unique(service.pool.column("ad_id")[rows], return_inverse=True)
     name_of_ad = [name_of.get(str(each), NOTHING) for each in ids]
-    names = sorted(set(name_of_ad))
+    names, of_ad = np.unique(np.array(name_of_ad, str), return_inverse=True)
     if len(names) > MAX_VALUES:
         raise DataError(
             f"column {column} has {len(names)} different values; group by one with at most "
             f"{MAX_VALUES}, or by month"
         )
-    of_ad = np.searchsorted(names, name_of_ad) if names else np.empty(0, np.int64)
-    return Grouping(tuple(names), of_ad[ad].astype(np.int64))
+    return Grouping(tuple(names.tolist()), of_ad[ad].astype(np.int64))
 
 
 def group_columns(service: Service) -> list[str]:

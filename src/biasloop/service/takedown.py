@@ -1,6 +1,7 @@
 """Takes an ad down: erases its text, and what was made from it, wherever a workspace holds it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -10,19 +11,16 @@ from shutil import rmtree
 from biasloop.errors import BiasloopError, ClassifierError, LabelStudioError, PoolError
 from biasloop.intake.rejects import drop_rejects_of
 from biasloop.labelstudio.database import compact, erase_words
+from biasloop.service.past_exports import (
+    Export,
+    delete_exports,
+    exports_that_held,
+    unrecorded_exports,
+)
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark, Event
-from biasloop.store.export_log import ExportLog
 
 TEXTS_AT_A_TIME = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """An export that held the ad: when it was made, and the folder it was written to."""
-
-    at: datetime
-    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Takedown:
     `backups` are the copies of the workspace from which the ad was erased as well, `backups_left`
     those that could not be opened. `models_left` could not be read, so that they may still quote
     it. `server` is the URL of a Label Studio that somebody else runs: its database and its backups
-    are theirs to clean. `exports` had been made before.
+    are theirs to clean. `exports` held the ad, `exports_unrecorded` may hold it.
     """
 
     ad: str
@@ -46,6 +44,7 @@ class Takedown:
     backups_left: list[str]
     server: str | None
     exports: list[Export]
+    exports_unrecorded: list[str]
 
 
 def take_down(service: Service, ad_id: str) -> Takedown:
@@ -71,7 +70,8 @@ def take_down(service: Service, ad_id: str) -> Takedown:
         backups=backups,
         backups_left=left,
         server=service.settings.labelstudio.url or None,
-        exports=[Export(*export) for export in ExportLog(service.layout.export_log).holding(ad_id)],
+        exports=exports_that_held(service.layout, ad_id),
+        exports_unrecorded=unrecorded_exports(service.layout),
     )
 
 
@@ -92,6 +92,7 @@ def _erase_from_files(service: Service, ad_id: str) -> list[str]:
     for folder in (service.layout.features, service.layout.work):
         rmtree(folder, ignore_errors=True)
     drop_rejects_of(service.layout.rejects, ad_id)
+    delete_exports(service.layout, ad_id)
     forget_answers(service, ad_id)
     return items
 
@@ -104,22 +105,22 @@ def _erase_from_backups(service: Service, ad_id: str) -> tuple[list[str], list[s
         if Path(folder) == service.layout.folder:
             continue  # this backup was put in place
         try:
-            backup = Service(Path(folder))
-            try:
+            with closing(Service(Path(folder))) as backup:
                 if backup.pool.ads([ad_id]):
-                    # A ledger on a server is no part of the backup: it is the one in use.
-                    on_server = bool(backup.settings.ledger_url)
-                    items = (
-                        _erase_from_files(backup, ad_id) if on_server else _erase(backup, ad_id)[0]
-                    )
-                    erase_words(backup.layout.labelstudio, items)
-                    models_left = forget_words_of_gone_texts(backup)
+                    models_left = _erase_from_backup(backup, ad_id)
                     (left if models_left else done).append(folder)
-            finally:
-                backup.close()
         except (BiasloopError, OSError):
             left.append(folder)
     return done, left
+
+
+def _erase_from_backup(backup: Service, ad_id: str) -> list[str]:
+    """Returns the names of its models that cannot be read."""
+    # A ledger on a server is no part of the backup: it is the one in use.
+    on_server = bool(backup.settings.ledger_url)
+    items = _erase_from_files(backup, ad_id) if on_server else _erase(backup, ad_id)[0]
+    erase_words(backup.layout.labelstudio, items)
+    return forget_words_of_gone_texts(backup)
 
 
 def forget_answers(service: Service, ad_id: str) -> None:

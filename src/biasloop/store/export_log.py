@@ -1,7 +1,8 @@
 """Which export held which ads, so that a takedown can name those that were given out."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -10,6 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.store.atomic import written_whole
+
+
+@dataclass(frozen=True, slots=True)
+class PastExport:
+    """An export of before: when it was made, and the folder it was written to."""
+
+    at: datetime
+    folder: Path
 
 
 class ExportLog:
@@ -28,16 +37,21 @@ class ExportLog:
         with written_whole(path) as temporary, temporary.open("wb") as file:
             np.savez(file, about=np.array(about), ads=ads)
 
-    def holding(self, ad_id: str) -> list[tuple[datetime, str]]:
-        """(made at, folder) of the exports that held the ad, oldest first."""
+    def holding(self, ad_id: str) -> list[PastExport]:
+        """The exports that held the ad, oldest first."""
         digest = _digest(ad_id)
-        exports = []
+        return [export for export, ads in self._entries() if _contains(ads, digest)]
+
+    def all(self) -> list[PastExport]:
+        """Every export that was recorded, oldest first."""
+        return [export for export, _ in self._entries()]
+
+    def _entries(self) -> Iterator[tuple[PastExport, NDArray[np.uint64]]]:
         for path in sorted(self._folder.glob("*.npz")):
             with np.load(path) as log:
-                if _contains(log["ads"], digest):
-                    about = json.loads(str(log["about"]))
-                    exports.append((datetime.fromisoformat(about["at"]), about["folder"]))
-        return exports
+                about = json.loads(str(log["about"]))
+                at = datetime.fromisoformat(about["at"])
+                yield PastExport(at, Path(about["folder"])), log["ads"]
 
 
 def _digest(ad_id: str) -> int:

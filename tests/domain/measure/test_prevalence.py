@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import t as student
 
 from biasloop.domain.measure.ad_share import bound_ads
 from biasloop.domain.measure.prevalence import (
@@ -16,7 +15,6 @@ from biasloop.domain.measure.prevalence import (
     estimate_share,
     labels_at_most,
     labels_for_precision,
-    student_quantile,
 )
 
 
@@ -148,13 +146,6 @@ def test_the_plan_says_what_the_width_needs() -> None:
     assert labels_for_precision(share, half / 2) == pytest.approx(4 * share.labels, abs=1)
     assert labels_for_precision(estimate_share(audited(7, share=1e-9), 0.3), 0.02) is None
     assert labels_at_most(0.02) == 2401  # as in every textbook
-
-
-@pytest.mark.parametrize("degrees", [4, 7.5, 30, 1000])
-@pytest.mark.parametrize("probability", [0.95, 0.975, 0.995, 0.9975])
-def test_quantiles_of_student(probability: float, degrees: float) -> None:
-    exact = student.ppf(probability, degrees)
-    assert student_quantile(probability, degrees) == pytest.approx(exact, rel=0.01)
 
 
 # --- ads -----------------------------------------------------------------------------------------

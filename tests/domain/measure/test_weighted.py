@@ -7,7 +7,7 @@ import pytest
 from benchmarks.audit import Population, simulate_audits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, t
+from scipy.stats import beta
 
 from biasloop.domain.measure.design import UNIFORM_PART, audit_sizes
 from biasloop.domain.measure.metric import compare, evaluate, flag_labels
@@ -19,7 +19,6 @@ from biasloop.domain.measure.weighted import (
     effective_number,
     evaluate_weighted,
     share_interval,
-    student_t,
     with_rounds_left,
 )
 
@@ -142,11 +141,6 @@ def test_a_share_without_a_mistake_has_the_exact_bound():
     heavy = share_interval(Estimate(1.0, np.zeros(20), np.array([50.0] + 19 * [1])), roots)
     assert heavy.low < interval.low
     assert share_interval(right, Roots(np.zeros(20, np.int64), 1)) is None
-
-
-@pytest.mark.parametrize("degrees", [2, 2.5, 3, 5, 10, 30, 1000])
-def test_students_t(degrees):
-    assert student_t(degrees) == pytest.approx(t.ppf(0.975, degrees), rel=0.01)
 
 
 def test_intervals_widen_when_items_of_a_root_are_alike():

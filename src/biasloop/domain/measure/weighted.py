@@ -264,4 +264,5 @@ def _error(figure: Estimate, roots: Roots) -> tuple[float, float]:
     if total == 0:
         return 0.0, 0.0
     degrees = max(MIN_DEGREES, total**2 / float((squares**2).sum()) - 1)
-    return math.sqrt(total * roots.count / (roots.count - 1)), student_quantile((1 + LEVEL) / 2, degrees)
+    error = math.sqrt(total * roots.count / (roots.count - 1))
+    return error, student_quantile((1 + LEVEL) / 2, degrees)

@@ -48,8 +48,13 @@ def new_folder(folder: Path, force: bool) -> Iterator[Path]:
     replaced = folder.with_name(f"{folder.name}.{secrets.token_hex(8)}.tmp")
     with written_whole(folder) as temporary:
         temporary.mkdir()
-        yield temporary
-        (temporary / CHECKSUMS).write_text(_checksums(temporary), "utf-8")
+        try:
+            yield temporary
+            (temporary / CHECKSUMS).write_text(_checksums(temporary), "utf-8")
+        except FileNotFoundError:
+            if temporary.exists():
+                raise
+            raise WorkspaceError("an ad was taken down during the export; export again") from None
         check_free(folder, force)
         if folder.exists():
             folder.rename(replaced)

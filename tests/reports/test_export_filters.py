@@ -1,4 +1,4 @@
-"""Filters of an export: each lets pass what it says, and unknown names are refused."""
+"""Filters of an export: each lets through what it says, and unknown names are refused."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -12,6 +12,7 @@ from biasloop.domain.label import LabelSource
 from biasloop.errors import UnknownName
 from biasloop.reports.export.columns import kept_names
 from biasloop.reports.export.filters import Filters
+from biasloop.reports.export.record import Request, command
 from biasloop.service.importing import import_file
 from biasloop.service.service import Service
 from support.annotations import vote
@@ -60,6 +61,7 @@ def ads_of(service: Service, **filters: Any) -> set[str | None]:
         ({"arm": ("audit",)}, set()),
         ({"since": date(2020, 1, 1)}, {None}),
         ({"until": date(2020, 1, 1)}, set()),
+        ({"since": date.min, "until": date.max}, {None}),
         ({"agreement": 0.5}, set()),
     ],
 )
@@ -138,3 +140,17 @@ def test_columns_of_the_input_never_take_the_name_of_another(service: Service) -
         names = {row["ad_id"]: row for row in exported(service, table, whole=True)}["a"]
         assert (names["employer"], names["input_arm"]) == ("ACME", "x")
         assert len({name.casefold() for name in names}) == len(names)
+
+
+def test_the_command_shows_no_personal_data_of_filters() -> None:
+    filters = Filters(
+        source=("Rossi, rossi@example.org",),
+        where=(("contact_person", "Anna Bianchi"), ("employer", "ACME")),
+        label=("gender",),
+    )
+    shown = command(Request(filters=filters))
+    assert "rossi@" not in shown
+    assert "Bianchi" not in shown
+    assert "--where employer=ACME" in shown
+    kept = command(Request(filters=filters, keep_personal=True))
+    assert "--where 'contact_person=Anna Bianchi'" in kept

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,9 +19,6 @@ from biasloop.cli.context import (
     say,
     warn,
 )
-
-if TYPE_CHECKING:
-    pass
 
 FILTERS = "Filters (an item must satisfy each; one that is repeated, in any of its values)"
 

@@ -208,7 +208,7 @@ class OwnPages:
     # --- refusals ------------------------------------------------------------------------------
 
     def refuse(self, request: Request) -> Response:
-        """403, for a request that no rule lets pass."""
+        """403, for a request that no rule lets through."""
         words = self._view.words
         if not _wants_page(request):
             return JSONResponse({"detail": words["refused_title"]}, 403)

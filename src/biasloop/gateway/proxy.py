@@ -54,7 +54,7 @@ class Proxy:
         self._files = Files(label_studio)
 
     async def pass_on(self, request: Request, match: Match, person: Person) -> Response:
-        """The response to a request that a rule lets pass.
+        """The response to a request that a rule lets through.
 
         Raises Refused when a condition does not hold, LabelStudioError when Label Studio does not
         answer.

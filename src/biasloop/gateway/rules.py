@@ -130,7 +130,7 @@ VALUE = r"[\w.,:-]{0,200}"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request that a rule lets pass if its conditions hold. `numbers` are those of the path and
+    """A request that a rule lets through if its conditions hold. `numbers` are those of the path and
     the query, by name: project, task, annotation, draft."""
 
     rule: Rule

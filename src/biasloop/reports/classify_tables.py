@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biasloop.domain.columns import INPUT, as_kind, column_kinds
+from biasloop.domain.columns import as_kind, column_kinds
 from biasloop.plugins.exporters.tables import schema_of
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Exporter
 from biasloop.reports.classify import Verdict, flat_verdict
+from biasloop.reports.export.columns import kept_names
 from biasloop.reports.export.rows import in_batches
 from biasloop.reports.json_values import to_json
 
@@ -42,7 +43,7 @@ def write_verdicts(
         return path
     kinds = column_kinds(verdict.get("columns", {}) for verdict in verdicts())
     own = _own_columns(labels, by_sentence)
-    names = _free_names(kinds, own)
+    names = kept_names(kinds, own)
     types = own | {names[column]: kind for column, kind in kinds.items()}
     empty = dict.fromkeys(types)
     rows = (
@@ -66,19 +67,6 @@ def _own_columns(labels: Sequence[str], by_sentence: bool) -> dict[str, type]:
         **place,
         "title": str,
     }
-
-
-def _free_names(columns: Iterable[str], own: Mapping[str, type]) -> dict[str, str]:
-    """By column of the input its name in the table: its own, unless that is taken."""
-    names: dict[str, str] = {}
-    taken = {*own, *columns}
-    for column in columns:
-        name = column
-        while column in own and name in taken:
-            name = f"{INPUT}{name}"
-        taken.add(name)
-        names[column] = name
-    return names
 
 
 def _text_row(verdict: Verdict) -> dict[str, Any]:

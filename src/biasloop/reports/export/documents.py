@@ -114,7 +114,8 @@ def _privacy(masked: Masked | None) -> Iterator[str]:
     yield f"Masked, each character by a block ({by_table})." if counted else "None was found."
     yield (
         "Addresses and numbers are found by their form and checksums, names of contact persons "
-        'only behind words such as "contact" or "Dr". What has another form is still there.'
+        'only behind words such as "contact" or "Dr". What has another form is still there; ids, '
+        "languages and names of columns are as they were imported."
     )
 
 

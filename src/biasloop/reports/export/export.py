@@ -57,18 +57,18 @@ def write_export(
         writer = _Writer(exporter, temporary)
         items = item_columns(corpus, fact_columns(service.campaign.scheme.labels))
         writer.write("items", items, corpus.item_batches(items, progress))
-        wanted = corpus.is_exported if corpus.narrowed else None
-        writer.write("votes", VOTES, vote_batches(service, people, wanted, corpus.masker))
+        filtered = corpus.is_exported if corpus.narrowed else None
+        writer.write("votes", VOTES, vote_batches(service, people, filtered, corpus.masker))
         ads = ad_columns(corpus)
         writer.write("ads", ads, corpus.ad_batches(ads))
         masked = corpus.masker.counts if corpus.masker else None
         write_record(service, request, writer.tables, masked, temporary)
         write_documents(service, request, writer.tables, masked, temporary)
-    return Export(folder, tuple(writer.tables), masked, _record(service, folder, writer.ad_ids))
+    return Export(folder, tuple(writer.tables), masked, _log(service, folder, writer.ad_ids))
 
 
-def _record(service: Service, folder: Path, ad_ids: Iterable[str]) -> bool:
-    """Records which ads the export holds; False in a workspace that can only be read."""
+def _log(service: Service, folder: Path, ad_ids: Iterable[str]) -> bool:
+    """Logs which ads the export holds; False in a workspace that can only be read."""
     try:
         ExportLog(service.layout.export_log).record(folder, ad_ids, datetime.now(UTC))
     except OSError:

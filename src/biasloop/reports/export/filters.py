@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,8 @@ class Sieve:
             if name in OF_ITEMS:
                 passed &= matches(items[OF_ITEMS[name]], values)
             elif name in OF_FACTS:
-                wanted = self._people if name == "annotator" else values
-                passed &= matches(facts[OF_FACTS[name]], wanted)
+                named = self._people if name == "annotator" else values
+                passed &= matches(facts[OF_FACTS[name]], named)
         if self._passing_ads is not None:
             passed &= matches(items["ad_id"], self._passing_ads)
         return passed & self._in_period(facts) & self._agreed(facts)
@@ -95,9 +95,11 @@ class Sieve:
     def _in_period(self, facts: pa.Table) -> Mask:
         passed, at = np.ones(len(facts), dtype=bool), facts["labelled_at"]
         if self._filters.since is not None:
-            passed &= _true(pc.greater_equal(at, _moment(self._filters.since)))
+            begin = datetime.combine(self._filters.since, time.min, UTC)
+            passed &= _true(pc.greater_equal(at, begin))
         if self._filters.until is not None:
-            passed &= _true(pc.less(at, _moment(self._filters.until + timedelta(days=1))))
+            end = datetime.combine(self._filters.until, time.max, UTC)
+            passed &= _true(pc.less_equal(at, end))
         return passed
 
     def _agreed(self, facts: pa.Table) -> Mask:
@@ -115,10 +117,10 @@ class Sieve:
         passed = np.ones(len(self._ads.ids), dtype=bool)
         if self._filters.source:
             passed &= matches(self._ads.sources, self._filters.source)
-        wanted: dict[str, list[str]] = {}
+        by_column: dict[str, list[str]] = {}
         for name, value in self._filters.where:
-            wanted.setdefault(name, []).append(value)
-        for name, values in wanted.items():
+            by_column.setdefault(name, []).append(value)
+        for name, values in by_column.items():
             cells = pa.array(map(as_text, self._ads.kept[name].to_pylist()), pa.string())
             passed &= matches(cells, values)
         return self._ads.ids.filter(pa.array(passed))
@@ -131,18 +133,14 @@ def matches(column: pa.ChunkedArray | pa.Array, values: Iterable[Any]) -> Mask:
     if not pa.types.is_list(column.type):
         return _true(pc.is_in(column, pa.array(values, column.type)))
     inside = _true(pc.is_in(pc.list_flatten(column), pa.array(values, pa.string())))
-    found = np.zeros(len(column), dtype=bool)
-    found[pc.list_parent_indices(column).to_numpy(zero_copy_only=False)[inside]] = True
-    return found
+    passed = np.zeros(len(column), dtype=bool)
+    passed[pc.list_parent_indices(column).to_numpy(zero_copy_only=False)[inside]] = True
+    return passed
 
 
 def _true(answers: pa.ChunkedArray | pa.Array) -> Mask:
     """An empty cell passes no filter."""
     return np.asarray(pc.fill_null(answers, False).to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _moment(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _check_names(filters: Filters, service: Service, ads: Ads, people: Mapping[str, str]) -> None:

@@ -61,14 +61,17 @@ class Masker:
         if not pa.types.is_string(column.type):
             return column
         cells = column.to_pylist()
-        before = f"{name.replace('_', ' ')}: " if name else ""
         suspects = pc.match_substring_regex(column, self._likely)
-        if re.search(self._likely, before):
+        if re.search(self._likely, _before(name)):
             suspects = pc.is_valid(column)
         for row in pc.indices_nonzero(pc.fill_null(suspects, False)).to_pylist():
-            masked = self._mask(table, before + cells[row], find_personal(before + cells[row]))
-            cells[row] = masked[len(before) :]
+            cells[row] = self.mask_cell(table, name, cells[row])
         return pa.array(cells, column.type)
+
+    def mask_cell(self, table: str, name: str, text: str) -> str:
+        """A cell of a column of this name."""
+        whole = _before(name) + text
+        return self._mask(table, whole, find_personal(whole))[len(whole) - len(text) :]
 
     def mask_items(self, items: pa.Table, rewrites: pa.Array) -> tuple[pa.Array, pa.Array]:
         """The texts and rewrites of these items."""
@@ -124,6 +127,11 @@ class Masker:
             length = min(finding.end, len(text)) - finding.start
             text = text[: finding.start] + BLOCK * length + text[finding.end :]
         return text
+
+
+def _before(name: str) -> str:
+    """What the name of a column says before each of its cells."""
+    return f"{name.replace('_', ' ')}: " if name else ""
 
 
 def within(found: Sequence[Finding], start: int, length: int) -> list[Finding]:

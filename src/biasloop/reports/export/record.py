@@ -12,11 +12,13 @@ from biasloop import __version__
 from biasloop.reports.export.columns import Dictionary
 from biasloop.reports.export.filters import Filters
 from biasloop.reports.export.folder import RECORD
+from biasloop.reports.export.masking import Masker
 from biasloop.service.service import Service
 
 PACKAGES = ("phonenumbers", "pyarrow", "python-stdnum")
 """What else decides which bytes are written."""
-
+OF_INPUT = frozenset({"source", "where"})
+"""Filters whose values come from ads."""
 
 Masked = Mapping[str, Mapping[str, int]]
 """How many places of personal data were masked, by table and kind."""
@@ -47,7 +49,8 @@ class Table:
 
 
 def command(request: Request) -> str:
-    """The command that makes this export, without the folder that it is written to."""
+    """The command that makes this export, without the folder that it is written to. Personal data
+    in the values of filters is masked as in the tables."""
     return shlex.join(["biasloop", "export", *_options(request)])
 
 
@@ -61,10 +64,13 @@ def _options(request: Request) -> Iterator[str]:
         yield "--verdicts"
     if request.keep_personal:
         yield "--keep-personal"
+    masker = None if request.keep_personal else Masker()
     for name, value in request.filters.given.items():
         for one in value if isinstance(value, tuple) else [value]:
-            text = "=".join(one) if isinstance(one, tuple) else str(one)
-            yield from (f"--{name.replace('_', '-')}", text)
+            column, text = one if isinstance(one, tuple) else ("", str(one))
+            if masker is not None and name in OF_INPUT:
+                text = masker.mask_cell("ads", column, text)
+            yield from (f"--{name.replace('_', '-')}", f"{column}={text}" if column else text)
 
 
 def write_record(

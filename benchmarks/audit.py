@@ -122,7 +122,7 @@ class Outcome:
         return float(np.sqrt(np.nanmean(self.error**2, axis=0)).mean())
 
     def coverage(self, least: float) -> tuple[float, int]:
-        """The share of intervals that hold the truth, of those with at least so many effective
+        """The share of intervals that hold the truth, of those with at least this many effective
         positives, and their number."""
         counted = self.held[(self.effective >= least) & np.isfinite(self.error)]
         return (float(counted.mean()) if len(counted) else np.nan), len(counted)

@@ -6,7 +6,7 @@ Push: the step (pool to tasks, a look whether they are there, import, a look at 
 ledger) against the import requests of `bare_push`. Pull: a poll into an empty ledger (pages of
 tasks with annotations, votes settled, the ledger) against the one export request of `bare_pull`,
 parsed. Beside it one request per task, as a simple client does, on a sample of 100, extrapolated.
-Incremental: a poll after so many changes in a project of a tenth of the size and of the full size.
+Incremental: a poll after some changes in a project of a tenth of the size and of the full size.
 The annotator: one person asks and answers without pause while 5,000 tasks are pushed, on Label
 Studio's SQLite and, where PostgreSQL is installed, on that.
 """
@@ -55,7 +55,7 @@ RESULT = [
 
 
 def bare_push(http: httpx.Client, project: int, tasks: list[dict[str, Any]]) -> None:
-    """Imports, so many tasks a request."""
+    """Imports the given number of tasks a request."""
     for start in range(0, len(tasks), BULK):
         body = tasks[start : start + BULK]
         http.post(f"/api/projects/{project}/import", json=body).raise_for_status()
@@ -159,7 +159,7 @@ def push_times(testbed: Testbed, count: int) -> dict[str, float]:
 
 def pull_times(testbed: Testbed, count: int, changes: int) -> dict[str, float]:
     """Seconds of a first poll, of the bare export, of one request a task (extrapolated), and of a
-    poll after so many changes."""
+    poll after a number of changes."""
     client, ledger = testbed.client(), testbed.ledger()
     bare_push(testbed.http, client.project, testbed.tasks(count, annotated=True))
     tasks_by_item = client.task_ids([s.item_id for s in testbed.selections[:changes]])
@@ -190,7 +190,7 @@ def pull_times(testbed: Testbed, count: int, changes: int) -> dict[str, float]:
 
 
 def annotator_times(testbed: Testbed, pushed: int) -> dict[str, float]:
-    """Requests of a person alone, and while so many tasks are pushed: median and slowest."""
+    """Requests of a person alone, and while a number of tasks are pushed: median and slowest."""
     client, ledger = testbed.client(), testbed.ledger()
     testbed.push(client, ledger, FIRST)
     with Annotator(testbed.server.url, testbed.server.token, client.project) as person:

@@ -135,7 +135,7 @@ def read_only(cli_with_model: Cli, tmp_path: Path) -> Iterator[Cli]:
 
 
 def test_a_read_only_workspace(read_only: Cli, tmp_path: Path) -> None:
-    """Whoever may only read it can look at everything, and is told what needs more."""
+    """Someone who may only read it can look at everything, and is told what needs more."""
     assert read_only.json("status")["model_in_service"]
     item = str(Service(read_only.workspace).pool.column("id")[0])
     for command in (

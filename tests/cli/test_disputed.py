@@ -66,7 +66,7 @@ def say(
     service.ledger.record([vote(item.id, *labels, annotator=f"{who}@example.org", **facts)])
 
 
-def test_what_is_listed_for_whoever_decides(service: Service) -> None:
+def test_what_is_listed_for_the_one_who_decides(service: Service) -> None:
     section = "## One gender only: `gender`\n\n“Waiter” counts."
     guideline = f"# Guide\n\n{section}\n\n## Age: `age`\n\nAny age."
     service.ledger.policies.add(Policy(guideline, service.campaign.hints), AT)

@@ -1,4 +1,4 @@
-"""The list of labels changes in mid-campaign: what models, votes and seeds of before say now."""
+"""The list of labels changes during a campaign: what models, votes and seeds of before say now."""
 
 import json
 import os

@@ -683,7 +683,7 @@ def votes_of(ledger: Ledger) -> set[str]:
 
 
 def restore(answers: Answers, kept: int) -> None:
-    """The database as it was when there were so many answers."""
+    """The database as it was when there were that many answers."""
     answers.tasks[kept:] = [
         replace(state, annotations=(), updated_at=NOW - DAY, done=False)
         for state in answers.tasks[kept:]

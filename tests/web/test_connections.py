@@ -82,7 +82,7 @@ def is_open(client: socket.socket) -> bool:
     return info[0] == 1  # TCP_ESTABLISHED
 
 
-def test_whoever_waits_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("biasloop.web.server.connection_limits", lambda: (8, 4))
     server = WebServer(FastAPI(), "127.0.0.1", 0)
     server.start()

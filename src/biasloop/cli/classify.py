@@ -123,7 +123,9 @@ def _target(to: Path, format: str | None, per: str, *, force: bool) -> "Target":
 
     chosen = format or format_of(to)
     if chosen not in FORMATS:
-        raise fail(f"--format must be json, csv or parquet, or {to} must end in .jsonl, .csv or so")
+        raise fail(
+            f"--format must be json, csv or parquet, or {to} must end in .jsonl, .csv or .parquet"
+        )
     if per not in ("text", "sentence"):
         raise fail("--per must be text or sentence")
     if per == "sentence" and chosen == JSON:

@@ -35,7 +35,9 @@ def prevalence(
     ] = False,
     plan: Annotated[
         float | None,
-        typer.Option(help="Show how many audit labels give plus or minus so many points, e.g. 2."),
+        typer.Option(
+            help="Show how many audit labels give plus or minus this many points, e.g. 2."
+        ),
     ] = None,
     json: Json = False,
     workspace: Workspace = None,
@@ -110,7 +112,7 @@ def _points(share: float | None) -> str:
 
 def _explain(report: "PrevalenceReport", plan: float | None) -> None:
     """What the figures rest on, and what to do for better ones."""
-    say(f"from {report.audited} labelled audit items; {report.unanswered} drawn without an answer")
+    say(f"from {report.audited} labelled audit items; {report.unanswered} more are not answered")
     if report.model:
         say(f"with the verdicts of model {report.model} on the whole pool")
         if report.unscored:

@@ -130,8 +130,8 @@ VALUE = r"[\w.,:-]{0,200}"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request that a rule lets through if its conditions hold. `numbers` are those of the path and
-    the query, by name: project, task, annotation, draft."""
+    """A request that a rule lets through if its conditions hold. `numbers` are those of the path
+    and the query, by name: project, task, annotation, draft."""
 
     rule: Rule
     path: str

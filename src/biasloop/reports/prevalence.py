@@ -21,7 +21,7 @@ from biasloop.service.measured_pool import MeasuredPool, measure_pool
 from biasloop.service.service import Service
 
 MAX_GROUPS = 50
-"""The groups with the most items are reported, so many at most."""
+"""Maximum number of groups that are reported: those with the most items."""
 
 
 class Unit(StrEnum):

@@ -39,7 +39,7 @@ def decide_losses(*, accept: bool, keep: bool, new_project: bool) -> LossDecisio
 def loss_question(
     gone: int, answers: int, *, certain: bool, older: bool | None
 ) -> dict[str, Any] | None:
-    """What a person must decide if so many answers are gone that it looks like an accident, or if
+    """What a person must decide if enough answers are gone for it to look like an accident, or if
     it certainly is one (`certain`); None otherwise.
 
     `older` says whether the task that set the cursor is gone; None unless everything was read.

@@ -9,7 +9,7 @@ Report = TypeVar("Report")
 
 
 class Cached(Generic[Report]):
-    """Makes a report at most once in so many seconds, however many ask: it may read the whole
+    """Makes a report at most once in a number of seconds, however many ask: it may read the whole
     pool. `clock` gives seconds."""
 
     def __init__(

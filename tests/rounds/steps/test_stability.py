@@ -69,7 +69,7 @@ def test_verdicts_of_one_class_stop_nothing(multi, same):
 @pytest.mark.parametrize("multi", [True, False])
 @pytest.mark.parametrize("names", [("age", "gender"), ("age", "gender", "origin", "salary")])
 def test_models_with_other_labels_cannot_be_compared(multi, names):
-    """A label that was added in mid-campaign once kept every later round from ending."""
+    """A label that was added during a campaign once kept every later round from ending."""
     older = verdicts(multi=multi).iloc[:, :2].copy()
     for name in names:
         older[f"flag_{name}"] = np.arange(N) % 2 == 0

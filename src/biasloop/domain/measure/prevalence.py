@@ -80,7 +80,7 @@ def estimate_share(
     intervals of that many figures hold together (Bonferroni).
 
     The interval is symmetric in log-odds, with Student's t. Its variance is between ads, and at
-    least what the model's own doubts let expect. One error that was not seen is counted in: an
+    least what the model's own probabilities imply. One error that was not seen is counted in: an
     audit that happens to show no error of the model does not prove that there is none.
     """
     positives, n = audit.positives, len(audit)

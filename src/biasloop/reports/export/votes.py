@@ -30,7 +30,7 @@ def vote_batches(
 ) -> Iterator[pa.RecordBatch]:
     """One row per current annotation, no matter who made it. People appear under their `names`;
     what was set aside or skipped is there, with its standing.
-    `is_wanted` says of item ids whether votes on them belong into the table (None: all do).
+    `is_wanted` says of item ids whether votes on them belong in the table (None: all do).
 
     `reason` and `extra` may quote the ad: they are empty where it was taken down.
     """

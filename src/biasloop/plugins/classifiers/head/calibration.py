@@ -172,7 +172,7 @@ def _count_distinct(roots: NDArray[np.str_]) -> int:
 
 
 def shows_useful_ranking(yes: int, no: int) -> bool:
-    """Whether a ranking that is of use would show with so many roots with and without a label."""
+    """Whether a ranking that is of use would show with this many roots with and without a label."""
     return min(yes, no) >= MIN_ROOTS and CHANCE * _standard_error(yes, no) < USEFUL_AREA - 0.5
 
 

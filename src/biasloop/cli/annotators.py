@@ -125,6 +125,11 @@ def annotators(json: Json = False, workspace: Workspace = None) -> None:
     for label, value in shared.labels.items():
         say(f"  {label:<21} {_format(value)}")
     say(f"  marked words (F1)     {_format(report.spans)}")
+    if report.pool.items:
+        say(f"weighted as in the pool, on {count(report.pool.items, 'audit item')}")
+        say(f"  whole answers (MASI)  {_format(report.pool.sets)}")
+        for label, value in report.pool.labels.items():
+            say(f"  {label:<21} {_format(value)}")
     if report.pairs:
         say("")
         least_agreeing = report.pairs[:MAX_PAIRS]

@@ -10,6 +10,7 @@ from math import inf
 from typing import Any
 
 from biasloop.domain.annotation import Annotation, Standing
+from biasloop.domain.batch import Arm
 from biasloop.domain.label import LabelSource, Scheme
 from biasloop.domain.measure.resample import Interval
 from biasloop.domain.votes.agreement import (
@@ -24,6 +25,7 @@ from biasloop.domain.votes.consensus import votes_of_today
 from biasloop.domain.votes.pace import longest_counted_time, measure_pace
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import marked
+from biasloop.rounds.design import read_design
 from biasloop.service.service import Service
 from biasloop.workspace.positions import Dimension, Positions, by_group
 
@@ -76,10 +78,12 @@ class PairAgreement:
 @dataclass(frozen=True, slots=True)
 class AnnotatorsReport:
     """Who labelled, and how; pairs that agree least come first. Times are aware UTC datetimes;
-    `spans` is the overlap of marked words (F1)."""
+    `pool` is agreement on audit items, weighted to be that of the pool, and `spans` the overlap of
+    marked words (F1)."""
 
     people: Sequence[PersonReport]
     agreement: AgreementReport
+    pool: AgreementReport
     spans: Interval | None
     rounds: Sequence[RoundAgreement]
     pairs: Sequence[PairAgreement]
@@ -109,6 +113,7 @@ def report(service: Service) -> AnnotatorsReport:
             for name, own in by_annotator
         ],
         agreement=AgreementReport(agreement.items, agreement.sets, agreement.labels),
+        pool=_on_audit_items(service, votes, roots),
         spans=span_overlap(marks, seed),
         rounds=_rounds(service, votes, roots, scheme, seed),
         pairs=_pairs(votes, roots, scheme, seed),
@@ -122,6 +127,25 @@ def report(service: Service) -> AnnotatorsReport:
         ),
         hours=pace.total / 3600 if pace else 0.0,
     )
+
+
+def _on_audit_items(
+    service: Service, votes: Sequence[Annotation], roots: Mapping[str, str]
+) -> AgreementReport:
+    """Agreement as in the pool: a strategy chose most other items because they are unusual."""
+    item_ids = sorted(roots)
+    design = read_design(service.ledger, service.pool, Arm.AUDIT)
+    rows = service.pool.rows_of(item_ids)
+    weights = {
+        item_id: 1 / design.probability[row]
+        for item_id, row in zip(item_ids, rows, strict=True)
+        if design.sampled[row]
+    }
+    audited = [vote for vote in votes if vote.item_id in weights]
+    agreement = measure_agreement(
+        audited, roots, service.campaign.scheme, service.settings.seed, weights=weights
+    )
+    return AgreementReport(agreement.items, agreement.sets, agreement.labels)
 
 
 def _by_address(service: Service, annotations: Iterable[Annotation]) -> list[Annotation]:

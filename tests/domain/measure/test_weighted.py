@@ -143,6 +143,31 @@ def test_a_share_without_a_mistake_has_the_exact_bound():
     assert share_interval(right, Roots(np.zeros(20, np.int64), 1)) is None
 
 
+def test_calibration_is_that_of_the_frame_however_unequal_the_chances():
+    rng = np.random.default_rng(3)
+    risk = rng.beta(1, 6, 20_000)
+    proba = np.clip(risk + 0.05, 0, 1)
+    truth = (rng.random(20_000) < risk).astype(np.int8)
+    gap = float(np.mean(proba - truth))
+    chance = np.clip(0.08 * risk / risk.mean(), 0.01, 1)
+    held = []
+    for _ in range(200):
+        rows = np.flatnonzero(rng.random(20_000) < chance)
+        report = evaluate_weighted(
+            truth[rows, None],
+            proba[rows, None],
+            proba[rows, None] >= 0.5,
+            rows.astype(str),
+            ["age"],
+            1 / chance[rows],
+            multi=True,
+        )
+        calibration = report.labels["age"].calibration
+        held.append(calibration.low <= gap <= calibration.high)
+    assert np.mean(held) > 0.9
+    assert gap == pytest.approx(0.05, abs=0.005)
+
+
 def test_intervals_widen_when_items_of_a_root_are_alike():
     truth, proba, flags, _, names = noisy(11, 200, 1)
     rows = np.repeat(np.arange(200), 5)

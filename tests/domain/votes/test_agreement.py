@@ -1,5 +1,7 @@
 """Agreement: published figures are reproduced, and properties hold for any votes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,6 +146,36 @@ def test_intervals_resample_roots() -> None:
     assert own_roots is not None
     assert own_roots.low < own_roots.value < 1
     assert one_root is None  # one root has no interval
+
+
+def test_a_weight_of_three_counts_like_three_items() -> None:
+    votes = [
+        vote(f"{i}", annotator, *(["age"] if i % 2 or (i % 5 == 0 and annotator == "b") else []))
+        for i in range(200)
+        for annotator in "ab"
+    ]
+    weights = {f"{i}": 3.0 if i % 5 == 0 else 1.0 for i in range(200)}
+    repeated = [
+        replace(v, item_id=f"{v.item_id}-{n}")
+        for v in votes
+        for n in range(int(weights[v.item_id]))
+    ]
+    roots = {v.item_id: v.item_id for v in votes}
+    weighted = measure_agreement(votes, roots, MULTI, seed=0, weights=weights)
+    counted = measure_agreement(
+        repeated, {v.item_id: v.item_id.split("-")[0] for v in repeated}, MULTI, seed=0
+    )
+    plain = measure_agreement(votes, roots, MULTI, seed=0)
+    for measured, expected, other in (
+        (weighted.sets, counted.sets, plain.sets),
+        (weighted.labels["age"], counted.labels["age"], plain.labels["age"]),
+    ):
+        assert measured is not None
+        assert expected is not None
+        assert other is not None
+        assert measured.value == pytest.approx(expected.value, abs=0.003)
+        assert measured.low == pytest.approx(expected.low, abs=0.02)
+        assert measured.value < other.value - 0.05
 
 
 def two_annotators(

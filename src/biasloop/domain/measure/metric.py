@@ -29,7 +29,8 @@ class LabelQuality:
 
     All figures are None if there are too few positives; precision also if nothing was flagged. With
     weights, the positives are worth as much as `effective` ones of equal weight; `rounds_left` is
-    about how many more rounds it takes until they are enough (None: they are, or it is not known).
+    about how many more rounds it takes until they are enough (None: they are, or it is not known),
+    and `calibration` is the mean probability minus the share of positives.
     """
 
     n: int
@@ -38,6 +39,7 @@ class LabelQuality:
     recall: Interval | None = None
     f1: Interval | None = None
     average_precision: Interval | None = None
+    calibration: Interval | None = None
     effective: float | None = None
     rounds_left: int | None = None
 

@@ -87,7 +87,8 @@ def evaluate_weighted(
             intervals: dict[str, Any] = {
                 key: share_interval(figures[key], sample.roots) for key in figures
             }
-            cell = replace(cell, **intervals)
+            gap = sample.calibration(proba[:, j], j)
+            cell = replace(cell, **intervals, calibration=difference_interval(gap, sample.roots))
         labels[name] = cell
     enough = sample.effective >= min_positives
     return QualityReport(
@@ -244,6 +245,14 @@ class _Sample:
         )
         errors[asked] = influence * self.weights[asked]
         return Estimate(min(1.0, value), errors, self.weights * yes)
+
+    def calibration(self, proba: NDArray[np.floating], label: int) -> Estimate:
+        """The mean probability minus the share of positives ("calibration in the large", Cox 1958,
+        "Two further applications of a model for binary regression")."""
+        asked, yes = self.truth[:, label] >= 0, self.truth[:, label] == 1
+        gap = self.ratio(np.where(asked, proba - yes, 0.0), asked.astype(np.float64))
+        assert gap is not None  # some item is positive
+        return gap
 
 
 def _mean(figures: Sequence[Estimate | None]) -> Estimate | None:

@@ -26,6 +26,7 @@ from biasloop.domain.measure.resample import (
     bounded_interval,
     mean_interval,
 )
+from biasloop.domain.measure.weighted import effective_number
 from biasloop.domain.span import Span
 from biasloop.domain.votes.consensus import votes_of_today
 from biasloop.domain.votes.dawid_skene import fit_dawid_skene
@@ -51,23 +52,29 @@ def measure_agreement(
     scheme: Scheme,
     seed: int,
     min_positives: int = MIN_POSITIVES,
+    *,
+    weights: Mapping[str, float] | None = None,
 ) -> Agreement:
     """Measures agreement. `votes` are those that count; `roots` holds the root of each item, by
-    item id."""
+    item id. With `weights`, an item counts as often as its weight says, so that with one over the
+    inclusion probabilities agreement is that of the frame; enough are then effective items."""
     by_item = _votes_on_shared_items(votes_of_today(votes, scheme))
     item_roots = Roots.from_names([roots[item_id] for item_id in by_item])
     matrices = [
         scheme.encode([v.labels for v in item_votes], [v.asked for v in item_votes])
         for item_votes in by_item.values()
     ]
-    chosen = np.array([(m == 1).any(axis=0) for m in matrices]).reshape(-1, len(scheme.labels))
+    chosen = np.array([(m == 1).any(axis=0) for m in matrices], dtype=bool)
+    chosen = chosen.reshape(-1, len(scheme.labels))
+    weight = np.array([weights[item_id] if weights else 1.0 for item_id in by_item])
+    weight /= weight.mean() if len(weight) else 1.0
     per_label: dict[str, Interval | None] = {}
     if scheme.multi:
         for j, label in enumerate(scheme.labels):
             counts = np.array([[(m[:, j] == c).sum() for c in (0, 1)] for m in matrices])
             per_label[label] = (
-                krippendorff_alpha(counts.reshape(-1, 2), 1 - np.eye(2), item_roots, seed)
-                if chosen[:, j].sum() >= min_positives
+                krippendorff_alpha(counts.reshape(-1, 2), 1 - np.eye(2), item_roots, seed, weight)
+                if effective_number(weight[chosen[:, j]]) >= min_positives
                 else None
             )
     label_sets = [[frozenset(v.labels) for v in item_votes] for item_votes in by_item.values()]
@@ -78,24 +85,29 @@ def measure_agreement(
     distance = np.array([[masi_distance(a, b) for b in distinct] for a in distinct]).reshape(
         len(distinct), len(distinct)
     )
-    enough = chosen.any(axis=1).sum() >= min_positives
-    alpha = krippendorff_alpha(counts, distance, item_roots, seed) if enough else None
+    enough = effective_number(weight[chosen.any(axis=1)]) >= min_positives
+    alpha = krippendorff_alpha(counts, distance, item_roots, seed, weight) if enough else None
     return Agreement(len(by_item), per_label, alpha)
 
 
 def krippendorff_alpha(
-    counts: NDArray[np.integer], distance: NDArray[np.float64], roots: Roots, seed: int
+    counts: NDArray[np.integer],
+    distance: NDArray[np.float64],
+    roots: Roots,
+    seed: int,
+    weights: Array | None = None,
 ) -> Interval | None:
     """Krippendorff's alpha with an interval by roots; None where it is undefined.
 
     `counts` (n, c) is the number of annotators who gave each item each of c answers. `distance`
     (c, c) says how far two answers are apart, 0 on the diagonal. Items with fewer than two answers
-    do not count.
+    do not count, the others as often as `weights` (n,) says, whose mean is 1; None: once.
     """
     answers = counts.sum(axis=1)
     counts = np.where(answers[:, None] >= 2, counts, 0).astype(np.float64)
     disagreement = np.einsum("ic,cd,id->i", counts, distance, counts) / np.maximum(1, answers - 1)
-    sums = roots.sums(np.column_stack([counts, disagreement]))
+    cells = np.column_stack([counts, disagreement])
+    sums = roots.sums(cells if weights is None else cells * weights[:, None])
     sums = sums[sums.any(axis=1)]
     if not len(sums):
         return None

@@ -12,7 +12,7 @@ LEFTOVER = ".tmp"
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class HeldExport:
     """An export that held the ad: when it was made, the folder it was written to, and whether it
     is no longer there."""
 
@@ -36,10 +36,10 @@ def delete_exports(layout: Layout, ad_id: str) -> None:
             rmtree(export.folder, ignore_errors=True)
 
 
-def exports_that_held(layout: Layout, ad_id: str) -> list[Export]:
+def exports_that_held(layout: Layout, ad_id: str) -> list[HeldExport]:
     """Oldest first. Those that were not recorded are not among them: see `unrecorded_exports`."""
     return [
-        Export(export.at, str(export.folder), gone=not export.folder.exists())
+        HeldExport(export.at, str(export.folder), gone=not export.folder.exists())
         for export in ExportLog(layout.export_log).holding(ad_id)
     ]
 

@@ -12,7 +12,7 @@ from biasloop.errors import BiasloopError, ClassifierError, LabelStudioError, Po
 from biasloop.intake.rejects import drop_rejects_of
 from biasloop.labelstudio.database import compact, erase_words
 from biasloop.service.past_exports import (
-    Export,
+    HeldExport,
     delete_exports,
     exports_that_held,
     unrecorded_exports,
@@ -43,7 +43,7 @@ class Takedown:
     backups: list[str]
     backups_left: list[str]
     server: str | None
-    exports: list[Export]
+    exports: list[HeldExport]
     exports_unrecorded: list[str]
 
 

@@ -18,7 +18,7 @@ def erase_texts(connection: Connection, ad_id: str, item_ids: Sequence[str]) -> 
     wrote and quoted when they labelled its items. Repeatable."""
     _blank_rejections(connection, ad_id)
     _blank_trials(connection, ad_id)
-    for chunk in in_chunks(item_ids):
+    for chunk in chunks_of_keys(item_ids):
         rows = connection.execute(
             sa.select(annotations.c.seq, annotations.c.extra).where(
                 annotations.c.item_id.in_(chunk)
@@ -34,13 +34,13 @@ def erase_texts(connection: Connection, ad_id: str, item_ids: Sequence[str]) -> 
 def erased_among(connection: Connection, item_ids: Iterable[str]) -> set[str]:
     """Those of the items that were taken down."""
     erased: set[str] = set()
-    for chunk in in_chunks(item_ids):
+    for chunk in chunks_of_keys(item_ids):
         query = sa.select(tombstones.c.item_id).where(tombstones.c.item_id.in_(chunk))
         erased |= set(connection.execute(query).scalars())
     return erased
 
 
-def in_chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+def chunks_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
     """The distinct keys, sorted, at most CHUNK at a time."""
     ordered = sorted(set(keys))
     return (ordered[i : i + CHUNK] for i in range(0, len(ordered), CHUNK))
@@ -48,7 +48,7 @@ def in_chunks(keys: Iterable[str]) -> Iterator[list[str]]:
 
 def _blank_rejections(connection: Connection, ad_id: str) -> None:
     refused = connection.execute(sa.select(rejections.c.seq, rejections.c.roots)).all()
-    for chunk in in_chunks(row.seq for row in refused if ad_id in row.roots):
+    for chunk in chunks_of_keys(row.seq for row in refused if ad_id in row.roots):
         connection.execute(
             sa.update(rejections).where(rejections.c.seq.in_(chunk)).values(text="", detail="")
         )

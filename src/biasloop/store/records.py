@@ -19,7 +19,7 @@ from biasloop.domain.votes.consensus import Consensus
 from biasloop.domain.writing.synthesis import Rejection
 from biasloop.errors import LedgerError
 from biasloop.store import schema
-from biasloop.store.erasing import erased_among, in_chunks
+from biasloop.store.erasing import chunks_of_keys, erased_among
 
 Values = dict[str, Any]
 
@@ -73,7 +73,7 @@ def append_annotations(connection: Connection, news: Sequence[Annotation]) -> in
     erased = erased_among(connection, (new.item_id for new in news))
     news = [new.without_words() if new.item_id in erased else new for new in news]
     current: dict[str, Annotation] = {}
-    for keys in in_chunks(new.key for new in news):
+    for keys in chunks_of_keys(new.key for new in news):
         for row in connection.execute(current_annotations(schema.annotations.c.key.in_(keys))):
             current[row.key] = annotation_from_row(row)
     rows = []

@@ -23,7 +23,7 @@ ORDER = (
     {"domain"},
     {"ports"},
     {"intake", "store", "labelstudio", "llm"},
-    {"plugins", "workspace", "access"},
+    {"plugins", "tuning", "workspace", "access"},
     {"rounds"},
     {"service"},
     {"reports"},

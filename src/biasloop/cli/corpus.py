@@ -106,5 +106,7 @@ def takedown(
         )
     for folder in report.exports_unrecorded:
         say(f"  the export {folder} has no record and may hold it; delete it, and export again")
+    for tuning in report.tunings:
+        say(f"  the tuning {tuning} learned from it; `biasloop tune drop {tuning}` deletes it")
     if report.models:
         say("  the next training leaves it out; `biasloop train` does so now")

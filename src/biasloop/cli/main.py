@@ -23,6 +23,7 @@ from biasloop.cli import (
     simulate,
     status,
     trial,
+    tune,
     validate,
 )
 from biasloop.cli.context import WorkspaceBefore, err, opened
@@ -79,6 +80,7 @@ for group in (
     simulate,
     validate,
     prevalence,
+    tune,
 ):
     group.add_to(app)
 app.add_typer(models.app, name="models")

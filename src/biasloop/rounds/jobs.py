@@ -29,6 +29,7 @@ from biasloop.rounds.steps.expand.handover import ExpandJob
 from biasloop.rounds.steps.score.handover import ScoreJob
 from biasloop.rounds.steps.train.handover import ReviewJob, TrainJob
 from biasloop.store.atomic import write_whole
+from biasloop.tuning.handover import TuneJob
 
 _STEPS = "biasloop.rounds.steps"
 
@@ -38,6 +39,7 @@ JOBS: dict[type[Any], str] = {
     TrainJob: f"{_STEPS}.train.job:train",
     ReviewJob: f"{_STEPS}.train.job:review",
     EvaluateJob: f"{_STEPS}.evaluate.job:evaluate",
+    TuneJob: "biasloop.tuning.job:tune",
 }
 """The function that does each job, as "module:function", so that a child imports only what its own
 job needs."""

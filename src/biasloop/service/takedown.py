@@ -18,6 +18,7 @@ from biasloop.service.past_exports import (
     unrecorded_exports,
 )
 from biasloop.service.service import Service
+from biasloop.service.tunings import forget_pairs, tunings_of_ad
 from biasloop.store.control import Bookmark, Event
 
 TEXTS_AT_A_TIME = 10_000
@@ -31,7 +32,8 @@ class Takedown:
     `backups` are the copies of the workspace from which the ad was erased as well, `backups_left`
     those that could not be opened. `models_left` could not be read, so that they may still quote
     it. `server` is the URL of a Label Studio that somebody else runs: its database and its backups
-    are theirs to clean. `exports` held the ad, `exports_unrecorded` may hold it.
+    are theirs to clean. `exports` held the ad, `exports_unrecorded` may hold it. `tunings` learned
+    from it; their adapters are as they were.
     """
 
     ad: str
@@ -45,6 +47,7 @@ class Takedown:
     server: str | None
     exports: list[HeldExport]
     exports_unrecorded: list[str]
+    tunings: list[str]
 
 
 def take_down(service: Service, ad_id: str) -> Takedown:
@@ -55,6 +58,7 @@ def take_down(service: Service, ad_id: str) -> Takedown:
     """
     if not service.pool.ads([ad_id]):
         raise PoolError(f"there is no ad {ad_id!r} in the pool; `biasloop export` lists the ids")
+    tunings = tunings_of_ad(service.layout, ad_id)
     items, erased = _erase(service, ad_id)
     models_left = forget_words_of_gone_texts(service)
     backups, left = _erase_from_backups(service, ad_id)
@@ -72,6 +76,7 @@ def take_down(service: Service, ad_id: str) -> Takedown:
         server=service.settings.labelstudio.url or None,
         exports=exports_that_held(service.layout, ad_id),
         exports_unrecorded=unrecorded_exports(service.layout),
+        tunings=tunings,
     )
 
 
@@ -93,6 +98,7 @@ def _erase_from_files(service: Service, ad_id: str) -> list[str]:
         rmtree(folder, ignore_errors=True)
     drop_rejects_of(service.layout.rejects, ad_id)
     delete_exports(service.layout, ad_id)
+    forget_pairs(service.layout, ad_id)
     forget_answers(service, ad_id)
     return items
 

@@ -26,6 +26,11 @@ class Layout:
         return self.folder / "models"
 
     @property
+    def tunings(self) -> Path:
+        """A folder for each tuning of a language model."""
+        return self.folder / "tunings"
+
+    @property
     def features(self) -> Path:
         """Feature rows of the items, by encoder and shard."""
         return self.folder / "features"

@@ -1,0 +1,1 @@
+"""Tunings: adapters of language models that learn from what a campaign knows."""

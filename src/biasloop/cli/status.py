@@ -49,6 +49,8 @@ def status(json: Json = False, workspace: Workspace = None) -> None:
         say(f"  lost     {now.label_studio.lost}")
     if now.label_studio.trouble:
         say(f"  trouble  {now.label_studio.trouble}")
+    if "llm" not in now.expanders:
+        say("  expand   by rewriting only; `biasloop llm use URL MODEL` adds a language model")
     for name, record in now.synthesis.by_expander.items():
         if record["stopped"]:
             say(f"  {name:8} stopped asking: {record['stopped']}")

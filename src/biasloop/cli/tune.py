@@ -124,7 +124,7 @@ def _command(name: str, help: str) -> None:
 
 
 _command("sft", "Teaches a model to rewrite sentences as the campaign does.")
-_command("dpo", "Teaches a model to prefer rewrites to their sentences; best after sft (--on).")
+_command("dpo", "Teaches a model to prefer rewrites to the sentences.")
 
 
 def _show_plan(plan: "Plan", pairs: "CampaignPairs", notes: list[str], json: bool) -> None:

@@ -161,7 +161,12 @@ def _gateway(service: Service) -> list[Check]:
 def _language_model(service: Service) -> Check:
     what, settings = "language model", service.settings.llm
     if not settings.base_url and "llm" not in service.settings.expander.names:
-        return Check(what, False, "none is set; the expander `llm` needs one", False)
+        return Check(
+            what,
+            False,
+            "none is set, so expansion is by rewriting only; `biasloop llm use URL MODEL` sets one",
+            False,
+        )
     try:
         settings.require()
         from biasloop.workspace.language_model import (

@@ -137,6 +137,7 @@ class Overview:
     evaluation: EvaluationReport | None
     savings: Facts | None
     hours_saved: Interval | None
+    expanders: Sequence[str]
     synthesis: SynthesisReport
     probation: ProbationReport | None
     events: Sequence[Facts]
@@ -181,6 +182,7 @@ def overview(service: Service) -> Overview:
         evaluation=evaluation,
         savings=savings,
         hours_saved=_hours_saved(savings, pace),
+        expanders=service.settings.expander.names,
         synthesis=synthesis(ledger, rounds),
         probation=probation(service, rounds, annotations),
         events=ledger.control.events(20),

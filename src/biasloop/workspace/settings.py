@@ -153,8 +153,8 @@ class LlmSettings(Section):
         """Raises ConfigError when no server or no model is set."""
         if not (self.base_url and self.model):
             raise ConfigError(
-                "no language model is set: set llm.base_url and llm.model in biasloop.toml, and "
-                "its key as LLM_API_KEY in the file `secrets` or as BIASLOOP_LLM_API_KEY"
+                "no language model is set: put its key as LLM_API_KEY into the file `secrets`, and "
+                "run `biasloop llm use URL MODEL`, which sets llm.base_url and llm.model"
             )
 
 

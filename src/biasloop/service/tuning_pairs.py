@@ -1,21 +1,25 @@
 """The pairs that a campaign knows: sentences and their rewrites."""
 
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+import numpy as np
+
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.item import Item, text_hash
+from biasloop.domain.item import Item
 from biasloop.domain.label import LabelSource
 from biasloop.domain.pair import Pair, PairSource, RefusedPair, screen_pairs
 from biasloop.domain.split import Split
 from biasloop.labelstudio.label_config import LabelConfig
 from biasloop.labelstudio.tasks import rewrites
+from biasloop.rounds.steps.expand.near_duplicates import NearDuplicates
 from biasloop.service.service import Service
 
 SOURCES = {LabelSource.SEED: PairSource.SEED, LabelSource.HUMAN: PairSource.HUMAN}
 ENGLISH = "en"
+CHUNK_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +34,42 @@ class CampaignPairs:
 
 def read_pairs(service: Service, sources: Collection[PairSource]) -> CampaignPairs:
     """A pair for each rewrite of a train item by these sources: the rewrite is preferred to the
-    sentence. What says the same as an audit item teaches nothing."""
+    sentence. What says nearly the same as an audit item is refused."""
     annotations = [
         annotation
         for annotation in service.ledger.stream_annotations()
         if annotation.standing is Standing.VOTE and SOURCES.get(annotation.source) in sources
     ]
     items = _items(service, {annotation.item_id for annotation in annotations})
-    splits, hashes = service.pool.column("split"), service.pool.column("text_hash")
-    of_audit = set(hashes[splits == Split.AUDIT].tolist())
-    pairs: list[Pair] = []
+    instruction = _instruction(service)
     author_of: dict[str, str] = {}
+    pairs: list[Pair] = []
     for annotation in annotations:
         item = items.get(annotation.item_id)
-        if item is None or item.split is Split.AUDIT or item.text_hash in of_audit:
-            continue
-        for pair in _pairs_of(annotation, item, service.campaign.controls, _prompt(service)):
-            if text_hash(pair.chosen) not in of_audit:
-                pairs.append(pair)
-                author_of[pair.id] = annotation.annotator
+        if item is not None and item.split is Split.TRAIN:
+            of_author = _pairs_of(annotation, item, service.campaign.controls, instruction)
+            author_of |= {pair.id: annotation.annotator for pair in of_author}
+            pairs += of_author
     usable, refused = screen_pairs(pairs)
+    leaks = _audit_items_like(service, usable)
+    refused += [RefusedPair(id_, item, "nearly the text of an audit item") for id_, item in leaks]
+    usable = [pair for pair in usable if pair.id not in dict(leaks)]
     by_people = {author_of[pair.id] for pair in usable if pair.source is PairSource.HUMAN}
     return CampaignPairs(usable, refused, len(by_people))
+
+
+def _audit_items_like(service: Service, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+    """(id of a pair, id of an audit item that one of its answers is nearly the same as)."""
+    index = NearDuplicates()
+    index.add([text for pair in pairs for text in (pair.chosen, pair.rejected)])
+    audit = np.flatnonzero(service.pool.column("split") == Split.AUDIT)
+    alike: dict[str, str] = {}
+    for start in range(0, len(audit), CHUNK_ROWS):
+        rows = audit[start : start + CHUNK_ROWS]
+        for position, number in index.similar_pairs(service.pool.texts(rows)):
+            (item,) = service.pool.items(rows[position : position + 1])
+            alike.setdefault(pairs[number // 2].id, item.id)
+    return sorted(alike.items())
 
 
 def _items(service: Service, item_ids: Collection[str]) -> dict[str, Item]:
@@ -61,14 +79,14 @@ def _items(service: Service, item_ids: Collection[str]) -> dict[str, Item]:
 
 def _pairs_of(
     annotation: Annotation, item: Item, controls: LabelConfig, instruction: str
-) -> Iterator[Pair]:
+) -> list[Pair]:
     imported = annotation.extra.get("rewrite")
     written = [
         *rewrites(annotation.extra.get("result", ()), controls),
         *([imported.strip()] if isinstance(imported, str) else []),
     ]
-    for number, rewrite in enumerate(written):
-        yield Pair(
+    return [
+        Pair(
             id=f"{annotation.key}#{number}",
             root=item.roots[0],
             system="",
@@ -77,9 +95,11 @@ def _pairs_of(
             rejected=item.text,
             source=SOURCES[annotation.source],
         )
+        for number, rewrite in enumerate(written)
+    ]
 
 
-def _prompt(service: Service) -> str:
+def _instruction(service: Service) -> str:
     words = tomllib.loads((files("biasloop.tuning") / "words.toml").read_text("utf-8"))
     language = service.campaign.about.language
     instruction: str = words.get(language, words[ENGLISH])["rewrite"]

@@ -45,7 +45,10 @@ Placebo = Annotated[
     typer.Option("--placebo", help="Learn the model's own earlier answers, to compare with."),
 ]
 FourBit = Annotated[bool, typer.Option("--four-bit", help="Keep the base in four bits (QLoRA).")]
-Rate = Annotated[float | None, typer.Option(help="Learning rate. Default: 1e-4 sft, 1e-5 dpo.")]
+Rate = Annotated[
+    float | None,
+    typer.Option(help="Learning rate. Default: 1e-4 sft, 1e-5 dpo.", min=1e-9, max=1),
+]
 Epochs = Annotated[int, typer.Option(help="How often every pair is seen.", min=1)]
 Length = Annotated[int, typer.Option(help="Longest pair that is permitted, in tokens.", min=16)]
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]

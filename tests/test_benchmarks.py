@@ -190,3 +190,12 @@ def test_the_parts_of_a_fine_tuned_model_are_measured_alone(
     found = transformer_mean.intervals([(data.labels, sides)] * 2, resamples=20)
     assert set(found) == {MEAN, TUNED, LINEAR, f"gain over {TUNED}", f"gain over {LINEAR}"}
     assert all(low <= value <= high for cells in found.values() for value, low, high in cells)
+
+
+def test_a_bias_is_tuned_away_and_a_placebo_leaves_it() -> None:
+    (figures,) = lines("benchmarks.tuning", "--seeds", "1")
+    assert figures["base"][0]["biased"] == figures["placebo of SFT"][0]["biased"] == 1
+    for tuned in ("SFT", "SFT, then DPO"):
+        assert figures[tuned][0]["biased"] <= 0.1
+        assert figures[tuned][0]["ends"] >= 0.95
+        assert figures[tuned][0]["pairs"] >= 0.9

@@ -13,6 +13,7 @@ from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     BitsAndBytesConfig,
+    PrinterCallback,
     TrainerCallback,
     set_seed,
 )
@@ -77,6 +78,7 @@ def train(
     state = folder / "checkpoints"
     steps = _Steps(progress_file(folder), checkpoint)
     trainer = _trainer(model, tokenizer, rows, recipe, state, steps)
+    trainer.remove_callback(PrinterCallback)  # the curve says the same
     with quiet():
         trainer.train(resume_from_checkpoint=_newest_whole(state))
     history = [row for row in trainer.state.log_history if "loss" in row]

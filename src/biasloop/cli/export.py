@@ -1,7 +1,6 @@
 """export."""
 
 from datetime import UTC, date, datetime
-from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +96,7 @@ def export(
     """Exports items, votes and ads with their provenance."""
     from biasloop.reports.export.export import write_export
     from biasloop.reports.export.filters import Filters
+    from biasloop.reports.export.folder import free_folder
     from biasloop.reports.export.record import Request
 
     filters = Filters(
@@ -116,7 +116,7 @@ def export(
         where=tuple(_condition(text) for text in where or ()),
     )
     service = open_workspace(workspace)
-    folder = to or _free_folder(service.layout.exports)
+    folder = to or free_folder(service.layout.exports, now())
     request = Request(
         format, separator, filters, whole=whole, verdicts=verdicts, keep_personal=keep_personal
     )
@@ -134,13 +134,6 @@ def export(
     else:
         places = sum(sum(counts.values()) for counts in export.masked.values())
         say(f"masked: {places} places with personal data (see README.md; --keep-personal keeps it)")
-
-
-def _free_folder(exports: Path) -> Path:
-    """A folder of the current second, or with a number behind."""
-    name = f"{now():%Y%m%d-%H%M%S}"
-    names = chain([name], (f"{name}-{number}" for number in count(2)))
-    return next(exports / name for name in names if not (exports / name).exists())
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -84,6 +84,7 @@ def _serve(service: "Service", stop: Stop) -> None:
             stop.wait()
             log("stopping after the running step (again stops at once; nothing is lost)")
             app.state.runner.stop()
+            app.state.export_runner.stop()
 
 
 def _gateway(service: "Service", wake: Callable[[], None]) -> AbstractContextManager[object]:

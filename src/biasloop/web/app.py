@@ -1,6 +1,6 @@
 """The page, and the endpoints for programs. All of them only read, except the webhook, which
-only wakes the loop, and the forms of the pages of the guideline and of items that need a second
-look."""
+only wakes the loop, and the forms of the pages of the guideline, of exports, and of items that need
+a second look."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -35,6 +35,8 @@ from biasloop.store.control import Bookmark
 from biasloop.web import view
 from biasloop.web.cached import Cached
 from biasloop.web.disputed import add_disputed
+from biasloop.web.export_runner import ExportRunner
+from biasloop.web.exports import add_exports
 from biasloop.web.forms import is_ours, read_body
 from biasloop.web.metrics import metrics_registry
 from biasloop.web.policy import add_guideline
@@ -62,8 +64,8 @@ def create_app(
     service: Service, wake: Callable[[], None], clock: Callable[[], float] = time.monotonic
 ) -> FastAPI:
     """The web application of a workspace. `wake` polls Label Studio now; a webhook calls it. Stop
-    `app.state.runner`, which runs trials in the background, together with the server. `clock`
-    gives seconds, by which cached reports expire."""
+    `app.state.runner` and `app.state.export_runner`, which work on trials and exports in the
+    background, together with the server. `clock` gives seconds, by which cached reports expire."""
     app = FastAPI(title="biasloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_guard)
     app.add_exception_handler(BiasloopError, _problem)
@@ -72,12 +74,14 @@ def create_app(
     annotators_of = Cached(lambda: annotators_report.report(service), clock=clock)
     registry = metrics_registry(current)
     app.state.runner = Runner(service)
+    app.state.export_runner = ExportRunner(service)
     app.state.names = (*service.settings.web.names, service.settings.web.host)
     # Without a token there is no Label Studio that could be told a secret.
     app.state.webhook_secret = webhook_secret(service.layout.folder) or token_hex()
     add_guideline(app, service, app.state.runner)
     add_disputed(app, service)
     add_prevalence(app, service, clock)
+    add_exports(app, service, app.state.export_runner)
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:

@@ -10,7 +10,7 @@ from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 MAX_FORM_BYTES = 1_000_000
-MAX_FIELDS = 20
+MAX_FIELDS = 200
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -1,51 +1,23 @@
 """Runs a trial of a draft in the background of the web server, one at a time."""
 
-import logging
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from biasloop.domain.policy import Policy
 from biasloop.domain.trial import Scenario
-from biasloop.errors import BiasloopError, WorkspaceError, describe_error
 from biasloop.service.scenarios import borderline
 from biasloop.service.service import Service
 from biasloop.service.trial import try_draft
-
-log = logging.getLogger(__name__)
-
-
-class _Stopped(Exception):
-    """The server is stopping."""
+from biasloop.web.background import Background
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How far a run is: `done` of `of` requests; both are 0 while scenarios are chosen. `error`
-    says why it ended without a trial; `form` has the fields of the form, to be shown again."""
-
-    form: Mapping[str, str]
-    done: int = 0
-    of: int = 0
-    over: bool = False
-    error: str | None = None
-
-
-class Runner:
+class Runner(Background):
     """Runs one trial at a time in a background thread. Trials go into the ledger and answers are
-    stored, so an interrupted run can simply be started again."""
+    stored, so an interrupted run can simply be started again. Its steps are requests; their number
+    is not known while scenarios are chosen."""
 
     def __init__(self, service: Service) -> None:
+        super().__init__("a trial")
         self._service = service
-        self._lock = threading.Lock()
-        self._run: Run | None = None
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
-
-    @property
-    def run(self) -> Run | None:
-        """The newest run; None before the first."""
-        return self._run
 
     def start(
         self,
@@ -59,50 +31,19 @@ class Runner:
 
         Raises WorkspaceError while another runs.
         """
-        with self._lock:
-            if self._run and not self._run.over:
-                raise WorkspaceError("a trial is already running; wait until it has finished")
-            self._run = Run(form)
-            self._thread = threading.Thread(
-                target=self._run_trial, args=(draft, against, scenarios), name="trial", daemon=True
-            )
-            self._thread.start()
+        self._begin(form, lambda: self._try(draft, against, scenarios, form["by"]))
 
-    def stop(self) -> None:
-        """Ends the run after the unfinished requests. May be called twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run_trial(
-        self, draft: Policy, against: Policy, scenarios: Sequence[Scenario] | int
+    def _try(
+        self, draft: Policy, against: Policy, scenarios: Sequence[Scenario] | int, by: str
     ) -> None:
-        assert self._run is not None
-        error = None
-        try:
-            if isinstance(scenarios, int):
-                scenarios = borderline(self._service, scenarios)
-            try_draft(
-                self._service,
-                draft,
-                against,
-                scenarios,
-                self._run.form["by"],
-                checkpoint=self._checkpoint,
-                progress=self._progress,
-            )
-        except _Stopped:
-            error = "the service was stopped; run it again"
-        except Exception as failure:  # unexpected errors must be shown as well
-            if not isinstance(failure, BiasloopError):
-                log.exception("a trial failed")
-            error = describe_error(failure)
-        self._run = replace(self._run, over=True, error=error)
-
-    def _checkpoint(self) -> None:
-        if self._stopping.is_set():
-            raise _Stopped
-
-    def _progress(self, done: int, of: int) -> None:
-        assert self._run is not None
-        self._run = replace(self._run, done=done, of=of)
+        if isinstance(scenarios, int):
+            scenarios = borderline(self._service, scenarios)
+        try_draft(
+            self._service,
+            draft,
+            against,
+            scenarios,
+            by,
+            checkpoint=self._checkpoint,
+            progress=self._progress,
+        )

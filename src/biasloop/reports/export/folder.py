@@ -5,6 +5,8 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from biasloop.errors import WorkspaceError
@@ -16,6 +18,13 @@ RECORD = "export.json"
 OF_EARLIER_VERSIONS = frozenset(
     f"{table}{suffix}" for table in ("items", "votes", "ads") for suffix in (".csv", ".parquet")
 )
+
+
+def free_folder(exports: Path, now: datetime) -> Path:
+    """A folder that does not exist, named after this second, or with a number behind."""
+    name = f"{now:%Y%m%d-%H%M%S}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(exports / name for name in names if not (exports / name).exists())
 
 
 def check_free(folder: Path, force: bool) -> None:

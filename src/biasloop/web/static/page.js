@@ -107,8 +107,11 @@ function replace(fresh) {
 
 function writing() { // do not replace what someone is typing
   const fields = [...main.querySelectorAll("input, textarea")];
-  const changed = (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked;
-  return fields.some((field) => field === document.activeElement || changed(field));
+  const changed = (field) =>
+    field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+  const chosen = (list) => list.selectedIndex !== Math.max(0, [...list.options].findIndex((o) => o.defaultSelected));
+  const lists = [...main.querySelectorAll("select")];
+  return fields.some((field) => field === document.activeElement || changed(field)) || lists.some(chosen);
 }
 
 async function refresh() {

@@ -1,6 +1,7 @@
 """docs/analyst.ipynb, executed as an analyst does: on an export, with pandas and `datasets`."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
 from biasloop.domain.measure.prevalence import AuditedItems, estimate_share
@@ -144,6 +146,14 @@ def test_without_the_shares_by_biasloop_it_says_how_to_make_them(folder: Path) -
         kept.rename(shares)
     printed = " ".join(o.get("text", "") for cell in cells for o in cell.get("outputs", ()))
     assert "biasloop prevalence --json --by sector > prevalence.json" in printed
+
+
+def test_an_export_of_a_part_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "workspace", tmp_path / "workspace")
+    cli = Cli(tmp_path / "workspace")
+    cli("export", "--all", "--where", "sector=shop", "--to", tmp_path / "export")
+    with pytest.raises(CellExecutionError, match="export with --all and no filter"):
+        execute(tmp_path)
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from biasloop.domain.label import EVIDENCE, MISSING
+from biasloop.domain.label import BY_PEOPLE, EVIDENCE, MISSING
 from biasloop.domain.learning import FitReport, TrainingSet
 from biasloop.errors import ClassifierError
 from biasloop.plugins.classifiers.head.calibration import (
@@ -21,7 +21,12 @@ from biasloop.plugins.classifiers.head.calibration import (
     Calibration,
     OutOfFold,
 )
-from biasloop.plugins.classifiers.head.pool import MIN_RANDOM_ROOTS, fit_to_pool
+from biasloop.plugins.classifiers.head.pool import (
+    MIN_RANDOM_ROOTS,
+    fit_classes_to_pool,
+    fit_labels_to_pool,
+    same_verdicts,
+)
 from biasloop.plugins.classifiers.head.thresholds import pool_thresholds
 from biasloop.plugins.classifiers.options import check_precision
 
@@ -81,27 +86,39 @@ def _for_pool(
     if not sound.any() or not random.any():
         return result
     # Scores of labels without a model are no evidence, and neither are those that rank by chance.
-    labels = np.where(sound & (np.abs(scores) < CERTAIN), data.labels, MISSING)[random]
-    fitted = fit_to_pool(calibration, scores[random], labels, weights[random])
+    labels = np.where(sound & (np.abs(scores) < CERTAIN), data.labels, MISSING)
+    if data.multi:
+        fitted = fit_labels_to_pool(calibration, scores[random], labels[random], weights[random])
+    else:
+        acquired = _by_people(data, weights) & ~random
+        fitted = fit_classes_to_pool(calibration, scores, labels, weights, random, acquired)
     thresholds = pool_thresholds(fitted.proba(pool_scores), data.multi, least)
     if not data.multi:
         # By probabilities for classes as frequent as in the pool, strategies would find fewer items
-        # of the rare ones. So probabilities stay those of equally frequent classes, and the shift
-        # goes into the thresholds.
-        thresholds *= np.exp(calibration.offset - fitted.offset)
-        thresholds /= thresholds.sum()
-        fitted = calibration
+        # of the rare ones. So probabilities stay those of equally frequent classes, and what was
+        # fitted goes into the thresholds.
+        thresholds, fitted = same_verdicts(thresholds, fitted, calibration), calibration
     thresholds = np.where(sound, thresholds, result.thresholds)
     return replace(result, calibration=fitted, thresholds=thresholds.astype(np.float32))
 
 
 def _random_rows(data: TrainingSet, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows are random items of the pool that people labelled, (n,); none if too few are."""
+    """Which rows are random items of the pool that people labelled, (n,); none if too few are, or
+    in a single-label scheme if people labelled too few items."""
     if data.random is None:
         return np.zeros(len(weights), np.bool_)
     random = data.random & (weights > 0)
-    needed = MIN_RANDOM_ROOTS * (1 if data.multi else len(data.label_names))
-    return random & (len(np.unique(data.roots[random])) >= needed)
+    enough = len(np.unique(data.roots[random])) >= MIN_RANDOM_ROOTS
+    if not data.multi:
+        roots = np.unique(data.roots[random | _by_people(data, weights)])
+        enough = enough and len(roots) >= MIN_RANDOM_ROOTS * len(data.label_names)
+    return random & enough
+
+
+def _by_people(data: TrainingSet, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which rows are items of the pool that people labelled, (n,): not seeds, which were written or
+    chosen for their class."""
+    return np.isin(data.sources, BY_PEOPLE) & (weights > 0)
 
 
 def _least_precision(data: TrainingSet, precision: Mapping[str, float]) -> NDArray[np.float64]:

@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from biasloop.domain.item import Item
-from biasloop.reports.export.personal import LIKELY, Finding, Personal, cue_pattern, find_personal
+from biasloop.reports.export.masked_places import MaskedPlaces
+from biasloop.reports.export.personal import Finding, Personal, find_personal
+from biasloop.reports.export.suspects import find_in_column
 
 BLOCK = "█"
 SHORT = ("title", "source")
@@ -30,28 +33,25 @@ class Masker:
             "ads": Counter(),
         }
         self._ads: dict[str, list[Finding]] = {}
-        self._likely = f"{LIKELY}|(?i:{cue_pattern()})"
+        self._places = MaskedPlaces({})
 
     def read_ads(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Looks for personal data in the texts of all ads."""
         for batch in batches:
-            suspects = batch.filter(pc.match_substring_regex(batch["text"], self._likely))
-            for ad_id, text in zip(
-                suspects["ad_id"].to_pylist(), suspects["text"].to_pylist(), strict=True
-            ):
-                if found := find_personal(text):
-                    self._ads[ad_id] = found
+            for row, found in find_in_column(batch["text"]).items():
+                self._ads[batch["ad_id"][row].as_py()] = found
+        self._places = MaskedPlaces(self._ads)
 
     def mask_ads(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with what an ad says masked."""
-        texts = [
-            self._mask("ads", text, self._ads.get(ad_id, ()))
-            for ad_id, text in zip(
-                batch["ad_id"].to_pylist(), batch["text"].to_pylist(), strict=True
-            )
-        ]
+        rows = pc.indices_nonzero(pc.is_in(batch["ad_id"], self._places.ad_ids))
+        ids, texts = (batch[name].take(rows).to_pylist() for name in ("ad_id", "text"))
+        masked = {
+            row: self._mask("ads", text, self._ads[ad_id])
+            for row, ad_id, text in zip(rows.to_pylist(), ids, texts, strict=True)
+        }
         columns = {name: self.mask_column("ads", "", batch[name]) for name in SHORT}
-        columns["text"] = pa.array(texts, pa.string())
+        columns["text"] = _replaced(batch["text"], masked)
         for name, column in columns.items():
             batch = batch.set_column(batch.schema.get_field_index(name), name, column)
         return batch
@@ -60,42 +60,52 @@ class Masker:
         """A column of text, whose name counts as what stands before each cell ("contact")."""
         if not pa.types.is_string(column.type):
             return column
-        cells = column.to_pylist()
-        suspects = pc.match_substring_regex(column, self._likely)
-        if re.search(self._likely, _before(name)):
-            suspects = pc.is_valid(column)
-        for row in pc.indices_nonzero(pc.fill_null(suspects, False)).to_pylist():
-            cells[row] = self.mask_cell(table, name, cells[row])
-        return pa.array(cells, column.type)
+        before = _before(name)
+        encoded = column.dictionary_encode()  # each text once
+        texts = pc.binary_join_element_wise(before, encoded.dictionary, "")
+        found = find_in_column(texts)
+        rows = pc.indices_nonzero(pc.is_in(encoded.indices, pa.array(found, pa.int32())))
+        masked = {}
+        for row, cell in zip(rows.to_pylist(), column.take(rows).to_pylist(), strict=True):
+            text = self._mask(table, before + cell, found[encoded.indices[row].as_py()])
+            masked[row] = text[len(before) :]
+        return _replaced(column, masked)
 
     def mask_cell(self, table: str, name: str, text: str) -> str:
         """A cell of a column of this name."""
-        whole = _before(name) + text
-        return self._mask(table, whole, find_personal(whole))[len(whole) - len(text) :]
+        (cell,) = self.mask_column(table, name, pa.array([text])).to_pylist()
+        return str(cell)
 
-    def mask_items(self, items: pa.Table, rewrites: pa.Array) -> tuple[pa.Array, pa.Array]:
+    def mask_items(self, items: pa.Table, rewrites: Any) -> tuple[pa.Array, pa.Array]:
         """The texts and rewrites of these items."""
-        texts, written = items["text"].to_pylist(), rewrites.to_pylist()
-        ads, starts = items["ad_id"].to_pylist(), items["start"].to_pylist()
-        alone = pc.match_substring_regex(items["text"], self._likely).to_pylist()
-        for row, ad_id in enumerate(ads):
-            if ad_id is None:
-                found = find_personal(texts[row]) if alone[row] else []
-            else:
-                found = within(self._ads.get(ad_id, ()), starts[row], len(texts[row]))
-            if written[row]:
-                words = words_of(texts[row], found)
-                written[row] = self.mask_string("items", written[row], words)
+        texts, rewrites = _whole(items["text"]), _whole(rewrites)
+        ads, starts = _whole(items["ad_id"]), _whole(items["start"])
+        alone = find_in_column(pc.if_else(pc.is_null(ads), texts, None))
+        hit = self._places.touch(ads, starts, pc.utf8_length(texts))
+        hit[list(alone)] = True
+        rows = np.flatnonzero(hit | pc.is_valid(rewrites).to_numpy(zero_copy_only=False))
+        columns = [
+            column.take(pa.array(rows)).to_pylist() for column in (texts, ads, starts, rewrites)
+        ]
+        masked, written = {}, {}
+        for row, text, ad_id, start, rewrite in zip(rows.tolist(), *columns, strict=True):
+            found = alone.get(row, []) if ad_id is None else self._of_item(ad_id, start, text)
+            if rewrite:
+                written[row] = self.mask_string("items", rewrite, words_of(text, found))
             if found:
-                texts[row] = self._mask("items", texts[row], found)
-        return pa.array(texts, pa.string()), pa.array(written, pa.string())
+                masked[row] = self._mask("items", text, found)
+        return _replaced(texts, masked), _replaced(rewrites, written)
+
+    def _of_item(self, ad_id: str, start: int, text: str) -> list[Finding]:
+        """What was found in an ad, where it is part of this item."""
+        return within(self._ads.get(ad_id, ()), start, len(text))
 
     def mask_mark(self, value: Any, item: Item | None) -> Any:
         """What an author wrote about an item: a string, or a structure of strings."""
         words: Mapping[str, Personal] = {}
         if item is not None:
             found = (
-                within(self._ads.get(item.ad_id, ()), item.start, len(item.text))
+                self._of_item(item.ad_id, item.start, item.text)
                 if item.ad_id
                 else find_personal(item.text)
             )
@@ -147,3 +157,16 @@ def words_of(text: str, found: Sequence[Finding]) -> dict[str, Personal]:
     """The masked words themselves, the longest first."""
     words = {text[f.start : f.end]: f.kind for f in found}
     return dict(sorted(words.items(), key=lambda pair: -len(pair[0])))
+
+
+def _whole(column: Any) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _replaced(column: pa.Array, cells: Mapping[int, str]) -> pa.Array:
+    """The column with these cells, by row, in ascending order, in the place of its own."""
+    if not cells:
+        return column
+    rows = np.zeros(len(column), dtype=bool)
+    rows[list(cells)] = True
+    return pc.replace_with_mask(column, pa.array(rows), pa.array(cells.values(), column.type))

@@ -5,18 +5,16 @@ A name without such a cue is not found: in an ad it could be a company, a street
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-import phonenumbers
 from stdnum import iban
 from stdnum.it import codicefiscale, iva
 
 from biasloop.intake.wording import known_languages, wording_of
-
-Place = tuple[int, int]
+from biasloop.reports.export.phones import Place, find_phones
 
 
 class Personal(StrEnum):
@@ -39,12 +37,12 @@ class Finding:
     kind: Personal
 
 
-REGIONS = ("IT", "GB")
-"""Where a phone number without a country code may be from."""
-LIKELY = r"@|\d[\d\s./()\-]{5,}\d|[A-Z]{6}\d{2}"
-"""What every text with an address or a number contains, for Python and for RE2."""
+ALL_KINDS = frozenset(Personal)
 
-_EMAIL = re.compile(r"[\w.+%-]+\s?(?:@|\[at\]|\(at\))\s?(?:[\w-]+\.)+[^\W\d]{2,}", re.IGNORECASE)
+_AT = re.compile(r"@|\[at\]|\(at\)", re.IGNORECASE)
+_BEFORE_AT = re.compile(r"\s?[\w.+%-]+")
+"""Backwards."""
+_BEHIND_AT = re.compile(r"\s?(?:[\w-]+\.)+[^\W\d]{2,}")
 _TAX_CODE = re.compile(
     r"\b[A-Z]{6}[\dLMNP-V]{2}[A-EHLMPRST][\dLMNP-V]{2}[A-Z][\dLMNP-V]{3}[A-Z]\b", re.IGNORECASE
 )
@@ -54,46 +52,52 @@ _FIRST = r"[^\W\d_a-zà-ÿ][\w'’-]*"
 _NEXT = rf"[ \t]+(?:(?:de|di|del|della|van|von|la|lo)[ \t]+)?{_FIRST}"
 
 
-def find_personal(text: str) -> list[Finding]:
-    """What is found, by place; findings do not overlap. Of two, the earlier kind counts."""
+def find_personal(text: str, kinds: Set[Personal] = ALL_KINDS) -> list[Finding]:
+    """What is found of these kinds, by place; findings do not overlap. Of two, the earlier kind
+    counts."""
     found: list[Finding] = []
-    for finding in _candidates(text):
-        if not any(f.start < finding.end and finding.start < f.end for f in found):
-            found.append(finding)
+    for kind, search in _SEARCHES.items():
+        for start, end in search(text) if kind in kinds else ():
+            if not any(f.start < end and start < f.end for f in found):
+                found.append(Finding(start, end, kind))
     return sorted(found, key=lambda finding: finding.start)
 
 
-def _candidates(text: str) -> Iterator[Finding]:
-    yield from _matches(_EMAIL, text, Personal.EMAIL, lambda _: True)
-    yield from _matches(_TAX_CODE, text, Personal.TAX_CODE, codicefiscale.is_valid)
-    yield from _ibans(text)
-    yield from _matches(_VAT, text, Personal.VAT, iva.is_valid)
-    if re.search(r"\d[\d\s./()\-]{5,}\d", text):
-        for region in REGIONS:
-            for match in phonenumbers.PhoneNumberMatcher(text, region):
-                start = match.start + (match.raw_string[0] in "(/")
-                yield Finding(start, match.end, Personal.PHONE)
-    names = [place for pattern in _name_patterns() for place in _named(pattern, text)]
-    for name in {text[start:end] for start, end in names if " " in text[start:end]}:
-        names += [match.span() for match in re.finditer(rf"\b{re.escape(name)}\b", text)]
-    yield from (Finding(start, end, Personal.NAME) for start, end in dict.fromkeys(names))
-
-
 def _matches(
-    pattern: re.Pattern[str], text: str, kind: Personal, is_valid: Callable[[str], bool]
-) -> Iterator[Finding]:
-    for match in pattern.finditer(text):
-        if is_valid(match[0]):
-            yield Finding(*match.span(), kind)
+    pattern: re.Pattern[str], is_valid: Callable[[str], bool]
+) -> Callable[[str], Iterator[Place]]:
+    def search(text: str) -> Iterator[Place]:
+        return (match.span() for match in pattern.finditer(text) if is_valid(match[0]))
+
+    return search
 
 
-def _ibans(text: str) -> Iterator[Finding]:
+def _emails(text: str) -> Iterator[Place]:
+    """Starts from each "@", because few words of a text stand before one."""
+    free = 0
+    for at in _AT.finditer(text):
+        before = _BEFORE_AT.match(text[free : at.start()][::-1])
+        behind = _BEHIND_AT.match(text, at.end())
+        free = at.end()
+        if before and behind:
+            yield at.start() - before.end(), behind.end()
+            free = behind.end()
+
+
+def _ibans(text: str) -> Iterator[Place]:
     """An IBAN may be followed by words in capitals, so the longest valid beginning counts."""
     for match in _IBAN.finditer(text):
         for end in range(match.end(), match.start() + 14, -1):
             if not text[end - 1].isspace() and iban.is_valid(text[match.start() : end]):
-                yield Finding(match.start(), end, Personal.IBAN)
+                yield match.start(), end
                 break
+
+
+def _names(text: str) -> Iterable[Place]:
+    names = [place for pattern in _name_patterns() for place in _named(pattern, text)]
+    for name in {text[start:end] for start, end in names if " " in text[start:end]}:
+        names += [match.span() for match in re.finditer(rf"\b{re.escape(name)}\b", text)]
+    return dict.fromkeys(names)
 
 
 def _named(pattern: re.Pattern[str], text: str) -> Iterator[Place]:
@@ -104,7 +108,7 @@ def _named(pattern: re.Pattern[str], text: str) -> Iterator[Place]:
 def _name_patterns() -> tuple[re.Pattern[str], ...]:
     """Behind a cue come at least two capitalised words, behind a title one is enough. Cues and
     titles are read in any case, names are not."""
-    cues, titles = _cues()
+    cues, titles = contact_words()
     title = rf"(?:(?i:{titles})\.?[ \t]+)"
     return (
         re.compile(rf"(?<!\w){title}+(?P<name>{_FIRST}(?:{_NEXT}){{0,3}})"),
@@ -114,13 +118,9 @@ def _name_patterns() -> tuple[re.Pattern[str], ...]:
     )
 
 
-def cue_pattern() -> str:
-    """What every text with a name that is found contains, in any case, for Python and for RE2."""
-    return "|".join(rf"\b(?:{words})" for words in _cues())
-
-
 @cache
-def _cues() -> tuple[str, str]:
+def contact_words() -> tuple[str, str]:
+    """The cues and the titles, each as alternatives of a pattern for Python and for RE2."""
     languages = [wording_of(language) for language in known_languages()]
     cues = _any({cue for words in languages for cue in words.contact_before})
     return cues, _any({title for words in languages for title in words.contact_titles})
@@ -131,3 +131,14 @@ def _any(words: Iterable[str]) -> str:
         re.escape(word).replace("\\ ", " ")
         for word in sorted(words, key=lambda word: (-len(word), word))
     )
+
+
+_SEARCHES: Mapping[Personal, Callable[[str], Iterable[Place]]] = {
+    Personal.EMAIL: _emails,
+    Personal.TAX_CODE: _matches(_TAX_CODE, codicefiscale.is_valid),
+    Personal.IBAN: _ibans,
+    Personal.VAT: _matches(_VAT, iva.is_valid),
+    Personal.PHONE: find_phones,
+    Personal.NAME: _names,
+}
+"""How each kind is found, in the order in which they count."""

@@ -1,23 +1,26 @@
 """What an export of a million items takes, by format, next to bare pyarrow.
 
-    nice -n 10 python -m benchmarks.export [--items 1000000] [--formats csv] [--keep-personal]
+    OMP_NUM_THREADS=1 nice -n 10 python -m benchmarks.export [--items 1000000] [--formats csv xlsx]
 
 A pool of ads with ten sentences each and two columns of the input, some sentences with labels.
-Each export (`--all`: items and ads) runs in a process of its own: CPU seconds of the command with
-its imports, and the largest resident memory, mapped pages of the pool included. Bare pyarrow
-reads the items as an export in Parquet left them, in batches as large, and writes them with
-`ParquetWriter` and with `write_csv` (lists are joined beforehand, which it cannot do): CPU seconds
-of reading and writing. All texts are made up.
+Each export (`--all`: items, votes and ads), with personal data kept and masked, runs in a process
+of its own: CPU seconds of the command with its imports, and the largest resident memory, mapped
+pages of the pool included. Bare pyarrow reads the same tables with the same columns, as the export
+in Parquet left them, in batches as large, and writes them with `ParquetWriter` and with `write_csv`
+(lists are joined beforehand, which it cannot do): CPU seconds of reading and writing. It writes
+neither JSON lines nor xlsx, so these are compared with Parquet. All texts are made up.
 """
 
 import argparse
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,7 +37,7 @@ from biasloop.service.service import Service
 from biasloop.workspace.create import create_workspace
 
 FORMATS = ("parquet", "csv", "jsonl", "datasets", "xlsx")
-SENTENCES = 10
+SENTENCES, ROWS = 10, 50_000
 SENTENCE = "Per la sede {} di Lecco cerchiamo una persona che sappia guidare il furgone. "
 CONTACT = "Inviare il CV a selezione{}@example.org oppure telefonare allo 02 1234{:04d}. "
 AT = datetime(2026, 5, 4, tzinfo=UTC)
@@ -87,6 +90,7 @@ def run_export(workspace: Path, format: str, to: Path, keep: bool) -> tuple[floa
         str(workspace),
         format,
         str(to),
+        "keep" if keep else "mask",
     ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds, kibibytes = done.stdout.split()[-2:]
@@ -106,33 +110,55 @@ def export_here(workspace: str, format: str, to: str, *, keep: bool) -> None:
     print(time.process_time(), used.ru_maxrss)
 
 
-def bare(items: Path, to: Path) -> dict[str, float]:
-    """Seconds that bare pyarrow takes to read the items and to write them again, by format."""
-    seconds = {}
+def bare(exported: Path, to: Path) -> dict[str, float]:
+    """Seconds that bare pyarrow takes to read the tables and to write them again, by format."""
+    tables = sorted(exported.glob("*.parquet"))
+    for table in tables:
+        _flatten(table, to / f"flat-{table.name}")
     begin = time.process_time()
-    source = pq.ParquetFile(items)
-    with pq.ParquetWriter(to / "bare.parquet", source.schema_arrow) as writer:
-        for batch in source.iter_batches(50_000):
+    for table in tables:
+        _copy(pq.ParquetFile(table), to / f"bare-{table.name}")
+    middle = time.process_time()
+    for table in tables:
+        _write_csv(pq.ParquetFile(to / f"flat-{table.name}"), to / f"bare-{table.stem}.csv")
+    return {"parquet": middle - begin, "csv": time.process_time() - middle}
+
+
+def _copy(source: pq.ParquetFile, to: Path) -> None:
+    with pq.ParquetWriter(to, source.schema_arrow) as writer:
+        for batch in source.iter_batches(ROWS):
             writer.write_batch(batch)
-    seconds["parquet"] = time.process_time() - begin
-    flat = to / "flat.parquet"
-    _flatten(source, flat)
-    begin = time.process_time()
-    with (to / "bare.csv").open("wb") as file:
-        for batch in pq.ParquetFile(flat).iter_batches(50_000):
+
+
+def _write_csv(source: pq.ParquetFile, to: Path) -> None:
+    with to.open("wb") as file:
+        for batch in source.iter_batches(ROWS):
             arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=False))
-    seconds["csv"] = time.process_time() - begin
-    return seconds
 
 
-def _flatten(source: pq.ParquetFile, to: Path) -> None:
-    writer = None
-    for batch in source.iter_batches(50_000):
-        flat: pa.RecordBatch = joined_lists(batch)
-        writer = writer or pq.ParquetWriter(to, flat.schema)
-        writer.write_batch(flat)
-    if writer is not None:
-        writer.close()
+def _flatten(table: Path, to: Path) -> None:
+    """Writes the table with each list in one cell."""
+    source = pq.ParquetFile(table)
+    schema = joined_lists(pa.RecordBatch.from_pylist([], source.schema_arrow)).schema
+    with pq.ParquetWriter(to, schema) as writer:
+        for batch in source.iter_batches(ROWS):
+            writer.write_batch(joined_lists(batch))
+
+
+def measure(workspace: Path, formats: Sequence[str], folder: Path) -> None:
+    """Prints a row for each export; each is deleted once it is measured."""
+    kept = folder / "kept"
+    run_export(workspace, "parquet", kept, keep=True)
+    seconds = bare(kept, folder)
+    for format, taken in seconds.items():
+        print(f"| bare pyarrow, {format} | {taken:.2f} s | 1 | |", flush=True)
+    for format, keep in product(formats, (True, False)):
+        target = folder / "export"
+        taken, memory = run_export(workspace, format, target, keep)
+        ratio = taken / seconds.get(format, seconds["parquet"])
+        name = f"{format}, {'kept' if keep else 'masked'}"
+        print(f"| {name} | {taken:.1f} s | {ratio:.1f} | {memory:.0f} MiB |", flush=True)
+        shutil.rmtree(target)
 
 
 def main() -> None:
@@ -141,24 +167,16 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--labelled", type=int, default=20_000)
     parser.add_argument("--formats", nargs="*", default=FORMATS)
-    parser.add_argument("--keep-personal", action="store_true")
-    parser.add_argument("--child", nargs=3)
+    parser.add_argument("--child", nargs=4)
     arguments = parser.parse_args()
     if arguments.child:
-        export_here(*arguments.child, keep=arguments.keep_personal)
+        workspace, format, to, personal = arguments.child
+        export_here(workspace, format, to, keep=personal == "keep")
         return
     with tempfile.TemporaryDirectory() as temporary:
         workspace = Path(temporary) / "workspace"
         make_workspace(workspace, arguments.items, arguments.labelled)
-        for format in dict.fromkeys(["parquet", *arguments.formats]):
-            seconds, memory = run_export(
-                workspace, format, Path(temporary) / format, arguments.keep_personal
-            )
-            print(f"| {format} | {seconds:.1f} s | {memory:.0f} MiB |", flush=True)
-        for format, seconds in bare(
-            Path(temporary) / "parquet" / "items.parquet", Path(temporary)
-        ).items():
-            print(f"| bare pyarrow, {format} | {seconds:.1f} s | |")
+        measure(workspace, arguments.formats, Path(temporary))
 
 
 if __name__ == "__main__":

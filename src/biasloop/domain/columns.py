@@ -5,7 +5,7 @@ all ads that have it, because several files may have columns of the same name.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -78,7 +78,20 @@ def to_json(columns: AdColumns) -> str:
 
 def from_json(text: str | None) -> dict[str, Cell]:
     """Undoes `to_json`."""
-    return json.loads(text, object_hook=_untagged) if text else {}
+    return rows_from_json([text])[0]
+
+
+def rows_from_json(texts: Sequence[str | None]) -> list[dict[str, Cell]]:
+    """The same for many rows, parsed at once."""
+    array = f"[{','.join(text or '{}' for text in texts)}]"
+    rows: list[dict[str, Cell]] = json.loads(
+        array, object_hook=_untagged if _TAG in array else None
+    )
+    return rows
+
+
+_TAG = r"\u0000"
+"""What only rows with a date contain, and few others: a hook for each row takes long."""
 
 
 def _tagged(value: date) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -177,17 +178,19 @@ class Scheme:
         MISSING altogether; of other rows, only the labels of the scheme count.
         """
         column = {label: j for j, label in enumerate(self.labels)}
+
+        @cache  # most rows name what others name
+        def columns_of(names: tuple[str, ...]) -> list[int]:
+            return [column[name] for name in self.current_choices(names) if name in column]
+
         matrix = np.zeros((len(rows), len(self.labels)), dtype=np.int8)
         if asked is not None:
             matrix[:] = MISSING
-            for i, names in enumerate(asked):
-                matrix[
-                    i, [column[name] for name in self.current_choices(names) if name in column]
-                ] = 0
+            for i, names in enumerate(map(tuple, asked)):
+                matrix[i, columns_of(names)] = 0
         for i, chosen in enumerate(map(tuple, rows)):
-            current = self.current_choices(chosen)
-            matrix[i, [column[name] for name in current if name in column]] = 1
-            if chosen and not current:
+            matrix[i, columns_of(chosen)] = 1
+            if chosen and not self.current_choices(chosen):
                 matrix[i] = MISSING
         return matrix
 

@@ -94,6 +94,15 @@ class Ledger:
             for row in connection.execution_options(yield_per=STREAMED).execute(query):
                 yield annotation_from_row(row)
 
+    def annotation_counts(self) -> list[tuple[LabelSource, Standing, int, datetime]]:
+        """The number of current annotations by source and standing, and the newest one's time."""
+        kinds = annotations.c.source, annotations.c.standing
+        query = current_annotations().order_by(None).group_by(*kinds).order_by(*kinds)
+        columns = query.with_only_columns(*kinds, sa.func.count(), sa.func.max(annotations.c.at))
+        with self._db.read() as connection:
+            rows = connection.execute(columns).all()
+        return [(LabelSource(source), Standing(s), n, newest) for source, s, n, newest in rows]
+
     def authors(self) -> list[tuple[str, str]]:
         """(key, annotator) of every annotation that was made in Label Studio, deleted ones too."""
         query = current_annotations().where(annotations.c.task_id.is_not(None))

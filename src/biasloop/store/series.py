@@ -145,7 +145,11 @@ class Series:
         """Rows [0, stop) of a column as str array, of `erased` as bool array."""
         kind = np.bool_ if name == "erased" else np.str_
         end = self.rows if stop is None else min(stop, self.rows)
-        pieces = [np.array(p.to_pylist(), dtype=kind) for p in self._pieces(name, 0, end)]
+        pieces = [
+            np.array(values.dictionary.to_pylist(), dtype=kind)[values.indices.to_numpy()]
+            for piece in self._pieces(name, 0, end)
+            for values in piece.dictionary_encode().chunks  # most columns repeat few values
+        ]
         return np.concatenate([np.empty(0, dtype=kind), *pieces])
 
     def take(self, rows: Rows, columns: Sequence[str]) -> dict[str, list[Any]]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.annotation import Annotation, Standing
-from biasloop.domain.label import LabelSource, Scheme
+from biasloop.domain.label import Labels, LabelSource, Scheme
 from biasloop.domain.votes.dawid_skene import fit_dawid_skene
 
 
@@ -47,9 +48,17 @@ def majority_consensus(
     """
     if not votes:
         raise ValueError(f"no votes on item {item_id}")
-    matrix = scheme.encode(votes, asked)
-    columns = [j for j in range(len(scheme.labels)) if (matrix[:, j] >= 0).any()]
-    shares = {scheme.labels[j]: float(matrix[matrix[:, j] >= 0, j].mean()) for j in columns}
+    return _majority(item_id, votes, scheme.encode(votes, asked), scheme)
+
+
+def _majority(
+    item_id: str, votes: Sequence[Sequence[str]], matrix: Labels, scheme: Scheme
+) -> Consensus:
+    """The same, from the label matrix of these votes."""
+    shares = {}
+    for label, answers in zip(scheme.labels, matrix.T.tolist(), strict=True):
+        if given := [answer for answer in answers if answer >= 0]:
+            shares[label] = sum(given) / len(given)
     if scheme.multi:
         chosen = tuple(label for label, share in shares.items() if share >= 0.5)
     else:
@@ -60,8 +69,8 @@ def majority_consensus(
         chosen = tuple(label for label in shared_first[:1] if shares[label] > 0)
     return Consensus(
         item_id=item_id,
-        labels=chosen or ((scheme.none_label,) if scheme.none_label and columns else ()),
-        asked=tuple(scheme.labels[j] for j in columns),
+        labels=chosen or ((scheme.none_label,) if scheme.none_label and shares else ()),
+        asked=tuple(shares),
         votes=len(votes),
         support=shares,
     )
@@ -71,7 +80,9 @@ def votes_of_today(votes: Iterable[Annotation], scheme: Scheme) -> list[Annotati
     """The votes as they read under the scheme of today: by the present names of its labels, without
     labels that it no longer has, and without votes for nothing (`Scheme.is_vote_for_nothing`)."""
     return [
-        replace(vote, labels=scheme.current_choices(vote.labels))
+        vote
+        if (current := scheme.current_choices(vote.labels)) == vote.labels
+        else replace(vote, labels=current)
         for vote in votes
         if not scheme.is_vote_for_nothing(vote.labels)
     ]
@@ -94,11 +105,17 @@ def reach_consensus(
     }
     if method is ConsensusMethod.DAWID_SKENE:
         return _dawid_skene_consensus(votes, scheme)
+    every = [vote for item_votes in votes.values() for vote in item_votes]
+    matrix = scheme.encode([vote.labels for vote in every], [vote.asked for vote in every])
+    ends = accumulate(map(len, votes.values()))
     return {
-        item_id: majority_consensus(
-            item_id, [v.labels for v in item_votes], [v.asked for v in item_votes], scheme
+        item_id: _majority(
+            item_id,
+            [vote.labels for vote in item_votes],
+            matrix[end - len(item_votes) : end],
+            scheme,
         )
-        for item_id, item_votes in votes.items()
+        for (item_id, item_votes), end in zip(votes.items(), ends, strict=True)
     }
 
 
@@ -209,6 +226,16 @@ def resolve_item_labels(
     """
     annotations = list(annotations)
     human = counted_votes(annotations, scheme)
+    return label_items(annotations, human, reach_consensus(human, scheme, method), scheme)
+
+
+def label_items(
+    annotations: Sequence[Annotation],
+    human: Mapping[str, Sequence[Annotation]],
+    reached: Mapping[str, Consensus],
+    scheme: Scheme,
+) -> dict[str, ItemLabel]:
+    """The same, from the votes of people that count and the consensus that they reached."""
     others: dict[str, Annotation] = {}
     for annotation in votes_of_today(annotations, scheme):
         if annotation.standing is Standing.VOTE and annotation.source in _PRECEDENCE:
@@ -219,7 +246,7 @@ def resolve_item_labels(
         item_id: ItemLabel(annotation.labels, annotation.asked, annotation.source)
         for item_id, annotation in others.items()
     }
-    for item_id, consensus in reach_consensus(human, scheme, method).items():
+    for item_id, consensus in reached.items():
         votes = tuple((vote.labels, vote.asked) for vote in human[item_id])
         item_labels[item_id] = ItemLabel(
             consensus.labels, consensus.asked, LabelSource.HUMAN, votes

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from biasloop.domain.columns import as_kind, column_kinds, from_json
+from biasloop.domain.columns import Cell, as_kind, column_kinds, rows_from_json
 from biasloop.plugins.exporters.tables import schema_of
 from biasloop.ports import Columns
 from biasloop.reports.export.columns import ADS, Column, Dictionary, kept_names
 from biasloop.reports.export.masking import Masker
 from biasloop.store.pool import ArrowPool
+
+ROWS = 1_000
+"""Rows of the input as Python objects at a time."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,11 @@ class Ads:
     kinds: Columns
     kept: pa.Table
 
-    def rows_of(self, ad_ids: pa.Array) -> pa.Array:
-        """The row of each ad in `kept`; null if there is none."""
-        return pc.index_in(ad_ids, self.ids)
+    def rows_of_items(self) -> pa.ChunkedArray:
+        """For each row of the pool the row of its ad in `kept`; null if there is none."""
+        shards = self.pool.tables("items", ["ad_id"])
+        ad_ids = [chunk for shard in shards for chunk in shard["ad_id"].chunks]
+        return pc.index_in(pa.chunked_array(ad_ids, pa.string()), self.ids)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """ad_id, title, text, language and source of all ads."""
@@ -65,7 +70,7 @@ def read_ads(pool: ArrowPool) -> Ads:
         ids += here["id"].chunks
         sources += here["source"].chunks
         texts += here["columns"].to_pylist()
-    kinds = column_kinds(map(from_json, texts))
+    kinds = column_kinds(row for part in _parts(texts) for row in part)
     return Ads(
         pool,
         pa.chunked_array(ids, pa.string()).combine_chunks(),
@@ -81,14 +86,19 @@ def _kept(texts: list[str], kinds: Columns) -> pa.Table:
     if not kinds:
         return pa.table({"": pa.nulls(len(texts))}).select([])
     pieces = [schema.empty_table()]
-    for begin in range(0, len(texts), 1_000):
-        rows = [from_json(text) for text in texts[begin : begin + 1_000]]
+    for rows in _parts(texts):
         columns = {
             name: [as_kind(row[name], kind) if name in row else None for row in rows]
             for name, kind in kinds.items()
         }
         pieces.append(pa.Table.from_pydict(columns, schema))
     return pa.concat_tables(pieces).combine_chunks()
+
+
+def _parts(texts: list[str]) -> Iterator[list[dict[str, Cell]]]:
+    """The rows that these texts stand for, some at a time."""
+    for begin in range(0, len(texts), ROWS):
+        yield rows_from_json(texts[begin : begin + ROWS])
 
 
 def _meaning(name: str, given: str) -> str:

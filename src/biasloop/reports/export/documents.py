@@ -6,7 +6,6 @@ answers from the campaign; "Croissant Format Specification", version 1.0, MLComm
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -178,16 +177,18 @@ def _answers(service: Service) -> dict[str, str]:
     }
 
 
-def _counts(service: Service) -> tuple[Counter[str], int]:
+def _counts(service: Service) -> tuple[dict[str, int], int]:
     """The standing labels by source, and the number of annotators."""
-    sources = Counter(
-        str(a.source) for a in service.ledger.stream_annotations() if a.standing is Standing.VOTE
-    )
+    sources = {
+        str(source): number
+        for source, standing, number, _ in service.ledger.annotation_counts()
+        if standing is Standing.VOTE
+    }
     return sources, len({annotator for _, annotator in service.ledger.authors()})
 
 
 def _newest(service: Service) -> str:
-    at = max((a.at for a in service.ledger.stream_annotations()), default=None)
+    at = max((newest for *_, newest in service.ledger.annotation_counts()), default=None)
     return f"{at:%Y-%m-%d}" if at else ""
 
 

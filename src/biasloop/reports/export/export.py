@@ -120,7 +120,7 @@ class _Writer:
         for batch in batches:
             self._rows += len(batch)
             if "ad_id" in batch.schema.names:
-                self.ad_ids.update(batch["ad_id"].drop_null().to_pylist())
+                self.ad_ids.update(pc.unique(batch["ad_id"].drop_null()).to_pylist())
             if "roots" in batch.schema.names:
-                self.ad_ids.update(pc.list_flatten(batch["roots"]).to_pylist())
+                self.ad_ids.update(pc.unique(pc.list_flatten(batch["roots"])).to_pylist())
             yield batch

@@ -16,8 +16,8 @@ from biasloop.domain.votes.consensus import (
     ConsensusMethod,
     ItemLabel,
     counted_votes,
+    label_items,
     reach_consensus,
-    resolve_item_labels,
 )
 from biasloop.plugins.exporters.tables import schema_of
 from biasloop.reports.export.columns import ITEMS, Dictionary, kinds, share_columns
@@ -122,8 +122,9 @@ def _groups(service: Service) -> Iterator[list[Annotation]]:
 def _facts_of(service: Service, annotations: Sequence[Annotation]) -> dict[str, Row]:
     """The facts of each labelled item that these annotations, all of their items, are about."""
     scheme, method = service.campaign.scheme, service.settings.votes.consensus
-    labels = resolve_item_labels(annotations, scheme, method)
-    settled = reach_consensus(counted_votes(annotations, scheme), scheme, method)
+    human = counted_votes(annotations, scheme)
+    settled = reach_consensus(human, scheme, method)
+    labels = label_items(annotations, human, settled, scheme)
     texts = item_texts(service, {a.item_id for a in annotations if a.extra})
     facts = {}
     for item_id, group in groupby(annotations, key=lambda a: a.item_id):

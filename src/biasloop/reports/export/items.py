@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +79,7 @@ class Corpus:
         items, facts = self._masked(items, facts)
         columns = [*items.columns, *facts.drop_columns([ANNOTATORS]).columns]
         columns += more.filter(chosen).columns if more else []
-        columns += self._kept(items["ad_id"])
+        columns += self._kept(pa.array(start + rows[passed]))
         table = pa.Table.from_arrays(columns, schema=schema)
         yield from table.combine_chunks().to_batches()
 
@@ -91,11 +92,13 @@ class Corpus:
             facts.set_column(facts.column_names.index("rewrite"), "rewrite", rewrites),
         )
 
-    def _kept(self, ad_ids: pa.ChunkedArray) -> list[pa.ChunkedArray]:
-        """The columns of the input for the items of these ads."""
-        if not self.kept:
-            return []
-        return list(self.ads.kept.take(self.ads.rows_of(ad_ids)).columns)
+    def _kept(self, rows: pa.Array) -> list[pa.ChunkedArray]:
+        """The columns of the input for the items in these rows of the pool."""
+        return list(self.ads.kept.take(self._ad_rows.take(rows)).columns) if self.kept else []
+
+    @cached_property
+    def _ad_rows(self) -> pa.ChunkedArray:
+        return self.ads.rows_of_items()
 
     def ad_batches(self, columns: Dictionary) -> Iterator[pa.RecordBatch]:
         """One row per ad; where the export is narrowed, per ad of an exported item. Read items

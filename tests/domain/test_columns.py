@@ -13,6 +13,7 @@ from biasloop.domain.columns import (
     column_kinds,
     common_kind,
     from_json,
+    rows_from_json,
     to_json,
 )
 
@@ -37,6 +38,12 @@ def test_what_is_stored_comes_back_with_its_type(columns: dict[str, Cell]) -> No
     assert {name: type(cell) for name, cell in again.items()} == {
         name: type(cell) for name, cell in columns.items()
     }
+
+
+@given(st.lists(ROWS, max_size=5))
+def test_many_rows_come_back_as_each_does(rows: list[dict[str, Cell]]) -> None:
+    stored = [to_json(row) for row in rows]
+    assert rows_from_json([*stored, None]) == [*map(from_json, stored), {}]
 
 
 def test_an_ad_of_an_earlier_version_has_no_columns() -> None:

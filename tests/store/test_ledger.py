@@ -21,7 +21,7 @@ from biasloop.domain.task import PushedTask
 from biasloop.domain.votes.consensus import Consensus
 from biasloop.errors import LedgerError
 from biasloop.store.ledger import Ledger
-from support.annotations import vote
+from support.annotations import AT, vote
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -51,6 +51,20 @@ def commit_next_step(ledger: Ledger, *records: object, now: datetime = NOW) -> N
 
 
 # --- annotations ----------------------------------------------------------------------------------
+
+
+def test_current_annotations_are_counted_by_source_and_standing(ledger: Ledger) -> None:
+    assert ledger.annotation_counts() == []
+    first, later = vote("i1", "age"), vote("i2", at=AT + timedelta(days=1))
+    skip = vote("i3", standing=Standing.SKIP)
+    seed = vote("i4", source=LabelSource.SEED)
+    ledger.record([first, later, skip, seed])
+    ledger.record([replace(first, labels=("gender",), at=AT + timedelta(hours=1))])
+    assert sorted(ledger.annotation_counts()) == [
+        (LabelSource.HUMAN, Standing.SKIP, 1, AT),
+        (LabelSource.HUMAN, Standing.VOTE, 2, AT + timedelta(days=1)),
+        (LabelSource.SEED, Standing.VOTE, 1, AT),
+    ]
 
 
 def test_an_annotation_comes_back_as_it_went_in(ledger: Ledger) -> None:

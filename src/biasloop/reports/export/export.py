@@ -82,14 +82,15 @@ def _corpus(service: Service, request: Request) -> tuple[Corpus, dict[str, str]]
     ads = read_ads(service.pool)
     sieve = Sieve(request.filters, service, ads, people)
     verdicts = ModelVerdicts(service) if request.verdicts else None
+    facts = read_facts(service)  # before the masker: each takes memory that the other does not need
     masker = None if request.keep_personal else Masker()
     if masker is not None:
         masker.read_ads(ads.batches())
-    facts = fact_columns(service.campaign.scheme.labels)
-    taken = {*ITEMS, *VOTES, *ADS, *facts, *(verdicts.columns if verdicts else ())}
+    of_facts = fact_columns(service.campaign.scheme.labels)
+    taken = {*ITEMS, *VOTES, *ADS, *of_facts, *(verdicts.columns if verdicts else ())}
     corpus = Corpus(
         pool=service.pool,
-        facts=read_facts(service),
+        facts=facts,
         ads=ads if masker is None else ads.masked(masker),
         sieve=sieve,
         verdicts=verdicts,

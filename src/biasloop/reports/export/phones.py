@@ -14,7 +14,7 @@ Place = tuple[int, int]
 
 REGIONS = ("IT", "GB")
 """Where a phone number without a country code may be from."""
-REMEMBERED = 65_536
+REMEMBERED = 32_768
 """Stretches: a number stands in many ads of one employer."""
 
 NUMBER = re.compile(r"\d[\d\s./()\-]{5,}\d")

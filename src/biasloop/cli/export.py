@@ -71,7 +71,7 @@ def export(
     origin: Annotated[list[str] | None, _filter("real, seed, synthetic or gold.")] = None,
     source: Annotated[list[str] | None, _filter("Its ad comes from this source.")] = None,
     label_source: Annotated[
-        list[str] | None, _filter("Its label is human, adjudicated, seed …")
+        list[str] | None, _filter("Its label is human, adjudicated, seed, machine …")
     ] = None,
     agreement: Annotated[
         float | None, _filter("Share of agreeing votes at least.", min=0, max=1)

@@ -10,6 +10,7 @@ import typer
 from biasloop import __version__
 from biasloop.cli import (
     annotators,
+    autolabel,
     classify,
     corpus,
     disputed,
@@ -83,6 +84,7 @@ for group in (
     validate,
     prevalence,
     tune,
+    autolabel,
 ):
     group.add_to(app)
 app.add_typer(models.app, name="models")

@@ -105,6 +105,12 @@ def _lines_on_models(now: "Overview") -> Iterator[str]:
         yield f"         {decision['model_id']} was not promoted: {decision['why']}"
     if now.probation:
         yield f"written  {_probation(now.probation)}"
+    for report in now.machine_labels:
+        older = "; by an older model, `biasloop autolabel` does it again" * report.older_model
+        yield (
+            f"machine  {report.machine} items labelled for {report.bound.label}, at most "
+            f"{report.bound.risk:.1%} wrong{older}"
+        )
     if now.savings:
         yield f"saved    {describe_savings(now.savings)}"
     if hours := now.hours_saved:

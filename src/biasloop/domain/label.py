@@ -31,6 +31,10 @@ class LabelSource(StrEnum):
     """The known answer of a gold item; nothing learns from it."""
 
 
+MACHINE = "machine"
+"""What exports call the source of labels that a model gave at a stated risk. It is no LabelSource:
+such labels are in no ledger, nothing learns from them, and no figure counts them."""
+
 BY_PEOPLE = (LabelSource.HUMAN, LabelSource.ADJUDICATED)
 """Sources of labels that people gave to an item of a batch: what audit and gain are measured on."""
 

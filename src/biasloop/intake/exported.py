@@ -6,7 +6,7 @@ from typing import Any
 
 from biasloop.domain.cells import split_labels
 from biasloop.domain.item import Ad, Item, Origin, item_id, text_hash
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import MACHINE, LabelSource
 from biasloop.domain.split import Split, split_of
 from biasloop.intake.record import ITEMS_TABLE, BadRow
 from biasloop.intake.values import as_text, is_missing
@@ -17,7 +17,8 @@ SEED_ROOT = "seed:"
 
 @dataclass(frozen=True, slots=True)
 class ExportedItem:
-    """A row of an export's table of items. `label_source` is None if the row has no label."""
+    """A row of an export's table of items. `label_source` is None if the row has no label
+    that somebody gave."""
 
     id: str
     text: str
@@ -55,7 +56,7 @@ def exported_item(record: Mapping[str, Any]) -> ExportedItem:
             operation=_text(record, "operation"),
             group=_text(record, "group"),
             asked=_list(record, "asked"),
-            label_source=LabelSource(source) if source else None,
+            label_source=LabelSource(source) if source not in ("", MACHINE) else None,
         )
     except ValueError as error:
         raise BadRow(f"this is no row as an export writes it: {error}") from None

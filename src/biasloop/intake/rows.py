@@ -12,6 +12,7 @@ from typing import Any
 
 from biasloop.domain.columns import AdColumns
 from biasloop.domain.item import item_id
+from biasloop.domain.label import MACHINE
 from biasloop.errors import DataError
 from biasloop.intake.columns import KeptColumns
 from biasloop.intake.exported import ExportedItem, exported_item, is_exported_item
@@ -187,7 +188,8 @@ def _exported_row(line: int, record: Mapping[str, Any]) -> Row:
     """Makes a row from values of an export's table of items. Raises BadRow."""
     item = exported_item(record)
     text = _checked(item.text, "text", MAX_CHARACTERS)
-    labels = _labels(record)
+    # What a model labelled is no evidence: the item comes back without a label.
+    labels = None if record["label_source"] == MACHINE else _labels(record)
     return Row(line=line, text=text, id=item.ad_id, labels=labels, exported=item)
 
 

@@ -26,6 +26,7 @@ from biasloop.reports.synthesis import (
 )
 from biasloop.rounds.losses import describe_losses
 from biasloop.rounds.scorer import scoring_model
+from biasloop.service.autolabel import MachineReport, report_machine_labels
 from biasloop.service.policy import PolicyReport, policy_report
 from biasloop.service.service import Service
 from biasloop.store.control import Bookmark
@@ -130,6 +131,7 @@ class Overview:
     model_in_service: str | None
     scoring_model: str | None
     model_policies: Mapping[str, int]
+    machine_labels: Sequence[MachineReport]
     promotion: Facts | None
     stopping: Facts | None
     rounds: Sequence[RoundReport]
@@ -175,6 +177,7 @@ def overview(service: Service) -> Overview:
         model_in_service=in_service.id if in_service else None,
         scoring_model=scorer.id if scorer else None,
         model_policies=in_service.card.get("policies", {}) if in_service else {},
+        machine_labels=report_machine_labels(service),
         promotion=newest(rounds, "promotion"),
         stopping=newest(rounds, "stopping"),
         rounds=report_rounds(rounds, ledger.selections(), done),

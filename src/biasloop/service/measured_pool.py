@@ -24,13 +24,18 @@ from biasloop.service.service import Service
 class Verdicts:
     """What the model `model` says of N items and k labels: probabilities (N, k), NaN where it does
     not know the label, and `thresholds` (k,). Items that it learned from have the probabilities of
-    models that had not seen their root. `missing` items were not scored and have the mean."""
+    models that had not seen their root. Items that were not `scored`, (N,), have the mean."""
 
     model: str
     proba: Array
     thresholds: Array
-    missing: int
+    scored: NDArray[np.bool_]
     multi: bool
+
+    @property
+    def missing(self) -> int:
+        """How many items were not scored."""
+        return int(np.count_nonzero(~self.scored))
 
     @property
     def flags(self) -> Flags:
@@ -167,4 +172,4 @@ def _verdicts(service: Service, rows: Rows, position: Rows) -> tuple[Verdicts | 
     thresholds = scheme.align(
         scored.scores.thresholds.astype(np.float64)[None], scored.labels, np.inf
     )[0]
-    return Verdicts(scored.model, proba, thresholds, int(missing.sum()), scheme.multi), ""
+    return Verdicts(scored.model, proba, thresholds, ~missing, scheme.multi), ""

@@ -20,6 +20,7 @@ from biasloop.service.past_exports import (
 from biasloop.service.service import Service
 from biasloop.service.tunings import forget_pairs, tunings_of_ad
 from biasloop.store.control import Bookmark, Event
+from biasloop.store.machine_labels import MachineLabelStore
 
 TEXTS_AT_A_TIME = 10_000
 
@@ -96,6 +97,7 @@ def _erase_from_files(service: Service, ad_id: str) -> list[str]:
     # process: a step that runs fails, and begins again without the ad.
     for folder in (service.layout.features, service.layout.work):
         rmtree(folder, ignore_errors=True)
+    MachineLabelStore(service.layout.machine_labels).erase(items)
     drop_rejects_of(service.layout.rejects, ad_id)
     delete_exports(service.layout, ad_id)
     forget_pairs(service.layout, ad_id)

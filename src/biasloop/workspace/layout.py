@@ -56,6 +56,11 @@ class Layout:
         return self.folder / "export_log"
 
     @property
+    def machine_labels(self) -> Path:
+        """What a model labelled at a stated risk, by label."""
+        return self.folder / "machine_labels"
+
+    @property
     def llm(self) -> Path:
         """Cache of requests to language models and their answers."""
         return self.folder / "llm.db"

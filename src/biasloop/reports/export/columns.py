@@ -34,7 +34,12 @@ ITEMS: Dictionary = {
     "labels": Column(list, "labels of the item: adjudicated, else the consensus of people's votes, "
                            "else those it came with; empty list: none applies"),
     "asked": Column(list, "labels that were asked about; others are unknown, not absent"),
-    "label_source": Column(str, "human, adjudicated, seed, constructed, llm or gold"),
+    "label_source": Column(str, "human, adjudicated, seed, constructed, llm or gold; machine: "
+                                "nobody labelled it, and a model was sure (see bound)"),
+    "bound": Column(dict, "where label_source is machine, by label, as JSON: with a chance of at "
+                          "least 1 - delta, at most the share risk of all verdicts by this model "
+                          "with this confidence or more is wrong, as shown by kept audit items "
+                          "of which it got errors wrong; older_model: a newer model exists"),
     "arm": Column(str, "why the item was chosen: audit or random_train (at random), acquisition "
                        "(by a strategy), gold"),
     "inclusion_probability": Column(float, "probability over all rounds with which the item was "

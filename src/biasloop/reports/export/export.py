@@ -18,6 +18,7 @@ from biasloop.reports.export.facts import fact_columns, read_facts
 from biasloop.reports.export.filters import Sieve
 from biasloop.reports.export.folder import check_free, new_folder
 from biasloop.reports.export.items import Corpus, ad_columns, item_columns
+from biasloop.reports.export.machine import MachineFacts
 from biasloop.reports.export.masking import Masker
 from biasloop.reports.export.record import Masked, Request, Table, write_record
 from biasloop.reports.export.verdicts import ModelVerdicts
@@ -91,6 +92,7 @@ def _corpus(service: Service, request: Request) -> tuple[Corpus, dict[str, str]]
     corpus = Corpus(
         pool=service.pool,
         facts=facts,
+        machine=MachineFacts(service),
         ads=ads if masker is None else ads.masked(masker),
         sieve=sieve,
         verdicts=verdicts,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biasloop.domain.batch import Arm
 from biasloop.domain.columns import as_text
 from biasloop.domain.item import Origin
-from biasloop.domain.label import LabelSource
+from biasloop.domain.label import MACHINE, LabelSource
 from biasloop.domain.split import Split
 from biasloop.errors import UnknownName
 from biasloop.reports.export.ads import Ads
@@ -150,7 +150,7 @@ def _check_names(filters: Filters, service: Service, ads: Ads, people: Mapping[s
         "round": [round_.id for round_ in service.ledger.rounds.all()],
         "origin": list(Origin),
         "source": sorted(filter(None, pc.unique(ads.sources).to_pylist())),
-        "label_source": list(LabelSource),
+        "label_source": [*LabelSource, MACHINE],
         "split": list(Split),
         "policy": [policy.id for _, policy in service.ledger.policies.all()],
         "arm": list(Arm),

@@ -14,6 +14,7 @@ from biasloop.reports.export.ads import Ads
 from biasloop.reports.export.columns import ADS, ITEMS, Dictionary, kinds
 from biasloop.reports.export.facts import ANNOTATORS, FROM_POOL, Facts
 from biasloop.reports.export.filters import Sieve
+from biasloop.reports.export.machine import MachineFacts
 from biasloop.reports.export.masking import Masker
 from biasloop.reports.export.verdicts import ModelVerdicts
 from biasloop.store.pool import ArrowPool
@@ -34,6 +35,7 @@ class Corpus:
 
     pool: ArrowPool
     facts: Facts
+    machine: MachineFacts
     ads: Ads
     sieve: Sieve
     verdicts: ModelVerdicts | None
@@ -61,7 +63,7 @@ class Corpus:
                 progress(start)
 
     def _items(self, block: pa.Table, start: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        facts = self.facts.of(start, start + len(block))
+        facts = self.machine.fill(self.facts.of(start, start + len(block)), start)
         here = pc.invert(block["erased"])
         if not self.whole:
             here = pc.and_(here, pc.is_valid(facts["labels"]))

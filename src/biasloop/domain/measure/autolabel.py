@@ -13,7 +13,8 @@ smallest q of the region: the kept items are a sample with equal chances, from d
 their errors are binomial at the true risk. (For independent draws, as in Poisson sampling; draws
 that spread over the ads, as `draw_positions` does, keep no fewer of an ad.) Betting on weighted
 losses instead (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by
-betting") needs two to three times the labels here, because it pays for the heaviest weight.
+betting") labels less in simulations: a fixed bet pays for the heaviest weight, and Markov's
+inequality for the rest.
 """
 
 import math

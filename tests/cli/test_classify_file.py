@@ -217,3 +217,45 @@ def test_verdicts_of_another_run_are_not_taken(trained: Path, tmp_path: Path) ->
     assert "holds verdicts of another run" in cli.error("classify", source, "--to", out)
     cli("classify", source, "--to", out, "--force")
     assert out.read_bytes() == (tmp_path / "other.jsonl").read_bytes()
+
+
+def test_what_a_kill_at_the_very_end_leaves_is_no_run(
+    trained: Path, tmp_path: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli, out = Cli(trained), tmp_path / "out.jsonl"
+    one = write_jsonl(tmp_path / "one.jsonl", *ads(12))
+    other = write_jsonl(tmp_path / "other.jsonl", *reversed(list(ads(12))))
+    cli("classify", other, "--to", tmp_path / "whole.jsonl")
+    with monkeypatch.context() as patched:
+        patched.setattr(classify_file.shutil, "rmtree", lambda *_, **__: None)
+        cli("classify", one, "--to", out)
+    assert (tmp_path / "out.jsonl.partial" / "00000003.jsonl").exists()
+    out.unlink()
+    cli("classify", other, "--to", out)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_missing_piece_is_classified_again(
+    trained: Path, tmp_path: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli, out = Cli(trained), tmp_path / "out.jsonl"
+    source = write_jsonl(tmp_path / "ads.jsonl", *ads(12))
+    with monkeypatch.context() as patched:
+        patched.setattr(classify_file.shutil, "rmtree", lambda *_, **__: None)
+        patched.setattr(Path, "unlink", lambda *_, **__: None)
+        cli("classify", source, "--to", out)
+    whole = out.read_bytes()
+    (tmp_path / "out.jsonl.partial" / "00000001.jsonl").unlink()
+    out.unlink()
+    cli("classify", source, "--to", out)
+    assert out.read_bytes() == whole
+
+
+def test_a_second_run_leaves_the_rejects_of_the_first(trained: Path, tmp_path: Path) -> None:
+    cli, out = Cli(trained), tmp_path / "out.jsonl"
+    source = write_jsonl(tmp_path / "ads.jsonl", {"id": "bad"}, *ads(5_000))
+    with start(cli, source, "--to", out) as process:
+        wait_for_pieces(tmp_path / "out.jsonl.partial", 1)
+        assert "wait until it has ended" in cli.error("classify", source, "--to", out)
+        assert (tmp_path / "out.jsonl.rejects.jsonl").exists()
+        process.kill()

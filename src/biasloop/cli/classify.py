@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,11 +21,12 @@ from biasloop.cli.context import (
     warn,
 )
 from biasloop.cli.importing import Encoding, column_mapping, count
-from biasloop.errors import DataError, WorkspaceError
+from biasloop.errors import DataError
 
 if TYPE_CHECKING:
     from biasloop.intake.rejects import RejectsFile
     from biasloop.intake.rows import Reject
+    from biasloop.intake.texts import Text
     from biasloop.reports.classify_file import Target
     from biasloop.reports.classify_jobs import Task
     from biasloop.service.service import Service
@@ -113,6 +114,7 @@ def classify(
         return
     target = _target(to, format, per, force=force)
     target.check()
+    target.check_apart(source.path)
     task = task_of(open_workspace(workspace))
     _write_verdicts(source, task, target, jobs, json=json)
 
@@ -135,10 +137,11 @@ def _target(to: Path, format: str | None, per: str, *, force: bool) -> "Target":
 
 def _write_report(source: Input, path: Path, service: "Service", *, force: bool) -> None:
     from biasloop.reports.ad_report import ad_report
+    from biasloop.reports.classify_file import check_apart, check_free
     from biasloop.store.atomic import write_whole
 
-    if path.exists() and not force:
-        raise WorkspaceError(f"{path} exists; choose another name, or replace it with --force")
+    check_free(path, force=force)
+    check_apart(path, source.path)
     texts = source.texts(_warn_of_reject)
     text = next(texts)
     if next(texts, None) is not None:
@@ -176,14 +179,17 @@ def _write_verdicts(
 
     path = source.path
     run = fingerprint(path, task, columns=source.columns, encoding=source.encoding)
-    rejects_file = target.path.with_name(f"{target.path.name}.rejects.jsonl")
-    rejects_file.unlink(missing_ok=True)
+
+    def texts() -> "Iterator[Text]":
+        # Only once they are read: until then the file may be that of a run which is not over.
+        target.rejects.unlink(missing_ok=True)
+        yield from source.texts(rejects.add, done)
+
     with (
-        RejectsFile(rejects_file) as rejects,
+        RejectsFile(target.rejects) as rejects,
         progress(f"classify {source.what[:40]}", size(path) if path else None) as done,
     ):
-        texts = source.texts(rejects.add, done)
-        summary = classify_to_file(texts, task, target, jobs=jobs, run=run)
+        summary = classify_to_file(texts(), task, target, jobs=jobs, run=run)
     for note in source.kept.notes(in_table=target.format != "json"):
         warn(note)
     facts = {"file": str(target.path), "model": task.folder.name, **summary.facts()}

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,36 @@ class Target:
         """The folder with what is classified already."""
         return self.path.with_name(f"{self.path.name}.partial")
 
+    @property
+    def rejects(self) -> Path:
+        """The file for what could not be read."""
+        return self.path.with_name(f"{self.path.name}.rejects.jsonl")
+
     def check(self) -> None:
-        """Raises WorkspaceError if the file exists and is not to be replaced."""
-        if self.path.exists() and not self.force:
-            raise WorkspaceError(
-                f"{self.path} exists; choose another name, or replace it with --force"
-            )
+        """Raises WorkspaceError if the file exists and is not to be replaced, or is no ordinary
+        file."""
+        check_free(self.path, force=self.force)
+
+    def check_apart(self, source: Path | None) -> None:
+        """Raises WorkspaceError if what is read would be written over, or what is written read."""
+        for path in (self.path, self.rejects):
+            check_apart(path, source)
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Raises WorkspaceError if a file exists and is not to be replaced by `force`, or is no
+    ordinary file: a folder or a device is never replaced."""
+    if path.exists() and not path.is_file():
+        raise WorkspaceError(f"{path} is no ordinary file; choose another name")
+    if path.exists() and not force:
+        raise WorkspaceError(f"{path} exists; choose another name, or replace it with --force")
+
+
+def check_apart(path: Path, source: Path | None) -> None:
+    """Raises WorkspaceError if a file to write is the file that is read, or in the folder that is
+    read."""
+    if source is not None and path.resolve().is_relative_to(source.resolve()):
+        raise WorkspaceError(f"{path} is what is read, or within it; choose another place")
 
 
 def fingerprint(path: Path | None, task: Task, **options: Any) -> str:
@@ -85,7 +109,6 @@ def classify_to_file(
     Raises WorkspaceError if the file may not be written or another run is writing it, and what
     `texts` and `classify_in_order` raise; then the same call goes on later.
     """
-    target.check()
     with _working_folder(target, run) as folder:
         done = _done(folder)
         chunks = islice(in_chunks(texts, CHUNK_TEXTS, CHUNK_CHARACTERS), done, None)
@@ -100,7 +123,9 @@ def classify_to_file(
         )
         with written.open("rb") as file:
             os.fsync(file.fileno())
+        target.check()
         written.replace(target.path)
+        (folder / RUN).unlink()  # first, so that a kill leaves nothing that looks like a run
         shutil.rmtree(folder)
     return summary
 
@@ -112,8 +137,10 @@ def _working_folder(target: Target, run: str) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock", timeout=0):
-            if before.exists() and (not run or before.read_text("utf-8") != run):
-                if run and not target.force:
+            target.check()
+            left = before.read_text("utf-8") if before.exists() else None
+            if left != run or not run:
+                if left is not None and run and _done(folder) and not target.force:
                     raise WorkspaceError(
                         f"{folder} holds verdicts of another run: the input, the model or an "
                         "option has changed since; --force begins again"
@@ -137,8 +164,8 @@ def _file(folder: Path, number: int) -> Path:
 
 
 def _done(folder: Path) -> int:
-    """The number of pieces that are classified. They come in order, so these are the first."""
-    return sum(1 for _ in folder.glob("[0-9]*.jsonl"))
+    """The number of pieces that are classified, from the first one on."""
+    return next(number for number in count() if not _file(folder, number).exists())
 
 
 def _line(verdict: Verdict) -> str:

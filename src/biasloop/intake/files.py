@@ -164,4 +164,5 @@ def _text_record(text: TextIO, path: Path, name: str) -> Iterator[Record]:
     row.former_id = plain.stem
     folder = path.resolve().parents[len(file.parts) - 1]
     row.spare_id = f"{folder.name}/{row['id']}"
-    yield 1, content, row
+    too_long = BadRow(f"the file has more than {MAX_LINE} characters")
+    yield 1, content, too_long if len(content) > MAX_LINE else row

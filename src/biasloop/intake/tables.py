@@ -11,6 +11,12 @@ from biasloop.intake.record import BATCH_ROWS, BadRow, Reading, Record
 _DAMAGE = (LookupError, ValueError, TypeError, AttributeError, OverflowError)
 """What readers of other packages raise at a damaged file, besides their own errors."""
 
+MAX_SHEET_ROWS = 1_048_576
+"""Microsoft, "Excel specifications and limits"."""
+MAX_INFLATION, INFLATED_BYTES = 100, 50_000_000
+"""A part of a workbook may be unpacked to this many times its size (as in Apache POI's
+`ZipSecureFile`), or to this many bytes."""
+
 
 class Unreadable:
     """The value of a cell that cannot be read, e.g. a date after the year 9999."""
@@ -65,6 +71,7 @@ def excel_records(path: Path, reading: Reading) -> Iterator[Record]:
     from zipfile import BadZipFile
 
     try:
+        _check_inflation(path)
         book = load_workbook(path, read_only=True, data_only=True)
         for name in book.sheetnames[1:]:
             reading.unread(f"{path.name}, sheet {name}", "only the first sheet is read")
@@ -72,6 +79,8 @@ def excel_records(path: Path, reading: Reading) -> Iterator[Record]:
         header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
         reading.check_columns(path, header)
         for number, cells in enumerate(rows, start=2):
+            if number > MAX_SHEET_ROWS:
+                raise ValueError(f"a row after number {MAX_SHEET_ROWS}, which no sheet has")
             if any(cell is not None for cell in cells):
                 row = dict(zip(header, cells, strict=False))
                 yield number, _excerpt(row), row
@@ -79,6 +88,19 @@ def excel_records(path: Path, reading: Reading) -> Iterator[Record]:
         book.close()
     except (BadZipFile, *_DAMAGE) as error:
         raise DataError(f"{path} is not a complete Excel file: {_line(error)}") from error
+
+
+def _check_inflation(path: Path) -> None:
+    """Raises ValueError for a part of a workbook that is tiny until it is unpacked, into memory."""
+    from zipfile import ZipFile
+
+    with ZipFile(path) as archive:
+        for part in archive.infolist():
+            if part.file_size > max(INFLATED_BYTES, MAX_INFLATION * part.compress_size):
+                raise ValueError(
+                    f"{part.filename} would be unpacked to {part.file_size} bytes from "
+                    f"{part.compress_size}; if it is meant so, save it as CSV"
+                )
 
 
 def _numbered(

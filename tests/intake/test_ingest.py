@@ -610,3 +610,12 @@ def test_rejected_rows_of_one_ad_can_be_dropped(importer: Importer) -> None:
     drop_rejects_of(report.rejects_file.parent, "c")
     drop_rejects_of(importer.folder / "none", "a")
     assert report.rejects_file.read_text("utf-8").count("\n") == 2
+
+
+def test_what_is_no_whole_rejected_row_is_dropped_with_any_ad(tmp_path: Path) -> None:
+    """A kill cuts a line, and the one after a full disk hangs on it."""
+    kept = '{"line": 1, "reason": "no text", "excerpt": "", "id": "b"}'
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(f'{kept}\n[]\n{{"line": 3}}\n{{"line": 2, "reason": "n\xe0'.encode()[:-1])
+    drop_rejects_of(tmp_path, "a")
+    assert path.read_text("utf-8") == kept

@@ -1,5 +1,6 @@
 """Exports in the workspace that held an ad are deleted with it; others are named."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_a_folder_that_was_written_again_without_the_ad_stays(layout: Layout) ->
     assert folder.exists()
     delete_exports(layout, "ad-2")
     assert not folder.exists()
+
+
+def test_a_workspace_that_was_moved_or_copied_knows_its_exports(layout: Layout) -> None:
+    made(layout, layout.folder / "mine", "ad-1")
+    copied = Layout(Path(shutil.copytree(layout.folder, layout.folder.with_name("copied"))))
+    moved = Layout(layout.folder.rename(layout.folder.with_name("moved")))
+    for there in (copied, moved):
+        delete_exports(there, "ad-1")
+        assert not (there.folder / "mine").exists()
+        (export,) = exports_that_held(there, "ad-1")
+        assert (export.folder, export.gone) == (str(there.folder / "mine"), True)
 
 
 def test_exports_without_a_record_are_named(layout: Layout) -> None:

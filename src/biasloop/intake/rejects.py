@@ -56,9 +56,19 @@ class RejectsFile:
 
 
 def drop_rejects_of(folder: Path, ad_id: str) -> None:
-    """Deletes the rejected rows of an ad, which quote it, from all rejects files of the folder."""
+    """Deletes the rejected rows of an ad, which quote it, from all rejects files of the folder; and
+    what a kill or a full disk left of a row, which may quote any."""
     for path in folder.glob("*.jsonl"):
-        lines = path.read_text("utf-8").split("\n")
-        others = [line for line in lines if not (line and json.loads(line)["id"] == ad_id)]
+        lines = path.read_text("utf-8", errors="replace").split("\n")
+        others = [line for line in lines if not line or _id_of(line) not in (ad_id, None)]
         if len(others) < len(lines):
             write_whole(path, "\n".join(others))
+
+
+def _id_of(line: str) -> str | None:
+    """The id of a rejected row; None for what is no whole row."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return str(row["id"]) if isinstance(row, dict) and "id" in row else None

@@ -23,19 +23,26 @@ class PastExport:
 
 class ExportLog:
     """A file for each export: when it was made, the folder it was written to, and hashes of the ids
-    of its ads."""
+    of its ads. A folder within the workspace is named from there, so that it is found when the
+    workspace was moved, and in its backups."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._workspace = folder.parent.resolve()
 
-    def record(self, destination: Path, ad_ids: Iterable[str], now: datetime) -> None:
-        """Records an export. Raises OSError when the log cannot be written."""
+    def record(self, destination: Path, ad_ids: Iterable[str], now: datetime) -> Path:
+        """Records an export; returns the file of the record. Raises OSError when the log cannot be
+        written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         ads = np.unique(np.fromiter(map(_digest, ad_ids), np.uint64))
-        about = json.dumps({"at": now.isoformat(), "folder": str(destination.resolve())})
+        folder = destination.resolve()
+        if folder.is_relative_to(self._workspace):
+            folder = folder.relative_to(self._workspace)
+        about = json.dumps({"at": now.isoformat(), "folder": str(folder)})
         path = self._folder / f"{now:%Y%m%d-%H%M%S-%f}.npz"
         with written_whole(path) as temporary, temporary.open("wb") as file:
             np.savez(file, about=np.array(about), ads=ads)
+        return path
 
     def holding(self, ad_id: str) -> list[PastExport]:
         """The exports that held the ad, oldest first."""
@@ -51,7 +58,7 @@ class ExportLog:
             with np.load(path) as log:
                 about = json.loads(str(log["about"]))
                 at = datetime.fromisoformat(about["at"])
-                yield PastExport(at, Path(about["folder"])), log["ads"]
+                yield PastExport(at, self._workspace / about["folder"]), log["ads"]
 
 
 def _digest(ad_id: str) -> int:

@@ -1,6 +1,7 @@
 """Writes an export: three tables, and the documents that explain them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from biasloop.domain.annotation import pseudonyms
+from biasloop.errors import WorkspaceError
 from biasloop.plugins.registry import Kind, create
 from biasloop.ports import Exporter
 from biasloop.reports.export.ads import read_ads
@@ -24,6 +26,7 @@ from biasloop.reports.export.record import Masked, Request, Table, write_record
 from biasloop.reports.export.verdicts import ModelVerdicts
 from biasloop.reports.export.votes import vote_batches
 from biasloop.service.service import Service
+from biasloop.store.control import Event
 from biasloop.store.export_log import ExportLog
 
 
@@ -53,8 +56,8 @@ def write_export(
     options = {"separator": request.separator} if request.separator else None
     exporter: Exporter = create(Kind.EXPORTER, request.format, options)
     check_free(folder, force)
-    corpus, people = _corpus(service, request)
-    with new_folder(folder, force) as temporary:
+    with _not_during_a_takedown(service) as log, new_folder(folder, force) as temporary:
+        corpus, people = _corpus(service, request)
         writer = _Writer(exporter, temporary)
         items = item_columns(corpus, fact_columns(service.campaign.scheme.labels))
         writer.write("items", items, corpus.item_batches(items, progress))
@@ -65,16 +68,31 @@ def write_export(
         masked = corpus.masker.counts if corpus.masker else None
         write_record(service, request, writer.tables, masked, temporary)
         write_documents(service, request, writer.tables, masked, temporary)
-    return Export(folder, tuple(writer.tables), masked, _log(service, folder, writer.ad_ids))
+        recorded = log(folder, writer.ad_ids)
+    return Export(folder, tuple(writer.tables), masked, recorded)
 
 
-def _log(service: Service, folder: Path, ad_ids: Iterable[str]) -> bool:
-    """Logs which ads the export holds; False in a workspace that can only be read."""
+@contextmanager
+def _not_during_a_takedown(service: Service) -> Iterator[Callable[[Path, Iterable[str]], bool]]:
+    """Yields what logs, before an export appears, which ads it holds (it returns False in a
+    workspace that can only be read): either a takedown reads that in the log, or its event is seen
+    here, and WorkspaceError is raised. The record goes if the block raises."""
+    before, records = service.ledger.control.last_event(Event.TAKEN_DOWN), list[Path]()
+
+    def log(folder: Path, ad_ids: Iterable[str]) -> bool:
+        with suppress(OSError):
+            export_log = ExportLog(service.layout.export_log)
+            records.append(export_log.record(folder, ad_ids, datetime.now(UTC)))
+        if service.ledger.control.last_event(Event.TAKEN_DOWN) != before:
+            raise WorkspaceError("an ad was taken down during the export; export again")
+        return bool(records)
+
     try:
-        ExportLog(service.layout.export_log).record(folder, ad_ids, datetime.now(UTC))
-    except OSError:
-        return False
-    return True
+        yield log
+    except BaseException:
+        for path in records:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _corpus(service: Service, request: Request) -> tuple[Corpus, dict[str, str]]:

@@ -53,6 +53,7 @@ def new_folder(folder: Path, force: bool) -> Iterator[Path]:
     its files. If the block raises, what was there before is unchanged. Raises WorkspaceError as
     `check_free` does."""
     check_free(folder, force)
+    folder = folder.resolve()  # "." has no name to put a suffix to
     folder.parent.mkdir(parents=True, exist_ok=True)
     replaced = folder.with_name(f"{folder.name}.{secrets.token_hex(8)}.tmp")
     with written_whole(folder) as temporary:

@@ -11,7 +11,7 @@ import pytest
 
 from biasloop.domain.round import State
 from biasloop.service.service import Service
-from support.cli import Cli, write_jsonl
+from support.cli import Cli, one_line, write_jsonl
 
 SIZE = 16 * 2**20
 BLOCK = b"x" * 4096
@@ -90,6 +90,39 @@ def test_a_disk_that_a_training_fills(on_disk: Cli, disk: Disk) -> None:
     disk.make_room()
     on_disk("train")
     assert len(on_disk.json("models", "list")) == 2
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv", "jsonl", "datasets"])
+def test_an_export_that_finds_no_room(
+    trained: Path, disk: Disk, tmp_path: Path, format: str
+) -> None:
+    cli, to = Cli(trained), disk.folder / "given"
+    for room in (0, 20_000, 60_000):
+        disk.fill(leave=room)
+        done = cli.process("export", "--all", "--format", format, "--to", to)
+        told = one_line(done)
+        assert told.startswith(f"error: cannot use {to}: ")
+        assert "No space left" in told
+        assert [path.name for path in disk.folder.iterdir()] == ["ballast"]
+    disk.make_room()
+    cli("export", "--all", "--format", format, "--to", to)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_verdicts_that_find_no_room(trained: Path, disk: Disk, tmp_path: Path, suffix: str) -> None:
+    cli, to = Cli(trained), disk.folder / f"out.{suffix}"
+    texts = [{"id": n, "text": f"Cercasi cuoco per la sede {n}."} for n in range(300)]
+    source = write_jsonl(tmp_path / "ads.jsonl", *texts)
+    for room in (0, 50_000, 150_000):
+        disk.fill(leave=room)
+        told = cli.error("classify", source, "--to", to)
+        assert str(to) in told
+        assert "No space left" in told
+        assert not to.exists()
+    disk.make_room()
+    cli("classify", source, "--to", to)
+    cli("classify", source, "--to", tmp_path / to.name)
+    assert to.read_bytes() == (tmp_path / to.name).read_bytes()
 
 
 @pytest.mark.parametrize("folder", ["work", "scores"])

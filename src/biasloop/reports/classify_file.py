@@ -24,7 +24,7 @@ from biasloop.reports.classify_jobs import Task, classify_in_order
 from biasloop.reports.classify_summary import Summary
 from biasloop.reports.classify_tables import write_verdicts
 from biasloop.reports.json_values import to_json
-from biasloop.store.atomic import write_whole
+from biasloop.store.atomic import errors_naming, write_whole
 
 CHUNK_TEXTS = 100
 CHUNK_CHARACTERS = 500_000
@@ -109,7 +109,7 @@ def classify_to_file(
     Raises WorkspaceError if the file may not be written or another run is writing it, and what
     `texts` and `classify_in_order` raise; then the same call goes on later.
     """
-    with _working_folder(target, run) as folder:
+    with errors_naming(target.path), _working_folder(target, run) as folder:
         done = _done(folder)
         chunks = islice(in_chunks(texts, CHUNK_TEXTS, CHUNK_CHARACTERS), done, None)
         for number, verdicts in enumerate(classify_in_order(chunks, task, jobs), start=done):

@@ -28,11 +28,23 @@ def written_whole(path: Path) -> Iterator[Path]:
     remove_leftovers(path, older_than=DAY)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(path)
+        with errors_naming(path):
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def errors_naming(path: Path) -> Iterator[None]:
+    """An OSError that names no file, as that of a write to an open one, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -401,3 +401,9 @@ def test_json_has_no_infinity(tmp_path: Path) -> None:
         None,
         0.5,
     ]
+
+
+def test_a_workbook_that_cannot_be_written_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "items.xlsx").mkdir()
+    with pytest.raises(IsADirectoryError):
+        create(Kind.EXPORTER, "xlsx").write("items", {"a": str}, [], tmp_path)

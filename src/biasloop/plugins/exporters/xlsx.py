@@ -32,9 +32,11 @@ class Xlsx:
         self, table: str, columns: Columns, batches: Iterable[pa.RecordBatch], folder: Path
     ) -> Path:
         """Writes the rows below a line of column names. Raises DataError, which names the place,
-        for what a sheet cannot hold, and when XlsxWriter is not installed."""
+        for what a sheet cannot hold, and when XlsxWriter is not installed, OSError on a full
+        disk."""
         try:
             import xlsxwriter
+            from xlsxwriter.exceptions import FileCreateError
         except ImportError:
             raise DataError(
                 "Excel files need one more package: pip install 'biasloop[excel]', "
@@ -47,12 +49,15 @@ class Xlsx:
             )
         path = folder / f"{table}{self.suffix}"
         settings = {"constant_memory": True, "tmpdir": str(folder)}
-        with xlsxwriter.Workbook(path, settings) as book:
-            book.set_properties({"created": CREATED})
-            sheet = _Sheet(table, book, columns)
-            for batch in batches:
-                for begin in range(0, len(batch), ROWS):
-                    sheet.add(joined_lists(batch.slice(begin, ROWS)).to_pylist())
+        try:
+            with xlsxwriter.Workbook(path, settings) as book:
+                book.set_properties({"created": CREATED})
+                sheet = _Sheet(table, book, columns)
+                for batch in batches:
+                    for begin in range(0, len(batch), ROWS):
+                        sheet.add(joined_lists(batch.slice(begin, ROWS)).to_pylist())
+        except FileCreateError as error:
+            raise error.args[0] from None
         return path
 
 

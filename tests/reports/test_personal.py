@@ -82,6 +82,30 @@ def test_findings_are_in_order_and_apart(text: str) -> None:
     assert all(one.end <= other.start for one, other in pairwise(found))
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Tel. 333\u00a0123\u00a04567", Personal.PHONE),
+        ("Tel. 333\u2011123\u20114567", Personal.PHONE),
+        ("Tel. \uff13\uff13\uff13\uff11\uff12\uff13\uff14\uff15\uff16\uff17", Personal.PHONE),
+        ("IBAN IT60\u00a0X054\u00a02811\u00a01010\u00a00000\u00a00123\u00a0456", Personal.IBAN),
+        ("anna.rossi\uff20example.org", Personal.EMAIL),
+        ("jose\u0301.nun\u0303ez@bu\u0308cher.de", Personal.EMAIL),
+        ("anna.rossi[at]example.org", Personal.EMAIL),
+        ("cf rssmra85t10a562s", Personal.TAX_CODE),
+        ("Contatto: Nicolo\u0300 Rossi", Personal.NAME),
+        ("Contatto: Anna\u00a0Rossi", Personal.NAME),
+    ],
+)
+def test_other_signs_for_the_same_hide_nothing(text: str, kind: Personal, masker: Masker) -> None:
+    """Spaces that do not break, typographic dashes, full-width signs, letters in two parts."""
+    (finding,) = find_personal(text)
+    assert finding.kind == kind
+    assert finding.end == len(text)
+    (masked,) = masker.mask_column("ads", "", pa.array([text])).to_pylist()
+    assert masked == text[: finding.start] + BLOCK * (finding.end - finding.start)
+
+
 # --- masks ----------------------------------------------------------------------------------------
 
 AD = Ad("a", "Cercasi cuoco. Contatto:\nAnna Rossi, anna@example.org. Si lavora di sera.", "=cuoco")
@@ -137,3 +161,17 @@ def test_a_column_of_the_input_is_masked_by_its_name(masker: Masker) -> None:
     assert masker.mask_column("ads", "employer", cells)[0].as_py() == "Anna Rossi"
     numbers = pa.array([3331234567])
     assert masker.mask_column("ads", "n", numbers) is numbers
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64()])
+def test_a_telephone_number_that_is_stored_as_a_number_is_left_out(
+    masker: Masker, kind: pa.DataType
+) -> None:
+    """As workbooks and data frames hold them."""
+    numbers = pa.array([3331234567, None, 7, 393331234567], kind)
+    masked = masker.mask_column("ads", "Telefono_ufficio", numbers)
+    assert masked.to_pylist() == [None, None, 7, None]
+    assert masked.type == kind
+    assert masker.counts["ads"] == {str(Personal.PHONE): 2}
+    odd = pa.array([1.5, float("nan"), float("inf"), -1e300], pa.float64())
+    assert str(masker.mask_column("ads", "tel", odd)) == str(odd)

@@ -21,6 +21,10 @@ from biasloop.reports.export.suspects import find_in_column
 
 BLOCK = "█"
 SHORT = ("title", "source")
+SURE = 2.0**53
+"""Below it, floating-point numbers hold each digit."""
+_NUMBER = re.compile(r"phone|tel|fono|cell|mobil|fax|whatsapp|p.?iva|vat|tax", re.IGNORECASE)
+"""Finds the names of columns whose numbers are no quantities."""
 
 
 class Masker:
@@ -57,7 +61,13 @@ class Masker:
         return batch
 
     def mask_column(self, table: str, name: str, column: Any) -> Any:
-        """A column of text, whose name counts as what stands before each cell ("contact")."""
+        """A column of the input, whose name counts as what stands before each cell ("contact"). A
+        number that is a telephone or tax number is left out, where the name says that it is one."""
+        is_number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        if is_number and _NUMBER.search(name):
+            digits = _digits(column)
+            kept = pc.equal(self.mask_column(table, name, digits), digits)
+            return pc.if_else(pc.fill_null(kept, True), column, None)
         if not pa.types.is_string(column.type):
             return column
         before = _before(name)
@@ -137,6 +147,14 @@ class Masker:
             length = min(finding.end, len(text)) - finding.start
             text = text[: finding.start] + BLOCK * length + text[finding.end :]
         return text
+
+
+def _digits(numbers: Any) -> Any:
+    """Whole numbers as text, as people write a telephone or tax number; others are empty."""
+    if pa.types.is_floating(numbers.type):
+        whole = pc.and_(pc.less(pc.abs(numbers), SURE), pc.equal(pc.floor(numbers), numbers))
+        numbers = pc.if_else(pc.fill_null(whole, False), numbers, None).cast(pa.int64())
+    return numbers.cast(pa.string())
 
 
 def _before(name: str) -> str:

@@ -39,6 +39,15 @@ class Finding:
 
 ALL_KINDS = frozenset(Personal)
 
+_PLAIN = {
+    **dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
+    **dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-"),
+    **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys(range(0x300, 0x370), "x"),
+}
+"""Other signs for the same: spaces that do not break, typographic dashes, full-width signs, and
+marks of the letter before, which count as one more letter. No place in a text changes."""
+
 _AT = re.compile(r"@|\[at\]|\(at\)", re.IGNORECASE)
 _BEFORE_AT = re.compile(r"\s?[\w.+%-]+")
 """Backwards."""
@@ -56,6 +65,7 @@ def find_personal(text: str, kinds: Set[Personal] = ALL_KINDS) -> list[Finding]:
     """What is found of these kinds, by place; findings do not overlap. Of two, the earlier kind
     counts."""
     found: list[Finding] = []
+    text = text.translate(_PLAIN)
     for kind, search in _SEARCHES.items():
         for start, end in search(text) if kind in kinds else ():
             if not any(f.start < end and start < f.end for f in found):

@@ -131,6 +131,14 @@ def test_text_that_looks_like_a_number_stays_text_where_there_are_types() -> Non
     assert as_cell("true") == "true"
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+02:00", "9999-12-31T23:59:00-12:00"])
+def test_a_time_that_no_column_in_utc_can_hold_is_text(text: str) -> None:
+    assert as_cell(text) == text
+    assert as_cell(datetime.fromisoformat(text)) == text
+    naive = datetime.fromisoformat(text).replace(tzinfo=None, minute=1)
+    assert as_cell(naive) == naive
+
+
 def test_values_of_other_types() -> None:
     assert as_cell(Decimal("1500.00")) == 1500
     assert as_cell(Decimal("1.5")) == 1.5

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -160,7 +160,7 @@ def _from_text(text: str, *, untyped: bool) -> Cell:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
         if _TIME.fullmatch(text):
-            return datetime.fromisoformat(text)
+            return _in_range(datetime.fromisoformat(text))
     except ValueError:
         return text  # e.g. 2024-02-30
     if untyped and _WHOLE.fullmatch(text) and text != "-0":
@@ -170,12 +170,25 @@ def _from_text(text: str, *, untyped: bool) -> Cell:
     return _TRUTH.get(text, text) if untyped else text
 
 
-def _time(value: datetime) -> date:
+def _time(value: datetime) -> date | str:
     if value.tzinfo is None and value.time() == time():
         return value.date()
     # pandas has a class of its own, with nanoseconds.
     plain = datetime.combine(value.date(), value.time(), value.tzinfo)
-    return datetime.fromisoformat(plain.isoformat())
+    try:
+        return _in_range(datetime.fromisoformat(plain.isoformat()))
+    except ValueError:
+        return plain.isoformat()
+
+
+def _in_range(value: datetime) -> datetime:
+    """The time. Raises ValueError if in UTC it is not in the years 1 to 9999."""
+    try:
+        if value.tzinfo:
+            value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{value} is out of range in UTC") from None
+    return value
 
 
 def _number(value: int | float | Decimal) -> Cell:

@@ -1,5 +1,6 @@
 """The contract of every registered exporter: other programs read back what was written."""
 
+import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -403,7 +404,17 @@ def test_json_has_no_infinity(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_workbook_that_cannot_be_written_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "items.xlsx").mkdir()
     with pytest.raises(IsADirectoryError):
         create(Kind.EXPORTER, "xlsx").write("items", {"a": str}, [], tmp_path)
+    gc.collect()  # XlsxWriter leaves a temporary file open then, which is told here
+
+
+def test_dates_before_those_of_a_sheet_are_text(tmp_path: Path) -> None:
+    rows = [{"at": datetime(1677, 1, 1, tzinfo=UTC), "day": date(1899, 12, 31)}]
+    columns = {"at": datetime, "day": date}
+    create(Kind.EXPORTER, "xlsx").write("items", columns, batches(rows, columns), tmp_path)
+    (cells,) = pd.read_excel(tmp_path / "items.xlsx").to_dict("records")
+    assert cells == {"at": "1677-01-01T00:00:00+00:00", "day": "1899-12-31"}

@@ -20,6 +20,8 @@ ROWS = 2_000
 SURE_DIGITS = 2**53
 CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook says when it was made; this one never does
 FORMATS = {datetime: "yyyy-mm-dd hh:mm:ss", date: "yyyy-mm-dd"}
+FIRST_YEAR = 1900
+"""Sheets have no earlier dates: these are text."""
 _NOT_IN_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -92,6 +94,8 @@ class _Sheet:
             self._text(column, value)
         elif isinstance(value, bool):
             self._sheet.write_boolean(self._next, column, value)
+        elif isinstance(value, date) and value.year < FIRST_YEAR:
+            self._text(column, value.isoformat())
         elif isinstance(value, datetime):
             moment = value.astimezone(UTC).replace(tzinfo=None)
             self._sheet.write_datetime(self._next, column, moment, self._formats[column])

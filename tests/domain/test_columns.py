@@ -15,6 +15,7 @@ from biasloop.domain.columns import (
     from_json,
     rows_from_json,
     to_json,
+    visible,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -82,3 +83,10 @@ def test_values_of_mixed_columns() -> None:
         "1.5",
         "2026-03-01",
     ]
+
+
+@given(st.text())
+def test_a_printed_name_is_one_line_and_steers_nothing(name: str) -> None:
+    shown = visible(name)
+    assert shown.isprintable()
+    assert (shown == name) is name.isprintable()

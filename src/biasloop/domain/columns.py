@@ -28,6 +28,12 @@ _NUMBERS = frozenset({int, float})
 _DATES = frozenset({date, datetime})
 
 
+def visible(name: str) -> str:
+    """A name of a column as it may be printed: in one line, and without signs that steer a
+    terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
+
+
 def column_kinds(rows: Iterable[AdColumns]) -> dict[str, type]:
     """The type of every column, by name, in the order in which the columns first occur; str for one
     that is empty everywhere."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.columns import Cell, as_text, column_kinds
+from biasloop.domain.columns import Cell, as_text, column_kinds, visible
 from biasloop.domain.item import Ad
 from biasloop.errors import DataError
 from biasloop.service.service import Service
@@ -82,10 +82,13 @@ def _column(ads: list[Ad], by: str) -> str:
     if of_month != by and of_month in dates:
         return of_month
     if by == MONTH or of_month != by:
-        choice = ", ".join(f"{MONTH}:{name}" for name in dates) or "none: no column holds dates"
+        choice = (
+            ", ".join(f"{MONTH}:{visible(name)}" for name in dates) or "none: no column holds dates"
+        )
         raise DataError(f"no month to group by in {by!r}; there is {choice}")
+    names = ", ".join(map(visible, known))
     raise DataError(
-        f"the ads have no column {by!r}; there are: {', '.join(known)}. Columns are kept by "
+        f"the ads have no column {by!r}; there are: {names}. Columns are kept by "
         "imports from this version on"
     )
 

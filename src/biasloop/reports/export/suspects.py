@@ -17,11 +17,21 @@ _CODED = rf"[{_DIGIT}LMNP-V]"
 """A digit of a tax code, or the letter in its place."""
 _CAPITAL = r"[^\x00-@\[-\x7fà-ÿ]"
 
+_PLAIN = {
+    r"[\x{a0}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}]": " ",
+    r"[\x{2010}-\x{2015}\x{2212}]": "-",
+    r"[\x{300}-\x{36f}]": "x",
+}
+"""Signs that `find_personal` reads as these."""
+
 
 def find_in_column(texts: pa.Array) -> dict[int, list[Finding]]:
     """`find_personal` of each text, by row; rows without findings are left out."""
+    plain = texts
+    for signs, sign in _PLAIN.items():
+        plain = pc.replace_substring_regex(plain, signs, sign)
     possible = {
-        kind: pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(
+        kind: pc.fill_null(pc.match_substring_regex(plain, pattern), False).to_numpy(
             zero_copy_only=False
         )
         for kind, pattern in _PATTERNS.items()
@@ -42,7 +52,7 @@ def _name_pattern() -> str:
 
 
 _PATTERNS: Mapping[Personal, str] = {
-    Personal.EMAIL: r"(?i)@|\[at\]|\(at\)",
+    Personal.EMAIL: r"(?i)@|\x{ff20}|\[at\]|\(at\)",
     Personal.TAX_CODE: rf"(?i)[{_LETTER}]{{6}}{_CODED}{{2}}[A-EHLMPRST]{_CODED}{{2}}"
                        rf"[{_LETTER}]{_CODED}{{3}}[{_LETTER}]",
     Personal.IBAN: rf"(?i)[{_LETTER}]{{2}}{_DIGIT}{{2}}(?: ?[{_LETTER}0-9]){{11}}",

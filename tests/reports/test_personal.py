@@ -95,6 +95,12 @@ def test_findings_are_in_order_and_apart(text: str) -> None:
         ("cf rssmra85t10a562s", Personal.TAX_CODE),
         ("Contatto: Nicolo\u0300 Rossi", Personal.NAME),
         ("Contatto: Anna\u00a0Rossi", Personal.NAME),
+        ("Contatto:Anna Rossi", Personal.NAME),
+        ("Contatto - Anna Rossi", Personal.NAME),
+        ("Contatto (ufficio HR): Anna Rossi", Personal.NAME),
+        ("Sig.Rossi", Personal.NAME),
+        ("IBAN IT 60 X054 2811 1010 0000 0123 456", Personal.IBAN),
+        ("IBAN IT60-X054-2811-1010-0000-0123-456", Personal.IBAN),
     ],
 )
 def test_other_signs_for_the_same_hide_nothing(text: str, kind: Personal, masker: Masker) -> None:

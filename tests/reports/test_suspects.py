@@ -23,6 +23,7 @@ PARTS = (
     "RSSMRA85T10A562\u017f",
     "IT60 X054 2811 1010 0000 0123 456", "GB82WEST12345698765432", "00743110157", "P. IVA IT",
     "mario.rossi@example.it", "selezione [AT] example.org", "(at)", "@", "Contatto:", "CONTATTO",
+    "contatto (HR) - ", "Sig.", "IT 60-X054 2811-1010 0000 0123 456",
     "contattare\u2003", "rıferimento: ", "dott.ssa", "Dr. ", "Ms\t", "Anna Rossi", "É. Żak", "anna",
     "d'Àmico", "ing. meccanico", "_", "0", "5\u0301",
 )  # fmt: skip

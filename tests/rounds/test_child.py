@@ -3,6 +3,8 @@
 The children are real; a plug-in that only they know causes the trouble.
 """
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +183,21 @@ def test_a_child_ends_when_its_parent_was_killed(trouble_folder: Path) -> None:
     until(lambda: ended(child))
     assert not (trouble_folder / "result.json").exists()
     assert run_job(trouble_folder, job("works")) == {"audit": {}}
+
+
+def test_a_folder_that_is_deleted_meanwhile_is_no_riddle(
+    trouble_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "BEAT_SECONDS", 0)
+
+    def delete() -> None:
+        if (trouble_folder.parent / "started").exists():
+            shutil.rmtree(trouble_folder, ignore_errors=True)
+            for pid in job_children():
+                os.kill(pid, signal.SIGTERM)
+
+    with pytest.raises(JobError, match="was deleted while it ran, as it is when an ad is taken"):
+        run_job(trouble_folder, job("endless"), delete)
 
 
 def test_a_second_child_waits_for_the_first_and_takes_its_result(

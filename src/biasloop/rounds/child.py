@@ -121,6 +121,11 @@ def _failure(folder: Path, status: int) -> BiasloopError:
     """The error of a child that ended with this exit status and no result."""
     if error := read_if_intact(folder / "error.json", _read_error):
         return error
+    if not folder.exists():
+        return JobError(
+            f"the folder of the job, {folder}, was deleted while it ran, as it is when an ad is "
+            "taken down; start it again"
+        )
     log = read_if_intact(folder / "log", Path.read_bytes) or b""
     tail = log.decode("utf-8", "replace")[-800:].strip() or "it wrote no log"
     how = f" (signal {-status})" if status < 0 else ""

@@ -55,9 +55,10 @@ _BEHIND_AT = re.compile(r"\s?(?:[\w-]+\.)+[^\W\d]{2,}")
 _TAX_CODE = re.compile(
     r"\b[A-Z]{6}[\dLMNP-V]{2}[A-EHLMPRST][\dLMNP-V]{2}[A-Z][\dLMNP-V]{3}[A-Z]\b", re.IGNORECASE
 )
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.IGNORECASE)
+_IBAN = re.compile(r"\b[A-Z]{2} ?\d{2}(?:[ -]?[A-Z0-9]){11,30}\b", re.IGNORECASE)
 _VAT = re.compile(r"\b(?:IT ?)?\d{11}\b", re.IGNORECASE)
 _FIRST = r"[^\W\d_a-zà-ÿ][\w'’-]*"
+_BEHIND_CUE = r"(?:[ \t]*\([^()\n]{1,40}\))?(?:[ \t]*[:.,-]\s*|\s+)"
 _NEXT = rf"[ \t]+(?:(?:de|di|del|della|van|von|la|lo)[ \t]+)?{_FIRST}"
 
 
@@ -98,7 +99,7 @@ def _ibans(text: str) -> Iterator[Place]:
     """An IBAN may be followed by words in capitals, so the longest valid beginning counts."""
     for match in _IBAN.finditer(text):
         for end in range(match.end(), match.start() + 14, -1):
-            if not text[end - 1].isspace() and iban.is_valid(text[match.start() : end]):
+            if text[end - 1].isalnum() and iban.is_valid(text[match.start() : end]):
                 yield match.start(), end
                 break
 
@@ -119,12 +120,10 @@ def _name_patterns() -> tuple[re.Pattern[str], ...]:
     """Behind a cue come at least two capitalised words, behind a title one is enough. Cues and
     titles are read in any case, names are not."""
     cues, titles = contact_words()
-    title = rf"(?:(?i:{titles})\.?[ \t]+)"
+    title = rf"(?:(?i:{titles})(?:\.[ \t]*|[ \t]+))"
     return (
         re.compile(rf"(?<!\w){title}+(?P<name>{_FIRST}(?:{_NEXT}){{0,3}})"),
-        re.compile(
-            rf"(?<!\w)(?i:{cues})[ \t]*[:.,]?\s+{title}*(?P<name>{_FIRST}(?:{_NEXT}){{1,3}})"
-        ),
+        re.compile(rf"(?<!\w)(?i:{cues}){_BEHIND_CUE}{title}*(?P<name>{_FIRST}(?:{_NEXT}){{1,3}})"),
     )
 
 

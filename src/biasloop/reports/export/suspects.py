@@ -46,8 +46,9 @@ def find_in_column(texts: pa.Array) -> dict[int, list[Finding]]:
 
 def _name_pattern() -> str:
     cues, titles = (f"(?i:{words.replace('i', _ALIKE)})" for words in contact_words())
-    title = rf"{titles}\.?[ \t]+"
-    cue = rf"{cues}[ \t]*[:.,]?[{_SPACE}]+(?:{title})*"
+    title = rf"{titles}(?:\.[ \t]*|[ \t]+)"
+    behind = rf"(?:[ \t]*\([^()\n]{{1,40}}\))?(?:[ \t]*[:.,-][{_SPACE}]*|[{_SPACE}]+)"
+    cue = rf"{cues}{behind}(?:{title})*"
     return rf"(?:^|[^\p{{L}}\p{{N}}_])(?:{title}|{cue}){_CAPITAL}"
 
 
@@ -55,7 +56,7 @@ _PATTERNS: Mapping[Personal, str] = {
     Personal.EMAIL: r"(?i)@|\x{ff20}|\[at\]|\(at\)",
     Personal.TAX_CODE: rf"(?i)[{_LETTER}]{{6}}{_CODED}{{2}}[A-EHLMPRST]{_CODED}{{2}}"
                        rf"[{_LETTER}]{_CODED}{{3}}[{_LETTER}]",
-    Personal.IBAN: rf"(?i)[{_LETTER}]{{2}}{_DIGIT}{{2}}(?: ?[{_LETTER}0-9]){{11}}",
+    Personal.IBAN: rf"(?i)[{_LETTER}]{{2}} ?{_DIGIT}{{2}}(?:[ -]?[{_LETTER}0-9]){{11}}",
     Personal.VAT: rf"{_DIGIT}{{11}}",
     Personal.PHONE: rf"{_DIGIT}[{_DIGIT}{_SPACE}./()\-]{{5,}}{_DIGIT}",
     Personal.NAME: _name_pattern(),

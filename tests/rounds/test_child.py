@@ -23,6 +23,7 @@ from biasloop.rounds import child
 from biasloop.rounds.child import job_folder, job_to_json, run_job
 from biasloop.rounds.jobs import JOBS, job_from_json
 from biasloop.rounds.steps.evaluate.handover import EvaluateJob, SavedModel
+from biasloop.tuning.handover import Method, Recipe
 from support.trouble import ended, job, job_children, until
 
 
@@ -36,7 +37,8 @@ def example(job: type) -> Any:
         "multi": True, "cascade": 9, "out": Path("out"), "options": {"c": 0.1, "deep": {"n": [1]}},
         "labels": ("age", "gender"), "linear": {}, "weight": 0.5, "up_to": 8, "judges": (model,),
         "earlier": (Path("r0001.stop.parquet"),), "renamed": {"eta": "age"},
-        "policy": Policy("Linee guida."),
+        "policy": Policy("Linee guida."), "base": Path("base"), "on": Path("adapter"),
+        "recipe": Recipe(Method.DPO, 1e-5, four_bit=True), "placebo": True,
         "model": model if job is EvaluateJob else model.folder,
     }  # fmt: skip
     return job(**{name: values[name] for name in job.__dataclass_fields__})

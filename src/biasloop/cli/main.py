@@ -1,6 +1,7 @@
 """`biasloop`: the commands, and how their errors end."""
 
 import io
+import logging
 import os
 import sys
 from typing import Annotated
@@ -96,6 +97,8 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # what a terminal cannot show is no fault
+    # Where it is installed, peft loads it, and it warns of what it lacks on a CPU.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         app()
     except BiasloopError as error:

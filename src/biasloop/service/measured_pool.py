@@ -146,7 +146,7 @@ def _copies(service: Service, rows: Rows, sample: Rows) -> tuple[Rows, Rows]:
 def _verdicts(service: Service, rows: Rows, position: Rows) -> tuple[Verdicts | None, str]:
     scored = newest_scores(service, rows) if len(rows) else None
     if scored is None or not len(scored.rows):
-        return None, "no round has scored the pool with probabilities yet"
+        return None, "no round has scored the pool with probabilities yet; `biasloop up` runs one"
     scheme = service.campaign.scheme
     proba = np.full((len(rows), len(scheme.labels)), np.nan)
     proba[position[scored.rows]] = scheme.align(

@@ -34,9 +34,9 @@ def autolabel(
     json: Json = False,
     workspace: Workspace = None,
 ) -> None:
-    """Labels by machine what the newest model is sure of, as far as the audit shows it is right.
+    """Labels by machine what the newest model is sure of.
 
-    The other items are left to people. Nothing learns from the machine's labels and no figure
+    As much as the audit shows to be right at the stated risk. The other items are left to people. Nothing learns from the machine's labels and no figure
     counts them; exports have them with source `machine` and the bound.
     """
     from biasloop.service import autolabel as machine

@@ -30,7 +30,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from biasloop.tuning.base import load_base, quiet, read_tokenizer
 from biasloop.tuning.handover import Method, Recipe, adapter_folder
-from biasloop.tuning.placebo import own_answers
+from biasloop.tuning.placebo import sample_answers
 from biasloop.tuning.rows import to_messages
 from biasloop.tuning.training import load_model, train
 
@@ -191,7 +191,7 @@ def run_seed(seed: int, folder: Path) -> Iterator[tuple[str, Figures]]:
         model = load_model(base, adapter_folder(folder / on) if on else None, recipe)
         rows: Sequence[Mapping[str, Any]] = learned
         if placebo:
-            rows = own_answers(model, tokenizer, learned, recipe, lambda: None)
+            rows = sample_answers(model, tokenizer, learned, recipe, lambda: None)
         (folder / name).mkdir()
         train(model, tokenizer, rows, recipe, folder / name, lambda: None)
         cpu = time.process_time() - begun

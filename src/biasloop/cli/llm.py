@@ -23,7 +23,7 @@ def llm(_workspace: Workspace = None) -> None:
 @app.command()
 def use(
     url: Annotated[
-        str, typer.Argument(help="An OpenAI-compatible server, as http://127.0.0.1:8000/v1.")
+        str, typer.Argument(help="An OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")
     ],
     model: Annotated[str, typer.Argument(help="The model's name on that server.")],
     json: Json = False,
@@ -31,7 +31,7 @@ def use(
 ) -> None:
     """Sets the language model, after one trial request.
 
-    Turns on its expander. Its key is the secret LLM_API_KEY.
+    Turns on the expander that uses it. The server's key is the secret LLM_API_KEY.
     """
     from biasloop.service import language_model
 

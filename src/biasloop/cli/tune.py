@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from biasloop.tuning.plan import Plan
 
 MAX_LISTED = 10
-"""Pairs that are named; --json has all of them."""
+"""Pairs of a kind that are named; --json has all of them."""
 GIB = 2**30
 
 app = typer.Typer(no_args_is_help=True)
@@ -35,14 +35,16 @@ Base = Annotated[
     str | None,
     typer.Option(help="Folder of the model to tune, or its name on the model hub."),
 ]
-On = Annotated[str | None, typer.Option(help="Tuning that goes on learning, on the same base.")]
+On = Annotated[str | None, typer.Option(help="Tuning that learns further, on the same base.")]
 Source = Annotated[
     list[str] | None,
-    typer.Option(help="seed or human: whose rewrites teach. Default: both."),
+    typer.Option(help="seed or human: whose rewrites it learns. Default: both."),
 ]
 Placebo = Annotated[
     bool,
-    typer.Option("--placebo", help="Learn the model's own earlier answers, to compare with."),
+    typer.Option(
+        "--placebo", help="Learn the model's own earlier answers instead, for comparison."
+    ),
 ]
 FourBit = Annotated[bool, typer.Option("--four-bit", help="Keep the base in four bits (QLoRA).")]
 Rate = Annotated[
@@ -54,7 +56,7 @@ Length = Annotated[int, typer.Option(help="Longest pair that is permitted, in to
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Say what it takes, and do nothing.")]
 Anyway = Annotated[
-    bool, typer.Option("--anyway", help="Tune on too few pairs or authors; the card says so.")
+    bool, typer.Option("--anyway", help="Tune even on too few pairs or authors; the card says so.")
 ]
 
 
@@ -68,7 +70,7 @@ def tune(_workspace: Workspace = None) -> None:
     """Tunes a language model on what the campaign knows."""
 
 
-def _command(name: str, help: str) -> None:
+def _add_command(name: str, help: str) -> None:
     """Adds the command that tunes by the method of this name."""
 
     @app.command(name, help=help)
@@ -103,13 +105,13 @@ def _command(name: str, help: str) -> None:
             four_bit=four_bit,
             seed=seed,
         )
-        sources = tuple(_source(each) for each in source or PairSource)
-        folder = tunings.base_of(service.layout, base, on)
+        sources = tuple(_parse_source(each) for each in source or PairSource)
+        folder = tunings.resolve_base(service.layout, base, on)
         request = tunings.Request(folder, on, recipe, sources, placebo=placebo, anyway=anyway)
         pairs = read_pairs(service, sources)
-        planned = tunings.plan(request, pairs)
+        planned = tunings.plan_tuning(request, pairs)
         if plan:
-            _show_plan(planned, pairs, tunings.check_pairs(pairs, request), json)
+            _print_plan(planned, pairs, tunings.check_pairs(pairs, request), json)
             return
         if planned.too_long:
             raise fail(
@@ -126,11 +128,11 @@ def _command(name: str, help: str) -> None:
             say(f"  note: {note}")
 
 
-_command("sft", "Teaches a model to rewrite sentences as the campaign does.")
-_command("dpo", "Teaches a model to prefer rewrites to the sentences.")
+_add_command("sft", "Teaches a model to rewrite sentences as the campaign does.")
+_add_command("dpo", "Teaches a model to prefer rewrites to the sentences.")
 
 
-def _show_plan(plan: "Plan", pairs: "CampaignPairs", notes: list[str], json: bool) -> None:
+def _print_plan(plan: "Plan", pairs: "CampaignPairs", notes: list[str], json: bool) -> None:
     if json:
         refused = [asdict(pair) for pair in pairs.refused]
         print_json(asdict(plan) | {"refused": refused, "notes": notes})
@@ -156,14 +158,14 @@ def list_(json: Json = False, workspace: Workspace = None) -> None:
     """Lists all tunings, newest last."""
     from biasloop.service import tunings
 
-    found = tunings.cards(open_workspace(workspace).layout)
+    cards = tunings.read_cards(open_workspace(workspace).layout)
     if json:
-        print_json(found)
-    elif not found:
+        print_json(cards)
+    elif not cards:
         say("no tuning yet; `biasloop tune sft --base FOLDER --plan` says what one takes")
     else:
         columns = ["tuning", "method", "on", "base", "pairs", "steps", "loss", "state"]
-        table([_row(card) for card in found], columns)
+        table([_row(card) for card in cards], columns)
 
 
 @app.command()
@@ -171,7 +173,7 @@ def show(tuning: Tuning, json: Json = False, workspace: Workspace = None) -> Non
     """Shows the card of a tuning."""
     from biasloop.service import tunings
 
-    card = tunings.card_of(open_workspace(workspace).layout, tuning)
+    card = tunings.read_card(open_workspace(workspace).layout, tuning)
     if json:
         print_json(card)
         return
@@ -205,11 +207,11 @@ def merge(
 
     tunings.require_packages()
     service = open_workspace(workspace)
-    tunings.merge(service, tuning, tunings.base_of(service.layout, base, tuning), to)
+    tunings.merge(service, tuning, tunings.resolve_base(service.layout, base, tuning), to)
     say(f"{to}: {tuning} and its base as one model")
 
 
-def _source(name: str) -> Any:
+def _parse_source(name: str) -> Any:
     from biasloop.domain.pair import PairSource
 
     if name not in list(PairSource):

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-LONG = 0.7
-"""Share of pairs from which on preferred answers that are the longer ones teach length (Park et al.
-2024, "Disentangling length from quality in direct preference optimization")."""
+MOSTLY_LONGER = 0.7
+"""DPO teaches length where the preferred answer is the longer one in more pairs than this share
+(Park et al. 2024, "Disentangling length from quality in direct preference optimization")."""
 
 
 class PairSource(StrEnum):
@@ -20,7 +20,8 @@ class PairSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The answer `chosen` is preferred to `rejected`; `root` is what it descends from."""
+    """To `prompt`, after the message `system` ("": none), the answer `chosen` is preferred to
+    `rejected`. `root` is the id of the ad or seed that the pair descends from."""
 
     id: str
     root: str
@@ -33,7 +34,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPair:
-    """A pair that cannot teach, the other pair that it contradicts or repeats, if any, and why."""
+    """The id of a pair that cannot teach, why, and the id of the `other` pair or item that it
+    contradicts or repeats, if there is one."""
 
     id: str
     other: str | None

@@ -27,9 +27,10 @@ class LanguageModel:
 
 def use(service: Service, base_url: str, model: str) -> LanguageModel:
     """Asks the model one question; if it answers, writes server and model into biasloop.toml and
-    turns on the expander that asks it for texts. Otherwise nothing is written.
+    turns on the expander that asks it for texts.
 
-    Raises LlmError when it does not answer, ConfigError for an address that cannot be used.
+    Raises LlmError when it does not answer and ConfigError for an address that cannot be used;
+    nothing is written then.
     """
     settings = service.settings
     values = settings.llm.model_dump() | {"base_url": base_url, "model": model}

@@ -22,9 +22,8 @@ class HeldExport:
 
 
 def delete_exports(layout: Layout, ad_id: str) -> None:
-    """Deletes the exports within the workspace that held the ad, and what killed exports left.
-
-    A folder that was written to again is judged by the newest export alone.
+    """Deletes the exports within the workspace that held the ad, and what killed exports left,
+    which may hold it too. A folder that was written to again is judged by the newest export alone.
     """
     for leftover in layout.exports.glob(f"*{LEFTOVER}"):
         rmtree(leftover, ignore_errors=True)
@@ -37,7 +36,7 @@ def delete_exports(layout: Layout, ad_id: str) -> None:
 
 
 def exports_that_held(layout: Layout, ad_id: str) -> list[HeldExport]:
-    """Oldest first. Those that were not recorded are not among them: see `unrecorded_exports`."""
+    """The recorded exports that held the ad, oldest first; see also `unrecorded_exports`."""
     return [
         HeldExport(export.at, str(export.folder), gone=not export.folder.exists())
         for export in ExportLog(layout.export_log).holding(ad_id)
@@ -45,8 +44,8 @@ def exports_that_held(layout: Layout, ad_id: str) -> list[HeldExport]:
 
 
 def unrecorded_exports(layout: Layout) -> list[str]:
-    """The folders of exports in the workspace of which nothing says which ads they hold: those of
-    versions that kept no record."""
+    """The folders of exports in the workspace of which no record says which ads they hold: they are
+    from versions that kept no record."""
     recorded = {export.folder for export in ExportLog(layout.export_log).all()}
     folders = (path.resolve() for path in layout.exports.glob("*"))
     return sorted(str(folder) for folder in folders if folder not in recorded)

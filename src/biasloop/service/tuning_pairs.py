@@ -25,7 +25,7 @@ CHUNK_ROWS = 10_000
 @dataclass(frozen=True, slots=True)
 class CampaignPairs:
     """`pairs` can teach, `refused` cannot; `authors` is the number of people whose rewrites are
-    among the pairs. Rewrites of audit items are in neither."""
+    among the pairs. Rewrites of audit items are in neither list."""
 
     pairs: Sequence[Pair]
     refused: Sequence[RefusedPair]
@@ -40,44 +40,48 @@ def read_pairs(service: Service, sources: Collection[PairSource]) -> CampaignPai
         for annotation in service.ledger.stream_annotations()
         if annotation.standing is Standing.VOTE and SOURCES.get(annotation.source) in sources
     ]
-    items = _items(service, {annotation.item_id for annotation in annotations})
-    instruction = _instruction(service)
+    items = _read_items(service, {annotation.item_id for annotation in annotations})
+    instruction = _read_instruction(service)
     author_of: dict[str, str] = {}
     pairs: list[Pair] = []
     for annotation in annotations:
         item = items.get(annotation.item_id)
         if item is not None and item.split is Split.TRAIN:
-            of_author = _pairs_of(annotation, item, service.campaign.controls, instruction)
-            author_of |= {pair.id: annotation.annotator for pair in of_author}
-            pairs += of_author
+            made = _make_pairs(annotation, item, service.campaign.controls, instruction)
+            author_of |= {pair.id: annotation.annotator for pair in made}
+            pairs += made
     usable, refused = screen_pairs(pairs)
-    leaks = _audit_items_like(service, usable)
-    refused += [RefusedPair(id_, item, "nearly the text of an audit item") for id_, item in leaks]
-    usable = [pair for pair in usable if pair.id not in dict(leaks)]
-    by_people = {author_of[pair.id] for pair in usable if pair.source is PairSource.HUMAN}
-    return CampaignPairs(usable, refused, len(by_people))
+    leaks = _find_leaks(service, usable)
+    refused += [
+        RefusedPair(pair_id, item_id, "nearly the text of an audit item")
+        for pair_id, item_id in sorted(leaks.items())
+    ]
+    usable = [pair for pair in usable if pair.id not in leaks]
+    authors = {author_of[pair.id] for pair in usable if pair.source is PairSource.HUMAN}
+    return CampaignPairs(usable, refused, len(authors))
 
 
-def _audit_items_like(service: Service, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    """(id of a pair, id of an audit item that one of its answers is nearly the same as)."""
+def _find_leaks(service: Service, pairs: Sequence[Pair]) -> dict[str, str]:
+    """By id of a pair that has nearly the text of an audit item as an answer, the id of the first
+    such item."""
     index = NearDuplicates()
     index.add([text for pair in pairs for text in (pair.chosen, pair.rejected)])
     audit = np.flatnonzero(service.pool.column("split") == Split.AUDIT)
-    alike: dict[str, str] = {}
+    leaks: dict[str, str] = {}
     for start in range(0, len(audit), CHUNK_ROWS):
         rows = audit[start : start + CHUNK_ROWS]
         for position, number in index.similar_pairs(service.pool.texts(rows)):
             (item,) = service.pool.items(rows[position : position + 1])
-            alike.setdefault(pairs[number // 2].id, item.id)
-    return sorted(alike.items())
+            leaks.setdefault(pairs[number // 2].id, item.id)  # two answers a pair
+    return leaks
 
 
-def _items(service: Service, item_ids: Collection[str]) -> dict[str, Item]:
+def _read_items(service: Service, item_ids: Collection[str]) -> dict[str, Item]:
     rows = service.pool.rows_of(sorted(item_ids))
     return {item.id: item for item in service.pool.items(rows[rows >= 0]) if item.text}
 
 
-def _pairs_of(
+def _make_pairs(
     annotation: Annotation, item: Item, controls: LabelConfig, instruction: str
 ) -> list[Pair]:
     imported = annotation.extra.get("rewrite")
@@ -99,7 +103,7 @@ def _pairs_of(
     ]
 
 
-def _instruction(service: Service) -> str:
+def _read_instruction(service: Service) -> str:
     words = tomllib.loads((files("biasloop.tuning") / "words.toml").read_text("utf-8"))
     language = service.campaign.about.language
     instruction: str = words.get(language, words[ENGLISH])["rewrite"]

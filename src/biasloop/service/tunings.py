@@ -16,7 +16,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from biasloop import __version__
-from biasloop.domain.pair import LONG, PairSource, longer_chosen_share
+from biasloop.domain.pair import MOSTLY_LONGER, PairSource, longer_chosen_share
 from biasloop.errors import ConfigError, DataError, WorkspaceError
 from biasloop.rounds.child import job_folder, run_job
 from biasloop.service.service import Service
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from biasloop.tuning.plan import Plan
 
 CARD, PAIRS = "card.json", "pairs.parquet"
-LEAST = {Method.SFT: 50, Method.DPO: 100}
+LEAST_PAIRS = {Method.SFT: 50, Method.DPO: 100}
 """Least number of pairs to learn from: with fewer, models forget or babble."""
 LEAST_AUTHORS = 5
 """Least number of people whose texts teach a model, so that it does not repeat those of one."""
+ID = re.compile(r"t\d+")
 PACKAGES = ("peft", "torch", "transformers", "trl")
 INSTALL = "tuning needs more packages: pip install 'biasloop[tune]'"
 UNCHECKED = "the rewrites of seeds were written by a language model and checked by nobody"
@@ -42,7 +43,8 @@ Card = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to tune: a base (a folder), or the tuning `on`, which goes on learning. `anyway`: also
+    """What to tune, and on what: the `base` (a folder), with the adapter of the tuning `on` if one
+    is given, on pairs from `sources`. `placebo`: on the model's own answers instead; `anyway`: also
     with fewer pairs or authors than a tuning needs."""
 
     base: Path
@@ -60,43 +62,47 @@ def require_packages() -> None:
 
 
 def check_pairs(pairs: CampaignPairs, request: Request) -> list[str]:
-    """What the card has to say about the pairs. Raises DataError if they are too few, or from too
-    few people, and `anyway` is not given."""
-    reasons = []
-    if len(pairs.pairs) < (least := LEAST[request.recipe.method]):
-        reasons.append(f"{len(pairs.pairs)} pairs; a tuning needs {least}")
+    """The notes about the pairs for the card.
+
+    Raises DataError if they are too few, or from too few people, and `anyway` is not given.
+    """
+    notes = []
+    if len(pairs.pairs) < (least := LEAST_PAIRS[request.recipe.method]):
+        notes.append(f"{len(pairs.pairs)} pairs; a tuning needs {least}")
     if pairs.authors and pairs.authors < LEAST_AUTHORS:
-        reasons.append(f"rewrites of {pairs.authors} people; a tuning needs {LEAST_AUTHORS}")
-    if reasons and not request.anyway:
+        notes.append(f"rewrites of {pairs.authors} people; a tuning needs {LEAST_AUTHORS}")
+    if notes and not request.anyway:
         raise DataError(
-            f"{'; '.join(reasons)}, or --anyway, which the card will say; label with rewrites, or "
-            "import seeds that have some"
+            f"{'; '.join(notes)}; collect rewrites while labelling, import seeds with rewrites, or "
+            "tune with --anyway, which the card then says"
         )
     share = longer_chosen_share(pairs.pairs)
-    if share > LONG and request.recipe.method is Method.DPO:
-        reasons.append(f"the preferred answer is the longer one in {share:.0%} of the pairs")
+    if share > MOSTLY_LONGER and request.recipe.method is Method.DPO:
+        notes.append(f"the preferred answer is the longer one in {share:.0%} of the pairs")
     if any(pair.source is PairSource.SEED for pair in pairs.pairs):
-        reasons.append(UNCHECKED)
-    return reasons
+        notes.append(UNCHECKED)
+    return notes
 
 
-def base_of(layout: Layout, base: str | None, on: str | None) -> Path:
-    """The folder of a base by folder or name; without one, that of the tuning `on`.
+def resolve_base(layout: Layout, base: str | None, on: str | None) -> Path:
+    """The folder of the model `base` (a folder, or a name on the model hub, which is downloaded
+    once); without one, that of the base of the tuning `on`.
 
-    Raises ConfigError when there is no such base, or it is another one than that of `on`.
+    Raises ConfigError when there is no such model, or when it is not the base of `on`, and
+    WorkspaceError when there is no such tuning.
     """
     if base is None and on is None:
         raise ConfigError("--base names the model to tune: a folder, or a name on the model hub")
     from biasloop.tuning.base import content_hash, find_base
 
-    folder = find_base(base or card_of(layout, on or "")["base"]["folder"])
-    if on and content_hash(folder) != card_of(layout, on)["base"]["hash"]:
+    folder = find_base(base or read_card(layout, on or "")["base"]["folder"])
+    if on and content_hash(folder) != read_card(layout, on)["base"]["hash"]:
         raise ConfigError(f"{folder} is not the base of {on}; give that one with --base")
     return folder
 
 
-def plan(request: Request, pairs: CampaignPairs) -> "Plan":
-    """What the tuning takes. Raises ConfigError for a base that cannot be tuned."""
+def plan_tuning(request: Request, pairs: CampaignPairs) -> "Plan":
+    """What the tuning will take. Raises ConfigError for a base that cannot be tuned."""
     import torch
 
     from biasloop.tuning.plan import make_plan
@@ -111,47 +117,47 @@ def tune(
     pairs: CampaignPairs,
     progress: Callable[[int], None],
 ) -> Card:
-    """Tunes in a child process and stores the tuning; returns its card. A killed tuning goes on
-    where it was with the same call. `progress` gets the number of steps done.
+    """Tunes in a child process and stores the tuning; returns its card. After a kill, the same
+    call resumes where the tuning stopped. `progress` gets the number of steps done.
 
     Raises DataError as `check_pairs` does, WorkspaceError when another tuning is running or there
-    is none to begin with, and what the child raises.
+    is no tuning `on`, and what the child raises.
     """
     notes = check_pairs(pairs, request)
-    with _only_tuning(service.layout):
-        on = _adapter_of(service.layout, request.on) if request.on else None
+    with _tuning_lock(service.layout):
+        on = _find_adapter(service.layout, request.on) if request.on else None
         job = TuneJob(request.base, on, request.recipe, request.placebo)
         frame = pd.DataFrame([asdict(pair) for pair in pairs.pairs])
         folder = job_folder(service.layout.job(None, "tune"), job, pairs=frame)
         result = run_job(folder, job, lambda: progress(steps_done(folder)))
-        card = _card(service, request, pairs, notes, result)
+        card = _make_card(service, request, pairs, notes, result)
         _store(service.layout, folder, card)
         shutil.rmtree(service.layout.job(None, "tune"), ignore_errors=True)
     return card
 
 
-def cards(layout: Layout) -> list[Card]:
-    """The cards of all tunings, oldest first; those of dropped ones say so."""
-    return [
-        json.loads(path.read_text("utf-8"))
-        for path in sorted(layout.tunings.glob(f"t[0-9]*/{CARD}"), key=_number)
-    ]
+def read_cards(layout: Layout) -> list[Card]:
+    """The cards of all tunings, oldest first; those of dropped tunings have `dropped`."""
+    return [json.loads(path.read_text("utf-8")) for path in _files(layout, CARD)]
 
 
-def card_of(layout: Layout, tuning: str) -> Card:
+def read_card(layout: Layout, tuning: str) -> Card:
     """The card of a tuning. Raises WorkspaceError when there is none of that id."""
-    known = {card["tuning"]: card for card in cards(layout)}
+    known = {card["tuning"]: card for card in read_cards(layout)}
     if tuning not in known:
         raise WorkspaceError(f"there is no tuning {tuning!r}; known: {', '.join(known) or 'none'}")
     return known[tuning]
 
 
 def drop(layout: Layout, tuning: str) -> None:
-    """Deletes adapter and texts of a tuning; its card stays. Raises WorkspaceError."""
-    card = card_of(layout, tuning) | {"dropped": True}
+    """Deletes adapter, curve and pairs of a tuning; its card stays, marked as dropped.
+
+    Raises WorkspaceError when there is no tuning of that id.
+    """
+    card = read_card(layout, tuning) | {"dropped": True}
     folder = layout.tunings / tuning
     with written_whole(folder / CARD) as temporary:
-        temporary.write_text(_json(card), "utf-8")
+        temporary.write_text(_to_json(card), "utf-8")
     for path in (adapter_folder(folder), curve_file(folder), folder / PAIRS):
         if path.is_dir():
             shutil.rmtree(path)
@@ -162,10 +168,10 @@ def drop(layout: Layout, tuning: str) -> None:
 def merge(service: Service, tuning: str, base: Path, to: Path) -> None:
     """Writes base and adapter as one model, in single precision, into the new folder `to`.
 
-    `base` is that of the tuning (see `base_of`). Raises WorkspaceError when something is there or
-    the tuning was dropped.
+    `base` is that of the tuning (see `resolve_base`). Raises WorkspaceError when `to` exists or the
+    tuning was dropped.
     """
-    adapter = _adapter_of(service.layout, tuning)
+    adapter = _find_adapter(service.layout, tuning)
     if to.exists():
         raise WorkspaceError(f"{to} exists already; give a new folder")
     from biasloop.tuning.merging import merge_adapter
@@ -175,8 +181,8 @@ def merge(service: Service, tuning: str, base: Path, to: Path) -> None:
 
 
 def forget_pairs(layout: Layout, ad_id: str) -> None:
-    """Blanks the pairs of an ad in the texts of all tunings; adapters are as they were."""
-    for path in layout.tunings.glob(f"t[0-9]*/{PAIRS}"):
+    """Blanks the texts of the pairs of an ad in all tunings; adapters stay as they were."""
+    for path in layout.tunings.glob(f"*/{PAIRS}"):  # also in what a killed tuning left
         frame = pd.read_parquet(path)
         of_ad = frame["root"] == ad_id
         if of_ad.any():
@@ -187,19 +193,22 @@ def forget_pairs(layout: Layout, ad_id: str) -> None:
 
 def tunings_of_ad(layout: Layout, ad_id: str) -> list[str]:
     """The tunings that learned from an ad and have not been dropped."""
-    paths = sorted(layout.tunings.glob(f"t[0-9]*/{PAIRS}"))
-    return [p.parent.name for p in paths if (pd.read_parquet(p)["root"] == ad_id).any()]
+    return [
+        path.parent.name
+        for path in _files(layout, PAIRS)
+        if (pd.read_parquet(path, columns=["root"])["root"] == ad_id).any()
+    ]
 
 
-def _adapter_of(layout: Layout, tuning: str) -> Path:
-    if card_of(layout, tuning).get("dropped"):
+def _find_adapter(layout: Layout, tuning: str) -> Path:
+    if read_card(layout, tuning).get("dropped"):
         raise WorkspaceError(f"the tuning {tuning} was dropped; take another one")
     return adapter_folder(layout.tunings / tuning).resolve()
 
 
 @contextmanager
-def _only_tuning(layout: Layout) -> Iterator[None]:
-    layout.work.mkdir(parents=True, exist_ok=True)
+def _tuning_lock(layout: Layout) -> Iterator[None]:
+    """Excludes other tunings. The system releases the lock when its holder dies."""
     lock = FileLock(layout.folder / "tune.lock", timeout=0)
     try:
         lock.acquire()
@@ -213,7 +222,7 @@ def _only_tuning(layout: Layout) -> Iterator[None]:
         lock.release()
 
 
-def _card(
+def _make_card(
     service: Service,
     request: Request,
     pairs: CampaignPairs,
@@ -222,7 +231,7 @@ def _card(
 ) -> Card:
     from biasloop.tuning.base import content_hash, read_tokenizer, template_hash
 
-    numbers = [_number(path) for path in service.layout.tunings.glob(f"t[0-9]*/{CARD}")]
+    numbers = [_number(path) for path in _files(service.layout, CARD)]
     sources = [str(pair.source) for pair in pairs.pairs]
     return {
         "tuning": f"t{max(numbers, default=0) + 1:04d}",
@@ -249,12 +258,20 @@ def _store(layout: Layout, job: Path, card: Card) -> None:
         shutil.copytree(adapter_folder(job), adapter_folder(folder))
         shutil.copy(curve_file(job), curve_file(folder))
         shutil.copy(job / PAIRS, folder / PAIRS)
-        (folder / CARD).write_text(_json(card), "utf-8")
+        (folder / CARD).write_text(_to_json(card), "utf-8")
 
 
-def _json(card: Card) -> str:
+def _to_json(card: Card) -> str:
     return json.dumps(card, ensure_ascii=False, indent=2) + "\n"
 
 
-def _number(card: Path) -> int:
-    return int(re.sub(r"\D", "", card.parent.name))
+def _files(layout: Layout, name: str) -> list[Path]:
+    """The file of this name of each tuning, oldest first. A folder that a kill left half-written is
+    not a tuning."""
+    paths = layout.tunings.glob(f"*/{name}")
+    return sorted((path for path in paths if ID.fullmatch(path.parent.name)), key=_number)
+
+
+def _number(file: Path) -> int:
+    """The number of the tuning that has this file."""
+    return int(file.parent.name.removeprefix("t"))

@@ -12,14 +12,16 @@ from transformers.utils import logging
 
 from biasloop.errors import ConfigError
 
-WEIGHTS = ("*.safetensors", "*.bin", "*.json", "*.model", "*.jinja", "*.txt")
+MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.model", "*.jinja", "*.txt")
+"""Patterns of the files of a model: its weights, settings and tokenizer."""
 CHUNK = 2**20
+"""Bytes that are read at a time."""
 
 
 def find_base(name: str) -> Path:
-    """The folder of a local model, or of one of the model hub (downloaded once).
+    """The folder of a local model, or of one on the model hub, which is downloaded once.
 
-    Raises ConfigError when there is none of that name.
+    Raises ConfigError when there is no model of that name.
     """
     if Path(name).is_dir():
         return Path(name).resolve()
@@ -27,7 +29,7 @@ def find_base(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=list(WEIGHTS)))
+        return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ConfigError(
             f"{name} is no folder and cannot be loaded from the model hub "
@@ -36,7 +38,10 @@ def find_base(name: str) -> Path:
 
 
 def read_tokenizer(base: Path) -> Any:
-    """The tokenizer of a model that can be tuned. Raises ConfigError that says what to set."""
+    """The tokenizer of a model that can be tuned.
+
+    Raises ConfigError, which says what to set, if the model in `base` cannot be tuned.
+    """
     try:
         config = AutoConfig.from_pretrained(base, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
@@ -63,15 +68,15 @@ def read_tokenizer(base: Path) -> Any:
 
 
 def load_base(base: Path, **options: Any) -> Any:
-    """The model itself, with options of `from_pretrained`."""
+    """Loads the model in `base`, with these options of `from_pretrained`."""
     with quiet():
         return AutoModelForCausalLM.from_pretrained(base, local_files_only=True, **options)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without progress bars, and without what transformers, peft and trl announce for versions to
-    come."""
+    """Hides what transformers, peft and trl announce for future versions, and progress bars, which
+    stay hidden afterwards."""
     logging.disable_progress_bar()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -82,7 +87,7 @@ def content_hash(folder: Path) -> str:
     """A hash of the names and contents of a model's files, 64 hex digits: what it is, wherever it
     lies."""
     digest = sha256()
-    files = {path for pattern in WEIGHTS for path in folder.glob(pattern)}
+    files = {path for pattern in MODEL_FILES for path in folder.glob(pattern)}
     for path in sorted(files):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:

@@ -15,21 +15,22 @@ class Method(StrEnum):
     SFT = "sft"
     """It learns to give the preferred answers."""
     DPO = "dpo"
-    """It learns to prefer them to the others (Rafailov et al. 2023, "Direct preference
+    """It learns to prefer them to the other answers (Rafailov et al. 2023, "Direct preference
     optimization"), together with SFT, without which answers no longer end (Pang et al. 2024,
     "Iterative reasoning preference optimization")."""
 
 
 LEARNING_RATES = {Method.SFT: 1e-4, Method.DPO: 1e-5}
 BETA = 0.1
-"""How far DPO may move from the model that it begins with: less is further."""
+"""Keeps DPO near the model that it begins with: the smaller, the further it may move."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a model is tuned. `batch` is the number of rows of a step, of which `rows_at_once` are in
-    memory; lengths are in tokens. With `four_bit`, the base is in four bits (Dettmers et al. 2023,
-    "QLoRA")."""
+    memory; `warm_up` is the share of steps over which the learning rate rises; `rank`, `alpha` and
+    `dropout` are those of LoRA (Hu et al. 2022); `max_length` is in tokens. With `four_bit`, the
+    base is in four bits (Dettmers et al. 2023, "QLoRA")."""
 
     method: Method
     learning_rate: float
@@ -61,12 +62,12 @@ class TuneJob:
 
 
 def adapter_folder(folder: Path) -> Path:
-    """The adapter, as peft saves it."""
+    """The folder of the adapter, as peft saves it."""
     return folder / "adapter"
 
 
 def progress_file(folder: Path) -> Path:
-    """The number of steps done so far."""
+    """The file with the number of steps that are done."""
     return folder / "steps"
 
 
@@ -77,5 +78,5 @@ def steps_done(folder: Path) -> int:
 
 
 def curve_file(folder: Path) -> Path:
-    """The figures of every step."""
+    """The file with the figures of every step."""
     return folder / "curve.parquet"

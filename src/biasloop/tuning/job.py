@@ -13,9 +13,10 @@ from biasloop.tuning.handover import TuneJob
 def tune(folder: Path, job: TuneJob, checkpoint: Checkpoint) -> dict[str, Any]:
     """Trains an adapter on the pairs of pairs.parquet, or on the model's own answers to their
     prompts; see biasloop.tuning.training."""
-    # trl is an extra, and torch is slow to load: a spare child has all jobs ready, but not these.
+    # trl is an extra and torch is slow to load, so a spare child has imported all jobs but not
+    # these.
     from biasloop.tuning.base import read_tokenizer
-    from biasloop.tuning.placebo import own_answers
+    from biasloop.tuning.placebo import sample_answers
     from biasloop.tuning.training import load_model, train
 
     tokenizer = read_tokenizer(job.base)
@@ -23,10 +24,10 @@ def tune(folder: Path, job: TuneJob, checkpoint: Checkpoint) -> dict[str, Any]:
     rows = pd.read_parquet(folder / "pairs.parquet").to_dict("records")
     if job.placebo:
         answers = folder / "answers.parquet"
-        if not answers.exists():  # a killed attempt has not to ask again
+        if not answers.exists():  # those of a killed attempt are used again
             with written_whole(answers) as temporary:
                 pd.DataFrame(
-                    own_answers(model, tokenizer, rows, job.recipe, checkpoint)
+                    sample_answers(model, tokenizer, rows, job.recipe, checkpoint)
                 ).to_parquet(temporary)
         rows = pd.read_parquet(answers).to_dict("records")
     return train(model, tokenizer, rows, job.recipe, folder, checkpoint)

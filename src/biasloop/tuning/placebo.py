@@ -14,24 +14,24 @@ from biasloop.tuning.handover import Recipe
 from biasloop.tuning.rows import to_messages
 
 
-def own_answers(
+def sample_answers(
     model: Any,
     tokenizer: Any,
     rows: Sequence[Mapping[str, Any]],
     recipe: Recipe,
     checkpoint: Checkpoint,
 ) -> list[dict[str, Any]]:
-    """The rows with two answers that the model gives to their prompts, sampled at temperature 1, in
-    place of those that were preferred or not. They are as long as the model makes them, up to the
-    longest that the recipe permits."""
+    """The rows, with `chosen` and `rejected` replaced by two answers of the model to the prompt,
+    sampled at temperature 1. They are as long as the model makes them; prompt and answer have at
+    most `recipe.max_length` tokens. Same seed, same answers."""
     torch.manual_seed(recipe.seed)
     model.eval()
-    answered = []
+    answered_rows = []
     for row in rows:
         checkpoint()
         chosen, rejected = _sample(model, tokenizer, row, recipe.max_length)
-        answered.append(dict(row) | {"chosen": chosen, "rejected": rejected})
-    return answered
+        answered_rows.append(dict(row) | {"chosen": chosen, "rejected": rejected})
+    return answered_rows
 
 
 def _sample(model: Any, tokenizer: Any, row: Mapping[str, Any], max_length: int) -> list[str]:

@@ -12,16 +12,17 @@ from biasloop.tuning.handover import Method, Recipe
 from biasloop.tuning.rows import measure_lengths
 
 BYTES_4BIT = 0.6
-"""A weight in four bits, with its scales."""
+"""Of a weight in four bits, with its scales."""
 BYTES_OF_TRAINED = 16
-"""A trained number in single precision: itself, its gradient, and two moments of AdamW."""
+"""Of a trained parameter in single precision: itself, its gradient, and two moments of AdamW."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rows`, `tokens` of all of them, and the number of `steps`; `too_long` are the ids of pairs
-    that are longer than the recipe permits. `memory` in bytes is that of weights, adapter and the
-    scores of all tokens of a step; activations come on top."""
+    """The number of `rows`, the `tokens` of all of them and of the `longest`, and the number of
+    `steps`; `too_long` are the ids of pairs that are longer than the recipe permits. `parameters`
+    are those of the base, `trained` those of the adapter. `memory`, in bytes, is that of weights,
+    adapter and the scores of all tokens of a step; activations come on top."""
 
     rows: int
     tokens: int
@@ -39,8 +40,8 @@ def make_plan(pairs: Sequence[Pair], base: Path, recipe: Recipe, *, on_gpu: bool
     tokenizer = read_tokenizer(base)
     lengths = measure_lengths(pairs, tokenizer, recipe.method)
     longest = max((length.whole for length in lengths), default=0)
-    parameters, trained, vocabulary = _count(base, recipe)
-    per_weight = BYTES_4BIT if recipe.four_bit else 2 if on_gpu else 4
+    parameters, trained, vocabulary = _count_parameters(base, recipe)
+    bytes_per_weight = BYTES_4BIT if recipe.four_bit else 2 if on_gpu else 4
     answers = 2 if recipe.method is Method.DPO else 1
     scores = answers * recipe.rows_at_once * min(longest, recipe.max_length) * vocabulary * 4
     return Plan(
@@ -51,13 +52,13 @@ def make_plan(pairs: Sequence[Pair], base: Path, recipe: Recipe, *, on_gpu: bool
         too_long=tuple(length.id for length in lengths if length.whole > recipe.max_length),
         parameters=parameters,
         trained=trained,
-        memory=int(parameters * per_weight + trained * BYTES_OF_TRAINED + scores),
+        memory=int(parameters * bytes_per_weight + trained * BYTES_OF_TRAINED + scores),
     )
 
 
-def _count(base: Path, recipe: Recipe) -> tuple[int, int, int]:
-    """The number of parameters of the base, of those of an adapter, and the size of the vocabulary.
-    Nothing is loaded."""
+def _count_parameters(base: Path, recipe: Recipe) -> tuple[int, int, int]:
+    """(parameters of the base, parameters of an adapter, size of the vocabulary). No weights are
+    loaded."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

@@ -13,7 +13,7 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """The length of a pair in tokens: its prompt, and its longest answer with the prompt."""
+    """The lengths of a pair in tokens: of its `prompt`, and of that with the longest answer."""
 
     id: str
     prompt: int
@@ -21,43 +21,43 @@ class Length:
 
 
 def to_row(cells: Mapping[str, Any], method: Method) -> dict[str, Messages]:
-    """A row in the conversational format of trl, from the fields of a pair."""
+    """A row in the conversational format of trl, from the fields of a pair as `cells`."""
     prompt = to_messages(cells)
     if method is Method.SFT:
-        return {"prompt": prompt, "completion": _answer(cells["chosen"])}
+        return {"prompt": prompt, "completion": _to_answer(cells["chosen"])}
     return {
         "prompt": prompt,
-        "chosen": _answer(cells["chosen"]),
-        "rejected": _answer(cells["rejected"]),
+        "chosen": _to_answer(cells["chosen"]),
+        "rejected": _to_answer(cells["rejected"]),
     }
 
 
 def to_messages(cells: Mapping[str, Any]) -> Messages:
-    """The prompt of a pair."""
+    """The messages of the prompt of a pair, from its fields as `cells`."""
     system = [{"role": "system", "content": cells["system"]}] if cells["system"] else []
     return [*system, {"role": "user", "content": cells["prompt"]}]
 
 
 def measure_lengths(pairs: Sequence[Pair], tokenizer: Any, method: Method) -> list[Length]:
-    """The lengths of all pairs.
+    """The lengths of all pairs, as the chat template writes them.
 
     Raises ConfigError if the chat template cannot be trained on: where the prompt is not the
     beginning of prompt and answer, or where an answer does not close with the end token, a model
-    would learn something else than what it is asked to do later.
+    would learn something other than what it is asked to do later.
     """
     lengths = []
     for pair in pairs:
         row = to_row(asdict(pair), method)
-        prompt = _ids(tokenizer, row["prompt"], add_generation_prompt=True)
+        prompt = _tokenize(tokenizer, row["prompt"], add_generation_prompt=True)
         answers = [row[key] for key in ("completion", "chosen", "rejected") if key in row]
-        whole = [_ids(tokenizer, row["prompt"] + answer) for answer in answers]
+        whole = [_tokenize(tokenizer, row["prompt"] + answer) for answer in answers]
         for ids in whole:
-            _check(ids, prompt, tokenizer)
+            _check_answer(ids, prompt, tokenizer)
         lengths.append(Length(pair.id, len(prompt), max(map(len, whole))))
     return lengths
 
 
-def _check(ids: Sequence[int], prompt: Sequence[int], tokenizer: Any) -> None:
+def _check_answer(ids: Sequence[int], prompt: Sequence[int], tokenizer: Any) -> None:
     if list(ids[: len(prompt)]) != list(prompt) or len(ids) <= len(prompt):
         raise ConfigError(
             "with the chat template of this model a prompt is not the beginning of prompt and "
@@ -70,10 +70,10 @@ def _check(ids: Sequence[int], prompt: Sequence[int], tokenizer: Any) -> None:
         )
 
 
-def _ids(tokenizer: Any, messages: Messages, **options: Any) -> list[int]:
+def _tokenize(tokenizer: Any, messages: Messages, **options: Any) -> list[int]:
     ids = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, **options)
     return list(ids)
 
 
-def _answer(text: str) -> Messages:
+def _to_answer(text: str) -> Messages:
     return [{"role": "assistant", "content": text}]

@@ -1,6 +1,7 @@
-"""Trains an adapter with trl, step by step, so that a killed tuning goes on where it was."""
+"""Trains an adapter with trl, step by step, so that a killed tuning resumes where it stopped."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,9 @@ WEIGHT_DECAY = 0.0
 
 
 def load_model(base: Path, on: Path | None, recipe: Recipe) -> PeftModel:
-    """The base with a new adapter, or with the adapter `on`, which goes on learning.
+    """The base with a new adapter, or with the adapter `on`, which learns further.
 
-    Raises ConfigError where four bits cannot be had.
+    Raises ConfigError if the recipe wants four bits and bitsandbytes does not run here.
     """
     on_gpu = torch.cuda.is_available()
     dtype = torch.bfloat16 if on_gpu else torch.float32
@@ -73,17 +74,18 @@ def train(
     number of steps, and the loss of the last one.
 
     With one thread on a CPU, a training that was killed and started again ends with the same bytes.
-    Raises JobError when the loss is no number.
+    Raises JobError when the loss is not a number.
     """
-    state = folder / "checkpoints"
-    steps = _Steps(progress_file(folder), checkpoint)
-    trainer = _trainer(model, tokenizer, rows, recipe, state, steps)
+    checkpoints = folder / "checkpoints"
+    step_counter = _StepCounter(progress_file(folder), checkpoint)
+    trainer = _trainer(model, tokenizer, rows, recipe, checkpoints, step_counter)
     trainer.remove_callback(PrinterCallback)  # the curve says the same
+    _delete_incomplete(checkpoints)
     with quiet():
-        trainer.train(resume_from_checkpoint=_newest_whole(state))
+        trainer.train(resume_from_checkpoint=_newest(checkpoints))
     history = [row for row in trainer.state.log_history if "loss" in row]
     losses = [row["loss"] for row in history]
-    if not losses or losses[-1] != losses[-1]:
+    if not losses or math.isnan(losses[-1]):
         raise JobError("the loss is no number any more; tune with a lower --learning-rate")
     adapter = adapter_folder(folder)
     shutil.rmtree(adapter, ignore_errors=True)  # left by a killed attempt
@@ -91,7 +93,7 @@ def train(
     model.save_pretrained(adapter, selected_adapters=["default"], save_embedding_layers=False)
     tokenizer.save_pretrained(adapter)
     pd.DataFrame(history).to_parquet(curve_file(folder))
-    shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(checkpoints, ignore_errors=True)
     return {"steps": trainer.state.global_step, "loss": losses[-1]}
 
 
@@ -100,8 +102,8 @@ def _trainer(
     tokenizer: Any,
     rows: Sequence[Mapping[str, Any]],
     recipe: Recipe,
-    state: Path,
-    steps: TrainerCallback,
+    checkpoints: Path,
+    step_counter: TrainerCallback,
 ) -> Any:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # trl reports each trainer that is made
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
@@ -109,7 +111,7 @@ def _trainer(
     data = Dataset.from_list([to_row(row, recipe.method) for row in rows])
     on_gpu = torch.cuda.is_available()
     shared: dict[str, Any] = {
-        "output_dir": str(state),
+        "output_dir": str(checkpoints),
         "learning_rate": recipe.learning_rate,
         "num_train_epochs": recipe.epochs,
         "per_device_train_batch_size": min(recipe.rows_at_once, recipe.batch),
@@ -137,18 +139,18 @@ def _trainer(
                 args=SFTConfig(**shared, completion_only_loss=True),
                 train_dataset=data,
                 processing_class=tokenizer,
-                callbacks=[steps],
+                callbacks=[step_counter],
             )
         return DPOTrainer(
             model=model,
             args=DPOConfig(**shared, beta=BETA, loss_type=["sigmoid", "sft"]),
             train_dataset=data,
             processing_class=tokenizer,
-            callbacks=[steps],
+            callbacks=[step_counter],
         )
 
 
-class _Steps(TrainerCallback):  # type: ignore[misc]
+class _StepCounter(TrainerCallback):  # type: ignore[misc]
     """Counts the steps in a file, and ends the process between two of them if its parent is
     gone."""
 
@@ -160,17 +162,19 @@ class _Steps(TrainerCallback):  # type: ignore[misc]
         self._checkpoint()
 
 
-def _newest_whole(state: Path) -> str | None:
-    """The newest checkpoint that was written to its end; others are deleted."""
-    found = sorted(state.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    whole = None
-    for folder in found:
+def _delete_incomplete(checkpoints: Path) -> None:
+    """Deletes the checkpoints that a kill interrupted."""
+    for folder in checkpoints.glob("checkpoint-*"):
         # The trainer writes this file last.
         if read_if_intact(folder / "trainer_state.json", _read_json) is None:
             shutil.rmtree(folder)
-        else:
-            whole = str(folder)
-    return whole
+
+
+def _newest(checkpoints: Path) -> str | None:
+    """The checkpoint with the most steps; None before the first."""
+    folders = checkpoints.glob("checkpoint-*")
+    newest = max(folders, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return None if newest is None else str(newest)
 
 
 def _read_json(path: Path) -> Any:

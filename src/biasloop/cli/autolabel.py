@@ -20,7 +20,9 @@ def add_to(app: typer.Typer) -> None:
 def autolabel(
     label: Annotated[
         list[str] | None,
-        typer.Option(help="Label it, once more if it was; may be repeated. Without: show what is."),
+        typer.Option(
+            help="Label to give by machine; may be repeated. Without it: list those that were."
+        ),
     ] = None,
     risk: Annotated[
         float, typer.Option(help="At most this share of the machine's labels may be wrong.")
@@ -60,12 +62,12 @@ def autolabel(
     if not label:
         _show(service, json)
         return
-    done = [machine.autolabel(service, name, risk, delta) for name in dict.fromkeys(label)]
+    outcomes = [machine.autolabel(service, name, risk, delta) for name in dict.fromkeys(label)]
     if json:
-        print_json([asdict(one) | {"left": one.left} for one in done])
+        print_json([asdict(outcome) | {"left": outcome.left} for outcome in outcomes])
         return
-    for one in done:
-        _explain(one)
+    for outcome in outcomes:
+        _explain(outcome)
 
 
 def _show(service: "Service", json: bool) -> None:

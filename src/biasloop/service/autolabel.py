@@ -17,12 +17,13 @@ from biasloop.service.service import Service
 from biasloop.store.machine_labels import Bound, MachineLabels, MachineLabelStore
 
 TICKETS = 0x7469636B
-"""Makes the random numbers of `AuditFrame.ticket` others than those by which items are drawn."""
+"""Part of the seed of `AuditFrame.ticket`: its random numbers must not be those by which items are
+drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Autolabelled:
-    """What came of it: of `items` real items, `labelled` by people and `machine` by the machine,
+    """The outcome: of `items` real items, `labelled` by people and `machine` by the machine,
     `positives` of these with the label; the others are left. `audited` audit items have an answer
     about the label."""
 
@@ -64,11 +65,11 @@ def autolabel(service: Service, label: str, risk: float, delta: float) -> Autola
     if guess is None:
         raise DataError(f"model {pool.verdicts.model} does not know the label {label} yet")
     sure, scored = np.maximum(guess, 1 - guess), pool.verdicts.scored
-    frame = _frame(service, pool, j, guess)
+    frame = _read_frame(service, pool, j, guess)
     certificate = certify(frame, sure[scored], risk, delta)
     step = certificate.chosen
     if step is None:
-        raise DataError(_refusal(label, risk, delta, frame, certificate))
+        raise DataError(_explain_refusal(label, risk, delta, frame, certificate))
     bound = Bound(label, risk, delta, step.confidence, pool.verdicts.model, step.kept, step.errors)
     people = (pool.labels != MISSING).any(axis=1)
     chosen = np.flatnonzero((sure >= step.confidence) & scored & ~people)
@@ -107,13 +108,13 @@ def is_of_older_model(service: Service, bound: Bound) -> bool:
 
 
 def drop_machine_labels(service: Service, labels: Collection[str]) -> Sequence[str]:
-    """Takes back what the machine labelled; returns the labels of which there was something."""
+    """Deletes the files of these labels; returns the labels that had one."""
     store = MachineLabelStore(service.layout.machine_labels)
     return [label for label in labels if store.drop(label)]
 
 
-def _frame(service: Service, pool: MeasuredPool, label: int, guess: Array) -> AuditFrame:
-    """The real items that the audit may draw and the model scored."""
+def _read_frame(service: Service, pool: MeasuredPool, label: int, guess: Array) -> AuditFrame:
+    """The real items that the audit may draw and that the model scored."""
     assert pool.verdicts is not None
     scored = pool.verdicts.scored
     chance = read_design(service.ledger, service.pool, Arm.AUDIT).probability[pool.rows]
@@ -132,7 +133,7 @@ def _frame(service: Service, pool: MeasuredPool, label: int, guess: Array) -> Au
     )
 
 
-def _refusal(
+def _explain_refusal(
     label: str, risk: float, delta: float, frame: AuditFrame, certificate: Certificate
 ) -> str:
     cannot = (

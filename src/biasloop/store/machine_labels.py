@@ -1,4 +1,4 @@
-"""What a model labelled at a stated risk: a file for each label, beside the ledger. Nothing learns
+"""What a model labelled at a stated risk: a file for each label, next to the ledger. Nothing learns
 from it, and no figure counts it."""
 
 import json
@@ -65,7 +65,7 @@ class MachineLabelStore:
             pq.write_table(labels.table.replace_schema_metadata(about), temporary)
 
     def all(self) -> Iterator[MachineLabels]:
-        """What is there, by name of label."""
+        """The labels of all files, in the order of their names."""
         for path in sorted(self._folder.glob("*.parquet")):
             with path.open("rb") as file:  # by its path it would be opened twice, and replaced
                 table = pq.read_table(file)  # in between

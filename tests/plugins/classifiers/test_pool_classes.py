@@ -12,7 +12,7 @@ from biasloop.plugins.classifiers.head.calibration import Calibration, sigmoid, 
 from biasloop.plugins.classifiers.head.pool import (
     MIN_RANDOM_ROOTS,
     fit_classes_to_pool,
-    same_verdicts,
+    move_thresholds,
 )
 from biasloop.plugins.classifiers.head.report import calibrated
 
@@ -33,7 +33,7 @@ def test_moved_thresholds_give_the_same_verdicts(seed, n, k, factor):
     before = Calibration(slope, rng.normal(0, 1, k), multi=False)
     fitted = Calibration(slope * factor, rng.normal(0, 1, k), multi=False)
     thresholds, scores = rng.dirichlet(np.ones(k)) + 1e-3, rng.normal(0, 3, (n, k))
-    moved = same_verdicts(thresholds, fitted, before)
+    moved = move_thresholds(thresholds, fitted, before)
     assert moved.sum() == pytest.approx(1)
     wanted = softmax(fitted.log_odds(scores)) / thresholds
     first, second = np.sort(wanted, axis=1)[:, [-1, -2]].T

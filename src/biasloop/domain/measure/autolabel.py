@@ -13,7 +13,7 @@ smallest q of the region: the kept items are a sample with equal chances, from d
 their errors are binomial at the true risk. (For independent draws, as in Poisson sampling; draws
 that spread over the ads, as `draw_positions` does, keep no fewer of an ad.) Betting on weighted
 losses instead (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by
-betting") labels less in simulations: a fixed bet pays for the heaviest weight, and Markov's
+betting") labels fewer items in simulations: a fixed bet pays for the heaviest weight, and Markov's
 inequality for the rest.
 """
 
@@ -32,9 +32,10 @@ Rows = NDArray[np.int64]
 STEPS = 20
 """Confidences that are tried: those of the surest 1/STEPS of the pool, 2/STEPS …"""
 ERRORS_AT_FIRST, FEWEST_AT_FIRST = 2.6, 1.3
-"""How many errors the first region that is tested must let expect at the stated risk, in multiples
-of ln(1/delta), which is what it takes to be sure if none is seen. The higher one holds where the
-surer half of the pool has such a region, so that a chance error does not end the tests at once."""
+"""The number of errors to be expected at the stated risk in the first region that is tested, in
+multiples of ln(1/delta), which is what it takes to be sure if none is seen. The higher one holds
+where the surer half of the pool has such a region, so that a chance error does not end the tests at
+once."""
 NODES, NODE_WEIGHTS = (each / 2 for each in np.polynomial.legendre.leggauss(16))
 """Of Gauss-Legendre quadrature on [-1/2, 1/2]."""
 
@@ -71,9 +72,9 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """`chosen` is the last step that passed; None if the audit cannot carry any. `tested` are all
-    steps that were tested. `needed` is then about how many audit labels it would take, in all, or
-    `needed_ads` how many audit ads, where there are fewer, since only one item of each is kept.
-    Neither, if the model errs so often among its surest verdicts that more would hardly help."""
+    steps that were tested. If none passed, `needed` is about how many audit labels it would take in
+    total, or `needed_ads` how many audit ads where there are fewer, since one item of each is kept;
+    neither, if the model errs so often among its surest verdicts that more would hardly help."""
 
     chosen: Step | None
     tested: Sequence[Step]
@@ -84,8 +85,8 @@ class Certificate:
 def certify(frame: AuditFrame, pool: Array, risk: float, delta: float) -> Certificate:
     """From which confidence on at most `risk` of the verdicts are wrong, with a chance of at least
     1 - `delta`. `pool` (n,) has the confidences of all items."""
-    steps = _steps(frame, pool, risk)
-    first = _first(steps, risk, delta)
+    steps = _test_confidences(frame, pool, risk)
+    first = _choose_first(steps, risk, delta)
     tested: list[Step] = []
     for step in steps[first:] if first is not None else []:
         tested.append(step)
@@ -94,7 +95,7 @@ def certify(frame: AuditFrame, pool: Array, risk: float, delta: float) -> Certif
     passed = [step for step in tested if step.p_value <= delta]
     if passed:
         return Certificate(passed[-1], tested, None, None)
-    needed = _kept_needed(steps, tested, risk, delta)
+    needed = _estimate_needed(steps, tested, risk, delta)
     if needed is None:
         return Certificate(None, tested, None, None)
     kept, factor = needed
@@ -103,14 +104,15 @@ def certify(frame: AuditFrame, pool: Array, risk: float, delta: float) -> Certif
     return Certificate(None, tested, math.ceil(factor * np.count_nonzero(frame.answered)), None)
 
 
-def _steps(frame: AuditFrame, pool: Array, risk: float) -> list[Step]:
+def _test_confidences(frame: AuditFrame, pool: Array, risk: float) -> list[Step]:
+    """A step for each of at most `STEPS` confidences, from the highest on."""
     surest = np.sort(pool)[::-1]
     counts = np.unique(np.ceil(len(pool) * np.arange(1, STEPS + 1) / STEPS).astype(int))
     confidences = np.unique(surest[counts[counts > 0] - 1])[::-1]
-    return [_step(frame, pool, float(confidence), risk) for confidence in confidences]
+    return [_test_confidence(frame, pool, float(confidence), risk) for confidence in confidences]
 
 
-def _step(frame: AuditFrame, pool: Array, confidence: float, risk: float) -> Step:
+def _test_confidence(frame: AuditFrame, pool: Array, confidence: float, risk: float) -> Step:
     share = float((pool >= confidence).mean())
     region = np.flatnonzero(frame.confidence >= confidence)
     if not len(region):
@@ -121,10 +123,10 @@ def _step(frame: AuditFrame, pool: Array, confidence: float, risk: float) -> Ste
     ticket = frame.ticket[region][answered]
     order = answered[np.argsort(ticket, kind="stable")]
     _, first, k = np.unique(frame.ads[region][order], return_index=True, return_counts=True)
-    one = order[first]
+    one_per_ad = order[first]
     # The smallest of k tickets is not uniform; 1 - (1 - ticket)^k is.
-    uniform = 1 - (1 - frame.ticket[region][one]) ** k
-    kept = region[one[uniform < lowest / chance[one]]]
+    uniform = 1 - (1 - frame.ticket[region][one_per_ad]) ** k
+    kept = region[one_per_ad[uniform < lowest / chance[one_per_ad]]]
     errors = int(frame.wrong[kept].sum())
     return Step(
         confidence,
@@ -144,15 +146,16 @@ def chance_of_one_per_ad(chance: Array, ads: Rows) -> Array:
     of the product of their 1 - chance x (1 - s).
     """
     number = np.unique(ads, return_inverse=True)[1]
-    kept = np.zeros(len(chance))
+    chance_kept = np.zeros(len(chance))
     for node, weight in zip(NODES + 0.5, NODE_WEIGHTS, strict=True):
         logs = np.log1p(-chance * (1 - node))
-        kept += weight * np.exp(np.bincount(number, logs)[number] - logs)
-    return kept
+        chance_kept += weight * np.exp(np.bincount(number, logs)[number] - logs)
+    return chance_kept
 
 
 def binomial_cdf(successes: int, n: int, p: float) -> float:
-    """The chance of at most so many successes in n trials of chance `p` between 0 and 1."""
+    """The chance of at most `successes` (0 or more) in n trials of chance `p`, which is above 0 and
+    below 1."""
     logs = [
         math.lgamma(n + 1)
         - math.lgamma(k + 1)
@@ -164,7 +167,7 @@ def binomial_cdf(successes: int, n: int, p: float) -> float:
     return min(1.0, math.fsum(map(math.exp, logs)))
 
 
-def _first(steps: Sequence[Step], risk: float, delta: float) -> int | None:
+def _choose_first(steps: Sequence[Step], risk: float, delta: float) -> int | None:
     """The number of the step where the tests begin, which depends on chances alone, not on what
     was drawn or answered; None if no step could pass."""
     sure = math.log(1 / delta)
@@ -175,11 +178,11 @@ def _first(steps: Sequence[Step], risk: float, delta: float) -> int | None:
     return None
 
 
-def _kept_needed(
+def _estimate_needed(
     steps: Sequence[Step], tested: Sequence[Step], risk: float, delta: float
 ) -> tuple[int, float] | None:
-    """About how many audit items must be kept, and how many times as many as on average so far that
-    is. One more error is allowed for than was seen. None if the errors are too many."""
+    """About how many audit items must be kept, and by which factor the audit must grow for that.
+    One more error is allowed for than was seen. None if there are too many errors."""
     if not tested:
         most = max((step.expected for step in steps), default=0.0)
         kept = math.ceil(FEWEST_AT_FIRST * math.log(1 / delta) / risk)

@@ -21,13 +21,13 @@ label's own shift; and of the logarithm of its slope."""
 ACQUIRED_SPREAD = 0.15
 """Standard deviation of the prior of a class's shift among random items minus that among acquired
 ones."""
-FLATTENING = 0.4
+STEEPENING = 0.4
 """The logarithm of the slope that random items need, if the calibration is by acquired ones alone.
 Measured on training files of five public sets (benchmarks/RESULTS.md)."""
 TINY = 1e-300
 """Keeps the logarithm of a probability finite."""
 
-Rows = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
 def fit_labels_to_pool(
@@ -65,8 +65,8 @@ def fit_classes_to_pool(
     scores: Array,
     labels: Labels,
     weights: Array,
-    random: Rows,
-    acquired: Rows,
+    random: Mask,
+    acquired: Mask,
 ) -> Calibration:
     """The calibration of a single-label scheme for the pool, by scores and labels (n, k) of rows,
     which weigh `weights` (n,): `random` (n,) items of it, and `acquired` ones. Other rows count
@@ -76,18 +76,18 @@ def fit_classes_to_pool(
     becomes more probable than another, and only they are many. But those chosen are the hard ones:
     the probabilities of others depend more on the score. The calibration is the most probable one
     under normal priors: shifts of the classes, a small difference of them among random items, and
-    the slope that random items need, the larger, the larger the share of acquired ones.
+    the slope that random items need, which grows with the share of acquired ones.
     """
     k = labels.shape[1]
     rows = (labels == 1).any(axis=1) & (random | acquired)
     log_odds, truth, drawn = calibration.log_odds(scores[rows]), labels[rows] == 1, random[rows]
     weight = weights[rows, None]
-    flattening = FLATTENING * weights[acquired].sum() / weights.sum()
+    steepening = STEEPENING * weights[acquired].sum() / weights.sum()
     spread = np.array([*[SPREAD] * k, *[ACQUIRED_SPREAD] * k, SLOPE_SPREAD])
 
     def loss(parameters: Array) -> tuple[float, Array]:
         shift, difference = parameters[:k], parameters[k : 2 * k]
-        slope = np.exp(flattening + parameters[-1])
+        slope = np.exp(steepening + parameters[-1])
         z = np.where(drawn[:, None], slope * log_odds + difference, log_odds) + shift
         proba = softmax(z)
         error = (proba - truth) * weight
@@ -97,13 +97,14 @@ def fit_classes_to_pool(
         return cost, np.array([*error.sum(axis=0), *of_random.sum(axis=0), by_slope])
 
     fitted = _most_probable(loss, spread)
-    slope, shift = np.exp(flattening + fitted[-1]), fitted[:k] + fitted[k : 2 * k]
+    slope, shift = np.exp(steepening + fitted[-1]), fitted[:k] + fitted[k : 2 * k]
     return Calibration(calibration.slope * slope, calibration.offset * slope + shift, multi=False)
 
 
-def same_verdicts(thresholds: Array, fitted: Calibration, before: Calibration) -> Array:
-    """Thresholds (k,) of classes for probabilities by `before` with the verdicts that `thresholds`
-    give for those by `fitted`, which has the slopes of `before` times a number; with a sum of 1."""
+def move_thresholds(thresholds: Array, fitted: Calibration, before: Calibration) -> Array:
+    """Thresholds (k,) of classes, with a sum of 1, that give the same verdicts for probabilities by
+    `before` as `thresholds` (k,) give for those by `fitted`, whose slopes are those of `before`
+    times a number."""
     slope = fitted.slope / before.slope
     log = before.offset - (fitted.offset - np.log(thresholds)) / slope
     return np.asarray(softmax(log[None])[0])

@@ -25,7 +25,7 @@ from biasloop.plugins.classifiers.head.pool import (
     MIN_RANDOM_ROOTS,
     fit_classes_to_pool,
     fit_labels_to_pool,
-    same_verdicts,
+    move_thresholds,
 )
 from biasloop.plugins.classifiers.head.thresholds import pool_thresholds
 from biasloop.plugins.classifiers.options import check_precision
@@ -97,7 +97,7 @@ def _for_pool(
         # By probabilities for classes as frequent as in the pool, strategies would find fewer items
         # of the rare ones. So probabilities stay those of equally frequent classes, and what was
         # fitted goes into the thresholds.
-        thresholds, fitted = same_verdicts(thresholds, fitted, calibration), calibration
+        thresholds, fitted = move_thresholds(thresholds, fitted, calibration), calibration
     thresholds = np.where(sound, thresholds, result.thresholds)
     return replace(result, calibration=fitted, thresholds=thresholds.astype(np.float32))
 

@@ -38,8 +38,9 @@ def autolabel(
 ) -> None:
     """Labels by machine what the newest model is sure of.
 
-    As much as the audit shows to be right at the stated risk. The other items are left to people. Nothing learns from the machine's labels and no figure
-    counts them; exports have them with source `machine` and the bound.
+    That is as much as the audit shows to be right at the stated risk. The other items are left to
+    people. Nothing learns from the machine's labels and no figure counts them; exports have them
+    with source `machine` and the bound.
     """
     from biasloop.service import autolabel as machine
 

@@ -12,10 +12,10 @@ from biasloop.domain.columns import (
     as_text,
     column_kinds,
     common_kind,
+    escape_unprintable,
     from_json,
     rows_from_json,
     to_json,
-    visible,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -87,6 +87,6 @@ def test_values_of_mixed_columns() -> None:
 
 @given(st.text())
 def test_a_printed_name_is_one_line_and_steers_nothing(name: str) -> None:
-    shown = visible(name)
+    shown = escape_unprintable(name)
     assert shown.isprintable()
     assert (shown == name) is name.isprintable()

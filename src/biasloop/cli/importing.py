@@ -210,12 +210,12 @@ def _say_plan(path: Path, report: "ImportReport") -> None:
 
 def _say_columns(report: "ImportReport") -> None:
     """Says which columns are kept with the ads."""
-    from biasloop.domain.columns import visible
+    from biasloop.domain.columns import escape_unprintable
 
     if report.ads and report.columns:
         shown, more = report.columns[:MAX_COLUMNS_SHOWN], len(report.columns) - MAX_COLUMNS_SHOWN
         and_more = f" and {more} more" if more > 0 else ""
-        say(f"  columns kept with the ads: {', '.join(map(visible, shown))}{and_more}")
+        say(f"  columns kept with the ads: {', '.join(map(escape_unprintable, shown))}{and_more}")
     if report.other_columns:
         say(
             f"  {count(report.other_columns, 'row')} of known ads with other columns: an ad keeps "

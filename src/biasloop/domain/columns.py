@@ -28,9 +28,9 @@ _NUMBERS = frozenset({int, float})
 _DATES = frozenset({date, datetime})
 
 
-def visible(name: str) -> str:
-    """A name of a column as it may be printed: in one line, and without signs that steer a
-    terminal."""
+def escape_unprintable(name: str) -> str:
+    """A name of a column as it may be printed: in one line, with control characters escaped, which
+    would steer a terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
 
 
@@ -97,7 +97,7 @@ def rows_from_json(texts: Sequence[str | None]) -> list[dict[str, Cell]]:
 
 
 _TAG = r"\u0000"
-"""What only rows with a date contain, and few others: a hook for each row takes long."""
+"""Without it in the JSON there are no dates: a hook for each row takes long."""
 
 
 def _tagged(value: date) -> dict[str, str]:

@@ -32,8 +32,8 @@ class LabelSource(StrEnum):
 
 
 MACHINE = "machine"
-"""What exports call the source of labels that a model gave at a stated risk. It is no LabelSource:
-such labels are in no ledger, nothing learns from them, and no figure counts them."""
+"""What exports call the source of labels that a model gave at a stated risk. It is not a
+LabelSource: such labels are in no ledger, nothing learns from them, and no figure counts them."""
 
 BY_PEOPLE = (LabelSource.HUMAN, LabelSource.ADJUDICATED)
 """Sources of labels that people gave to an item of a batch: what audit and gain are measured on."""
@@ -183,7 +183,7 @@ class Scheme:
         """
         column = {label: j for j, label in enumerate(self.labels)}
 
-        @cache  # most rows name what others name
+        @cache  # most rows name the same labels as others
         def columns_of(names: tuple[str, ...]) -> list[int]:
             return [column[name] for name in self.current_choices(names) if name in column]
 

@@ -182,7 +182,7 @@ def _time(value: datetime) -> date | str:
 
 
 def _in_range(value: datetime) -> datetime:
-    """The time. Raises ValueError if in UTC it is not in the years 1 to 9999."""
+    """The same time. Raises ValueError if in UTC it is outside the years 1 to 9999."""
     try:
         if value.tzinfo:
             value.astimezone(UTC)

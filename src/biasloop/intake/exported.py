@@ -17,8 +17,8 @@ SEED_ROOT = "seed:"
 
 @dataclass(frozen=True, slots=True)
 class ExportedItem:
-    """A row of an export's table of items. `label_source` is None if the row has no label
-    that somebody gave."""
+    """A row of an export's table of items. `label_source` is None if the row has no label,
+    or one that a model gave."""
 
     id: str
     text: str

@@ -56,8 +56,8 @@ class RejectsFile:
 
 
 def drop_rejects_of(folder: Path, ad_id: str) -> None:
-    """Deletes the rejected rows of an ad, which quote it, from all rejects files of the folder; and
-    what a kill or a full disk left of a row, which may quote any."""
+    """Deletes the rejected rows of an ad, which quote it, from all rejects files of the folder, and
+    rows that a kill or a full disk cut off, which may quote any ad."""
     for path in folder.glob("*.jsonl"):
         lines = path.read_text("utf-8", errors="replace").split("\n")
         others = [line for line in lines if not line or _id_of(line) not in (ad_id, None)]
@@ -66,7 +66,7 @@ def drop_rejects_of(folder: Path, ad_id: str) -> None:
 
 
 def _id_of(line: str) -> str | None:
-    """The id of a rejected row; None for what is no whole row."""
+    """The id of a rejected row; None if the row is not whole."""
     try:
         row = json.loads(line)
     except ValueError:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Rows
-from biasloop.domain.columns import Cell, as_text, column_kinds, visible
+from biasloop.domain.columns import Cell, as_text, column_kinds, escape_unprintable
 from biasloop.domain.item import Ad
 from biasloop.errors import DataError
 from biasloop.service.service import Service
@@ -83,10 +83,11 @@ def _column(ads: list[Ad], by: str) -> str:
         return of_month
     if by == MONTH or of_month != by:
         choice = (
-            ", ".join(f"{MONTH}:{visible(name)}" for name in dates) or "none: no column holds dates"
+            ", ".join(f"{MONTH}:{escape_unprintable(name)}" for name in dates)
+            or "none: no column holds dates"
         )
         raise DataError(f"no month to group by in {by!r}; there is {choice}")
-    names = ", ".join(map(visible, known))
+    names = ", ".join(map(escape_unprintable, known))
     raise DataError(
         f"the ads have no column {by!r}; there are: {names}. Columns are kept by "
         "imports from this version on"

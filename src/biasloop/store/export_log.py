@@ -15,7 +15,7 @@ from biasloop.store.atomic import written_whole
 
 @dataclass(frozen=True, slots=True)
 class PastExport:
-    """An export of before: when it was made, and the folder it was written to."""
+    """A past export: when it was made, and the folder it was written to."""
 
     at: datetime
     folder: Path

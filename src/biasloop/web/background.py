@@ -28,8 +28,8 @@ class Run:
 
 
 class Background:
-    """Runs one piece of work at a time in a background thread. `what` it is called in messages,
-    with its article."""
+    """Runs one piece of work at a time in a background thread. `what` names it in messages, with
+    an article: "an export"."""
 
     def __init__(self, what: str) -> None:
         self._what = what

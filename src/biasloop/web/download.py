@@ -12,7 +12,7 @@ FASTEST = 1
 
 
 class _Written:
-    """What was written and not yet taken; it can only be written on, as a connection can."""
+    """Bytes that were written and not yet taken. Like a connection, it can only be appended to."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -37,7 +37,7 @@ def zip_export(export: FinishedExport) -> Iterator[bytes]:
     written = _Written()
     with ZipFile(written, "w", ZIP_DEFLATED, compresslevel=FASTEST) as archive:
         for file in export.files:
-            # The size is not known to an archive that is sent while it is made; it may be large.
+            # While it is sent, an archive does not know the sizes of files; they may be large.
             member = archive.open(f"{export.name}/{file.name}", "w", force_zip64=True)
             with (export.folder / file.name).open("rb") as source, member as target:
                 while block := source.read(BLOCK):

@@ -30,14 +30,14 @@ from biasloop.web.rendering import render
 
 Form = Annotated[dict[str, str], Depends(read_form)]
 CHOSEN = "label:"
-"""How the names of fields begin that choose a label."""
+"""Prefix of the names of the fields that choose a label."""
 PARTS = {
     "labelled": "those with a label",
     "all": "all of the pool",
     "verdicts": "all, with verdicts of the model in service",
 }
 SEPARATORS = {",": "comma", ";": "semicolon (Excel in Italian)", "\t": "tab"}
-"""Between the cells of CSV."""
+"""The separators of CSV, and what the form calls them."""
 
 
 def add_exports(app: FastAPI, service: Service, runner: ExportRunner) -> None:
@@ -45,12 +45,13 @@ def add_exports(app: FastAPI, service: Service, runner: ExportRunner) -> None:
 
     @lru_cache(maxsize=1)
     def columns_of(items: int) -> list[str]:
-        """The columns of the input. All ads are read for them, so only when their number of items
-        has changed."""
+        """The columns of the input. That reads all ads, so the result is kept as long as the pool
+        has the same number of `items`."""
         return list(column_kinds(ad.columns for ad in service.pool.all_ads()))
 
     def page(error: str | None = None, form: Mapping[str, str] | None = None) -> str:
         run, items = runner.run, len(service.pool)
+        columns = columns_of(items)
         if form is None:  # the next export begins without the choices of the last
             form = run.form if run and run.result is None else {}
         return render(
@@ -67,7 +68,7 @@ def add_exports(app: FastAPI, service: Service, runner: ExportRunner) -> None:
             labels=service.campaign.scheme.choices,
             origins={"": "any"} | _by_name(Origin),
             splits={"": "both"} | _by_name(Split),
-            columns=(columns := columns_of(items)) and {"": "any"} | _by_name(columns),
+            columns={"": "any"} | _by_name(columns) if columns else {},
         )
 
     def find(name: str) -> FinishedExport:
@@ -111,8 +112,11 @@ def add_exports(app: FastAPI, service: Service, runner: ExportRunner) -> None:
 
 
 def read_request(form: Mapping[str, str]) -> Request:
-    """What the form asks for. Raises UnknownName for what it does not offer, and DataError for half
-    a condition on a column; names in filters are checked by the export."""
+    """The export that the form asks for. Names in filters are checked by the export itself.
+
+    Raises UnknownName for a choice that the form does not offer, and DataError for half a condition
+    on a column.
+    """
     format, part = form.get("format", "parquet"), form.get("part", "labelled")
     separator = form.get("separator", ",")
     check_name("format", format, names(Kind.EXPORTER))
@@ -138,9 +142,10 @@ def read_request(form: Mapping[str, str]) -> Request:
 
 
 def _by_name(values: Iterable[str]) -> dict[str, str]:
-    """Options of a form that are called what they are."""
+    """Options of a form that are shown by their own names."""
     return {value: value for value in values}
 
 
 def _given(form: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The values of a filter: that of the field, or none."""
     return (form[name],) if form.get(name) else ()

@@ -54,7 +54,7 @@ def majority_consensus(
 def _majority(
     item_id: str, votes: Sequence[Sequence[str]], matrix: Labels, scheme: Scheme
 ) -> Consensus:
-    """The same, from the label matrix of these votes."""
+    """The majority of these votes, from their label matrix (votes, labels)."""
     shares = {}
     for label, answers in zip(scheme.labels, matrix.T.tolist(), strict=True):
         if given := [answer for answer in answers if answer >= 0]:
@@ -235,7 +235,8 @@ def label_items(
     reached: Mapping[str, Consensus],
     scheme: Scheme,
 ) -> dict[str, ItemLabel]:
-    """The same, from the votes of people that count and the consensus that they reached."""
+    """The labels of items, by id, from the votes of people that count (`human`, by item) and the
+    consensus that they `reached`."""
     others: dict[str, Annotation] = {}
     for annotation in votes_of_today(annotations, scheme):
         if annotation.standing is Standing.VOTE and annotation.source in _PRECEDENCE:

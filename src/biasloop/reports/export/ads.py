@@ -96,7 +96,7 @@ def _kept(texts: list[str], kinds: Columns) -> pa.Table:
 
 
 def _parts(texts: list[str]) -> Iterator[list[dict[str, Cell]]]:
-    """The rows that these texts stand for, some at a time."""
+    """The rows that are these JSON texts, `ROWS` at a time."""
     for begin in range(0, len(texts), ROWS):
         yield rows_from_json(texts[begin : begin + ROWS])
 

@@ -56,7 +56,7 @@ def write_export(
     options = {"separator": request.separator} if request.separator else None
     exporter: Exporter = create(Kind.EXPORTER, request.format, options)
     check_free(folder, force)
-    with _not_during_a_takedown(service) as log, new_folder(folder, force) as temporary:
+    with _detect_takedown(service) as log, new_folder(folder, force) as temporary:
         corpus, people = _corpus(service, request)
         writer = _Writer(exporter, temporary)
         items = item_columns(corpus, fact_columns(service.campaign.scheme.labels))
@@ -73,10 +73,11 @@ def write_export(
 
 
 @contextmanager
-def _not_during_a_takedown(service: Service) -> Iterator[Callable[[Path, Iterable[str]], bool]]:
-    """Yields what logs, before an export appears, which ads it holds (it returns False in a
-    workspace that can only be read): either a takedown reads that in the log, or its event is seen
-    here, and WorkspaceError is raised. The record goes if the block raises."""
+def _detect_takedown(service: Service) -> Iterator[Callable[[Path, Iterable[str]], bool]]:
+    """Yields a function that logs which ads an export holds, to be called before it appears. A
+    takedown then either finds the export in the log, or its event is seen here and WorkspaceError
+    raised. The function returns False in a workspace that can only be read. The record is deleted
+    if the block raises."""
     before, records = service.ledger.control.last_event(Event.TAKEN_DOWN), list[Path]()
 
     def log(folder: Path, ad_ids: Iterable[str]) -> bool:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from biasloop.domain.batch import Arm
-from biasloop.domain.columns import as_text, visible
+from biasloop.domain.columns import as_text, escape_unprintable
 from biasloop.domain.item import Origin
 from biasloop.domain.label import MACHINE, LabelSource
 from biasloop.domain.split import Split
@@ -167,6 +167,6 @@ def check_name(what: str, name: Any, known: Iterable[Any]) -> None:
     """Raises UnknownName, which lists the first known ones, if the name is not among them."""
     known = list(known)
     if name not in known:
-        listed = ", ".join(visible(str(one)) for one in known[:30]) or "none"
+        listed = ", ".join(escape_unprintable(str(one)) for one in known[:30]) or "none"
         more = f" and {len(known) - 30} more" if len(known) > 30 else ""
         raise UnknownName(f"no {what} {str(name)!r}; known: {listed}{more}")

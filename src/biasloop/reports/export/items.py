@@ -81,7 +81,7 @@ class Corpus:
         items, facts = self._masked(items, facts)
         columns = [*items.columns, *facts.drop_columns([ANNOTATORS]).columns]
         columns += more.filter(chosen).columns if more else []
-        columns += self._kept(pa.array(start + rows[passed]))
+        columns += self._input_columns(pa.array(start + rows[passed]))
         table = pa.Table.from_arrays(columns, schema=schema)
         yield from table.combine_chunks().to_batches()
 
@@ -94,7 +94,7 @@ class Corpus:
             facts.set_column(facts.column_names.index("rewrite"), "rewrite", rewrites),
         )
 
-    def _kept(self, rows: pa.Array) -> list[pa.ChunkedArray]:
+    def _input_columns(self, rows: pa.Array) -> list[pa.ChunkedArray]:
         """The columns of the input for the items in these rows of the pool."""
         return list(self.ads.kept.take(self._ad_rows.take(rows)).columns) if self.kept else []
 

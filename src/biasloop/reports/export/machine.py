@@ -40,7 +40,7 @@ class MachineFacts:
 
     def fill(self, facts: pa.Table, start: int) -> pa.Table:
         """The facts of the pool rows from `start` on, with the machine's labels where there are
-        none: whoever else labelled an item decides about it."""
+        none: a label by anyone else decides about an item."""
         verdicts = self._verdicts[:, start : start + len(facts)]
         empty = facts["labels"].is_null().to_numpy(zero_copy_only=False)
         decided = np.flatnonzero((verdicts != UNDECIDED).any(axis=0) & empty)

@@ -45,13 +45,14 @@ _PLAIN = {
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
     **dict.fromkeys(range(0x300, 0x370), "x"),
 }
-"""Other signs for the same: spaces that do not break, typographic dashes, full-width signs, and
-marks of the letter before, which count as one more letter. No place in a text changes."""
+"""Characters that are read as plain ones: non-breaking and other spaces, typographic dashes,
+full-width characters, and combining marks, which count as one more letter. Each is replaced by one
+character, so that places stay true. `suspects` has the same for RE2."""
 
 _AT = re.compile(r"@|\[at\]|\(at\)", re.IGNORECASE)
 _BEFORE_AT = re.compile(r"\s?[\w.+%-]+")
-"""Backwards."""
-_BEHIND_AT = re.compile(r"\s?(?:[\w-]+\.)+[^\W\d]{2,}")
+"""For the reversed text before a sign."""
+_AFTER_AT = re.compile(r"\s?(?:[\w-]+\.)+[^\W\d]{2,}")
 _TAX_CODE = re.compile(
     r"\b[A-Z]{6}[\dLMNP-V]{2}[A-EHLMPRST][\dLMNP-V]{2}[A-Z][\dLMNP-V]{3}[A-Z]\b", re.IGNORECASE
 )
@@ -63,15 +64,15 @@ _NEXT = rf"[ \t]+(?:(?:de|di|del|della|van|von|la|lo)[ \t]+)?{_FIRST}"
 
 
 def find_personal(text: str, kinds: Set[Personal] = ALL_KINDS) -> list[Finding]:
-    """What is found of these kinds, by place; findings do not overlap. Of two, the earlier kind
-    counts."""
-    found: list[Finding] = []
+    """What is found of these kinds, by place. Findings do not overlap: of two that would, the
+    one whose kind comes first in `_SEARCHES` counts."""
+    findings: list[Finding] = []
     text = text.translate(_PLAIN)
     for kind, search in _SEARCHES.items():
         for start, end in search(text) if kind in kinds else ():
-            if not any(f.start < end and start < f.end for f in found):
-                found.append(Finding(start, end, kind))
-    return sorted(found, key=lambda finding: finding.start)
+            if not any(f.start < end and start < f.end for f in findings):
+                findings.append(Finding(start, end, kind))
+    return sorted(findings, key=lambda finding: finding.start)
 
 
 def _matches(
@@ -88,11 +89,11 @@ def _emails(text: str) -> Iterator[Place]:
     free = 0
     for at in _AT.finditer(text):
         before = _BEFORE_AT.match(text[free : at.start()][::-1])
-        behind = _BEHIND_AT.match(text, at.end())
+        after = _AFTER_AT.match(text, at.end())
         free = at.end()
-        if before and behind:
-            yield at.start() - before.end(), behind.end()
-            free = behind.end()
+        if before and after:
+            yield at.start() - before.end(), after.end()
+            free = after.end()
 
 
 def _ibans(text: str) -> Iterator[Place]:
@@ -117,7 +118,7 @@ def _named(pattern: re.Pattern[str], text: str) -> Iterator[Place]:
 
 @cache
 def _name_patterns() -> tuple[re.Pattern[str], ...]:
-    """Behind a cue come at least two capitalised words, behind a title one is enough. Cues and
+    """After a cue come at least two capitalised words, after a title one is enough. Cues and
     titles are read in any case, names are not."""
     cues, titles = contact_words()
     title = rf"(?:(?i:{titles})(?:\.[ \t]*|[ \t]+))"

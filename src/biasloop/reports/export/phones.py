@@ -1,7 +1,7 @@
 """Phone numbers in texts, as `phonenumbers` finds them, at a fraction of its time.
 
-Its matcher parses every group of digits of a text. Here it only sees stretches of digits that can
-hold a number at all, and each stretch once.
+The matcher of `phonenumbers` parses every group of digits of a text. Here it only sees stretches of
+digits that can hold a number at all, and each distinct stretch once.
 """
 
 import re
@@ -14,8 +14,8 @@ Place = tuple[int, int]
 
 REGIONS = ("IT", "GB")
 """Where a phone number without a country code may be from."""
-REMEMBERED = 32_768
-"""Stretches: a number stands in many ads of one employer."""
+CACHED_STRETCHES = 32_768
+"""Stretches whose numbers are cached: a number stands in many ads of one employer."""
 
 NUMBER = re.compile(r"\d[\d\s./()\-]{5,}\d")
 """What every text with a phone number contains."""
@@ -25,10 +25,11 @@ _STRETCH = re.compile(
     rf"[{_BETWEEN}]{{0,11}}\d[{_BETWEEN}\d]*+"
     rf"(?:[^\W\d_]{{1,12}}+(?:\u0301n)?[{_BETWEEN}]*+\d[{_BETWEEN}\d]*+)*"
 )
-"""No number reaches over its ends: a number begins at most ten characters before its first digit,
-and holds at most one word ("ext", "extensión") before the digits of an extension."""
-_OTHERS = re.compile(r"[^\d+＋]+")
-_ABROAD = re.compile(r"[+＋]|00")
+"""Digits and what stands between them. No number reaches over the ends of a stretch: it begins at
+most ten characters before its first digit, and holds at most one word ("ext", "extensión")
+before the digits of an extension."""
+_NO_DIGITS = re.compile(r"[^\d+＋]+")
+_COUNTRY_CODE = re.compile(r"[+＋]|00")
 """How a number with a country code begins; any other has the form of one of its region."""
 
 
@@ -40,22 +41,22 @@ def find_phones(text: str) -> Iterator[Place]:
     stretches = [(*match.span(), _digits(match[0])) for match in _STRETCH.finditer(text)]
     for region in REGIONS:
         for begin, end, digits in stretches:
-            if _ABROAD.search(digits) or _numbers_of(region).search(digits):
+            if _COUNTRY_CODE.search(digits) or _number_pattern(region).search(digits):
                 # The matcher looks at the characters next to a number, too.
                 first = max(begin - 1, 0)
-                for start, stop in _match(text[first : end + 1], region):
+                for start, stop in _match_numbers(text[first : end + 1], region):
                     yield first + start, first + stop
 
 
 def _digits(stretch: str) -> str:
-    """Its digits, and the sign of a country code."""
-    digits = _OTHERS.sub("", stretch)
+    """The digits of a stretch, and the plus sign of a country code."""
+    digits = _NO_DIGITS.sub("", stretch)
     return digits if digits.isascii() else phonenumbers.normalize_digits_only(digits)
 
 
 @cache
-def _numbers_of(region: str) -> re.Pattern[str]:
-    """The digits of any number with the country code of the region."""
+def _number_pattern(region: str) -> re.Pattern[str]:
+    """A pattern for the digits of any number with the country code of the region."""
     code = phonenumbers.country_code_for_region(region)
     countries = (
         phonenumbers.PhoneMetadata.metadata_for_region(country)
@@ -70,9 +71,9 @@ def _numbers_of(region: str) -> re.Pattern[str]:
     )
 
 
-@lru_cache(REMEMBERED)
-def _match(text: str, region: str) -> tuple[Place, ...]:
-    """What the matcher finds, without a bracket or slash in front."""
+@lru_cache(CACHED_STRETCHES)
+def _match_numbers(text: str, region: str) -> tuple[Place, ...]:
+    """The places of what the matcher finds in `text`, without a bracket or slash in front."""
     return tuple(
         (match.start + (match.raw_string[0] in "(/"), match.end)
         for match in phonenumbers.PhoneNumberMatcher(text, region)

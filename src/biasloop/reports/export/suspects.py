@@ -1,5 +1,8 @@
-"""Finds personal data in columns of texts. One pass of RE2 over the whole column says for each kind
-which texts can hold it; only these are looked at one by one, and only for these kinds."""
+"""Finds personal data in columns of texts.
+
+A pass of RE2 over the whole column tells for each kind of personal data which texts can hold it.
+Only these suspects are searched one at a time, and only for these kinds.
+"""
 
 from collections.abc import Mapping
 
@@ -22,7 +25,7 @@ _PLAIN = {
     r"[\x{2010}-\x{2015}\x{2212}]": "-",
     r"[\x{300}-\x{36f}]": "x",
 }
-"""Signs that `find_personal` reads as these."""
+"""Patterns of characters, and what `find_personal` reads them as."""
 
 
 def find_in_column(texts: pa.Array) -> dict[int, list[Finding]]:
@@ -41,7 +44,7 @@ def find_in_column(texts: pa.Array) -> dict[int, list[Finding]]:
         row: find_personal(text, frozenset(kind for kind in possible if possible[kind][row]))
         for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
     }
-    return {row: found for row, found in findings.items() if found}
+    return {row: of_text for row, of_text in findings.items() if of_text}
 
 
 def _name_pattern() -> str:

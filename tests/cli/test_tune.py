@@ -111,15 +111,19 @@ def _steps(cli: Cli) -> int:
     return max((int(text) for text in texts if text.isdigit()), default=0)
 
 
-def test_a_placebo_learns_as_many_steps_of_what_the_model_says_anyway(cli: Cli, base: Path) -> None:
+def test_a_placebo_takes_as_many_steps_on_answers_of_the_model(cli: Cli, base: Path) -> None:
     card = cli.json("tune", "sft", "--base", base, *QUICK[:2], "--max-length", 224, "--placebo")
     assert (card["placebo"], card["steps"]) == (True, 8)
     assert "sft (placebo)" in cli("tune", "list")
+    cli("tune", "sft", "--base", base, *QUICK[:2], "--max-length", 224)
+    assert weights(cli, "t0002") != weights(cli, "t0001")
 
 
 def test_the_base_in_four_bits(cli: Cli, base: Path) -> None:
     card = cli.json("tune", "sft", "--base", base, *QUICK, "--four-bit")
     assert card["recipe"]["four_bit"] is True
+    cli("tune", "sft", "--base", base, *QUICK)
+    assert weights(cli, "t0002") != weights(cli, "t0001")
 
 
 def test_what_cannot_be_tuned_says_what_to_do(

@@ -56,6 +56,14 @@ ENDS = {
     "items --disputed": 0,
     "adjudicate nothing --reason because": 1,
     "prevalence": 0,
+    "autolabel": 0,
+    "llm use http://127.0.0.1:9/v1 model": 1,
+    "tune sft": 2,
+    "tune dpo": 2,
+    "tune list": 0,
+    "tune show t0001": 1,
+    "tune drop t0001": 1,
+    "tune merge t0001 --to NEW": 1,
     "takedown AD": 0,
 }
 """Command lines, and the exit code of each in a workspace without a Label Studio."""

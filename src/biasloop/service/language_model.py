@@ -12,6 +12,8 @@ from biasloop.workspace.settings import LlmSettings
 from biasloop.workspace.settings_change import change_settings
 
 EXPANDER = "llm"
+TRIAL_PATIENCE = 5.0
+"""Seconds for which the trial request is repeated: somebody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def use(service: Service, base_url: str, model: str) -> LanguageModel:
         chosen = LlmSettings(**values)
     except ValidationError as error:
         raise ConfigError(describe_problems(error.errors())) from None
-    with closing(open_model(service.layout, chosen, "llm use")) as client:
+    trial = chosen.model_copy(update={"patience_seconds": TRIAL_PATIENCE})
+    with closing(open_model(service.layout, trial, "llm use")) as client:
         ability = client.probe()
     names = settings.expander.names
     expanders = names if EXPANDER in names else (*names, EXPANDER)

@@ -16,6 +16,7 @@ def test_contradictions_and_repetitions_name_both() -> None:
     usable, refused = screen_pairs([PAIR, opposite])
     assert usable == []
     assert [(r.id, r.other) for r in refused] == [("a", "b"), ("b", "a")]
+    assert str(refused[0]) == "a (and b): preferred both ways"
     usable, refused = screen_pairs([PAIR, replace(PAIR, id="c")])
     assert usable == [PAIR]
     assert [(r.id, r.other, r.why) for r in refused] == [("c", "a", "the same pair twice")]

@@ -142,15 +142,17 @@ def _print_plan(plan: "Plan", pairs: "CampaignPairs", notes: list[str], json: bo
         f"{plan.trained:,} of {plan.parameters:,} parameters are trained; "
         f"{plan.memory / GIB:.1f} GiB, and activations"
     )
-    for too_long in plan.too_long[:MAX_LISTED]:
-        warn(f"  too long: {too_long}")
-    for pair in pairs.refused[:MAX_LISTED]:
-        other = f" (and {pair.other})" if pair.other else ""
-        warn(f"  left out: {pair.id}{other}: {pair.why}")
-    if (more := len(pairs.refused) - MAX_LISTED) > 0:
-        warn(f"  {more} more; --json lists them")
+    _list_pairs([f"too long: {pair_id}" for pair_id in plan.too_long])
+    _list_pairs([f"left out: {pair}" for pair in pairs.refused])
     for note in notes:
         say(f"note: {note}")
+
+
+def _list_pairs(lines: list[str]) -> None:
+    for line in lines[:MAX_LISTED]:
+        warn(f"  {line}")
+    if (more := len(lines) - MAX_LISTED) > 0:
+        warn(f"  {more} more; --json lists them")
 
 
 @app.command("list")

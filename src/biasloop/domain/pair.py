@@ -41,6 +41,10 @@ class RefusedPair:
     other: str | None
     why: str
 
+    def __str__(self) -> str:
+        other = f" (and {self.other})" if self.other else ""
+        return f"{self.id}{other}: {self.why}"
+
 
 def screen_pairs(pairs: Iterable[Pair]) -> tuple[list[Pair], list[RefusedPair]]:
     """The pairs that can teach, and those that cannot: answers that are equal or empty, pairs that

@@ -75,12 +75,16 @@ def load_base(base: Path, **options: Any) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hides what transformers, peft and trl announce for future versions, and progress bars, which
-    stay hidden afterwards."""
+    """Hides progress bars, and what transformers, peft and trl announce for future versions."""
+    bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        if bars:
+            logging.enable_progress_bar()
 
 
 def content_hash(folder: Path) -> str:

@@ -67,7 +67,7 @@ def rows_of(trades: Sequence[tuple[str, str]]) -> list[Row]:
     return [
         {
             "id": f"{trade}-{number}",
-            "root": trade,
+            "roots": [trade],
             "system": "",
             "prompt": asked.format(trade),
             "chosen": said.format(NEUTRAL),

@@ -156,7 +156,7 @@ def test_what_cannot_be_tuned_says_what_to_do(
 def test_a_tuning_forgets_the_pairs_of_an_ad(cli: Cli, base: Path) -> None:
     cli("tune", "sft", "--base", base, *QUICK)
     file = cli.workspace / "tunings" / "t0001" / "pairs.parquet"
-    root = pd.read_parquet(file)["root"].iloc[7]
+    (root,) = pd.read_parquet(file)["roots"].iloc[7]
     layout = Layout(cli.workspace)
     for _ in range(2):
         forget_pairs(layout, root)

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from biasloop.domain.pair import Pair, PairSource, longer_chosen_share, screen_pairs
 
-PAIR = Pair("a", "root", "", "Riscrivi", "Cerchiamo persone", "Cerchiamo uomini", PairSource.SEED)
+PAIR = Pair(
+    "a", ("root",), "", "Riscrivi", "Cerchiamo persone", "Cerchiamo uomini", PairSource.SEED
+)
 words = st.sampled_from(["", " ", "uno", "due", "tre "])
 
 

@@ -59,7 +59,7 @@ def test_a_rewrite_of_a_train_item_is_preferred_to_its_sentence(service: Service
     (pair,) = known.pairs
     assert (pair.chosen, pair.rejected) == ("We look for waiting staff somewhere else.", item.text)
     assert pair.prompt.endswith(item.text)
-    assert pair.root == item.ad_id
+    assert pair.roots == (item.ad_id,)
     assert (known.authors, known.refused) == (1, [])
     assert read_pairs(service, (PairSource.SEED,)).pairs == []
 

@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from biasloop.errors import WorkspaceError
+from biasloop.service.exclusive import only_one
 from biasloop.service.tunings import forget_pairs, read_cards, tunings_of_ad
 from biasloop.workspace.layout import Layout
 
@@ -12,7 +15,7 @@ from biasloop.workspace.layout import Layout
 def write_tuning(folder: Path, tuning: str) -> None:
     folder.mkdir(parents=True)
     (folder / "card.json").write_text(json.dumps({"tuning": tuning}))
-    pair = {"root": "ad-1", "system": "", "prompt": "p", "chosen": "c", "rejected": "r"}
+    pair = {"roots": ["ad-0", "ad-1"], "system": "", "prompt": "p", "chosen": "c", "rejected": "r"}
     pd.DataFrame([pair]).to_parquet(folder / "pairs.parquet")
 
 
@@ -26,3 +29,15 @@ def test_what_a_killed_tuning_left_is_no_tuning_but_is_blanked(tmp_path: Path) -
     assert tunings_of_ad(layout, "ad-1") == ["t0002", "t10000"]
     forget_pairs(layout, "ad-1")
     assert pd.read_parquet(leftover / "pairs.parquet")["chosen"].tolist() == [""]
+
+
+def test_only_one_of_a_kind_runs_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "tune.lock"
+    with (
+        only_one(lock, "first"),
+        pytest.raises(WorkspaceError, match=r"^another is running$"),
+        only_one(lock, "another is running"),
+    ):
+        pass
+    with only_one(lock, "it was released"):
+        pass

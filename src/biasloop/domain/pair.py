@@ -21,10 +21,10 @@ class PairSource(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Pair:
     """To `prompt`, after the message `system` ("": none), the answer `chosen` is preferred to
-    `rejected`. `root` is the id of the ad or seed that the pair descends from."""
+    `rejected`. `roots` are the ids of the ads or seeds that the pair descends from."""
 
     id: str
-    root: str
+    roots: tuple[str, ...]
     system: str
     prompt: str
     chosen: str

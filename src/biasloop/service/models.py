@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from biasloop.domain.model import ModelVersion, Promotion
-from biasloop.errors import ClassifierError, LedgerError, WorkspaceError
+from biasloop.errors import ClassifierError, LedgerError
 from biasloop.plugins.loaded_model import LoadedModel
 from biasloop.rounds.steps.close import close
+from biasloop.service.exclusive import only_one
 from biasloop.service.service import Service
+
+RUNNING = "another training is running in this workspace; wait until it has ended, then train again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +40,15 @@ def train(service: Service, progress: Callable[[str], None]) -> Training:
 @contextmanager
 def _only_training(service: Service) -> Iterator[Path]:
     """Excludes other trainings by hand. Yields the folder of the job, which is removed at the end;
-    if this process is killed, the next training continues from there. The system releases the lock
-    when its holder dies."""
+    if this process is killed, the next training continues from there."""
     job = service.layout.job(None, "train")
     job.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(service.layout.folder / "train.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise WorkspaceError(
-            "another training is running in this workspace; wait until it has ended, then train "
-            "again"
-        ) from None
-    try:
-        yield job
-    finally:
-        by_earlier_versions = job.parent.glob(f"{job.name}-*")
-        close(job_folders=[job, service.layout.job(None, "expand"), *by_earlier_versions])
-        lock.release()
+    with only_one(service.layout.folder / "train.lock", RUNNING):
+        try:
+            yield job
+        finally:
+            by_earlier_versions = job.parent.glob(f"{job.name}-*")
+            close(job_folders=[job, service.layout.job(None, "expand"), *by_earlier_versions])
 
 
 def _train(service: Service, job: Path, progress: Callable[[str], None]) -> Training:

@@ -92,7 +92,7 @@ def _make_pairs(
     return [
         Pair(
             id=f"{annotation.key}#{number}",
-            root=item.roots[0],
+            roots=item.roots,
             system="",
             prompt=f"{instruction}\n\n{item.text}",
             chosen=rewrite,

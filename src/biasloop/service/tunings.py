@@ -3,8 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from biasloop import __version__
 from biasloop.domain.pair import MOSTLY_LONGER, PairSource, longer_chosen_share
 from biasloop.errors import ConfigError, DataError, WorkspaceError
 from biasloop.rounds.child import job_folder, run_job
+from biasloop.service.exclusive import only_one
 from biasloop.service.service import Service
 from biasloop.service.tuning_pairs import CampaignPairs
 from biasloop.store.atomic import written_whole
@@ -35,6 +34,7 @@ LEAST_AUTHORS = 5
 """Least number of people whose texts teach a model, so that it does not repeat those of one."""
 ID = re.compile(r"t\d+")
 PACKAGES = ("peft", "torch", "transformers", "trl")
+RUNNING = "another tuning is running in this workspace; wait until it has ended, then tune again"
 INSTALL = "tuning needs more packages: pip install 'biasloop[tune]'"
 UNCHECKED = "the rewrites of seeds were written by a language model and checked by nobody"
 
@@ -124,7 +124,7 @@ def tune(
     is no tuning `on`, and what the child raises.
     """
     notes = check_pairs(pairs, request)
-    with _tuning_lock(service.layout):
+    with only_one(service.layout.folder / "tune.lock", RUNNING):
         on = _find_adapter(service.layout, request.on) if request.on else None
         job = TuneJob(request.base, on, request.recipe, request.placebo)
         frame = pd.DataFrame([asdict(pair) for pair in pairs.pairs])
@@ -184,7 +184,7 @@ def forget_pairs(layout: Layout, ad_id: str) -> None:
     """Blanks the texts of the pairs of an ad in all tunings; adapters stay as they were."""
     for path in layout.tunings.glob(f"*/{PAIRS}"):  # also in what a killed tuning left
         frame = pd.read_parquet(path)
-        of_ad = frame["root"] == ad_id
+        of_ad = _is_of_ad(frame, ad_id)
         if of_ad.any():
             frame.loc[of_ad, ["system", "prompt", "chosen", "rejected"]] = ""
             with written_whole(path) as temporary:
@@ -196,30 +196,19 @@ def tunings_of_ad(layout: Layout, ad_id: str) -> list[str]:
     return [
         path.parent.name
         for path in _files(layout, PAIRS)
-        if (pd.read_parquet(path, columns=["root"])["root"] == ad_id).any()
+        if _is_of_ad(pd.read_parquet(path, columns=["roots"]), ad_id).any()
     ]
+
+
+def _is_of_ad(pairs: pd.DataFrame, ad_id: str) -> "pd.Series[bool]":
+    """Which pairs descend from an ad, also if they descend from others as well."""
+    return pairs["roots"].map(lambda roots: ad_id in list(roots)).astype(bool)
 
 
 def _find_adapter(layout: Layout, tuning: str) -> Path:
     if read_card(layout, tuning).get("dropped"):
         raise WorkspaceError(f"the tuning {tuning} was dropped; take another one")
     return adapter_folder(layout.tunings / tuning).resolve()
-
-
-@contextmanager
-def _tuning_lock(layout: Layout) -> Iterator[None]:
-    """Excludes other tunings. The system releases the lock when its holder dies."""
-    lock = FileLock(layout.folder / "tune.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise WorkspaceError(
-            "another tuning is running in this workspace; wait until it has ended, then tune again"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make_card(

@@ -86,7 +86,7 @@ def train(
     history = [row for row in trainer.state.log_history if "loss" in row]
     losses = [row["loss"] for row in history]
     if not losses or math.isnan(losses[-1]):
-        raise JobError("the loss is no number any more; tune with a lower --learning-rate")
+        raise JobError("the loss is no longer a number; tune with a lower --learning-rate")
     adapter = adapter_folder(folder)
     shutil.rmtree(adapter, ignore_errors=True)  # left by a killed attempt
     # trl adds a copy of the adapter to compare with, which no one needs later.
